@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely'
+import * as initial from './0001_initial.ts'
+
+/** Every migration by name, in the order in which they run. Up only: a released one is never edited. */
+export const migrations: Record<string, Migration> = {
+  '0001_initial': initial,
+}

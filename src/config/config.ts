@@ -1,0 +1,186 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { z } from 'zod'
+
+/** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
+export const defaultRetryScheduleSeconds: readonly number[] = [17, 19, 23, 31]
+
+/** A configuration that cannot be used. `message` is one sentence that names the variable. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+
+const cidrList = z.string().transform((value, context) => {
+  const networks = splitList(value)
+  for (const network of networks) {
+    if (!ipaddr.isValidCIDR(network)) {
+      context.addIssue({
+        code: 'custom',
+        message: `must be a comma-separated list of CIDR networks, and "${network}" is none`,
+      })
+    }
+  }
+  return networks
+})
+
+const retrySchedule = z.string().transform((value, context) => {
+  const seconds = splitList(value).map(Number)
+  if (seconds.length > 20 || seconds.some((wait) => !Number.isFinite(wait) || wait < 0 || wait > 604_800)) {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be at most 20 comma-separated waits in seconds, each from 0 to 604800',
+    })
+  }
+  return seconds
+})
+
+const encryptionKeys = z.string().transform((value, context) => {
+  const keys = splitList(value).map((key) => Buffer.from(key, 'base64'))
+  if (keys.length === 0 || keys.some((key) => key.length !== 32)) {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)',
+    })
+  }
+  return keys
+})
+
+const host = z
+  .string()
+  .refine((value) => isIP(value) !== 0 || /^[a-z0-9.-]+$/i.test(value), 'must be an address or a host name')
+
+const databaseUrl = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol),
+    'must be a postgres:// URL',
+  )
+
+const publicUrl = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+    'must be an http:// or https:// URL',
+  )
+  .transform((value) => value.replace(/\/+$/, ''))
+
+const vapidSubject = z
+  .string()
+  .refine(
+    (value) => /^mailto:[^@\s]+@[^@\s]+$/.test(value) || (URL.canParse(value) && value.startsWith('https://')),
+    'must be a mailto: address or an https:// URL',
+  )
+
+const apiKey = z
+  .string()
+  .regex(/^kr_live_[A-Za-z0-9_-]{43}$/, 'must be kr_live_ followed by 43 base64url characters')
+
+/**
+ * Every environment variable the service reads: its form, its default and its unit. An empty value counts as
+ * absent, so that `FOO= npm start` and compose files with blank entries behave as expected.
+ */
+const environment = z.object({
+  PORT: wholeNumber(0, 65_535).default(8080),
+  HOST: host.default('127.0.0.1'),
+  DATABASE_URL: databaseUrl.optional(),
+  KRAFTER_DATA_DIR: z.string().default('./data'),
+  KRAFTER_ENCRYPTION_KEY: encryptionKeys.optional(),
+  KRAFTER_PUBLIC_URL: publicUrl.optional(),
+  KRAFTER_ALLOW_NETWORKS: cidrList.default([]),
+  KRAFTER_RETRY_SCHEDULE: retrySchedule.default([...defaultRetryScheduleSeconds]),
+  KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
+  KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
+  KRAFTER_RATE_LIMIT_DEFAULT: wholeNumber(0, 1_000_000_000).default(6_000),
+  KRAFTER_RATE_LIMIT_STRICT: wholeNumber(0, 1_000_000_000).default(1_800),
+  KRAFTER_RATE_LIMIT_PUBLIC: wholeNumber(0, 1_000_000_000).default(1_200),
+  KRAFTER_TRUST_PROXY: cidrList.default([]),
+  KRAFTER_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      error: 'must be fatal, error, warn, info, debug, trace or silent',
+    })
+    .default('info'),
+  KRAFTER_VAPID_SUBJECT: vapidSubject.default('mailto:push@krafter.invalid'),
+  KRAFTER_BOOTSTRAP_API_KEY: apiKey.optional(),
+})
+
+/** How this process is to run; plain data, made once at start and handed to what needs it. */
+export interface Config {
+  port: number
+  host: string
+  /** Absent: the embedded database in `dataDir`. */
+  databaseUrl: string | undefined
+  dataDir: string
+  /** AES-256 keys: the first encrypts, all decrypt. Absent only in embedded mode, which then makes its own. */
+  encryptionKeys: Buffer[] | undefined
+  /** Where clients reach the service, without a trailing slash. */
+  publicUrl: string | undefined
+  /** CIDR networks that the address guard lets through although they are not public. */
+  allowNetworks: string[]
+  retryScheduleSeconds: number[]
+  deliveryTimeoutMs: number
+  /** How long a streak of failures must have lasted before it disables a webhook. */
+  disableAfterSeconds: number
+  /** Requests per 60 s window; 0 turns a bucket off. */
+  rateLimits: { default: number; strict: number; public: number }
+  /** Proxies (CIDR) whose X-Forwarded-For is believed. */
+  trustProxy: string[]
+  logLevel: string
+  vapidSubject: string
+  bootstrapApiKey: string | undefined
+}
+
+/**
+ * Reads the configuration from environment variables.
+ *
+ * @param env the variables, normally `process.env`; unknown ones are ignored
+ * @throws ConfigError naming the first variable that is wrong; never repeats the value of a secret one
+ */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = environment.safeParse(given)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!
+    throw new ConfigError(`${String(issue.path[0])} ${issue.message}`)
+  }
+  const values = parsed.data
+  if (values.DATABASE_URL && !values.KRAFTER_ENCRYPTION_KEY) {
+    throw new ConfigError(
+      'KRAFTER_ENCRYPTION_KEY is required with DATABASE_URL, the same for every process: 32 bytes in base64 (openssl rand -base64 32)',
+    )
+  }
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    databaseUrl: values.DATABASE_URL,
+    dataDir: values.KRAFTER_DATA_DIR,
+    encryptionKeys: values.KRAFTER_ENCRYPTION_KEY,
+    publicUrl: values.KRAFTER_PUBLIC_URL,
+    allowNetworks: values.KRAFTER_ALLOW_NETWORKS,
+    retryScheduleSeconds: values.KRAFTER_RETRY_SCHEDULE,
+    deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
+    disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
+    rateLimits: {
+      default: values.KRAFTER_RATE_LIMIT_DEFAULT,
+      strict: values.KRAFTER_RATE_LIMIT_STRICT,
+      public: values.KRAFTER_RATE_LIMIT_PUBLIC,
+    },
+    trustProxy: values.KRAFTER_TRUST_PROXY,
+    logLevel: values.KRAFTER_LOG_LEVEL,
+    vapidSubject: values.KRAFTER_VAPID_SUBJECT,
+    bootstrapApiKey: values.KRAFTER_BOOTSTRAP_API_KEY,
+  }
+}
+
+function splitList(value: string): string[] {
+  return value
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean)
+}

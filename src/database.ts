@@ -1,0 +1,160 @@
+import type { ColumnType, Generated } from 'kysely'
+
+/** Text holding JSON: written as a string, read as the parsed value. Key order is kept (`json`, not `jsonb`). */
+type Json<T> = ColumnType<T, string, string>
+type NullableJson<T> = ColumnType<T | null, string | null, string | null>
+
+export type Platform = 'web' | 'ios' | 'android'
+export type SubscriberStatus = 'active' | 'inactive' | 'unsubscribed'
+export type NotificationStatus = 'draft' | 'scheduled' | 'sending' | 'sent' | 'failed'
+export type DeliveryStatus = 'pending' | 'succeeded' | 'failed' | 'canceled'
+
+/**
+ * The tables, as migrations/ makes them. Each is read and written by one `*-store.ts` only. Every row that
+ * belongs to an app carries `app_id`, in its key and in every query (that is what Citus distributes by).
+ */
+export interface Database {
+  /** One row per install: proves that the encryption key is the one the data was written with. */
+  install: { id: Generated<boolean>; key_check: Uint8Array; created_at: Date }
+  teams: { id: string; name: string; created_at: Date }
+  api_keys: {
+    id: string
+    team_id: string
+    name: string
+    /** SHA-256 of the whole key; the key itself is never stored. */
+    key_hash: Uint8Array
+    key_prefix: string
+    scopes: string[]
+    expires_at: Date | null
+    revoked_at: Date | null
+    last_used_at: Date | null
+    created_at: Date
+  }
+  apps: {
+    id: string
+    team_id: string
+    name: string
+    /** Uncompressed P-256 point, base64url. */
+    vapid_public_key: string
+    /** 32-byte scalar, encrypted at rest. */
+    vapid_private_key: Uint8Array
+    settings: Json<Record<string, unknown>>
+    created_at: Date
+    updated_at: Date
+  }
+  subscribers: {
+    app_id: string
+    id: string
+    platform: Platform
+    token: string
+    /** SHA-256 of platform and token: tokens are too long for an index of their own. */
+    token_hash: Uint8Array
+    /** Web only: the uncompressed P-256 point (65 bytes) and the auth secret (16 bytes), RFC 8291 §3. */
+    p256dh: Uint8Array | null
+    auth: Uint8Array | null
+    user_id: string | null
+    tags: string[]
+    metadata: Json<Record<string, unknown>>
+    status: SubscriberStatus
+    last_seen_at: Date
+    created_at: Date
+    updated_at: Date
+  }
+  notifications: {
+    app_id: string
+    id: string
+    title: string
+    /** All of the body but title, targeting and status. */
+    content: Json<NotificationContent>
+    targeting: NullableJson<unknown>
+    status: NotificationStatus
+    failure_reason: string | null
+    total_count: Generated<number>
+    total_batches: Generated<number>
+    completed_batches: Generated<number>
+    sent_count: Generated<number>
+    failed_count: Generated<number>
+    delivered_count: Generated<number>
+    clicked_count: Generated<number>
+    scheduled_at: Date | null
+    sent_at: Date | null
+    created_at: Date
+    updated_at: Date
+  }
+  /** A key range of one notification's audience. `round` counts the accounted sends of it: 0 before the first. */
+  notification_batches: {
+    app_id: string
+    notification_id: string
+    number: number
+    first_subscriber_id: string
+    last_subscriber_id: string
+    round: Generated<number>
+    sent_count: Generated<number>
+    failed_count: Generated<number>
+    completed_at: Date | null
+  }
+  idempotency_keys: {
+    app_id: string
+    key: string
+    request_hash: Uint8Array
+    /** The first answer's `data`. */
+    response: Json<unknown>
+    created_at: Date
+  }
+  webhooks: {
+    app_id: string
+    id: string
+    url: string
+    /** UTF-8 secret, encrypted at rest; null: deliveries are not signed. */
+    secret: Uint8Array | null
+    events: string[]
+    enabled: boolean
+    /** Grows with every disabling, so that deliveries made before it are told from those made after. */
+    generation: Generated<number>
+    failure_count: Generated<number>
+    failing_since: Date | null
+    disabled_at: Date | null
+    disabled_reason: string | null
+    created_at: Date
+    updated_at: Date
+  }
+  events: { app_id: string; id: string; type: string; body: string; occurred_at: Date }
+  deliveries: {
+    app_id: string
+    id: string
+    event_id: string
+    webhook_id: string
+    webhook_generation: number
+    status: DeliveryStatus
+    attempt_count: Generated<number>
+    next_attempt_at: Date | null
+    created_at: Date
+    finished_at: Date | null
+  }
+  attempts: {
+    app_id: string
+    delivery_id: string
+    number: number
+    /** The attempt's `x-krafter-webhook-id`. */
+    id: string
+    started_at: Date
+    duration_ms: number
+    /** HTTP status, or null when no answer came. */
+    response_status: number | null
+    /** What went wrong in one word, null on success. */
+    error: string | null
+    /** The first 1 KiB of the answer. */
+    response_body: string | null
+  }
+}
+
+/** What a notification shows, as the API took it. */
+export interface NotificationContent {
+  body?: string | null
+  icon?: string | null
+  image?: string | null
+  url?: string | null
+  actions?: { title: string; action: string; url?: string | null }[] | null
+  data?: Record<string, unknown> | null
+  platform_overrides?: Partial<Record<Platform, Record<string, unknown>>> | null
+}

@@ -1,0 +1,33 @@
+/** Why an exchange got no answer, in one word; `AttemptError` adds the answers that are failures. */
+export type ExchangeError = 'timeout' | 'dns' | 'connect' | 'tls' | 'refused_address' | 'aborted' | 'protocol'
+
+/** A request to an address that a user named. */
+export interface OutboundRequest {
+  url: URL
+  method: 'POST'
+  headers: Record<string, string>
+  body: Uint8Array | string
+  /** For the whole exchange: name look-up, connect, TLS, headers and body. */
+  timeoutMs: number
+  /** Bytes of the answer's body to keep; reading stops there and the connection is given up. */
+  maxAnswerBytes: number
+  signal?: AbortSignal
+}
+
+/** What came back. `headers` has lower-case names; `body` is at most `maxAnswerBytes` long, never decompressed. */
+export interface OutboundAnswer {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: Buffer
+}
+
+export type OutboundResult =
+  | { ok: true; answer: OutboundAnswer }
+  | { ok: false; error: ExchangeError; message: string }
+
+/** The one way out of the service: guarded, with a deadline and a byte cap, following no redirect. */
+export interface Outbound {
+  /** Never rejects: every failure is a result. */
+  exchange(request: OutboundRequest): Promise<OutboundResult>
+  close(): Promise<void>
+}
