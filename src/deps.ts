@@ -1,0 +1,29 @@
+import type { Logger } from 'pino'
+import type { Channel } from './channels/channel.ts'
+import type { Config } from './config/config.ts'
+import type { Platform } from './database.ts'
+import type { AddressGuard } from './outbound/address-guard.ts'
+import type { Outbound } from './outbound/outbound.ts'
+import type { Clock } from './platform/clock.ts'
+import type { CryptoAtRest } from './platform/crypto-at-rest.ts'
+import type { Db } from './platform/db.ts'
+import type { Metrics } from './platform/metrics.ts'
+import type { Queue } from './platform/queue.ts'
+
+/** Everything that touches the world, made once in app.ts. Functions take what they use of it (`Pick<Deps, …>`). */
+export interface Deps {
+  config: Config
+  db: Db
+  queue: Queue
+  clock: Clock
+  log: Logger
+  crypto: CryptoAtRest
+  guard: AddressGuard
+  /** For webhook deliveries. */
+  outbound: Outbound
+  /** The platforms that can send now; subscribers of the others fail with a clear reason. */
+  channels: Partial<Record<Platform, Channel>>
+  metrics: Metrics
+  /** The last part of the user-agent, e.g. `0.1.0`. */
+  version: string
+}

@@ -1,0 +1,34 @@
+/** What the API answers when it does not do what was asked: contract section 1. */
+export interface ApiErrorShape {
+  status: number
+  error: string
+  details?: Record<string, string[]>
+  retryAfterSeconds?: number
+}
+
+/** An answer other than the wanted one; thrown by verbs and hooks, turned into its flat body by platform/http. */
+export class ApiError extends Error {
+  override name = 'ApiError'
+  readonly shape: ApiErrorShape
+
+  constructor(shape: ApiErrorShape) {
+    super(shape.error)
+    this.shape = shape
+  }
+}
+
+/** The catalogue: every refusal there is, with its status and public text. None is logged above `info`. */
+export const refusals = {
+  unauthorized: () => new ApiError({ status: 401, error: 'Invalid or missing API key' }),
+  insufficientScope: () => new ApiError({ status: 403, error: 'Insufficient scope' }),
+  /** No such thing, or another team's: the two are never told apart. */
+  notFound: () => new ApiError({ status: 404, error: 'Not found' }),
+  malformedBody: (error: string) => new ApiError({ status: 400, error }),
+  bodyTooLarge: () => new ApiError({ status: 413, error: 'Request body is too large' }),
+  notJson: () => new ApiError({ status: 415, error: 'Content-Type must be application/json' }),
+  /** @param details field name → what is wrong with it; nested fields as `keys.p256dh` */
+  invalid: (details: Record<string, string[]>) =>
+    new ApiError({ status: 422, error: 'Validation failed', details }),
+  rateLimited: (retryAfterSeconds: number) =>
+    new ApiError({ status: 429, error: 'Rate limit exceeded', retryAfterSeconds }),
+}

@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import type { QueueDefinition } from './platform/queue.ts'
+
+/**
+ * The messages between the stages, in the order in which a notification meets them. READ FIRST.
+ *
+ * A message holds ids, never bodies, is inserted by the transaction of the change that causes it, and is safe to
+ * take up twice: what it did is accounted in the transaction that settles it.
+ *
+ *   POST …/notifications ─► FanOut ─► SendBatch ─► (event) ─► Deliver
+ */
+
+/** Cut the audience of a notification into batches. Job id: the notification's. */
+export const fanOut = {
+  name: 'fan-out',
+  schema: z.object({ appId: z.guid(), notificationId: z.guid() }),
+  expireInSeconds: 300,
+} as const satisfies QueueDefinition
+
+/**
+ * Send one batch of a notification. Round 0 goes to the batch's whole key range, a later one to `subscriberIds`,
+ * those that were to be retried. Accounted once: only while the batch row still stands at `round`.
+ */
+export const sendBatch = {
+  name: 'send-batch',
+  schema: z.object({
+    appId: z.guid(),
+    notificationId: z.guid(),
+    number: z.int(),
+    round: z.int(),
+    subscriberIds: z.array(z.guid()).optional(),
+  }),
+  expireInSeconds: 90,
+} as const satisfies QueueDefinition
+
+/**
+ * Make the next attempt of a delivery. Job id: the delivery's, so that a delivery never has two at a time.
+ * Group: its webhook, so that one at its limit can be passed over.
+ */
+export const deliver = {
+  name: 'deliver',
+  schema: z.object({ appId: z.guid() }),
+  expireInSeconds: 90,
+} as const satisfies QueueDefinition
+
+/** Daily: subscribers unseen for long turn inactive, then go. */
+export const subscriberUpkeep = {
+  name: 'subscriber-upkeep',
+  schema: z.object({}),
+  expireInSeconds: 3_600,
+} as const satisfies QueueDefinition
+
+/** Hourly: idempotency keys older than a day go. */
+export const idempotencyUpkeep = {
+  name: 'idempotency-upkeep',
+  schema: z.object({}),
+  expireInSeconds: 600,
+} as const satisfies QueueDefinition
+
+export type FanOut = z.infer<typeof fanOut.schema>
+export type SendBatch = z.infer<typeof sendBatch.schema>
+export type Deliver = z.infer<typeof deliver.schema>
+
+/** Every queue there is; each is made at start. */
+export const queues: readonly QueueDefinition[] = [fanOut, sendBatch, deliver, subscriberUpkeep, idempotencyUpkeep]

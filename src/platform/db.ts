@@ -1,0 +1,103 @@
+import { PGlite } from '@electric-sql/pglite'
+import { Kysely, Migrator, PGliteDialect, PostgresDialect, sql, type Transaction } from 'kysely'
+import pg from 'pg'
+import { fromPglite } from 'pg-boss'
+import type { IDatabase } from 'pg-boss'
+import { migrations } from '../../migrations/index.ts'
+import { ConfigError } from '../config/config.ts'
+import type { Database } from '../database.ts'
+
+export type Db = Kysely<Database>
+export type Trx = Transaction<Database>
+
+/** An open database and how the queue gets at it. */
+export interface OpenDatabase {
+  db: Db
+  /** `pglite`: one connection in this process; `postgres`: a pool. */
+  backend: 'pglite' | 'postgres'
+  /** The same embedded database for pg-boss's own statements; absent with PostgreSQL, where it has a pool. */
+  queueDb: IDatabase | undefined
+  /** PostgreSQL only: the pool, for libraries that take one. */
+  pool: pg.Pool | undefined
+  close(): Promise<void>
+}
+
+/** More would not make two cores faster; the queue has a pool of its own. */
+const maxConnections = 10
+const connectTimeoutMs = 5_000
+
+/**
+ * Opens PGlite in `path` (a crash is recovered from its write-ahead log, as PostgreSQL does it).
+ *
+ * @param path a folder of this process alone (see data-folder.ts), or `memory://`
+ * @throws ConfigError when the files there cannot be opened as a database
+ */
+export async function openEmbedded(path: string): Promise<OpenDatabase> {
+  let pglite: PGlite
+  try {
+    pglite = await PGlite.create(path)
+  } catch (cause) {
+    throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
+  }
+  const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
+  return {
+    db,
+    backend: 'pglite',
+    queueDb: fromPglite(pglite),
+    pool: undefined,
+    close: () => db.destroy(),
+  }
+}
+
+/**
+ * Opens a pool to PostgreSQL.
+ *
+ * @throws ConfigError when the server cannot be reached or refuses the log-in; never repeats the password
+ */
+export async function openPostgres(url: string, onIdleError: (error: Error) => void): Promise<OpenDatabase> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: maxConnections,
+    connectionTimeoutMillis: connectTimeoutMs,
+    application_name: 'krafter-push',
+  })
+  // Without a listener a connection that drops while idle would end the process.
+  pool.on('error', onIdleError)
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    const { rows } = await sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(db)
+    if (rows[0]!.version < minimumServerVersion) {
+      throw new ConfigError('DATABASE_URL names a PostgreSQL older than 15')
+    }
+  } catch (cause) {
+    await db.destroy()
+    if (cause instanceof ConfigError) throw cause
+    throw new ConfigError(`DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
+  return { db, backend: 'postgres', queueDb: undefined, pool, close: () => db.destroy() }
+}
+
+const minimumServerVersion = 150_000
+
+/**
+ * Brings the tables up to date. Safe to run from several processes at once: the migrator takes a lock.
+ *
+ * @throws the migration's own error; what it had changed is rolled back
+ */
+export async function migrate(db: Db): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
+  if (error) throw error
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host || 'localhost'
+}
+
+/** Connecting to several addresses fails with an AggregateError, whose own message is empty. */
+function messageOf(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.errors[0]) return messageOf(cause.errors[0])
+  return cause instanceof Error ? cause.message : String(cause)
+}

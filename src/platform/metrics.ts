@@ -1,0 +1,54 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What `/metrics` shows (Prometheus text format). Labels are bounded: never an id, never a URL. */
+export interface Metrics {
+  registry: Registry
+  /** Attempts made, by `outcome` (`succeeded`, or the attempt's error word). */
+  attempts: Counter<'outcome'>
+  attemptSeconds: Histogram
+  /** Pushes by `platform` and `outcome` (`sent`, `gone`, `retry`, `rejected`). */
+  pushes: Counter<'platform' | 'outcome'>
+  /** Notifications whose fan-out completed, by `status` (`sent`, `failed`). */
+  notifications: Counter<'status'>
+  /** Jobs not settled yet, by `queue`; read when `/metrics` is. */
+  queueDepth: Gauge<'queue'>
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    attempts: new Counter({
+      name: 'krafter_push_delivery_attempts_total',
+      help: 'Webhook delivery attempts',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    attemptSeconds: new Histogram({
+      name: 'krafter_push_delivery_attempt_seconds',
+      help: 'Duration of webhook delivery attempts',
+      buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30],
+      registers,
+    }),
+    pushes: new Counter({
+      name: 'krafter_push_pushes_total',
+      help: 'Pushes handed to push services',
+      labelNames: ['platform', 'outcome'],
+      registers,
+    }),
+    notifications: new Counter({
+      name: 'krafter_push_notifications_completed_total',
+      help: 'Notifications whose fan-out completed',
+      labelNames: ['status'],
+      registers,
+    }),
+    queueDepth: new Gauge({
+      name: 'krafter_push_queue_depth',
+      help: 'Jobs waiting or under way',
+      labelNames: ['queue'],
+      registers,
+    }),
+  }
+}
