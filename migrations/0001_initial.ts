@@ -87,7 +87,7 @@ const statements = [
     number integer not null,
     first_subscriber_id uuid not null,
     last_subscriber_id uuid not null,
-    round integer not null default 0,
+    attempt integer not null,
     sent_count integer not null default 0,
     failed_count integer not null default 0,
     completed_at timestamptz,

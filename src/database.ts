@@ -81,14 +81,17 @@ export interface Database {
     created_at: Date
     updated_at: Date
   }
-  /** A key range of one notification's audience. `round` counts the accounted sends of it: 0 before the first. */
+  /**
+   * A part of one notification's audience: a key range, or on a later `attempt` those in it that are to be retried.
+   * Counted once, by the transaction that sets `completed_at`.
+   */
   notification_batches: {
     app_id: string
     notification_id: string
     number: number
     first_subscriber_id: string
     last_subscriber_id: string
-    round: Generated<number>
+    attempt: number
     sent_count: Generated<number>
     failed_count: Generated<number>
     completed_at: Date | null

@@ -18,8 +18,8 @@ export const fanOut = {
 } as const satisfies QueueDefinition
 
 /**
- * Send one batch of a notification. Round 0 goes to the batch's whole key range, a later one to `subscriberIds`,
- * those that were to be retried. Accounted once: only while the batch row still stands at `round`.
+ * Send one batch of a notification: attempt 1 to the batch's whole key range, a later one to `subscriberIds`, those
+ * that were to be retried. Accounted once: only while the batch is open.
  */
 export const sendBatch = {
   name: 'send-batch',
@@ -27,7 +27,7 @@ export const sendBatch = {
     appId: z.guid(),
     notificationId: z.guid(),
     number: z.int(),
-    round: z.int(),
+    attempt: z.int(),
     subscriberIds: z.array(z.guid()).optional(),
   }),
   expireInSeconds: 90,
@@ -62,4 +62,10 @@ export type SendBatch = z.infer<typeof sendBatch.schema>
 export type Deliver = z.infer<typeof deliver.schema>
 
 /** Every queue there is; each is made at start. */
-export const queues: readonly QueueDefinition[] = [fanOut, sendBatch, deliver, subscriberUpkeep, idempotencyUpkeep]
+export const queues: readonly QueueDefinition[] = [
+  fanOut,
+  sendBatch,
+  deliver,
+  subscriberUpkeep,
+  idempotencyUpkeep,
+]

@@ -74,7 +74,8 @@ const publicUrl = z
 const vapidSubject = z
   .string()
   .refine(
-    (value) => /^mailto:[^@\s]+@[^@\s]+$/.test(value) || (URL.canParse(value) && value.startsWith('https://')),
+    (value) =>
+      /^mailto:[^@\s]+@[^@\s]+$/.test(value) || (URL.canParse(value) && value.startsWith('https://')),
     'must be a mailto: address or an https:// URL',
   )
 
@@ -143,7 +144,9 @@ export interface Config {
  * @throws ConfigError naming the first variable that is wrong; never repeats the value of a secret one
  */
 export function readConfig(env: Record<string, string | undefined>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  )
   const parsed = environment.safeParse(given)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!

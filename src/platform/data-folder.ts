@@ -63,7 +63,9 @@ export function readOrMakeEncryptionKey(folder: string): Buffer {
     return key
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw new ConfigError(`the encryption key ${path} cannot be made: ${(cause as Error).message}`, { cause })
+      throw new ConfigError(`the encryption key ${path} cannot be made: ${(cause as Error).message}`, {
+        cause,
+      })
     }
   }
   const key = Buffer.from(readFileSync(path, 'utf8'), 'base64')

@@ -1,8 +1,8 @@
 import { PGlite } from '@electric-sql/pglite'
 import { Kysely, Migrator, PGliteDialect, PostgresDialect, sql, type Transaction } from 'kysely'
 import pg from 'pg'
-import { fromPglite } from 'pg-boss'
 import type { IDatabase } from 'pg-boss'
+import { fromPglite } from 'pg-boss'
 import { migrations } from '../../migrations/index.ts'
 import { ConfigError } from '../config/config.ts'
 import type { Database } from '../database.ts'
@@ -65,16 +65,21 @@ export async function openPostgres(url: string, onIdleError: (error: Error) => v
   pool.on('error', onIdleError)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   try {
-    const { rows } = await sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(db)
+    const { rows } = await sql<{
+      version: number
+    }>`select current_setting('server_version_num')::int as version`.execute(db)
     if (rows[0]!.version < minimumServerVersion) {
       throw new ConfigError('DATABASE_URL names a PostgreSQL older than 15')
     }
   } catch (cause) {
     await db.destroy()
     if (cause instanceof ConfigError) throw cause
-    throw new ConfigError(`DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`, {
-      cause,
-    })
+    throw new ConfigError(
+      `DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    )
   }
   return { db, backend: 'postgres', queueDb: undefined, pool, close: () => db.destroy() }
 }

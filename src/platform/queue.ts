@@ -16,6 +16,7 @@ export interface QueueDefinition {
 export interface ClaimedJob<Message> {
   id: string
   retryCount: number
+  group: string | null
   message: Message
 }
 
@@ -45,7 +46,11 @@ export interface Queue {
    * Removes claimed jobs in the caller's transaction.
    * @returns the ids of those that were still ours; the others' claims have lapsed and must not be accounted
    */
-  settle(trx: Trx, queue: QueueDefinition, jobs: readonly { id: string; retryCount: number }[]): Promise<Set<string>>
+  settle(
+    trx: Trx,
+    queue: QueueDefinition,
+    jobs: readonly { id: string; retryCount: number }[],
+  ): Promise<Set<string>>
   /**
    * Runs `handler` for each job, up to `concurrency` at once. The handler settles its job itself. One that throws
    * is logged and taken up again with a growing delay: no job is ever given up.
@@ -170,7 +175,10 @@ function createQueue(boss: PgBoss, db: Db, log: Logger): Queue {
         try {
           await handler(claimed)
         } catch (error) {
-          log.error({ err: error, queue: queue.name, jobId: claimed.id, message: claimed.message }, 'job.failed')
+          log.error(
+            { err: error, queue: queue.name, jobId: claimed.id, message: claimed.message },
+            'job.failed',
+          )
           throw error
         }
       })
@@ -195,10 +203,10 @@ const enqueueChunk = 5_000
 
 function toClaimed<Q extends QueueDefinition>(
   queue: Q,
-  job: { id: string; data: object; retryCount?: number },
+  job: { id: string; data: object; retryCount?: number; groupId?: string | null },
 ): ClaimedJob<z.infer<Q['schema']>> {
   const message = queue.schema.parse(job.data) as z.infer<Q['schema']>
-  return { id: job.id, retryCount: job.retryCount ?? 0, message }
+  return { id: job.id, retryCount: job.retryCount ?? 0, group: job.groupId ?? null, message }
 }
 
 function inTransaction(trx: Trx): IDatabase {

@@ -1,0 +1,58 @@
+import type { Deps } from '../deps.ts'
+import { addRetryBatch, closeBatch } from '../dispatch/batch-store.ts'
+import { recordBatchCounts } from '../notifications/progress-store.ts'
+import { type SendBatch, sendBatch } from '../pipeline.ts'
+import type { Trx } from '../platform/db.ts'
+import type { ClaimedJob } from '../platform/queue.ts'
+import { invalidateSubscribers } from '../subscribers/invalidate.ts'
+import { type CompletedNotification, completeNotification } from './complete-notification.ts'
+import type { Tally } from './tally.ts'
+
+/**
+ * Accounts a sent batch in one transaction: the job's end, the counters, the tokens that are gone, a new batch for
+ * each group to be tried again, and, when it was the last, the notification's end and its event.
+ *
+ * @returns `recorded` false when the batch had been accounted before (its claim lapsed meanwhile); nothing is
+ *   changed then. `completed` when it was the notification's last.
+ */
+export async function recordBatch(
+  deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
+  job: ClaimedJob<SendBatch>,
+  tally: Tally,
+): Promise<{ recorded: boolean; completed?: CompletedNotification }> {
+  const { appId, notificationId, attempt } = job.message
+  return deps.db.transaction().execute(async (trx) => {
+    const now = deps.clock.now()
+    const settled = await deps.queue.settle(trx, sendBatch, [job])
+    if (!settled.has(job.id) || !(await closeBatch(trx, job.message, tally, now))) return { recorded: false }
+
+    await invalidateSubscribers(trx, appId, tally.gone, now)
+    const progress = await recordBatchCounts(
+      trx,
+      appId,
+      notificationId,
+      { sent: tally.sent, failed: tally.failed, addedBatches: tally.retries.length },
+      now,
+    )
+    const firstNumber = progress.totalBatches - tally.retries.length
+    await addRetries(trx, deps, { appId, notificationId, firstNumber, attempt: attempt + 1 }, tally.retries)
+    if (progress.completedBatches < progress.totalBatches) return { recorded: true }
+    return { recorded: true, completed: await completeNotification(trx, deps, progress, tally.firstError) }
+  })
+}
+
+async function addRetries(
+  trx: Trx,
+  deps: Pick<Deps, 'queue'>,
+  batch: { appId: string; notificationId: string; firstNumber: number; attempt: number },
+  retries: Tally['retries'],
+): Promise<void> {
+  const { appId, notificationId, firstNumber, attempt } = batch
+  for (const [index, { delaySeconds, subscriberIds }] of retries.entries()) {
+    const number = firstNumber + index
+    await addRetryBatch(trx, { appId, notificationId, number }, attempt, subscriberIds)
+    await deps.queue.enqueue(trx, sendBatch, [
+      { delaySeconds, message: { appId, notificationId, number, attempt, subscriberIds } },
+    ])
+  }
+}

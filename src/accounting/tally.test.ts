@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../channels/channel.ts'
+import { maxAttempts, tallyOutcomes } from './tally.ts'
+
+const day = 86_400
+const sent: Outcome = { kind: 'sent', status: 201 }
+const gone: Outcome = { kind: 'gone', status: 410 }
+const rejected: Outcome = { kind: 'rejected', status: 413, reason: 'too_large', error: 'too large' }
+const retry = (afterSeconds: number | null): Outcome => ({
+  kind: 'retry',
+  status: 503,
+  afterSeconds,
+  error: 'the push service answered 503',
+})
+const outcomesOf = (...outcomes: Outcome[]) =>
+  outcomes.map((outcome, index) => ({ subscriberId: `s${index}`, outcome }))
+
+describe('tallyOutcomes', () => {
+  test('counts what is final and keeps what is not', () => {
+    expect(tallyOutcomes(outcomesOf(sent, gone, rejected, retry(null)), 1, day)).toEqual({
+      sent: 1,
+      failed: 2,
+      gone: ['s1'],
+      retries: [{ delaySeconds: 15, subscriberIds: ['s3'] }],
+      failures: { gone: 1, too_large: 1 },
+      firstError: 'the push service answered 410: the subscription is gone',
+    })
+  })
+
+  test.each([
+    [1, 15],
+    [2, 30],
+    [3, 60],
+    [7, 960],
+  ])('attempt %i backs off %i seconds', (attempt, delaySeconds) => {
+    expect(tallyOutcomes(outcomesOf(retry(null)), attempt, day).retries[0]!.delaySeconds).toBe(delaySeconds)
+  })
+
+  test('Retry-After is honoured, up to an hour', () => {
+    expect(tallyOutcomes(outcomesOf(retry(120)), 1, day).retries[0]!.delaySeconds).toBe(120)
+    expect(tallyOutcomes(outcomesOf(retry(100_000)), 1, day).retries[0]!.delaySeconds).toBe(3_600)
+  })
+
+  test('subscribers with different waits come back at different times', () => {
+    const { retries } = tallyOutcomes(outcomesOf(retry(300), retry(30), retry(300)), 1, day)
+    expect(retries).toEqual([
+      { delaySeconds: 300, subscriberIds: ['s0', 's2'] },
+      { delaySeconds: 30, subscriberIds: ['s1'] },
+    ])
+  })
+
+  test('what would come after the time to live has expired', () => {
+    expect(tallyOutcomes(outcomesOf(retry(null)), 1, 10)).toMatchObject({
+      failed: 1,
+      failures: { expired: 1 },
+      retries: [],
+    })
+  })
+
+  test('the last attempt has no other after it', () => {
+    expect(tallyOutcomes(outcomesOf(retry(null)), maxAttempts, day)).toMatchObject({
+      failed: 1,
+      failures: { unreachable: 1 },
+      retries: [],
+    })
+  })
+
+  test('every subscriber is counted once or tried again, never both', () => {
+    const outcome = fc.oneof(
+      fc.constantFrom(sent, gone, rejected),
+      fc.option(fc.nat(10_000)).map((afterSeconds) => retry(afterSeconds)),
+    )
+    fc.assert(
+      fc.property(
+        fc.array(outcome),
+        fc.integer({ min: 1, max: maxAttempts }),
+        fc.integer({ min: -10, max: day }),
+        (outcomes, attempt, secondsLeft) => {
+          const tally = tallyOutcomes(outcomesOf(...outcomes), attempt, secondsLeft)
+          const retried = tally.retries.reduce((sum, group) => sum + group.subscriberIds.length, 0)
+          expect(tally.sent + tally.failed + retried).toBe(outcomes.length)
+        },
+      ),
+    )
+  })
+})

@@ -1,0 +1,151 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
+import { type Config, ConfigError } from './config/config.ts'
+import type { Deps } from './deps.ts'
+import { startJobs } from './jobs.ts'
+import { checkEncryptionKey, ensureFirstKey } from './keys/key-store.ts'
+import { createAddressGuard } from './outbound/address-guard.ts'
+import { createOutbound } from './outbound/outbound-client.ts'
+import { queues } from './pipeline.ts'
+import { type Clock, systemClock } from './platform/clock.ts'
+import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
+import { lockDataFolder, readOrMakeEncryptionKey } from './platform/data-folder.ts'
+import { migrate, type OpenDatabase, openEmbedded, openPostgres } from './platform/db.ts'
+import { createHttpServer } from './platform/http/server.ts'
+import { createLogger } from './platform/log.ts'
+import { createMetrics } from './platform/metrics.ts'
+import { startQueue } from './platform/queue.ts'
+import { registerRoutes } from './routes.ts'
+import { version } from './version.ts'
+import { maxInFlightPerHost, startDeliveryPump } from './webhooks/delivery-pump.ts'
+
+/** What a process does: answer the API, or send pushes and deliver webhooks. */
+export type Role = 'api' | 'worker'
+
+export interface ServiceOptions {
+  roles?: readonly Role[]
+  log?: Logger
+  clock?: Clock
+  /** A certificate authority to trust besides Node's own, PEM. */
+  ca?: string
+}
+
+/** A running service. */
+export interface Service {
+  deps: Deps
+  /** Where it listens; undefined without the `api` role. */
+  url: string | undefined
+  /** The first API key, on the very first start only. */
+  firstKey: string | undefined
+  /** Stops taking requests and jobs, finishes what is in flight within a deadline, closes everything. */
+  stop(): Promise<void>
+}
+
+/** How long handlers may go on once the service is told to stop. */
+const drainTimeoutMs = 20_000
+
+/** The database and what its secrets are encrypted with, with no other part of the service. */
+export interface Storage extends OpenDatabase {
+  encryptionKeys: Buffer[]
+}
+
+/**
+ * Opens the configured database: PostgreSQL, or the embedded one with its folder locked.
+ *
+ * @throws ConfigError in one sentence
+ */
+export async function openStorage(config: Config, log: Logger): Promise<Storage> {
+  if (config.databaseUrl) {
+    const database = await openPostgres(config.databaseUrl, (error) =>
+      log.warn({ err: error }, 'database.lost'),
+    )
+    return { ...database, encryptionKeys: config.encryptionKeys! }
+  }
+  const folder = lockDataFolder(config.dataDir)
+  try {
+    const encryptionKeys = config.encryptionKeys ?? [readOrMakeEncryptionKey(config.dataDir)]
+    const database = await openEmbedded(folder.databasePath)
+    const close = () => database.close().finally(() => folder.unlock())
+    return { ...database, close, encryptionKeys }
+  } catch (error) {
+    folder.unlock()
+    throw error
+  }
+}
+
+/**
+ * Opens the database, brings it up to date and starts the parts that the roles ask for.
+ *
+ * @throws ConfigError in one sentence when something that the operator configures is wrong
+ */
+export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
+  const { roles = ['api', 'worker'], log = createLogger(config.logLevel), clock = systemClock } = options
+  const closers: (() => Promise<unknown>)[] = []
+  const closeAll = async () => {
+    for (const close of closers.reverse()) {
+      await close().catch((error: unknown) => log.error({ err: error }, 'service.close_failed'))
+    }
+  }
+  try {
+    const storage = await openStorage(config, log)
+    closers.push(() => storage.close())
+    await migrate(storage.db)
+    const crypto = createCryptoAtRest(storage.encryptionKeys)
+    await checkEncryptionKey(storage.db, crypto, clock)
+    const worker = roles.includes('worker')
+    const queue = await startQueue(storage, config.databaseUrl, queues, log, worker)
+    closers.push(() => queue.stop(drainTimeoutMs))
+
+    const guard = createAddressGuard(config.allowNetworks)
+    const outbound = createOutbound({
+      guard,
+      ca: options.ca,
+      profile: 'webhooks',
+      limits: { connectionsPerOrigin: maxInFlightPerHost },
+    })
+    const pushOutbound = createOutbound({ guard, ca: options.ca, profile: 'push' })
+    const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject: config.vapidSubject })
+    closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
+
+    const { db } = storage
+    const metrics = createMetrics()
+    const channels = { web }
+    const deps: Deps = { config, db, queue, clock, log, crypto, guard, outbound, channels, metrics, version }
+    const firstKey = await ensureFirstKey(db, clock, config.bootstrapApiKey)
+    if (worker) {
+      await startJobs(deps)
+      const pump = startDeliveryPump(deps)
+      closers.push(() => pump.stop())
+    }
+    let url: string | undefined
+    if (roles.includes('api')) {
+      const server = await createHttpServer(deps, { pool: storage.pool })
+      await registerRoutes(server, deps)
+      closers.push(() => server.close())
+      url = await listen(server, config)
+    }
+    return { deps, url, firstKey, stop: closeAll }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function listen(server: FastifyInstance, config: Config): Promise<string> {
+  try {
+    await server.listen({ port: config.port, host: config.host })
+  } catch (cause) {
+    throw new ConfigError(listenError(config, cause as NodeJS.ErrnoException), { cause })
+  }
+  const { port } = server.server.address() as AddressInfo
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  return `http://${host}:${port}`
+}
+
+function listenError({ host, port }: Config, cause: NodeJS.ErrnoException): string {
+  if (cause.code === 'EADDRINUSE') return `PORT ${port} is in use on ${host}: choose another with PORT`
+  if (cause.code === 'EACCES') return `PORT ${port} may not be opened by this user: choose one above 1023`
+  return `HOST ${host} cannot be listened on: ${cause.message}`
+}

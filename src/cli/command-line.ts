@@ -1,0 +1,91 @@
+import { Command, InvalidArgumentError } from 'commander'
+import type { Role } from '../app.ts'
+import { ConfigError } from '../config/config.ts'
+import { version } from '../version.ts'
+
+/**
+ * Runs `krafter-push <command>`.
+ *
+ * @param argv as `process.argv`
+ * @returns the exit code: 0, or 1 after one sentence on stderr
+ */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...argv])
+    return typeof process.exitCode === 'number' ? process.exitCode : 0
+  } catch (error) {
+    console.error(`krafter-push: ${sentence(error)}`)
+    // What the failed start had opened must not hold the process.
+    process.exit(1)
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('krafter-push')
+    .description('Self-hosted push notifications, with webhooks that lose nothing')
+    .version(version)
+  program
+    .command('serve')
+    .description('migrate the database and run the service')
+    .option('--role <roles>', 'what this process does: api, worker or both', parseRoles, ['api', 'worker'])
+    .action(async ({ role }: { role: Role[] }) => (await import('./serve.ts')).serve(role))
+  program
+    .command('migrate')
+    .description('bring the database up to date and exit')
+    .action(async () => (await import('./migrate.ts')).runMigrate())
+  const keys = program.command('keys').description('manage API keys')
+  keys
+    .command('create')
+    .description('make a key; it is shown once')
+    .option('--name <name>', 'what the key is for', 'cli')
+    .option('--team <name>', 'the team it belongs to, made when there is none of that name', 'default')
+    .option('--scopes <scopes>', 'comma-separated: push:read, push:write or *', '*')
+    .option('--expires <moment>', 'when it stops working, e.g. 2030-01-01T00:00:00Z')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./keys.ts')).createKeyCommand(options))
+  keys
+    .command('list')
+    .description('list keys by prefix; keys themselves are not stored')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./keys.ts')).listKeysCommand(options))
+  keys
+    .command('revoke <id>')
+    .description('stop a key from working, at once')
+    .option('--json', 'print JSON')
+    .action(async (id, options) => (await import('./keys.ts')).revokeKeyCommand(id, options))
+  program
+    .command('demo')
+    .description(
+      'a whole round on this machine: push service, subscribers, a notification, a verified webhook',
+    )
+    .option('--subscribers <count>', 'how many subscribers to register', parseCount, 1_000)
+    .action(async (options) => (await import('./demo.ts')).runDemo(options))
+  program
+    .command('openapi')
+    .description('print the OpenAPI description of the API')
+    .action(async () => (await import('./openapi.ts')).printOpenApi())
+  return program
+}
+
+function parseRoles(value: string): Role[] {
+  const roles = value.split(',').map((role) => role.trim())
+  if (!roles.every((role): role is Role => role === 'api' || role === 'worker')) {
+    throw new InvalidArgumentError('It must be api, worker or api,worker.')
+  }
+  return roles
+}
+
+function parseCount(value: string): number {
+  const count = Number(value)
+  if (!Number.isInteger(count) || count < 1 || count > 1_000_000) {
+    throw new InvalidArgumentError('It must be a whole number from 1 to 1000000.')
+  }
+  return count
+}
+
+/** A configuration error is a sentence already; of anything else the message is what can be said in one. */
+function sentence(error: unknown): string {
+  if (error instanceof ConfigError) return error.message
+  if (process.env.KRAFTER_LOG_LEVEL === 'debug' && error instanceof Error) return String(error.stack)
+  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+}

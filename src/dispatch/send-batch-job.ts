@@ -1,0 +1,114 @@
+import { reportCompletion } from '../accounting/complete-notification.ts'
+import { recordBatch } from '../accounting/record-batch.ts'
+import { type Tally, tallyOutcomes } from '../accounting/tally.ts'
+import type { Outcome, Sender } from '../channels/channel.ts'
+import type { Platform } from '../database.ts'
+import type { Deps } from '../deps.ts'
+import { payloadBytes, pushOptions } from '../notifications/payload.ts'
+import { type SendBatch, sendBatch } from '../pipeline.ts'
+import type { ClaimedJob } from '../platform/queue.ts'
+import { type AudienceMember, readAudienceMembers, readAudiencePage } from '../subscribers/audience-store.ts'
+import { audienceCondition } from '../subscribers/targeting.ts'
+import { type OpenBatch, readOpenBatch } from './batch-store.ts'
+
+/** What is not sent by then comes back as a retry; well within the job's expiry. */
+const batchDeadlineMs = 60_000
+
+type SendBatchDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'log' | 'metrics' | 'channels' | 'crypto'>
+
+/** SendBatch → one page of subscribers through their channels → accounted by {@link recordBatch}. */
+export async function runSendBatch(deps: SendBatchDeps, job: ClaimedJob<SendBatch>): Promise<void> {
+  const startedAt = performance.now()
+  const batch = await readOpenBatch(deps.db, job.message)
+  if (!batch) {
+    await deps.db.transaction().execute((trx) => deps.queue.settle(trx, sendBatch, [job]))
+    return
+  }
+  const members = await readMembers(deps, job.message, batch)
+  const outcomes = await sendToMembers(deps, job.message, batch, members)
+  const { ttlSeconds } = pushOptions(batch.content)
+  const ageSeconds = (deps.clock.now().getTime() - batch.notificationCreatedAt.getTime()) / 1_000
+  const tally = tallyOutcomes(outcomes, job.message.attempt, ttlSeconds - ageSeconds)
+  const { recorded, completed } = await recordBatch(deps, job, tally)
+  report(deps, job.message, outcomes, tally, { recorded, ms: Math.round(performance.now() - startedAt) })
+  if (completed) reportCompletion(deps, completed)
+}
+
+async function readMembers(
+  deps: SendBatchDeps,
+  message: SendBatch,
+  batch: OpenBatch,
+): Promise<AudienceMember[]> {
+  if (message.subscriberIds) return readAudienceMembers(deps.db, message.appId, message.subscriberIds)
+  return readAudiencePage(deps.db, message.appId, batch, audienceCondition(batch.targeting))
+}
+
+type MemberOutcome = { subscriberId: string; platform: Platform; outcome: Outcome }
+
+async function sendToMembers(
+  deps: SendBatchDeps,
+  message: SendBatch,
+  batch: OpenBatch,
+  members: AudienceMember[],
+): Promise<MemberOutcome[]> {
+  const sender: Sender = {
+    appId: message.appId,
+    vapidPublicKey: batch.vapidPublicKey,
+    vapidPrivateKey: deps.crypto.decrypt(batch.vapidPrivateKey, `vapid-private-key:${message.appId}`),
+  }
+  const signal = AbortSignal.timeout(batchDeadlineMs)
+  const pages = [...Map.groupBy(members, (member) => member.platform)].map(async ([platform, page]) => {
+    const outcomes = await sendPage(deps, platform, message, batch, sender, page, signal)
+    return page.map((member, index) => ({ subscriberId: member.id, platform, outcome: outcomes[index]! }))
+  })
+  return (await Promise.all(pages)).flat()
+}
+
+async function sendPage(
+  deps: SendBatchDeps,
+  platform: Platform,
+  message: SendBatch,
+  batch: OpenBatch,
+  sender: Sender,
+  page: AudienceMember[],
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  const channel = deps.channels[platform]
+  if (!channel) {
+    const error = `this version cannot send to ${platform} yet`
+    return page.map(() => ({ kind: 'rejected', status: null, reason: 'rejected', error }))
+  }
+  const payload = payloadBytes(
+    { id: message.notificationId, appId: message.appId, title: batch.title, content: batch.content },
+    batch.settings,
+    platform,
+  )
+  return channel.send(sender, { payload, ...pushOptions(batch.content) }, page, signal)
+}
+
+function report(
+  deps: SendBatchDeps,
+  message: SendBatch,
+  outcomes: MemberOutcome[],
+  tally: Tally,
+  extra: { recorded: boolean; ms: number },
+): void {
+  for (const [platform, ofPlatform] of Map.groupBy(outcomes, (entry) => entry.platform)) {
+    for (const [outcome, entries] of Map.groupBy(ofPlatform, (entry) => entry.outcome.kind)) {
+      deps.metrics.pushes.inc({ platform, outcome }, entries.length)
+    }
+  }
+  const { subscriberIds: _, ...ids } = message
+  deps.log.info(
+    {
+      ...ids,
+      sent: tally.sent,
+      failed: tally.failed,
+      failures: tally.failures,
+      retries: tally.retries.reduce((sum, retry) => sum + retry.subscriberIds.length, 0),
+      firstError: tally.firstError,
+      ...extra,
+    },
+    'batch.sent',
+  )
+}

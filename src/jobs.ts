@@ -1,0 +1,19 @@
+import type { Deps } from './deps.ts'
+import { runFanOut } from './dispatch/fan-out-job.ts'
+import { runSendBatch } from './dispatch/send-batch-job.ts'
+import { runIdempotencyUpkeep } from './notifications/idempotency-upkeep-job.ts'
+import { fanOut, idempotencyUpkeep, sendBatch, subscriberUpkeep } from './pipeline.ts'
+import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
+
+/** Fan-outs are one statement each; a second would only wait for the same database. */
+const fanOutsAtOnce = 1
+/** While one batch is accounted, the next is on the wire. Each holds a page of subscribers in memory. */
+const batchesAtOnce = 3
+
+/** Queue → handler → how many at once. Deliver has a loop of its own: webhooks/delivery-pump.ts. */
+export async function startJobs(deps: Deps): Promise<void> {
+  await deps.queue.work(fanOut, fanOutsAtOnce, (job) => runFanOut(deps, job))
+  await deps.queue.work(sendBatch, batchesAtOnce, (job) => runSendBatch(deps, job))
+  await deps.queue.schedule(subscriberUpkeep, '0 3 * * *', () => runSubscriberUpkeep(deps))
+  await deps.queue.schedule(idempotencyUpkeep, '17 * * * *', () => runIdempotencyUpkeep(deps))
+}

@@ -1,0 +1,95 @@
+import type { Trx } from '../platform/db.ts'
+
+/** How far a notification's fan-out has come, as the transaction that moved it sees it. */
+export interface NotificationProgress {
+  appId: string
+  id: string
+  title: string
+  totalCount: number
+  totalBatches: number
+  completedBatches: number
+  sentCount: number
+  failedCount: number
+}
+
+const progressColumns = [
+  'app_id as appId',
+  'id',
+  'title',
+  'total_count as totalCount',
+  'total_batches as totalBatches',
+  'completed_batches as completedBatches',
+  'sent_count as sentCount',
+  'failed_count as failedCount',
+] as const
+
+/** Locks a notification that is to be fanned out; undefined when it is gone or was fanned out before. */
+export async function beginFanOut(
+  trx: Trx,
+  appId: string,
+  id: string,
+): Promise<{ targeting: unknown } | undefined> {
+  return trx
+    .selectFrom('notifications')
+    .select('targeting')
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .where('status', '=', 'sending')
+    .where('total_batches', '=', 0)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+export async function recordFanOut(
+  trx: Trx,
+  appId: string,
+  id: string,
+  batches: number,
+  subscribers: number,
+  now: Date,
+): Promise<NotificationProgress> {
+  return trx
+    .updateTable('notifications')
+    .set({ total_batches: batches, total_count: subscribers, updated_at: now })
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .returning(progressColumns)
+    .executeTakeFirstOrThrow()
+}
+
+/** Adds one closed batch's counts, and the batches that carry on what it could not finish. */
+export async function recordBatchCounts(
+  trx: Trx,
+  appId: string,
+  id: string,
+  counts: { sent: number; failed: number; addedBatches: number },
+  now: Date,
+): Promise<NotificationProgress> {
+  return trx
+    .updateTable('notifications')
+    .set((eb) => ({
+      sent_count: eb('sent_count', '+', counts.sent),
+      failed_count: eb('failed_count', '+', counts.failed),
+      completed_batches: eb('completed_batches', '+', 1),
+      total_batches: eb('total_batches', '+', counts.addedBatches),
+      updated_at: now,
+    }))
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .returning(progressColumns)
+    .executeTakeFirstOrThrow()
+}
+
+export async function finishNotification(
+  trx: Trx,
+  appId: string,
+  id: string,
+  end: { status: 'sent' | 'failed'; failureReason: string | null; now: Date },
+): Promise<void> {
+  await trx
+    .updateTable('notifications')
+    .set({ status: end.status, failure_reason: end.failureReason, sent_at: end.now, updated_at: end.now })
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .execute()
+}

@@ -1,0 +1,32 @@
+/** Lets a loop sleep until something rings. */
+export interface WakeUp {
+  ring(): void
+  /** Resolves `atLeastMs` from now if it rang by then, else when it rings, or after `atMostMs`. */
+  wait(atLeastMs: number, atMostMs: number): Promise<void>
+}
+
+export function createWakeUp(): WakeUp {
+  let rung = false
+  let wake: (() => void) | undefined
+  const pause = (ms: number, untilRung: boolean) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(done, ms)
+      function done() {
+        clearTimeout(timer)
+        wake = undefined
+        resolve()
+      }
+      if (untilRung) wake = done
+    })
+  return {
+    ring() {
+      rung = true
+      wake?.()
+    },
+    async wait(atLeastMs, atMostMs) {
+      if (atLeastMs > 0) await pause(atLeastMs, false)
+      if (!rung && atMostMs > atLeastMs) await pause(atMostMs - atLeastMs, true)
+      rung = false
+    },
+  }
+}
