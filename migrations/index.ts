@@ -1,4 +1,4 @@
-import type { Migration } from 'kysely'
+import type { Migration } from 'kysely/migration'
 import * as initial from './0001_initial.ts'
 
 /** Every migration by name, in the order in which they run. Up only: a released one is never edited. */

@@ -99,13 +99,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
     closers.push(() => queue.stop(drainTimeoutMs))
 
     const guard = createAddressGuard(config.allowNetworks)
-    const outbound = createOutbound({
-      guard,
-      ca: options.ca,
-      profile: 'webhooks',
-      limits: { connectionsPerOrigin: maxInFlightPerHost },
-    })
-    const pushOutbound = createOutbound({ guard, ca: options.ca, profile: 'push' })
+    const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
+    const outbound = createOutbound({ guard, ca: options.ca, limits })
+    const pushOutbound = createOutbound({ guard, ca: options.ca })
     const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject: config.vapidSubject })
     closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
 

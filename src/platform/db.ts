@@ -1,8 +1,8 @@
 import { PGlite } from '@electric-sql/pglite'
-import { Kysely, Migrator, PGliteDialect, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Kysely, PGliteDialect, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Migrator } from 'kysely/migration'
 import pg from 'pg'
-import type { IDatabase } from 'pg-boss'
-import { fromPglite } from 'pg-boss'
+import { type ConnectionOptions, fromPglite } from 'pg-boss'
 import { migrations } from '../../migrations/index.ts'
 import { ConfigError } from '../config/config.ts'
 import type { Database } from '../database.ts'
@@ -16,7 +16,7 @@ export interface OpenDatabase {
   /** `pglite`: one connection in this process; `postgres`: a pool. */
   backend: 'pglite' | 'postgres'
   /** The same embedded database for pg-boss's own statements; absent with PostgreSQL, where it has a pool. */
-  queueDb: IDatabase | undefined
+  queueDb: ConnectionOptions['db']
   /** PostgreSQL only: the pool, for libraries that take one. */
   pool: pg.Pool | undefined
   close(): Promise<void>

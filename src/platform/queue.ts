@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { fromKysely, type IDatabase, PgBoss } from 'pg-boss'
+import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Db, OpenDatabase, Trx } from './db.ts'
@@ -132,7 +132,10 @@ async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueD
       select id from ${sql.table(`${schema}.job`)} where name = ${name} and state = 'active'`.execute(db)
     if (rows.length === 0) continue
     const ids = rows.map((row) => row.id)
-    await boss.restore(name, ids)
+    await db.transaction().execute(async (trx) => {
+      await boss.cancel(name, ids, { db: inTransaction(trx) })
+      await boss.resume(name, ids, { db: inTransaction(trx) })
+    })
   }
 }
 
@@ -209,6 +212,6 @@ function toClaimed<Q extends QueueDefinition>(
   return { id: job.id, retryCount: job.retryCount ?? 0, group: job.groupId ?? null, message }
 }
 
-function inTransaction(trx: Trx): IDatabase {
+function inTransaction(trx: Trx): ConnectionOptions['db'] {
   return fromKysely(trx)
 }

@@ -2,12 +2,7 @@ import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { attemptDelivery, type ReadyDelivery, type Target } from './attempt-delivery.ts'
-import {
-  type DueDelivery,
-  readDueDeliveries,
-  readEnabledWebhooks,
-  type TargetWebhook,
-} from './delivery-store.ts'
+import { type DueDelivery, readDueDeliveries } from './delivery-store.ts'
 import { createResultBuffer } from './result-buffer.ts'
 import { createSlots } from './slots.ts'
 import { createWakeUp } from './wake-up.ts'
@@ -25,15 +20,15 @@ type PumpDeps = Pick<
 >
 
 /** Jobs claimed and not yet recorded, over all webhooks: what bounds memory. */
-const maxClaimed = 640
-const claimSize = 128
+const maxClaimed = 1_024
+const claimSize = 256
 /** Attempts under way to one webhook, and to one host whatever the webhooks. */
 export const maxInFlightPerWebhook = 64
 export const maxInFlightPerHost = 128
 /** Claimed jobs of one webhook that wait for its next slot; beyond, its jobs are passed over. */
-const maxHeldPerWebhook = 48
+const maxHeldPerWebhook = 192
 /** How long free slots are collected before their next attempts are read from the database together. */
-const gatherMs = 4
+const gatherMs = 5
 const idlePollMs = 150
 const afterErrorMs = 1_000
 /** How long a job of a webhook that hangs is put back for, spread so that they do not all return at once. */
@@ -49,8 +44,11 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const webhooks = createSlots(maxInFlightPerWebhook)
   const hosts = createSlots(maxInFlightPerHost)
   const hostOf = new Map<string, string>()
-  const wakeUp = createWakeUp()
-  const results = createResultBuffer(deps, () => wakeUp.ring())
+  /** A slot is free or a job was claimed. */
+  const freed = createWakeUp()
+  /** There may be room for more jobs. */
+  const wanted = createWakeUp()
+  const results = createResultBuffer(deps, () => wanted.ring())
   let held: DeliverJob[] = []
   let inFlight = 0
   let stopping = false
@@ -74,8 +72,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   }
 
   const claim = async (): Promise<number> => {
-    const room = maxClaimed - claimed()
-    if (room < claimSize) return 0
+    if (maxClaimed - claimed() < claimSize || held.length > claimSize) return 0
     const jobs = await deps.queue.claim(deliver, claimSize, passedOver())
     held.push(...jobs)
     return jobs.length
@@ -125,7 +122,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
         results.add({ kind: 'released', job: ready.job, delaySeconds: putBackSeconds() })
         deps.log.error({ err: error, deliveryId: ready.job.id }, 'delivery.broken')
       })
-      .finally(() => wakeUp.ring())
+      .finally(() => freed.ring())
   }
 
   const startAll = async (jobs: DeliverJob[]) => {
@@ -146,28 +143,43 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     }
   }
 
-  const run = async () => {
+  /** Claims ahead of the slots, so that a freed one finds its next job here. */
+  const claimLoop = async () => {
     while (!stopping) {
       try {
         const found = await claim()
-        await startAll(takeStartable())
-        if (found < claimSize) await wakeUp.wait(claimed() > 0 ? gatherMs : 0, idlePollMs)
+        if (found > 0) freed.ring()
+        if (found < claimSize) await wanted.wait(gatherMs, idlePollMs)
       } catch (error) {
         deps.log.error({ err: error }, 'delivery.claim_failed')
-        await wakeUp.wait(afterErrorMs, afterErrorMs)
+        await wanted.wait(afterErrorMs, afterErrorMs)
       }
     }
   }
-  const running = run()
+
+  const startLoop = async () => {
+    while (!stopping) {
+      await freed.wait(gatherMs, idlePollMs)
+      try {
+        await startAll(takeStartable())
+        wanted.ring()
+      } catch (error) {
+        deps.log.error({ err: error }, 'delivery.read_failed')
+        await freed.wait(afterErrorMs, afterErrorMs)
+      }
+    }
+  }
+  const running = Promise.all([claimLoop(), startLoop()])
 
   return {
     async stop() {
       stopping = true
-      wakeUp.ring()
+      wanted.ring()
+      freed.ring()
       await running
       for (const job of held) results.add({ kind: 'released', job, delaySeconds: 0 })
       held = []
-      while (inFlight > 0) await wakeUp.wait(gatherMs, idlePollMs)
+      while (inFlight > 0) await freed.wait(gatherMs, idlePollMs)
       await results.drain()
     },
   }
@@ -199,41 +211,29 @@ async function readReady(
   jobs: readonly DeliverJob[],
 ): Promise<ReadJobs> {
   const keys = jobs.map((job) => ({ appId: job.message.appId, id: job.id }))
-  const deliveries = new Map((await readDueDeliveries(deps.db, keys)).map((row) => [row.id, row]))
-  const webhookKeys = new Map(
-    [...deliveries.values()].map(({ appId, webhookId }) => [webhookId, { appId, webhookId }]),
-  )
-  const webhooks = new Map(
-    (await readEnabledWebhooks(deps.db, [...webhookKeys.values()])).map((webhook) => [
-      webhook.id,
-      { generation: webhook.generation, target: toTarget(deps, webhook) },
-    ]),
-  )
+  const due = new Map((await readDueDeliveries(deps.db, keys)).map((delivery) => [delivery.id, delivery]))
+  const targets = new Map<string, Target | null>()
   const read: ReadJobs = { ready: [], ended: [], unreadable: [] }
   for (const job of jobs) {
-    const delivery = deliveries.get(job.id)
-    const webhook = delivery && webhooks.get(delivery.webhookId)
-    if (!delivery || !webhook || !isDue(delivery, webhook.generation)) read.ended.push(job)
-    else if (!webhook.target) read.unreadable.push(job)
-    else read.ready.push({ job, delivery, target: webhook.target })
+    const delivery = due.get(job.id)
+    if (!delivery) {
+      read.ended.push(job)
+      continue
+    }
+    const target = targets.getOrInsertComputed(delivery.webhookId, () => toTarget(deps, delivery))
+    if (target) read.ready.push({ job, delivery, target })
+    else read.unreadable.push(job)
   }
   return read
 }
 
-function isDue(delivery: DueDelivery, generation: number): boolean {
-  return delivery.status === 'pending' && delivery.webhookGeneration === generation
-}
-
-function toTarget(deps: Pick<Deps, 'crypto' | 'log'>, webhook: TargetWebhook): Target | null {
-  const url = new URL(webhook.url)
-  if (!webhook.secret) return { url, secret: null }
+function toTarget(deps: Pick<Deps, 'crypto' | 'log'>, { webhookId, url, secret }: DueDelivery): Target | null {
+  if (!secret) return { url: new URL(url), secret: null }
   try {
-    return {
-      url,
-      secret: deps.crypto.decrypt(webhook.secret, `webhook-secret:${webhook.id}`).toString('utf8'),
-    }
+    const decrypted = deps.crypto.decrypt(secret, `webhook-secret:${webhookId}`)
+    return { url: new URL(url), secret: decrypted.toString('utf8') }
   } catch (error) {
-    deps.log.error({ err: error, webhookId: webhook.id }, 'webhook.secret_unreadable')
+    deps.log.error({ err: error, webhookId }, 'webhook.secret_unreadable')
     return null
   }
 }

@@ -1,53 +1,36 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { DeliveryStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db.ts'
 
-/** A delivery that an attempt is to be made of. */
+/** A delivery that an attempt is to be made of, and its webhook as it stands. */
 export interface DueDelivery {
   appId: string
   id: string
-  webhookId: string
-  webhookGeneration: number
-  status: DeliveryStatus
   attemptCount: number
   eventId: string
   eventType: string
   body: string
-}
-
-/** A webhook as a delivery needs it. */
-export interface TargetWebhook {
-  id: string
+  webhookId: string
   url: string
-  /** Encrypted at rest. */
+  /** Encrypted at rest; null: deliveries are not signed. */
   secret: Uint8Array | null
-  generation: number
 }
 
-/** The deliveries of claimed jobs, with their bodies; those whose app is gone are missing. */
+/**
+ * Of the deliveries of claimed jobs, those that are to be attempted. The others are not returned: they have ended,
+ * their webhook is gone, disabled, or was disabled since they were made.
+ */
 export async function readDueDeliveries(
   db: Db,
   keys: readonly { appId: string; id: string }[],
 ): Promise<DueDelivery[]> {
   const { rows } = await sql<DueDelivery>`
-    select d.app_id as "appId", d.id, d.webhook_id as "webhookId", d.webhook_generation as "webhookGeneration",
-      d.status, d.attempt_count as "attemptCount", d.event_id as "eventId", e.type as "eventType", e.body
-    from json_to_recordset(${JSON.stringify(keys)}::text::json) as key ("appId" uuid, id uuid)
-    join deliveries d on d.app_id = key."appId" and d.id = key.id
-    join events e on e.app_id = d.app_id and e.id = d.event_id`.execute(db)
-  return rows
-}
-
-/** Those of the webhooks that are enabled. */
-export async function readEnabledWebhooks(
-  db: Db,
-  keys: readonly { appId: string; webhookId: string }[],
-): Promise<TargetWebhook[]> {
-  const { rows } = await sql<TargetWebhook>`
-    select w.id, w.url, w.secret, w.generation
-    from json_to_recordset(${JSON.stringify(keys)}::text::json) as key ("appId" uuid, "webhookId" uuid)
-    join webhooks w on w.app_id = key."appId" and w.id = key."webhookId"
-    where w.enabled`.execute(db)
+    select d.app_id as "appId", d.id, d.attempt_count as "attemptCount",
+      d.event_id as "eventId", e.type as "eventType", e.body, d.webhook_id as "webhookId", w.url, w.secret
+    from deliveries d
+    join events e on e.app_id = d.app_id and e.id = d.event_id
+    join webhooks w on w.app_id = d.app_id and w.id = d.webhook_id
+    where ${isOneOf(keys)} and d.status = 'pending' and w.enabled and w.generation = d.webhook_generation`.execute(db)
   return rows
 }
 
@@ -71,6 +54,7 @@ export interface AttemptRecord {
 /** Writes attempts and moves their deliveries on, in one statement; of deliveries that are gone it writes nothing. */
 export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[]): Promise<void> {
   if (attempts.length === 0) return
+  const keys = attempts.map((attempt) => ({ appId: attempt.app_id, id: attempt.delivery_id }))
   await sql`
     with made as (
       select * from json_to_recordset(${JSON.stringify(attempts)}::text::json) as row (
@@ -81,7 +65,7 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
       update deliveries d
       set status = made.status, attempt_count = made.number,
         next_attempt_at = made.next_attempt_at, finished_at = made.finished_at
-      from made where d.app_id = made.app_id and d.id = made.delivery_id
+      from made where d.app_id = made.app_id and d.id = made.delivery_id and ${isOneOf(keys)}
       returning d.app_id, d.id
     )
     insert into attempts
@@ -99,6 +83,16 @@ export async function cancelDeliveries(
   if (keys.length === 0) return
   await sql`
     update deliveries d set status = 'canceled', next_attempt_at = null, finished_at = ${now}
-    from json_to_recordset(${JSON.stringify(keys)}::text::json) as key ("appId" uuid, id uuid)
-    where d.app_id = key."appId" and d.id = key.id and d.status = 'pending'`.execute(trx)
+    where ${isOneOf(keys)} and d.status = 'pending'`.execute(trx)
+}
+
+/**
+ * Picks deliveries `d` by key with arrays that the index takes as they are. A join alone is planned as a hash join
+ * over the whole table while its statistics are young: 5.3 ms instead of 0.3 ms for 64 of 10,000 rows, and growing.
+ * Ids are unique across apps (UUIDv7), so that the two arrays pick no row that is not meant.
+ */
+function isOneOf(keys: readonly { appId: string; id: string }[]): RawBuilder<boolean> {
+  const appIds = [...new Set(keys.map((key) => key.appId))]
+  const ids = keys.map((key) => key.id)
+  return sql<boolean>`(d.app_id = any(${sql.val(appIds)}::uuid[]) and d.id = any(${sql.val(ids)}::uuid[]))`
 }

@@ -12,8 +12,8 @@ export interface ResultBuffer {
 }
 
 /** A transaction costs about as much as 40 rows, so results wait a little for company, but not for long. */
-const flushAt = 100
-const flushAfterMs = 8
+const flushAt = 200
+const flushAfterMs = 12
 const maxPerFlush = 400
 
 /**

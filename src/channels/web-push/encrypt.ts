@@ -1,0 +1,159 @@
+import { createCipheriv, createECDH, createHmac, ECDH, randomBytes } from 'node:crypto'
+
+/** Bytes of plaintext that fit a message every push service must take: 4096 − 86 − 1 − 16 (RFC 8291 §4). */
+export const maxPlaintextBytes = 3_993
+
+/** Bytes an encrypted message is longer than its plaintext: header, padding delimiter, authentication tag. */
+export const overheadBytes = 86 + 1 + 16
+
+const publicKeyBytes = 65
+const authBytes = 16
+const saltBytes = 16
+const headerBytes = 86
+
+// Record size (4096, uint32) and key id length (65), between salt and key in the header (RFC 8188 §2.1).
+const headerMiddle = Buffer.from([0, 0, 0x10, 0, publicKeyBytes])
+
+const keyInfoLabel = Buffer.from('WebPush: info\0')
+const contentKeyInfo = Buffer.from('Content-Encoding: aes128gcm\0\x01')
+const nonceInfo = Buffer.from('Content-Encoding: nonce\0\x01')
+const one = Buffer.from([1])
+const lastRecordDelimiter = Buffer.from([2])
+
+/** The plaintext does not fit a push message. */
+export class PayloadTooLargeError extends Error {
+  override name = 'PayloadTooLargeError'
+  readonly code = 'ERR_PAYLOAD_TOO_LARGE'
+}
+
+/** A subscription's keys (Push API `getKey`): the P-256 point, 65 bytes uncompressed, and the 16-byte secret. */
+export interface SubscriptionKeys {
+  p256dh: Uint8Array
+  auth: Uint8Array
+}
+
+/** What is random in a message; given by tests only. */
+export interface EncryptionRandomness {
+  salt: Uint8Array
+  senderPrivateKey: Uint8Array
+}
+
+/**
+ * Encrypts one push message (RFC 8291, content coding aes128gcm of RFC 8188): one record, a fresh key pair and salt
+ * per message, no padding.
+ *
+ * @param plaintext at most {@link maxPlaintextBytes}
+ * @returns the request body: salt, record size, sender's public key, ciphertext
+ * @throws PayloadTooLargeError when the plaintext is too long
+ * @throws Error when p256dh is no point on the curve (see {@link parseSubscriptionKeys})
+ */
+export function encrypt(
+  plaintext: Uint8Array,
+  keys: SubscriptionKeys,
+  randomness?: EncryptionRandomness,
+): Buffer {
+  const encryptor = createEncryptor(plaintext)
+  const body = Buffer.alloc(encryptor.bodyBytes)
+  encryptor.encryptInto(body, keys, randomness)
+  return body
+}
+
+/** Encrypts one plaintext again and again; what does not depend on the recipient is done once. */
+export interface Encryptor {
+  /** Length of every body. */
+  readonly bodyBytes: number
+  /**
+   * Writes a body, as {@link encrypt} returns it.
+   *
+   * @param target exactly `bodyBytes` long
+   * @throws Error when p256dh is no point on the curve
+   */
+  encryptInto(target: Uint8Array, keys: SubscriptionKeys, randomness?: EncryptionRandomness): void
+}
+
+/** @throws PayloadTooLargeError when the plaintext is too long */
+export function createEncryptor(plaintext: Uint8Array): Encryptor {
+  if (plaintext.length > maxPlaintextBytes) {
+    throw new PayloadTooLargeError(`payload is ${plaintext.length} bytes, at most ${maxPlaintextBytes} fit`)
+  }
+  const record = Buffer.concat([plaintext, lastRecordDelimiter])
+  // Holds the current message's key pair; generateKeys replaces it.
+  const sender = createECDH('prime256v1')
+
+  return {
+    bodyBytes: plaintext.length + overheadBytes,
+    encryptInto(target, keys, randomness) {
+      if (randomness) {
+        sender.setPrivateKey(randomness.senderPrivateKey)
+      } else {
+        sender.generateKeys()
+      }
+      const salt = randomness?.salt ?? randomBytes(saltBytes)
+      const senderPublicKey = sender.getPublicKey()
+      const { contentKey, nonce } = deriveKeys(sender.computeSecret(keys.p256dh), keys, senderPublicKey, salt)
+      const cipher = createCipheriv('aes-128-gcm', contentKey, nonce)
+
+      target.set(salt)
+      target.set(headerMiddle, saltBytes)
+      target.set(senderPublicKey, saltBytes + headerMiddle.length)
+      target.set(cipher.update(record), headerBytes)
+      cipher.final()
+      target.set(cipher.getAuthTag(), headerBytes + record.length)
+    },
+  }
+}
+
+/** The key schedule of RFC 8291 §3.4. */
+function deriveKeys(
+  sharedSecret: Uint8Array,
+  { p256dh, auth }: SubscriptionKeys,
+  senderPublicKey: Uint8Array,
+  salt: Uint8Array,
+): { contentKey: Buffer; nonce: Buffer } {
+  const keyInfo = Buffer.concat([keyInfoLabel, p256dh, senderPublicKey, one])
+  const inputKey = hmac(hmac(auth, sharedSecret), keyInfo)
+  const pseudoRandomKey = hmac(salt, inputKey)
+  return {
+    contentKey: hmac(pseudoRandomKey, contentKeyInfo).subarray(0, 16),
+    nonce: hmac(pseudoRandomKey, nonceInfo).subarray(0, 12),
+  }
+}
+
+function hmac(key: Uint8Array, data: Uint8Array): Buffer {
+  return createHmac('sha256', key).update(data).digest()
+}
+
+export type ParsedSubscriptionKeys =
+  | { ok: true; keys: { p256dh: Buffer; auth: Buffer } }
+  | { ok: false; field: 'p256dh' | 'auth'; message: string }
+
+/**
+ * Reads the keys of a browser's subscription: base64url, with or without padding, or plain base64.
+ *
+ * @returns the bytes, or which field is wrong and how, in words fit for API validation details
+ */
+export function parseSubscriptionKeys(p256dh: string, auth: string): ParsedSubscriptionKeys {
+  const point = decodeBase64(p256dh)
+  if (point?.length !== publicKeyBytes || point[0] !== 4 || !isOnCurve(point)) {
+    return { ok: false, field: 'p256dh', message: 'must be an uncompressed P-256 public key in base64url' }
+  }
+  const secret = decodeBase64(auth)
+  if (secret?.length !== authBytes) {
+    return { ok: false, field: 'auth', message: `must be ${authBytes} bytes in base64url` }
+  }
+  return { ok: true, keys: { p256dh: point, auth: secret } }
+}
+
+/** Buffer.from skips what is no base64; here that is an error. */
+function decodeBase64(text: string): Buffer | null {
+  return /^[A-Za-z0-9_\-+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : null
+}
+
+function isOnCurve(point: Uint8Array): boolean {
+  try {
+    ECDH.convertKey(point, 'prime256v1')
+    return true
+  } catch {
+    return false
+  }
+}

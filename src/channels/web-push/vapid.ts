@@ -1,0 +1,111 @@
+import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto'
+import type { Clock } from '../../platform/clock.ts'
+
+/** Push services refuse tokens that live longer than 24 h (RFC 8292 §2); half of it leaves room for wrong clocks. */
+const tokenLifetimeSeconds = 12 * 3_600
+
+/** A token is used for so long; Apple slows down those who sign more often than hourly. */
+const tokenReuseSeconds = 10 * 3_600
+
+/** Tokens kept, one per app and push service; the longest unused goes first. */
+export const maxCachedTokens = 10_000
+
+const tokenHeader = base64url(JSON.stringify({ typ: 'JWT', alg: 'ES256' }))
+
+/** An app's key pair: the 65-byte point in base64url, as browsers want it, and the 32-byte scalar. */
+export interface VapidKeys {
+  publicKey: string
+  privateKey: Buffer
+}
+
+/** Makes a P-256 key pair for an app (RFC 8292 §3.2). */
+export function generateVapidKeys(): VapidKeys {
+  const pair = createECDH('prime256v1')
+  pair.generateKeys()
+  // getPrivateKey drops leading zeros.
+  const privateKey = Buffer.alloc(32)
+  const scalar = pair.getPrivateKey()
+  privateKey.set(scalar, 32 - scalar.length)
+  return { publicKey: pair.getPublicKey('base64url'), privateKey }
+}
+
+/** Makes the Authorization header for an app's requests to a push service. */
+export interface VapidSigner {
+  /**
+   * @param publicKey the app's point, base64url
+   * @param privateKey the app's scalar, 32 bytes
+   * @param origin the endpoint URL's origin
+   * @returns `vapid t=…, k=…` (RFC 8292 §3), the same for some ten hours
+   * @throws Error when the keys are no P-256 pair
+   */
+  authorization(publicKey: string, privateKey: Uint8Array, origin: string): string
+}
+
+interface CachedToken {
+  authorization: string
+  /** Milliseconds since the epoch. */
+  signedAt: number
+}
+
+/** @param subject who to write to about the traffic: a mailto: or https: URI (RFC 8292 §2.1) */
+export function createVapidSigner(clock: Clock, subject: string): VapidSigner {
+  const cache = new Map<string, CachedToken>()
+
+  return {
+    authorization(publicKey, privateKey, origin) {
+      const key = `${publicKey} ${origin}`
+      const now = clock.now().getTime()
+      const cached = cache.get(key)
+      if (cached && isFresh(cached, now)) {
+        // Moves to the end: a Map iterates in insertion order, so the first entry is the longest unused.
+        cache.delete(key)
+        cache.set(key, cached)
+        return cached.authorization
+      }
+      const expiresAt = Math.floor(now / 1_000) + tokenLifetimeSeconds
+      const token = signToken({ aud: origin, exp: expiresAt, sub: subject }, publicKey, privateKey)
+      const authorization = `vapid t=${token}, k=${publicKey}`
+      cache.delete(key)
+      cache.set(key, { authorization, signedAt: now })
+      if (cache.size > maxCachedTokens) {
+        cache.delete(cache.keys().next().value!)
+      }
+      return authorization
+    },
+  }
+}
+
+/** A clock that was set back makes a token stale, too: it might outlive the 24 hours. */
+function isFresh({ signedAt }: CachedToken, now: number): boolean {
+  return now >= signedAt && now - signedAt < tokenReuseSeconds * 1_000
+}
+
+function signToken(
+  claims: { aud: string; exp: number; sub: string },
+  publicKey: string,
+  privateKey: Uint8Array,
+): string {
+  const unsigned = `${tokenHeader}.${base64url(JSON.stringify(claims))}`
+  const key = importPrivateKey(publicKey, privateKey)
+  // JWTs hold r and s side by side, not in DER (RFC 7518 §3.4).
+  const signature = sign('sha256', Buffer.from(unsigned), { key, dsaEncoding: 'ieee-p1363' })
+  return `${unsigned}.${signature.toString('base64url')}`
+}
+
+function importPrivateKey(publicKey: string, privateKey: Uint8Array): KeyObject {
+  const point = Buffer.from(publicKey, 'base64url')
+  return createPrivateKey({
+    key: {
+      kty: 'EC',
+      crv: 'P-256',
+      d: Buffer.from(privateKey).toString('base64url'),
+      x: point.subarray(1, 33).toString('base64url'),
+      y: point.subarray(33, 65).toString('base64url'),
+    },
+    format: 'jwk',
+  })
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text).toString('base64url')
+}

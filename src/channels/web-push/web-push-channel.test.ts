@@ -1,0 +1,247 @@
+import { createECDH, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  createSecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type IncomingHttpHeaders,
+} from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import { decrypt } from 'http_ece'
+import { afterEach, expect, test } from 'vitest'
+import { makeCertificates } from '../../../test/support/certificates.ts'
+import { createAddressGuard } from '../../outbound/address-guard.ts'
+import { createOutbound } from '../../outbound/outbound-client.ts'
+import type { Outcome, Push, Recipient, Sender } from '../channel.ts'
+import { generateVapidKeys } from './vapid.ts'
+import { createWebPushChannel } from './web-push-channel.ts'
+
+const { ca, key, cert } = await makeCertificates()
+const vapid = generateVapidKeys()
+const sender: Sender = { appId: 'app', vapidPublicKey: vapid.publicKey, vapidPrivateKey: vapid.privateKey }
+const push: Push = { payload: Buffer.from('{"title":"hello"}'), ttlSeconds: 60, urgency: 'high', topic: null }
+const unaborted = new AbortController().signal
+
+const cleanups: (() => Promise<unknown> | unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) {
+    await cleanup()
+  }
+})
+
+interface Received {
+  path: string
+  headers: IncomingHttpHeaders
+  body: Buffer
+}
+
+/** A push service that answers as `answer` says; null: never. */
+async function pushService(
+  answer: (path: string) => { status: number; headers?: Record<string, string> } | null,
+) {
+  const received: Received[] = []
+  const server = createSecureServer({ key, cert, allowHTTP1: true })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => sockets.add(socket))
+  server.on('sessionError', () => {})
+  server.on('request', async (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    request.on('error', () => {})
+    response.on('error', () => {})
+    const chunks: Buffer[] = []
+    for await (const chunk of request) {
+      chunks.push(chunk)
+    }
+    received.push({ path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
+    const { status, headers } = answer(request.url) ?? {}
+    if (status) {
+      response.writeHead(status, headers).end()
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const stop = () => {
+    for (const socket of sockets) {
+      socket.destroy()
+    }
+    server.close()
+  }
+  cleanups.push(stop)
+  return { origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, received, stop }
+}
+
+function makeChannel(options: { timeoutMs?: number; concurrency?: number } = {}) {
+  const clock = { time: Date.parse('2025-06-01T08:00:00Z'), now: () => new Date(clock.time) }
+  const outbound = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']), ca })
+  const channel = createWebPushChannel({
+    outbound,
+    clock,
+    vapidSubject: 'mailto:push@example.com',
+    ...options,
+  })
+  cleanups.push(() => outbound.close())
+  cleanups.push(() => channel.close())
+  return { channel, clock }
+}
+
+function makeRecipients(origin: string, count: number) {
+  return Array.from({ length: count }, (_, i) => {
+    const pair = createECDH('prime256v1')
+    pair.generateKeys()
+    return {
+      id: String(i),
+      token: `${origin}/push/${i}`,
+      p256dh: pair.getPublicKey(),
+      auth: randomBytes(16),
+      pair,
+    }
+  })
+}
+
+function tally(outcomes: Outcome[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { kind } of outcomes) {
+    counts[kind] = (counts[kind] ?? 0) + 1
+  }
+  return counts
+}
+
+test('each recipient gets a request of its own that it can decrypt', async () => {
+  const { origin, received } = await pushService(() => ({ status: 201 }))
+  const recipients = makeRecipients(origin, 150)
+  const { channel } = makeChannel()
+  const outcomes = await channel.send(sender, { ...push, topic: 'news' }, recipients, unaborted)
+  expect(outcomes).toEqual(recipients.map(() => ({ kind: 'sent', status: 201 })))
+  expect(received).toHaveLength(150)
+  for (const { path, headers, body } of received) {
+    const { pair, auth } = recipients[Number(path.split('/').pop())]!
+    const params = { version: 'aes128gcm', privateKey: pair, authSecret: auth.toString('base64url') }
+    expect(decrypt(body, params).toString()).toBe('{"title":"hello"}')
+    expect(headers).toMatchObject({
+      ttl: '60',
+      urgency: 'high',
+      topic: 'news',
+      'content-encoding': 'aes128gcm',
+      'content-type': 'application/octet-stream',
+      'content-length': String(body.length),
+      authorization: expect.stringMatching(new RegExp(`^vapid t=[\\w.-]+, k=${vapid.publicKey}$`)),
+    })
+  }
+})
+
+test('outcomes come in the order of the recipients, whatever happens to each', async () => {
+  const statuses = [201, 410, 404, 413, 403, 500, 302]
+  const { origin, received } = await pushService((path) => ({
+    status: statuses[Number(path.split('/').pop())]!,
+  }))
+  const recipients: Recipient[] = makeRecipients(origin, statuses.length)
+  const good = recipients[0]!
+  recipients.push(
+    { ...good, token: 'no url' },
+    { ...good, p256dh: null },
+    { ...good, auth: Buffer.alloc(15) },
+    { ...good, p256dh: Buffer.alloc(65, 4) },
+    { ...good, token: 'https://10.0.0.1/push' },
+    { ...good, token: 'http://127.0.0.1/push' },
+  )
+  const { channel } = makeChannel()
+  const outcomes = await channel.send(sender, push, recipients, unaborted)
+  expect(outcomes.map(({ kind }) => kind)).toEqual([
+    'sent',
+    'gone',
+    'gone',
+    'rejected',
+    'rejected',
+    'retry',
+    'rejected',
+    ...Array.from({ length: 6 }, () => 'rejected'),
+  ])
+  expect(received).toHaveLength(statuses.length)
+  expect(received.every(({ headers }) => !('topic' in headers))).toBe(true)
+})
+
+test('a payload that does not fit is too large for everybody', async () => {
+  const { channel } = makeChannel()
+  const recipients = makeRecipients('https://127.0.0.1:1', 2)
+  const outcomes = await channel.send(
+    sender,
+    { ...push, payload: Buffer.alloc(3_994) },
+    recipients,
+    unaborted,
+  )
+  expect(outcomes).toMatchObject([{ reason: 'too_large' }, { reason: 'too_large' }])
+})
+
+test('keys of the app that cannot sign reject its pushes', async () => {
+  const { channel } = makeChannel()
+  const recipients = makeRecipients('https://127.0.0.1:1', 2)
+  const outcomes = await channel.send({ ...sender, vapidPublicKey: 'x' }, push, recipients, unaborted)
+  expect(tally(outcomes)).toEqual({ rejected: 2 })
+})
+
+test('a 429 pauses its push service for as long as it says, and no other', async () => {
+  let throttled = true
+  const busy = await pushService(() =>
+    throttled ? { status: 429, headers: { 'retry-after': '90' } } : { status: 201 },
+  )
+  const other = await pushService(() => ({ status: 201 }))
+  const { channel, clock } = makeChannel({ concurrency: 5 })
+  const recipients = [...makeRecipients(busy.origin, 100), ...makeRecipients(other.origin, 100)]
+  const first = await channel.send(sender, push, recipients, unaborted)
+  expect(tally(first.slice(0, 100))).toEqual({ retry: 100 })
+  expect(tally(first.slice(100))).toEqual({ sent: 100 })
+  expect(first[99]).toMatchObject({ kind: 'retry', afterSeconds: 90 })
+  expect(busy.received.length).toBeLessThan(20)
+
+  throttled = false
+  clock.time += 89_500
+  const requests = busy.received.length
+  const second = await channel.send(sender, push, makeRecipients(busy.origin, 10), unaborted)
+  expect(second[0]).toMatchObject({ kind: 'retry', status: null, afterSeconds: 1 })
+  expect(busy.received).toHaveLength(requests)
+  clock.time += 500
+  expect(tally(await channel.send(sender, push, makeRecipients(busy.origin, 10), unaborted))).toEqual({
+    sent: 10,
+  })
+})
+
+test('a push service that hangs is left alone after twenty timeouts and holds up no other', async () => {
+  const hanging = await pushService(() => null)
+  const other = await pushService(() => ({ status: 201 }))
+  const { channel } = makeChannel({ concurrency: 20, timeoutMs: 300 })
+  const recipients = [...makeRecipients(hanging.origin, 500), ...makeRecipients(other.origin, 500)]
+  const outcomes = await channel.send(sender, push, recipients, unaborted)
+  expect(tally(outcomes.slice(0, 500))).toEqual({ retry: 500 })
+  expect(tally(outcomes.slice(500))).toEqual({ sent: 500 })
+  expect(outcomes[499]).toMatchObject({ afterSeconds: 30 })
+  expect(hanging.received.length).toBeLessThanOrEqual(40)
+})
+
+test('a push service that is down is left alone, too', async () => {
+  const down = await pushService(() => null)
+  down.stop()
+  const { channel } = makeChannel({ concurrency: 10 })
+  const outcomes = await channel.send(sender, push, makeRecipients(down.origin, 200), unaborted)
+  expect(tally(outcomes)).toEqual({ retry: 200 })
+  expect(outcomes[199]).toMatchObject({ afterSeconds: 30 })
+})
+
+test('when the page is aborted, what is not finished comes back as retry', async () => {
+  const controller = new AbortController()
+  let answered = 0
+  const { origin } = await pushService(() => {
+    answered += 1
+    if (answered === 10) {
+      controller.abort()
+    }
+    return answered < 10 ? { status: 201 } : null
+  })
+  const { channel } = makeChannel({ concurrency: 5 })
+  const outcomes = await channel.send(sender, push, makeRecipients(origin, 200), controller.signal)
+  const { sent, retry } = tally(outcomes)
+  expect(sent).toBeGreaterThanOrEqual(1)
+  expect(sent! + retry!).toBe(200)
+  expect(answered).toBeLessThan(20)
+  expect(tally(await channel.send(sender, push, makeRecipients(origin, 3), controller.signal))).toEqual({
+    retry: 3,
+  })
+})

@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { makeCertificates } from '../../test/support/certificates.ts'
+import { createAddressGuard } from './address-guard.ts'
+import { type Connection, ConnectionPool, type Waiter } from './connection-pool.ts'
+import { createGuardedConnect } from './guarded-connect.ts'
+import { defaultOutboundLimits } from './outbound-client.ts'
+
+const { ca, key, cert } = await makeCertificates()
+const connect = createGuardedConnect({
+  guard: createAddressGuard(['127.0.0.0/8']),
+  ca,
+  lookup: (hostname, _options, callback) =>
+    hostname.startsWith('no-')
+      ? callback(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), [])
+      : callback(null, [{ address: '127.0.0.1', family: 4 }]),
+  connectTimeoutMs: 5_000,
+})
+
+function waiter(): Waiter & { connection: Promise<Connection> } {
+  const { promise, resolve, reject } = Promise.withResolvers<Connection>()
+  promise.catch(() => {})
+  return { connection: promise, start: resolve, fail: reject }
+}
+
+test('forgets origins that nobody waits for and that have no connection', async () => {
+  const pool = new ConnectionPool(connect, defaultOutboundLimits)
+  const waiters = Array.from({ length: 200 }, (_, i) => {
+    const one = waiter()
+    pool.enter(new URL(`https://no-${i}.test.example/`), one)
+    return one
+  })
+  expect(pool.originCount).toBe(200)
+  await Promise.allSettled(waiters.map(({ connection }) => connection))
+  expect(pool.originCount).toBe(0)
+
+  const leaving = waiter()
+  const url = new URL('https://a.test.example:1/')
+  pool.enter(url, leaving)
+  pool.leave(url, leaving)
+  expect(pool.originCount).toBe(0)
+  await pool.close(new Error('closed'))
+})
+
+test('keeps at most so many idle connections over all origins', async () => {
+  const server = createServer({ key, cert }, (_, response) => response.end()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const pool = new ConnectionPool(connect, { ...defaultOutboundLimits, idleConnections: 3 })
+  for (let i = 0; i < 10; i++) {
+    const one = waiter()
+    pool.enter(new URL(`https://host-${i}.test.example:${port}/`), one)
+    pool.release(await one.connection, true)
+  }
+  expect(pool.originCount).toBe(3)
+  await pool.close(new Error('closed'))
+  expect(pool.originCount).toBe(0)
+  server.closeAllConnections()
+  server.close()
+})

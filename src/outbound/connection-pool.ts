@@ -1,0 +1,314 @@
+import type { TLSSocket } from 'node:tls'
+import { Client } from 'undici'
+import type { GuardedConnect } from './guarded-connect.ts'
+
+/** What the pool may hold; every number is a limit. */
+export interface PoolLimits {
+  /** Connections to one origin that speaks HTTP/1.1, where each carries one exchange at a time. */
+  http1ConnectionsPerOrigin: number
+  /** Connections to one origin that speaks HTTP/2. */
+  http2ConnectionsPerOrigin: number
+  /** Exchanges at a time on one HTTP/2 connection; the peer may allow fewer, then the rest wait in it. */
+  http2StreamsPerConnection: number
+  /** Idle connections kept over all origins; above it the longest idle one is closed. */
+  idleConnections: number
+  /** How long an idle HTTP/1.1 connection is kept, unless its Keep-Alive header says otherwise. */
+  http1IdleMs: number
+  http1MaxIdleMs: number
+  http2IdleMs: number
+  /** Bytes of an answer's headers (HTTP/1.1; Node caps HTTP/2 header lists itself). */
+  headerBytes: number
+}
+
+/** Somebody who waits for a connection. Exactly one of the two is called, unless it leaves first. */
+export interface Waiter {
+  start(connection: Connection): void
+  fail(error: Error): void
+}
+
+/** One open connection. `client` is dispatched to between `start` and `release`. */
+export interface Connection {
+  readonly client: Client
+  readonly multiplexed: boolean
+  readonly capacity: number
+  /** Milliseconds of performance.now() when it last brought an answer; tells a dead connection from a slow answer. */
+  lastAnswerAt: number
+  active: number
+  usable: boolean
+  readonly origin: Origin
+  /** The open socket until the first exchange; undici watches it only from then on. */
+  unused: TLSSocket | null
+}
+
+interface Dial {
+  socket: TLSSocket | null
+  abandoned: boolean
+}
+
+interface Origin {
+  readonly key: string
+  readonly url: URL
+  /** In order of arrival; a set, because whoever's deadline passes leaves from the middle. */
+  readonly waiting: Set<Waiter>
+  connections: Connection[]
+  readonly dials: Set<Dial>
+  /** What the last handshake agreed on; null before the first. */
+  multiplexed: boolean | null
+}
+
+/** How long undici may hold a request that an HTTP/2 peer allows no stream for, after its exchange was given up. */
+const strandedRequestMs = 30_000
+
+/**
+ * Connections by origin, opened as they are needed: the first one alone, since only its handshake tells whether the
+ * origin speaks HTTP/2 (few connections, many streams) or HTTP/1.1 (many connections). Parsing and framing are
+ * undici's, one Client per connection. Its Pool and Agent are not used because a request cannot leave their queue:
+ * behind a host that hangs, requests whose deadline has passed would pile up, each good for one more connection.
+ */
+export class ConnectionPool {
+  readonly #connect: GuardedConnect
+  readonly #limits: PoolLimits
+  readonly #origins = new Map<string, Origin>()
+  readonly #idle = new Set<Connection>()
+  #closed = false
+
+  constructor(connect: GuardedConnect, limits: PoolLimits) {
+    this.#connect = connect
+    this.#limits = limits
+  }
+
+  /** Origins known now: those with a connection, a dial or somebody waiting. */
+  get originCount(): number {
+    return this.#origins.size
+  }
+
+  /** Waits for room on a connection to the URL's origin; `waiter.start` may run before this returns. */
+  enter(url: URL, waiter: Waiter): void {
+    const origin = this.#origin(url)
+    origin.waiting.add(waiter)
+    this.#serve(origin)
+    this.#dialAsNeeded(origin)
+  }
+
+  /** Stops waiting. The last one to leave gives up the dials it waited for. */
+  leave(url: URL, waiter: Waiter): void {
+    const origin = this.#origins.get(url.origin)
+    if (!origin?.waiting.delete(waiter) || origin.waiting.size > 0) {
+      return
+    }
+    for (const dial of origin.dials) {
+      dial.abandoned = true
+      dial.socket?.destroy()
+    }
+    origin.dials.clear()
+    this.#forgetIfUnused(origin)
+  }
+
+  /** Gives a connection back after an exchange. */
+  release(connection: Connection, reusable: boolean): void {
+    connection.active -= 1
+    if (!reusable) {
+      this.retire(connection)
+    } else if (connection.usable && connection.active === 0) {
+      this.#keepIdle(connection)
+    }
+    this.#serve(connection.origin)
+    this.#dialAsNeeded(connection.origin)
+    this.#forgetIfUnused(connection.origin)
+  }
+
+  /** Takes a connection out of use; what still runs on it may finish. */
+  retire(connection: Connection): void {
+    const { origin } = connection
+    connection.usable = false
+    connection.unused?.destroy()
+    this.#idle.delete(connection)
+    origin.connections = origin.connections.filter((other) => other !== connection)
+    void connection.client.close().catch(() => {})
+    this.#forgetIfUnused(origin)
+  }
+
+  /** Fails everybody who waits and breaks off what runs. */
+  async close(error: Error): Promise<void> {
+    this.#closed = true
+    const closing: Promise<void>[] = []
+    for (const origin of [...this.#origins.values()]) {
+      for (const dial of origin.dials) {
+        dial.abandoned = true
+        dial.socket?.destroy()
+      }
+      origin.dials.clear()
+      failAll(origin, error)
+      for (const connection of origin.connections) {
+        connection.unused?.destroy()
+        closing.push(connection.client.destroy(error))
+      }
+      origin.connections = []
+    }
+    this.#origins.clear()
+    this.#idle.clear()
+    await Promise.all(closing)
+  }
+
+  #origin(url: URL): Origin {
+    const known = this.#origins.get(url.origin)
+    if (known) {
+      return known
+    }
+    const origin: Origin = {
+      key: url.origin,
+      url: new URL(url.origin),
+      waiting: new Set(),
+      connections: [],
+      dials: new Set(),
+      multiplexed: null,
+    }
+    this.#origins.set(origin.key, origin)
+    return origin
+  }
+
+  #forgetIfUnused(origin: Origin): void {
+    if (origin.waiting.size + origin.connections.length + origin.dials.size === 0) {
+      this.#origins.delete(origin.key)
+    }
+  }
+
+  /** Hands free connections to those who wait, in order. */
+  #serve(origin: Origin): void {
+    for (const waiter of origin.waiting) {
+      // From the front, so that connections at the back fall idle and close when fewer are needed.
+      const connection = origin.connections.find(({ active, capacity }) => active < capacity)
+      if (!connection) {
+        return
+      }
+      origin.waiting.delete(waiter)
+      this.#idle.delete(connection)
+      connection.unused = null
+      connection.active += 1
+      waiter.start(connection)
+    }
+  }
+
+  #dialAsNeeded(origin: Origin): void {
+    const wanted = Math.min(origin.waiting.size, this.#dialLimit(origin))
+    while (!this.#closed && origin.dials.size < wanted) {
+      this.#dial(origin)
+    }
+  }
+
+  #dialLimit({ multiplexed, connections }: Origin): number {
+    if (multiplexed === null) {
+      return 1
+    }
+    return multiplexed
+      ? Math.min(1, this.#limits.http2ConnectionsPerOrigin - connections.length)
+      : this.#limits.http1ConnectionsPerOrigin - connections.length
+  }
+
+  #dial(origin: Origin): void {
+    const dial: Dial = { socket: null, abandoned: false }
+    origin.dials.add(dial)
+    dial.socket = this.#connect(origin.url, (error, socket) => {
+      if (dial.abandoned) {
+        socket?.destroy()
+        return
+      }
+      origin.dials.delete(dial)
+      if (error) {
+        this.#dialFailed(origin, error)
+      } else {
+        this.#dialled(origin, socket)
+      }
+    })
+  }
+
+  /** While other connections live, those who wait are served by them; the next to enter dials again. */
+  #dialFailed(origin: Origin, error: Error): void {
+    if (origin.connections.length === 0) {
+      failAll(origin, error)
+    }
+    this.#forgetIfUnused(origin)
+  }
+
+  #dialled(origin: Origin, socket: TLSSocket): void {
+    const multiplexed = socket.alpnProtocol === 'h2'
+    const client = this.#makeClient(origin, socket, multiplexed)
+    const connection: Connection = {
+      client,
+      multiplexed,
+      capacity: multiplexed ? this.#limits.http2StreamsPerConnection : 1,
+      lastAnswerAt: 0,
+      active: 0,
+      usable: true,
+      origin,
+      unused: socket,
+    }
+    const lost = () => {
+      if (connection.usable) {
+        this.retire(connection)
+        this.#dialAsNeeded(origin)
+      }
+    }
+    client.on('disconnect', lost).on('connectionError', lost)
+    origin.multiplexed = multiplexed
+    origin.connections.push(connection)
+    this.#serve(origin)
+    this.#dialAsNeeded(origin)
+    if (connection.unused) {
+      this.#keepUnused(connection, socket)
+    }
+  }
+
+  /** Other connections were quicker: this one is kept for the next exchange as if it had had one. */
+  #keepUnused(connection: Connection, socket: TLSSocket): void {
+    const giveUp = () => {
+      if (connection.unused) {
+        this.retire(connection)
+      }
+    }
+    const timer = setTimeout(giveUp, this.#limits.http1IdleMs).unref()
+    socket.once('close', () => {
+      clearTimeout(timer)
+      giveUp()
+    })
+    this.#keepIdle(connection)
+  }
+
+  /** A Client on a socket that is open already. Should it have to connect again (GOAWAY), it does so guarded. */
+  #makeClient(origin: Origin, opened: TLSSocket, multiplexed: boolean): Client {
+    let next: TLSSocket | null = opened
+    return new Client(origin.url, {
+      connect: (_target, callback) => {
+        const socket = next
+        next = null
+        if (socket) {
+          // Not at once: the Client is still inside the call that asked for the connection.
+          queueMicrotask(() => callback(null, socket))
+        } else {
+          this.#connect(origin.url, callback)
+        }
+      },
+      maxHeaderSize: this.#limits.headerBytes,
+      keepAliveTimeout: multiplexed ? this.#limits.http2IdleMs : this.#limits.http1IdleMs,
+      keepAliveMaxTimeout: this.#limits.http1MaxIdleMs,
+      headersTimeout: strandedRequestMs,
+      h2Options: { maxConcurrentStreams: this.#limits.http2StreamsPerConnection },
+    })
+  }
+
+  #keepIdle(connection: Connection): void {
+    this.#idle.add(connection)
+    if (this.#idle.size > this.#limits.idleConnections) {
+      const [oldest] = this.#idle
+      this.retire(oldest!)
+    }
+  }
+}
+
+function failAll(origin: Origin, error: Error): void {
+  const waiters = [...origin.waiting]
+  origin.waiting.clear()
+  for (const waiter of waiters) {
+    waiter.fail(error)
+  }
+}

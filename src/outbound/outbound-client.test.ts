@@ -1,0 +1,487 @@
+import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import { createServer, type Server } from 'node:https'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { gzipSync } from 'node:zlib'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { makeCertificates } from '../../test/support/certificates.ts'
+import { createAddressGuard } from './address-guard.ts'
+import type { LookupAll } from './guarded-connect.ts'
+import type { Outbound, OutboundRequest, OutboundResult } from './outbound.ts'
+import { createOutbound, type OutboundOptions } from './outbound-client.ts'
+
+const certificates = await makeCertificates()
+const { ca, key, cert } = certificates
+
+const cleanups: (() => Promise<unknown> | unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) {
+    await cleanup()
+  }
+})
+
+function makeOutbound(options: Partial<OutboundOptions> = {}): Outbound {
+  const outbound = createOutbound({ guard: createAddressGuard(['127.0.0.0/8', '::1/128']), ca, ...options })
+  cleanups.push(() => outbound.close())
+  return outbound
+}
+
+async function listen(
+  server: Server | Http2SecureServer | ReturnType<typeof createTcpServer>,
+  host = '127.0.0.1',
+) {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+  })
+  server.listen(0, host)
+  await once(server, 'listening')
+  cleanups.push(() => {
+    for (const socket of sockets) {
+      socket.destroy()
+    }
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, sockets }
+}
+
+async function https1(listener: RequestListener) {
+  const { port, sockets } = await listen(createServer({ key, cert }, listener))
+  return { url: new URL(`https://127.0.0.1:${port}/hook?a=b`), port, sockets }
+}
+
+/** A TLS server that writes what it likes. */
+async function raw(onRequest: (socket: TLSSocket) => void) {
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => onRequest(socket))
+  })
+  const { port } = await listen(server)
+  return new URL(`https://127.0.0.1:${port}/`)
+}
+
+function request(url: URL, overrides: Partial<OutboundRequest> = {}): OutboundRequest {
+  return {
+    url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+    timeoutMs: 5_000,
+    maxAnswerBytes: 1_024,
+    ...overrides,
+  }
+}
+
+function errorOf(result: OutboundResult): string {
+  return result.ok ? `answered ${result.answer.status}` : result.error
+}
+
+describe('an exchange', () => {
+  test('sends method, path, headers and body, and brings the answer', async () => {
+    const seen = Promise.withResolvers<unknown>()
+    const { url } = await https1((incoming, response) => {
+      const chunks: Buffer[] = []
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+      incoming.on('end', () => {
+        const { method, url: path, headers } = incoming
+        seen.resolve({ method, path, headers, body: Buffer.concat(chunks).toString() })
+        response.writeHead(202, { 'X-Thing': 'one' }).end('answer')
+      })
+    })
+    const result = await makeOutbound().exchange(request(url, { body: new TextEncoder().encode('{"a":1}') }))
+    expect(result).toMatchObject({ ok: true, answer: { status: 202, headers: { 'x-thing': 'one' } } })
+    expect(result.ok && result.answer.body.toString()).toBe('answer')
+    expect(await seen.promise).toMatchObject({
+      method: 'POST',
+      path: '/hook?a=b',
+      body: '{"a":1}',
+      headers: { 'accept-encoding': 'identity', 'content-length': '7', 'content-type': 'application/json' },
+    })
+  })
+
+  test('follows no redirect', async () => {
+    const { url } = await https1((_, response) =>
+      response.writeHead(302, { location: 'https://a.example/' }).end(),
+    )
+    expect(errorOf(await makeOutbound().exchange(request(url)))).toBe('answered 302')
+  })
+
+  test('keeps at most the bytes asked for and gives the connection up', async () => {
+    const ended = Promise.withResolvers<void>()
+    const { url } = await https1((_, response) => {
+      response.on('close', () => ended.resolve())
+      response.writeHead(200)
+      const more = () => {
+        while (response.write('x'.repeat(1_000)));
+      }
+      response.on('drain', more)
+      more()
+    })
+    const result = await makeOutbound().exchange(request(url, { maxAnswerBytes: 10 }))
+    expect(result.ok && result.answer.body.toString()).toBe('xxxxxxxxxx')
+    await ended.promise
+  })
+
+  test('leaves a body that is exactly as long as the cap on its connection', async () => {
+    const { url, sockets } = await https1((incoming, response) => {
+      incoming.resume()
+      response.end('1234')
+    })
+    const outbound = makeOutbound()
+    await outbound.exchange(request(url, { maxAnswerBytes: 4 }))
+    const [first] = sockets
+    expect(await outbound.exchange(request(url, { maxAnswerBytes: 4 }))).toMatchObject({ ok: true })
+    expect([...sockets]).toEqual([first])
+  })
+
+  test('unpacks nothing: a compressed bomb stays as small as it came', async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000))
+    const { url } = await https1((_, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
+    )
+    const result = await makeOutbound().exchange(request(url, { maxAnswerBytes: 2_000 }))
+    expect(result.ok && result.answer.body.equals(bomb.subarray(0, 2_000))).toBe(true)
+  })
+
+  test('runs over several HTTP/1.1 connections, at most as many as allowed', async () => {
+    const used = new Set<Socket>()
+    const { url } = await https1((incoming, response) => {
+      used.add(incoming.socket)
+      incoming.resume()
+      incoming.on('end', () => setImmediate(() => response.end('ok')))
+    })
+    const outbound = makeOutbound({ limits: { http1ConnectionsPerOrigin: 4 } })
+    const results = await Promise.all(Array.from({ length: 200 }, () => outbound.exchange(request(url))))
+    expect(results.every((result) => result.ok)).toBe(true)
+    expect(used.size).toBeGreaterThan(1)
+    expect(used.size).toBeLessThanOrEqual(4)
+  })
+
+  test('goes on after the receiver closed an idle connection or asked for a close', async () => {
+    const { url, sockets } = await https1((incoming, response) => {
+      incoming.resume()
+      response.setHeader('connection', 'close')
+      response.end('ok')
+    })
+    const outbound = makeOutbound()
+    for (let i = 0; i < 3; i++) {
+      expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+    }
+    for (const socket of sockets) {
+      socket.destroy()
+    }
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+  })
+
+  test('a header that no request may carry is a failure, and the connection stays good', async () => {
+    const { url } = await https1((_, response) => response.end('ok'))
+    const outbound = makeOutbound()
+    expect(errorOf(await outbound.exchange(request(url, { headers: { 'x-bad': 'a\r\nb: c' } })))).toBe(
+      'protocol',
+    )
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+  })
+})
+
+describe('deadline and signal', () => {
+  const hanging: Record<string, (socket: TLSSocket) => void> = {
+    'never answers': () => {},
+    'stops within the headers': (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-'),
+    'stops within the body': (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc'),
+    'drips bytes for ever': (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n')
+      const timer = setInterval(() => socket.write('.'), 10)
+      socket.on('close', () => clearInterval(timer))
+    },
+    'sends informational answers for ever': (socket) => {
+      const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'), 10)
+      socket.on('close', () => clearInterval(timer))
+    },
+  }
+
+  test.each(Object.keys(hanging))('a receiver that %s times out', async (name) => {
+    const url = await raw(hanging[name]!)
+    expect(errorOf(await makeOutbound().exchange(request(url, { timeoutMs: 200 })))).toBe('timeout')
+  })
+
+  test('a server that never finishes the TLS handshake times out, and its connection is given up', async () => {
+    const server = createTcpServer()
+    const { port } = await listen(server)
+    const closed = once(server, 'connection').then(([socket]) => {
+      ;(socket as Socket).resume()
+      return once(socket as Socket, 'close')
+    })
+    const result = await makeOutbound().exchange(
+      request(new URL(`https://127.0.0.1:${port}/`), { timeoutMs: 200 }),
+    )
+    expect(errorOf(result)).toBe('timeout')
+    await closed
+  })
+
+  test('holds while waiting for a free connection', async () => {
+    const url = await raw(() => {})
+    const outbound = makeOutbound({ limits: { http1ConnectionsPerOrigin: 1 } })
+    const first = outbound.exchange(request(url, { timeoutMs: 1_000 }))
+    const second = outbound.exchange(request(url, { timeoutMs: 200 }))
+    expect(await Promise.race([first.then(() => 'first'), second.then(errorOf)])).toBe('timeout')
+    expect(errorOf(await first)).toBe('timeout')
+  })
+
+  test('holds while a name does not resolve', async () => {
+    const outbound = makeOutbound({ lookup: () => {} })
+    expect(
+      errorOf(await outbound.exchange(request(new URL('https://a.test.example/'), { timeoutMs: 100 }))),
+    ).toBe('timeout')
+  })
+
+  test('a signal breaks an exchange off, before or while it runs', async () => {
+    const reached = Promise.withResolvers<void>()
+    const url = await raw(() => reached.resolve())
+    const outbound = makeOutbound()
+    const controller = new AbortController()
+    const running = outbound.exchange(request(url, { signal: controller.signal }))
+    await reached.promise
+    controller.abort()
+    expect(errorOf(await running)).toBe('aborted')
+    expect(errorOf(await outbound.exchange(request(url, { signal: controller.signal })))).toBe('aborted')
+  })
+
+  test('closing breaks off what runs and takes nothing new', async () => {
+    const reached = Promise.withResolvers<void>()
+    const url = await raw(() => reached.resolve())
+    const outbound = makeOutbound()
+    const running = outbound.exchange(request(url))
+    await reached.promise
+    await outbound.close()
+    expect(errorOf(await running)).toBe('aborted')
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('aborted')
+  })
+})
+
+describe('receivers that misbehave', () => {
+  const misbehaving: Record<string, [(socket: TLSSocket) => void, string]> = {
+    'closes without an answer': [(socket) => socket.end(), 'connect'],
+    'breaks off': [(socket) => socket.destroy(), 'connect'],
+    'closes within the headers': [(socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-'), 'connect'],
+    'sends garbage': [(socket) => socket.end('\x00\x01garbage\r\n\r\n'), 'protocol'],
+    'sends endless headers': [
+      (socket) => {
+        socket.write('HTTP/1.1 200 OK\r\n')
+        const more = () => {
+          while (!socket.destroyed && socket.write(`x-filler: ${'y'.repeat(1_000)}\r\n`));
+        }
+        socket.on('drain', more)
+        more()
+      },
+      'protocol',
+    ],
+  }
+
+  test.each(Object.keys(misbehaving))('one that %s is a failure', async (name) => {
+    const [behave, error] = misbehaving[name]!
+    const url = await raw(behave)
+    const outbound = makeOutbound()
+    expect(errorOf(await outbound.exchange(request(url)))).toBe(error)
+    expect(errorOf(await outbound.exchange(request(url)))).toBe(error)
+  })
+
+  test('one that resets the connection is a failure', async () => {
+    const server = createTcpServer((socket) => socket.once('data', () => socket.resetAndDestroy()))
+    const { port } = await listen(server)
+    expect(errorOf(await makeOutbound().exchange(request(new URL(`https://127.0.0.1:${port}/`))))).toBe(
+      'connect',
+    )
+  })
+
+  test('one that does not speak TLS is a failure', async () => {
+    const server = createTcpServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    const { port } = await listen(server)
+    expect(errorOf(await makeOutbound().exchange(request(new URL(`https://127.0.0.1:${port}/`))))).toBe('tls')
+  })
+
+  test('nobody listening fails all who wait, at once', async () => {
+    const { port } = await listen(createTcpServer())
+    const url = new URL(`https://127.0.0.1:${port}/`)
+    await cleanups.pop()!()
+    const outbound = makeOutbound()
+    const results = await Promise.all(Array.from({ length: 50 }, () => outbound.exchange(request(url))))
+    expect(new Set(results.map(errorOf))).toEqual(new Set(['connect']))
+  })
+
+  test('a certificate that is not trusted, or names another host, is a failure', async () => {
+    const { url, port } = await https1((_, response) => response.end())
+    const distrusting = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']) })
+    cleanups.push(() => distrusting.close())
+    expect(errorOf(await distrusting.exchange(request(url)))).toBe('tls')
+    const lookup: LookupAll = (_hostname, _options, callback) =>
+      callback(null, [{ address: '127.0.0.1', family: 4 }])
+    const outbound = makeOutbound({ lookup })
+    expect(errorOf(await outbound.exchange(request(new URL(`https://other.example:${port}/`))))).toBe('tls')
+    expect(errorOf(await outbound.exchange(request(new URL(`https://a.test.example:${port}/`))))).toBe(
+      'answered 200',
+    )
+  })
+})
+
+describe('the guard', () => {
+  test.each([
+    'https://127.0.0.1/',
+    'https://[::1]/',
+    'https://[::ffff:127.0.0.1]/',
+    'https://169.254.169.254/',
+    'https://localhost/',
+    'http://8.8.8.8/',
+    'https://user@8.8.8.8/',
+  ])('refuses %s', async (text) => {
+    const outbound = createOutbound({ guard: createAddressGuard([]) })
+    cleanups.push(() => outbound.close())
+    expect(errorOf(await outbound.exchange(request(new URL(text))))).toBe('refused_address')
+  })
+
+  test('refuses a name when one of its addresses is refused, and connects to none', async () => {
+    const { port, sockets } = await https1((_, response) => response.end())
+    const lookup: LookupAll = (_hostname, _options, callback) =>
+      callback(null, [
+        { address: '127.0.0.1', family: 4 },
+        { address: '10.0.0.1', family: 4 },
+      ])
+    const url = new URL(`https://a.test.example:${port}/`)
+    expect(errorOf(await makeOutbound({ lookup }).exchange(request(url)))).toBe('refused_address')
+    expect(sockets.size).toBe(0)
+  })
+
+  test('looks a name up once per connection and connects to what it was told', async () => {
+    const { port } = await https1((incoming, response) => {
+      incoming.resume()
+      response.end()
+    })
+    const answers = [['127.0.0.1'], ['10.0.0.1']]
+    const lookup = vi.fn<LookupAll>((_hostname, options, callback) => {
+      expect(options.all).toBe(true)
+      callback(
+        null,
+        (answers.shift() ?? []).map((address) => ({ address, family: 4 })),
+      )
+    })
+    const outbound = makeOutbound({ lookup })
+    const url = new URL(`https://rebind.test.example:${port}/`)
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+    expect(lookup).toHaveBeenCalledTimes(1)
+  })
+
+  test('a name that does not exist is a dns failure', async () => {
+    const lookup: LookupAll = (hostname, _options, callback) =>
+      callback(Object.assign(new Error(hostname), { code: 'ENOTFOUND', syscall: 'getaddrinfo' }), [])
+    expect(
+      errorOf(await makeOutbound({ lookup }).exchange(request(new URL('https://no.test.example/')))),
+    ).toBe('dns')
+  })
+})
+
+describe('HTTP/2', () => {
+  async function https2(onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void) {
+    const server = createSecureServer({ key, cert, allowHTTP1: true, settings: { maxConcurrentStreams: 50 } })
+    const sessions: ServerHttp2Session[] = []
+    server.on('session', (session) => {
+      sessions.push(session)
+      session.on('error', () => {})
+    })
+    server.on('stream', (stream) => stream.on('error', () => {}))
+    server.on('stream', onStream)
+    const { port } = await listen(server)
+    return { url: new URL(`https://127.0.0.1:${port}/push`), sessions, server }
+  }
+
+  test('carries many exchanges on few connections', async () => {
+    const { url, sessions } = await https2((stream) => {
+      stream.resume()
+      stream.on('end', () => stream.respond({ ':status': 201 }, { endStream: true }))
+    })
+    const outbound = makeOutbound()
+    const results = await Promise.all(Array.from({ length: 500 }, () => outbound.exchange(request(url))))
+    expect(new Set(results.map(errorOf))).toEqual(new Set(['answered 201']))
+    expect(sessions.length).toBeLessThanOrEqual(2)
+  })
+
+  test('survives GOAWAY, also in the middle of many exchanges', async () => {
+    let answered = 0
+    const { url, sessions } = await https2((stream) => {
+      stream.resume()
+      stream.on('end', () => {
+        answered += 1
+        if (answered % 60 === 0) {
+          stream.session?.goaway(0)
+        }
+        stream.respond({ ':status': 201 }, { endStream: true })
+      })
+    })
+    const outbound = makeOutbound()
+    const results = await Promise.all(Array.from({ length: 300 }, () => outbound.exchange(request(url))))
+    expect(results.filter((result) => result.ok).length).toBeGreaterThan(200)
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+    expect(sessions.length).toBeGreaterThan(1)
+  })
+
+  test('a session that is destroyed fails its exchanges, and the next one connects again', async () => {
+    let destroy = true
+    const { url } = await https2((stream) => {
+      if (destroy) {
+        stream.session?.destroy()
+        return
+      }
+      stream.respond({ ':status': 201 }, { endStream: true })
+    })
+    const outbound = makeOutbound()
+    const results = await Promise.all(
+      Array.from({ length: 20 }, () => outbound.exchange(request(url, { timeoutMs: 1_000 }))),
+    )
+    expect(results.every((result) => !result.ok)).toBe(true)
+    destroy = false
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+  })
+
+  test('a stream that hangs times out, and the next exchange gets another connection', async () => {
+    let hang = true
+    const { url, sessions } = await https2((stream) => {
+      if (!hang) {
+        stream.respond({ ':status': 201 }, { endStream: true })
+      }
+    })
+    const outbound = makeOutbound()
+    const results = await Promise.all(
+      Array.from({ length: 20 }, () => outbound.exchange(request(url, { timeoutMs: 200 }))),
+    )
+    expect(new Set(results.map(errorOf))).toEqual(new Set(['timeout']))
+    hang = false
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+    expect(sessions.length).toBeGreaterThan(1)
+  })
+
+  test('a reset stream fails alone', async () => {
+    const { url, sessions } = await https2((stream, headers) => {
+      if (headers[':path'] === '/bad') {
+        stream.close(2)
+      } else {
+        stream.respond({ ':status': 201 }, { endStream: true })
+      }
+    })
+    const outbound = makeOutbound()
+    const results = await Promise.all([
+      outbound.exchange(request(url)),
+      outbound.exchange(request(new URL('/bad', url))),
+      outbound.exchange(request(url)),
+    ])
+    expect(results.map(errorOf)).toEqual(['answered 201', 'protocol', 'answered 201'])
+    expect(sessions.length).toBe(1)
+  })
+})

@@ -1,0 +1,235 @@
+import { type Dispatcher, errors } from 'undici'
+import type { AddressGuard } from './address-guard.ts'
+import { type Connection, ConnectionPool, type PoolLimits, type Waiter } from './connection-pool.ts'
+import { classifyError } from './exchange-error.ts'
+import { createGuardedConnect, type LookupAll } from './guarded-connect.ts'
+import type { ExchangeError, Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
+
+export interface OutboundLimits extends PoolLimits {
+  /** For name look-up, TCP and TLS of one connection; an exchange's own deadline may be shorter. */
+  connectTimeoutMs: number
+}
+
+export const defaultOutboundLimits: OutboundLimits = {
+  http1ConnectionsPerOrigin: 64,
+  http2ConnectionsPerOrigin: 2,
+  http2StreamsPerConnection: 128,
+  idleConnections: 1_000,
+  http1IdleMs: 4_000,
+  http1MaxIdleMs: 60_000,
+  http2IdleMs: 60_000,
+  headerBytes: 16_384,
+  connectTimeoutMs: 10_000,
+}
+
+export interface OutboundOptions {
+  guard: AddressGuard
+  /** PEM certificates trusted besides the default roots (which include NODE_EXTRA_CA_CERTS). */
+  ca?: string | Buffer
+  /** Instead of the system's; tests hand in their own. */
+  lookup?: LookupAll
+  limits?: Partial<OutboundLimits>
+}
+
+/**
+ * Makes the guarded HTTP client: https only, HTTP/2 or HTTP/1.1 as the origin prefers, one deadline for the whole
+ * exchange (waiting for a connection included), a cap on the answer's body, no redirects, no decompression, no retries.
+ */
+export function createOutbound(options: OutboundOptions): Outbound {
+  const limits = { ...defaultOutboundLimits, ...options.limits }
+  const connect = createGuardedConnect({
+    guard: options.guard,
+    ca: options.ca,
+    lookup: options.lookup,
+    connectTimeoutMs: limits.connectTimeoutMs,
+  })
+  const pool = new ConnectionPool(connect, limits)
+  let closed = false
+
+  return {
+    exchange(request) {
+      if (closed) {
+        return Promise.resolve(failure('aborted', 'the client is closed'))
+      }
+      // The guard judges hosts when connecting; what it cannot see there is judged here.
+      if (request.url.protocol !== 'https:' || request.url.username || request.url.password) {
+        return Promise.resolve(failure('refused_address', 'must be https:// without a user name or password'))
+      }
+      return new Promise((resolve) => new Exchange(request, pool, resolve).begin())
+    },
+    async close() {
+      closed = true
+      await pool.close(new errors.ClientDestroyedError('the client is closed'))
+    },
+  }
+}
+
+/**
+ * One exchange from its deadline's start to its result. It may outlive its result: a request that was handed to
+ * undici but not sent yet is broken off when undici takes it up, and only then is its place on the connection free.
+ */
+class Exchange implements Waiter, Dispatcher.DispatchHandler {
+  readonly #request: OutboundRequest
+  readonly #pool: ConnectionPool
+  readonly #resolve: (result: OutboundResult) => void
+  readonly #startedAt = performance.now()
+  readonly #chunks: Buffer[] = []
+  #size = 0
+  #declaredSize = -1
+  #timer: NodeJS.Timeout | undefined
+  #controller: Dispatcher.DispatchController | undefined
+  #connection: Connection | undefined
+  #answer: OutboundAnswer | undefined
+  #reusable = true
+  #settled = false
+  #released = false
+
+  constructor(request: OutboundRequest, pool: ConnectionPool, resolve: (result: OutboundResult) => void) {
+    this.#request = request
+    this.#pool = pool
+    this.#resolve = resolve
+  }
+
+  begin(): void {
+    const { signal, timeoutMs, url } = this.#request
+    if (signal?.aborted) {
+      this.#settle(failure('aborted', 'aborted before it started'))
+      return
+    }
+    this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
+    signal?.addEventListener('abort', this.#onAbort)
+    this.#pool.enter(url, this)
+  }
+
+  start(connection: Connection): void {
+    this.#connection = connection
+    const { url, method, headers, body } = this.#request
+    try {
+      connection.client.dispatch(
+        {
+          path: url.pathname + url.search,
+          method,
+          headers: withIdentityEncoding(headers),
+          body,
+          // One deadline for everything is ours.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
+        this,
+      )
+    } catch (error) {
+      // Nothing was sent: a header that no request may carry, or a connection that closed this moment.
+      this.fail(error as Error)
+      this.#release(connection.multiplexed)
+    }
+  }
+
+  fail(error: Error): void {
+    const { error: kind, message } = classifyError(error)
+    this.#settle(failure(kind, message))
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#settled) {
+      controller.abort(new errors.RequestAbortedError())
+    }
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: OutboundAnswer['headers'],
+  ): void {
+    if (status < 200) {
+      return
+    }
+    const connection = this.#connection!
+    connection.lastAnswerAt = performance.now()
+    if (!connection.multiplexed && String(headers.connection).toLowerCase().includes('close')) {
+      this.#reusable = false
+    }
+    const declared = headers['content-length']
+    this.#declaredSize = typeof declared === 'string' ? Number(declared) : -1
+    this.#answer = { status, headers, body: Buffer.alloc(0) }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const room = this.#request.maxAnswerBytes - this.#size
+    this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
+    this.#size += Math.min(chunk.length, room)
+    // A body that fills the cap exactly ends by itself, if its length was announced: its connection stays good.
+    const isWhole = chunk.length === room && this.#declaredSize === this.#size
+    if (chunk.length >= room && !isWhole) {
+      this.#succeed()
+      controller.abort(new errors.RequestAbortedError())
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#succeed()
+    this.#release(this.#reusable)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error)
+    // HTTP/1.1 cannot go on after a broken exchange; an HTTP/2 connection can, unless it has told the pool itself.
+    this.#release(this.#connection!.multiplexed)
+  }
+
+  #onAbort = (): void => this.#giveUp(failure('aborted', 'aborted while it ran'))
+
+  #timeOut(): void {
+    const connection = this.#connection
+    // Nothing at all came back in this time: new exchanges had better not go into the same hole.
+    if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
+      this.#pool.retire(connection)
+    }
+    this.#giveUp(failure('timeout', `no complete answer within ${this.#request.timeoutMs} ms`))
+  }
+
+  #giveUp(result: OutboundResult): void {
+    if (!this.#connection) {
+      this.#pool.leave(this.#request.url, this)
+    }
+    this.#settle(result)
+    this.#controller?.abort(new errors.RequestAbortedError())
+  }
+
+  #succeed(): void {
+    if (this.#answer && !this.#settled) {
+      this.#answer.body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+      this.#settle({ ok: true, answer: this.#answer })
+    }
+  }
+
+  #settle(result: OutboundResult): void {
+    if (this.#settled) {
+      return
+    }
+    this.#settled = true
+    clearTimeout(this.#timer)
+    this.#request.signal?.removeEventListener('abort', this.#onAbort)
+    this.#resolve(result)
+  }
+
+  #release(reusable: boolean): void {
+    if (!this.#released && this.#connection) {
+      this.#released = true
+      this.#pool.release(this.#connection, reusable)
+    }
+  }
+}
+
+function withIdentityEncoding(headers: Record<string, string>): Record<string, string> {
+  for (const name in headers) {
+    if (name.length === 15 && name.toLowerCase() === 'accept-encoding') {
+      return headers
+    }
+  }
+  return { ...headers, 'accept-encoding': 'identity' }
+}
+
+function failure(error: ExchangeError, message: string): OutboundResult {
+  return { ok: false, error, message }
+}
