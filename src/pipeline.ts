@@ -57,6 +57,13 @@ export const idempotencyUpkeep = {
   expireInSeconds: 600,
 } as const satisfies QueueDefinition
 
+/** Every five minutes on the embedded database, which has no autovacuum. */
+export const embeddedVacuum = {
+  name: 'embedded-vacuum',
+  schema: z.object({}),
+  expireInSeconds: 600,
+} as const satisfies QueueDefinition
+
 export type FanOut = z.infer<typeof fanOut.schema>
 export type SendBatch = z.infer<typeof sendBatch.schema>
 export type Deliver = z.infer<typeof deliver.schema>

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import type { Db, OpenDatabase, Trx } from './db.ts'
+import { claimPlanSettings, type Db, type OpenDatabase, type Trx } from './db.ts'
 
 /** A queue and the form of its messages. */
 export interface QueueDefinition {
@@ -89,7 +89,13 @@ export async function startQueue(
   supervise: boolean,
 ): Promise<Queue> {
   const boss = new PgBoss({
-    ...(database.queueDb ? { db: database.queueDb } : { connectionString, max: maxQueueConnections }),
+    ...(database.queueDb
+      ? { db: database.queueDb }
+      : {
+          connectionString,
+          max: maxQueueConnections,
+          options: claimPlanSettings.map((setting) => `-c ${setting.replaceAll(' ', '')}`).join(' '),
+        }),
     backend: database.backend,
     schema,
     application_name: 'krafter-push-queue',
@@ -102,6 +108,8 @@ export async function startQueue(
     reindex: database.backend === 'postgres',
     monitorVacuum: database.backend === 'postgres',
     registerInstance: false,
+    // A fan-out makes a backlog by design; /metrics shows how deep it is.
+    warningQueueSize: 1_000_000,
   })
   boss.on('error', (error) => log.error({ err: error }, 'queue.error'))
   boss.on('warning', (warning) => log.warn({ warning: warning.message, data: warning.data }, 'queue.warning'))

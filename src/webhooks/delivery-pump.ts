@@ -227,7 +227,10 @@ async function readReady(
   return read
 }
 
-function toTarget(deps: Pick<Deps, 'crypto' | 'log'>, { webhookId, url, secret }: DueDelivery): Target | null {
+function toTarget(
+  deps: Pick<Deps, 'crypto' | 'log'>,
+  { webhookId, url, secret }: DueDelivery,
+): Target | null {
   if (!secret) return { url: new URL(url), secret: null }
   try {
     const decrypted = deps.crypto.decrypt(secret, `webhook-secret:${webhookId}`)

@@ -30,7 +30,9 @@ export async function readDueDeliveries(
     from deliveries d
     join events e on e.app_id = d.app_id and e.id = d.event_id
     join webhooks w on w.app_id = d.app_id and w.id = d.webhook_id
-    where ${isOneOf(keys)} and d.status = 'pending' and w.enabled and w.generation = d.webhook_generation`.execute(db)
+    where ${isOneOf(keys)} and d.status = 'pending' and w.enabled and w.generation = d.webhook_generation`.execute(
+    db,
+  )
   return rows
 }
 

@@ -1,0 +1,200 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import { describeOnEachBackend, type TestStorage } from '../../test/support/backends.ts'
+import { type Db, migrate, type OpenDatabase, openEmbedded, openPostgres } from './db.ts'
+import { newId } from './ids.ts'
+import { createLogger } from './log.ts'
+import { type Queue, type QueueDefinition, startQueue } from './queue.ts'
+
+const greet = {
+  name: 'greet',
+  schema: z.object({ name: z.string() }),
+  expireInSeconds: 60,
+} as const satisfies QueueDefinition
+
+const brief = { ...greet, name: 'brief', expireInSeconds: 1 } as const satisfies QueueDefinition
+
+const stopTimeoutMs = 1_000
+
+interface OpenQueue {
+  database: OpenDatabase
+  queue: Queue
+  close(): Promise<void>
+}
+
+async function openQueue({ env }: TestStorage): Promise<OpenQueue> {
+  const url = env.DATABASE_URL
+  const database = url
+    ? await openPostgres(url, () => {})
+    : await openEmbedded(join(env.KRAFTER_DATA_DIR!, 'database'))
+  await migrate(database.db)
+  const queue = await startQueue(database, url, [greet, brief], createLogger('silent'), true)
+  const close = async () => {
+    await queue.stop(stopTimeoutMs)
+    await database.close()
+  }
+  return { database, queue, close }
+}
+
+describeOnEachBackend('the queue', (make) => {
+  let storage: TestStorage
+  let open: OpenQueue
+  let db: Db
+  let queue: Queue
+
+  beforeAll(async () => {
+    storage = await make()
+    open = await openQueue(storage)
+    db = open.database.db
+    queue = open.queue
+  })
+
+  afterAll(async () => {
+    await open.close()
+    await storage.drop()
+  })
+
+  // Each test begins with empty queues, whatever the one before left claimed.
+  beforeEach(async () => {
+    await sql`delete from pgboss.job where name in (${greet.name}, ${brief.name})`.execute(db)
+  })
+
+  const enqueue = (jobs: Parameters<typeof queue.enqueue<typeof greet>>[2]) =>
+    db.transaction().execute((trx) => queue.enqueue(trx, greet, jobs))
+
+  test('takes a job, hands it out once and removes it in the transaction that settles it', async () => {
+    const id = newId()
+    const group = newId()
+    await enqueue([{ id, group, message: { name: 'Ada' } }])
+    expect(await queue.depths()).toEqual([{ queue: 'greet', count: 1 }])
+
+    const jobs = await queue.claim(greet, 10, [])
+    expect(jobs).toEqual([{ id, group, retryCount: 0, message: { name: 'Ada' } }])
+    expect(await queue.claim(greet, 10, [])).toEqual([])
+
+    const settled = await db.transaction().execute((trx) => queue.settle(trx, greet, jobs))
+    expect(settled).toEqual(new Set([id]))
+    expect(await queue.depths()).toEqual([])
+  })
+
+  test('a transaction that is rolled back leaves no job', async () => {
+    const attempt = db.transaction().execute(async (trx) => {
+      await queue.enqueue(trx, greet, [{ message: { name: 'Ada' } }])
+      throw new Error('no')
+    })
+    await expect(attempt).rejects.toThrow('no')
+    expect(await queue.claim(greet, 10, [])).toEqual([])
+  })
+
+  test('a settling transaction that is rolled back leaves the claim as it was', async () => {
+    await enqueue([{ message: { name: 'Ada' } }])
+    const jobs = await queue.claim(greet, 10, [])
+    const attempt = db.transaction().execute(async (trx) => {
+      await queue.settle(trx, greet, jobs)
+      throw new Error('no')
+    })
+    await expect(attempt).rejects.toThrow('no')
+    const settled = await db.transaction().execute((trx) => queue.settle(trx, greet, jobs))
+    expect(settled).toEqual(new Set([jobs[0]!.id]))
+  })
+
+  test('a job settled and put back in one transaction is there again', async () => {
+    const id = newId()
+    await enqueue([{ id, message: { name: 'Ada' } }])
+    const jobs = await queue.claim(greet, 10, [])
+    await db.transaction().execute(async (trx) => {
+      await queue.settle(trx, greet, jobs)
+      await queue.enqueue(trx, greet, [{ id, message: { name: 'Grace' } }])
+    })
+    expect(await queue.claim(greet, 10, [])).toMatchObject([{ id, message: { name: 'Grace' } }])
+  })
+
+  test('a second job with the same id is dropped while the first is there', async () => {
+    const id = newId()
+    await enqueue([{ id, message: { name: 'Ada' } }])
+    await enqueue([{ id, message: { name: 'Grace' } }])
+    expect(await queue.claim(greet, 10, [])).toMatchObject([{ id, message: { name: 'Ada' } }])
+  })
+
+  test('hands out the oldest first and no more than asked for', async () => {
+    for (const name of ['first', 'second', 'third']) await enqueue([{ message: { name } }])
+    const names = async () => (await queue.claim(greet, 2, [])).map((job) => job.message.name)
+    expect((await names()).sort()).toEqual(['first', 'second'])
+    expect(await names()).toEqual(['third'])
+  })
+
+  test('passes over ignored groups', async () => {
+    const group = newId()
+    await enqueue([{ group, message: { name: 'held' } }, { message: { name: 'free' } }])
+    expect(await queue.claim(greet, 10, [group])).toMatchObject([{ message: { name: 'free' } }])
+    expect(await queue.claim(greet, 10, [])).toMatchObject([{ message: { name: 'held' } }])
+  })
+
+  test('keeps a delayed job back until it is due', async () => {
+    await enqueue([{ delaySeconds: 1, message: { name: 'later' } }])
+    expect(await queue.claim(greet, 10, [])).toEqual([])
+    await expect
+      .poll(() => queue.claim(greet, 10, []), { timeout: 5_000, interval: 100 })
+      .toMatchObject([{ message: { name: 'later' } }])
+  })
+
+  test('a claim that lapsed settles nothing, and whoever took the job up since does', async () => {
+    await db.transaction().execute((trx) => queue.enqueue(trx, brief, [{ message: { name: 'Ada' } }]))
+    const lapsed = await queue.claim(brief, 10, [])
+    expect(lapsed).toHaveLength(1)
+    // Expired claims are looked for every ten seconds, and come back after their retry delay.
+    let taken: typeof lapsed = []
+    const deadline = performance.now() + 28_000
+    while (taken.length === 0 && performance.now() < deadline) {
+      await sleep(200)
+      taken = await queue.claim(brief, 10, [])
+    }
+    expect(taken).toMatchObject([{ id: lapsed[0]!.id, retryCount: 1 }])
+
+    await db.transaction().execute(async (trx) => {
+      expect(await queue.settle(trx, brief, lapsed)).toEqual(new Set())
+      expect(await queue.settle(trx, brief, taken)).toEqual(new Set([taken[0]!.id]))
+    })
+  })
+
+  test('a handler that fails has its job again', async () => {
+    const seen: number[] = []
+    const done = Promise.withResolvers<void>()
+    await queue.work(greet, 2, async (job) => {
+      seen.push(job.retryCount)
+      if (seen.length === 1) throw new Error('not yet')
+      await db.transaction().execute((trx) => queue.settle(trx, greet, [job]))
+      done.resolve()
+    })
+    await enqueue([{ message: { name: 'Ada' } }])
+    await done.promise
+    expect(seen).toEqual([0, 1])
+    expect(await queue.depths()).toEqual([])
+  })
+})
+
+describeOnEachBackend('the queue after its process has ended', (make) => {
+  test('has every job that was not settled', async () => {
+    const storage = await make()
+    const before = await openQueue(storage)
+    await before.database.db
+      .transaction()
+      .execute((trx) => before.queue.enqueue(trx, greet, [{ message: { name: 'Ada' } }]))
+    const claimed = storage.backend === 'pglite' ? await before.queue.claim(greet, 10, []) : []
+    await before.close()
+
+    const after = await openQueue(storage)
+    // Embedded, a claim cannot outlive its process: nobody else can have made it.
+    const jobs = await after.queue.claim(greet, 10, [])
+    expect(jobs).toMatchObject([{ message: { name: 'Ada' } }])
+    await after.database.db.transaction().execute(async (trx) => {
+      if (claimed.length > 0) expect(jobs[0]!.id).toBe(claimed[0]!.id)
+      expect(await after.queue.settle(trx, greet, jobs)).toEqual(new Set([jobs[0]!.id]))
+    })
+    await after.close()
+    await storage.drop()
+  })
+})
