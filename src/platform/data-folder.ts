@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config/config.ts'
@@ -50,29 +50,43 @@ const sqliteBusy = 5
  * with mode 0600. Call with the folder locked.
  *
  * @returns 32 bytes
- * @throws ConfigError when the file is there but is no key
+ * @throws ConfigError when the file is there but is no key, or cannot be read or made
  */
 export function readOrMakeEncryptionKey(folder: string): Buffer {
   const path = join(folder, 'encryption.key')
-  try {
-    const file = openSync(path, 'wx', 0o600)
-    const key = randomBytes(32)
-    writeSync(file, `${key.toString('base64')}\n`)
-    fsyncSync(file)
-    closeSync(file)
-    return key
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw new ConfigError(`the encryption key ${path} cannot be made: ${(cause as Error).message}`, {
-        cause,
-      })
-    }
-  }
-  const key = Buffer.from(readFileSync(path, 'utf8'), 'base64')
-  if (key.length !== 32) {
+  const stored = readKeyFile(path)
+  if (stored === undefined) return makeKeyFile(path)
+  const key = Buffer.from(stored, 'base64')
+  if (key.length !== keyBytes) {
     throw new ConfigError(
       `the encryption key ${path} is corrupt: it must be 32 bytes in base64; restore it from a backup`,
     )
+  }
+  return key
+}
+
+const keyBytes = 32
+
+function readKeyFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw new ConfigError(`the encryption key ${path} cannot be read: ${message}`, { cause })
+  }
+}
+
+/** Whole or not at all: a crash must not leave an empty file behind, which would pass for a corrupt key. */
+function makeKeyFile(path: string): Buffer {
+  const key = randomBytes(keyBytes)
+  const unfinished = `${path}.new`
+  try {
+    rmSync(unfinished, { force: true })
+    writeFileSync(unfinished, `${key.toString('base64')}\n`, { mode: 0o600, flush: true })
+    renameSync(unfinished, path)
+  } catch (cause) {
+    throw new ConfigError(`the encryption key ${path} cannot be made: ${(cause as Error).message}`, { cause })
   }
   return key
 }

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { describe, inject, test } from 'vitest'
+
+/** Where a service under test keeps its data: environment variables for it, and how to remove it. */
+export interface TestStorage {
+  backend: 'pglite' | 'postgres'
+  env: Record<string, string>
+  drop(): Promise<void>
+}
+
+/** A data folder of its own for the embedded database. */
+export function makeDataFolder(): TestStorage {
+  const folder = mkdtempSync(join(tmpdir(), 'krafter-push-test-'))
+  return {
+    backend: 'pglite',
+    env: { KRAFTER_DATA_DIR: folder },
+    drop: async () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** A fresh database on the run's PostgreSQL. */
+export async function makeDatabase(): Promise<TestStorage> {
+  const { url } = inject('postgres')
+  const name = `krafter_test_${randomBytes(6).toString('hex')}`
+  await onServer(url!, `create database ${name}`)
+  const databaseUrl = new URL(url!)
+  databaseUrl.pathname = `/${name}`
+  return {
+    backend: 'postgres',
+    env: {
+      DATABASE_URL: databaseUrl.href,
+      KRAFTER_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    },
+    drop: () => onServer(url!, `drop database ${name} with (force)`),
+  }
+}
+
+async function onServer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Runs a suite on the embedded database and on PostgreSQL; where that cannot run, the report says why. */
+export function describeOnEachBackend(name: string, suite: (make: () => Promise<TestStorage>) => void): void {
+  describe(`${name} (PGlite)`, () => suite(async () => makeDataFolder()))
+  const { url, reason } = inject('postgres')
+  if (url) describe(`${name} (PostgreSQL)`, () => suite(makeDatabase))
+  else test.skip(`${name} (PostgreSQL): ${reason}`, () => {})
+}
