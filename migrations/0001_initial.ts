@@ -119,6 +119,13 @@ const statements = [
     updated_at timestamptz not null,
     primary key (app_id, id)
   )`,
+  // As rate-limiter-flexible wants it; used with PostgreSQL, where several processes count together. Not logged: it
+  // is worth nothing after a crash.
+  `create unlogged table rate_limits (
+    key varchar(255) primary key,
+    points integer not null default 0,
+    expire bigint
+  )`,
   // No foreign keys below: these three take thousands of rows a second, and each key would cost a locked
   // look-up per row. What deletes an app deletes them by hand (apps/app-store.ts).
   `create table events (

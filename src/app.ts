@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net'
-import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
 import { type Config, ConfigError } from './config/config.ts'
@@ -13,7 +12,7 @@ import { type Clock, systemClock } from './platform/clock.ts'
 import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
 import { lockDataFolder, readOrMakeEncryptionKey } from './platform/data-folder.ts'
 import { migrate, type OpenDatabase, openEmbedded, openPostgres } from './platform/db.ts'
-import { createHttpServer } from './platform/http/server.ts'
+import { createHttpServer, type Server } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
@@ -117,8 +116,8 @@ export async function startService(config: Config, options: ServiceOptions = {})
     }
     let url: string | undefined
     if (roles.includes('api')) {
-      const server = await createHttpServer(deps, { pool: storage.pool })
-      await registerRoutes(server, deps)
+      const server = await createHttpServer(deps)
+      await registerRoutes(server, deps, storage.pool)
       closers.push(() => server.close())
       url = await listen(server, config)
     }
@@ -129,7 +128,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
   }
 }
 
-async function listen(server: FastifyInstance, config: Config): Promise<string> {
+async function listen(server: Server, config: Config): Promise<string> {
   try {
     await server.listen({ port: config.port, host: config.host })
   } catch (cause) {

@@ -1,0 +1,125 @@
+import { sql } from 'kysely'
+import { refusals } from '../errors.ts'
+import { toTimestamp } from '../platform/clock.ts'
+import type { Db, Trx } from '../platform/db.ts'
+
+export interface App {
+  id: string
+  name: string
+  vapidPublicKey: string
+  settings: Record<string, unknown>
+  /** Active ones. */
+  subscriberCount: number
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** An app as the API shows it. */
+export function presentApp(app: App) {
+  return {
+    id: app.id,
+    name: app.name,
+    vapid_public_key: app.vapidPublicKey,
+    subscriber_count: app.subscriberCount,
+    settings: app.settings,
+    created_at: toTimestamp(app.createdAt),
+    updated_at: toTimestamp(app.updatedAt),
+  }
+}
+
+const selectApps = (db: Db) =>
+  db.selectFrom('apps').select((eb) => [
+    'id',
+    'name',
+    'vapid_public_key as vapidPublicKey',
+    'settings',
+    'created_at as createdAt',
+    'updated_at as updatedAt',
+    eb
+      .selectFrom('subscribers')
+      .select(sql<number>`count(*)::int`.as('count'))
+      .whereRef('subscribers.app_id', '=', 'apps.id')
+      .where('subscribers.status', '=', 'active')
+      .$asScalar()
+      .$notNull()
+      .as('subscriberCount'),
+  ])
+
+export async function listApps(db: Db, teamId: string): Promise<App[]> {
+  return selectApps(db).where('team_id', '=', teamId).orderBy('id').execute()
+}
+
+/** @throws 404 when the team has no such app */
+export async function readApp(db: Db, teamId: string, id: string): Promise<App> {
+  const app = await selectApps(db).where('team_id', '=', teamId).where('id', '=', id).executeTakeFirst()
+  if (!app) throw refusals.notFound()
+  return app
+}
+
+/** @throws 404 when the team has no such app */
+export async function requireApp(
+  db: Db,
+  teamId: string,
+  id: string,
+): Promise<{ id: string; settings: Record<string, unknown> }> {
+  const app = await db
+    .selectFrom('apps')
+    .select(['id', 'settings'])
+    .where('team_id', '=', teamId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!app) throw refusals.notFound()
+  return app
+}
+
+export async function insertApp(
+  db: Db,
+  app: {
+    id: string
+    teamId: string
+    name: string
+    vapidPublicKey: string
+    vapidPrivateKey: Buffer
+    settings: Record<string, unknown>
+    now: Date
+  },
+): Promise<void> {
+  await db
+    .insertInto('apps')
+    .values({
+      id: app.id,
+      team_id: app.teamId,
+      name: app.name,
+      vapid_public_key: app.vapidPublicKey,
+      vapid_private_key: app.vapidPrivateKey,
+      settings: JSON.stringify(app.settings),
+      created_at: app.now,
+      updated_at: app.now,
+    })
+    .execute()
+}
+
+export async function updateApp(
+  db: Db,
+  id: string,
+  change: { name?: string; settings?: Record<string, unknown> },
+  now: Date,
+): Promise<void> {
+  const { name, settings } = change
+  await db
+    .updateTable('apps')
+    .set({ updated_at: now, name, settings: settings && JSON.stringify(settings) })
+    .where('id', '=', id)
+    .execute()
+}
+
+/**
+ * Deletes an app and all that is its. What has no foreign key goes after the cascade, which has waited for the
+ * transactions that were about to add to it.
+ */
+export async function deleteApp(trx: Trx, id: string): Promise<void> {
+  await trx.deleteFrom('apps').where('id', '=', id).execute()
+  await trx.deleteFrom('attempts').where('app_id', '=', id).execute()
+  await trx.deleteFrom('deliveries').where('app_id', '=', id).execute()
+  await trx.deleteFrom('events').where('app_id', '=', id).execute()
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod'
+import { requireApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
+import type { Server } from '../platform/http/server.ts'
+import { targetingSchema } from '../subscribers/targeting.ts'
+import { acceptNotification } from './accept-notification.ts'
+import { listNotifications, presentNotification, readNotification } from './notification-store.ts'
+import { maxTtlSeconds } from './payload.ts'
+
+/** Every field has to fit into a push; the exact limit is on the whole payload. */
+const maxFieldLength = 4_000
+const field = text(maxFieldLength).nullable().optional()
+
+const webOverrides = z.looseObject({
+  ttl: z
+    .int()
+    .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
+    .optional(),
+  urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional(),
+  topic: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
+    .optional(),
+})
+
+const body = z.object({
+  title: requiredText(maxFieldLength),
+  body: field,
+  icon: field,
+  image: field,
+  url: field,
+  actions: z
+    .array(z.object({ title: requiredText(255), action: requiredText(255), url: field }))
+    .max(10)
+    .nullable()
+    .optional(),
+  data: jsonObject(maxFieldLength).nullable().optional(),
+  targeting: targetingSchema.nullable().optional(),
+  platform_overrides: z
+    .object({
+      web: webOverrides.optional(),
+      ios: jsonObject(maxFieldLength).optional(),
+      android: jsonObject(maxFieldLength).optional(),
+    })
+    .nullable()
+    .optional(),
+  status: z.literal('draft').optional(),
+  scheduled_at: z.iso.datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' }).nullable().optional(),
+})
+
+const statuses = ['draft', 'scheduled', 'sending', 'sent', 'failed'] as const
+const ofApp = z.object({ app_id: z.string() })
+const ofNotification = z.object({ app_id: z.string(), notification_id: z.string() })
+const maxKeyLength = 255
+const tags = ['notifications']
+
+/** Notifications: contract section 4. */
+export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db' | 'queue' | 'clock'>): void {
+  const { db } = deps
+  server.get(
+    '/push/apps/:app_id/notifications',
+    {
+      config: { scope: 'push:read' },
+      schema: {
+        summary: 'List notifications, newest first',
+        tags,
+        params: ofApp,
+        querystring: z.object({ status: z.enum(statuses).optional(), ...page }),
+      },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      return { data: (await listNotifications(db, app.id, request.query)).map(presentNotification) }
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/notifications',
+    {
+      config: { scope: 'push:write' },
+      schema: {
+        summary: 'Send a notification',
+        description: 'With an Idempotency-Key header, a repeated request answers as the first did, for 24 hours.',
+        tags,
+        params: ofApp,
+        body,
+      },
+    },
+    async (request, reply) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const { title, targeting, status, scheduled_at: scheduledAt, ...content } = request.body
+      refuseWhatWouldWait(status, scheduledAt, deps.clock.now())
+      const key = checkIdempotencyKey(request.headers['idempotency-key'])
+      const asked = { title, content, targeting: targeting ?? undefined }
+      return reply.code(201).send({ data: await acceptNotification(deps, app, asked, key) })
+    },
+  )
+  server.get(
+    '/push/apps/:app_id/notifications/:notification_id',
+    {
+      config: { scope: 'push:read' },
+      schema: { summary: 'Read a notification and its stats', tags, params: ofNotification },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      return { data: presentNotification(await readNotification(db, app.id, request.params.notification_id)) }
+    },
+  )
+}
+
+/** Sending at once what was meant for later would be the one answer that nobody wants. */
+function refuseWhatWouldWait(status: 'draft' | undefined, scheduledAt: string | null | undefined, now: Date): void {
+  if (status) throw refusals.invalid({ status: ['drafts are not supported by this version'] })
+  if (scheduledAt && new Date(scheduledAt) > now) {
+    throw refusals.invalid({ scheduled_at: ['scheduling is not supported by this version'] })
+  }
+}
+
+function checkIdempotencyKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined
+  if (typeof header !== 'string' || header === '' || header.length > maxKeyLength) {
+    throw refusals.invalid({ 'Idempotency-Key': [`must be 1 to ${maxKeyLength} characters`] })
+  }
+  return header
+}

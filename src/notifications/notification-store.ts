@@ -1,0 +1,107 @@
+import type { NotificationContent, NotificationStatus } from '../database.ts'
+import { refusals } from '../errors.ts'
+import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
+import type { Db, Trx } from '../platform/db.ts'
+
+export interface Notification {
+  id: string
+  app_id: string
+  title: string
+  content: NotificationContent
+  targeting: unknown
+  status: NotificationStatus
+  failure_reason: string | null
+  total_count: number
+  total_batches: number
+  completed_batches: number
+  sent_count: number
+  failed_count: number
+  delivered_count: number
+  clicked_count: number
+  scheduled_at: Date | null
+  sent_at: Date | null
+  created_at: Date
+  updated_at: Date
+}
+
+/** A notification as the API shows it. */
+export function presentNotification(notification: Notification) {
+  const { content } = notification
+  return {
+    id: notification.id,
+    app_id: notification.app_id,
+    title: notification.title,
+    body: content.body ?? null,
+    icon: content.icon ?? null,
+    image: content.image ?? null,
+    url: content.url ?? null,
+    actions: content.actions ?? [],
+    data: content.data ?? {},
+    targeting: notification.targeting ?? { type: 'all' },
+    platform_overrides: content.platform_overrides ?? {},
+    status: notification.status,
+    failure_reason: notification.failure_reason,
+    scheduled_at: toTimestampOrNull(notification.scheduled_at),
+    sent_at: toTimestampOrNull(notification.sent_at),
+    stats: {
+      total_count: notification.total_count,
+      total_batches: notification.total_batches,
+      completed_batches: notification.completed_batches,
+      sent_count: notification.sent_count,
+      failed_count: notification.failed_count,
+      delivered_count: notification.delivered_count,
+      clicked_count: notification.clicked_count,
+    },
+    created_at: toTimestamp(notification.created_at),
+    updated_at: toTimestamp(notification.updated_at),
+  }
+}
+
+export async function insertNotification(
+  trx: Trx,
+  given: { id: string; appId: string; title: string; content: NotificationContent; targeting: unknown },
+  now: Date,
+): Promise<Notification> {
+  return trx
+    .insertInto('notifications')
+    .values({
+      app_id: given.appId,
+      id: given.id,
+      title: given.title,
+      content: JSON.stringify(given.content),
+      targeting: given.targeting === undefined ? null : JSON.stringify(given.targeting),
+      status: 'sending',
+      created_at: now,
+      updated_at: now,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+export async function listNotifications(
+  db: Db,
+  appId: string,
+  filter: { status?: NotificationStatus; limit: number; offset: number },
+): Promise<Notification[]> {
+  return db
+    .selectFrom('notifications')
+    .selectAll()
+    .where('app_id', '=', appId)
+    .$if(filter.status !== undefined, (query) => query.where('status', '=', filter.status!))
+    .orderBy('id', 'desc')
+    .limit(filter.limit)
+    .offset(filter.offset)
+    .execute()
+}
+
+/** @throws 404 when the app has no such notification */
+export async function readNotification(db: Db, appId: string, id: string): Promise<Notification> {
+  const notification = await db
+    .selectFrom('notifications')
+    .selectAll()
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!notification) throw refusals.notFound()
+  return notification
+}

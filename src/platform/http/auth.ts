@@ -1,0 +1,36 @@
+import type { FastifyRequest } from 'fastify'
+import type { Deps } from '../../deps.ts'
+import { refusals } from '../../errors.ts'
+import { hashKey, isWellFormedKey } from '../../keys/key-format.ts'
+import { findWorkingKey, type Scope, touchKey } from '../../keys/key-store.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose key the request carries; empty on routes without one. */
+    teamId: string
+  }
+  interface FastifyContextConfig {
+    /** What the route's key must allow. */
+    scope?: Scope
+    /** Counted in the `strict` bucket besides `default`. */
+    strict?: boolean
+  }
+}
+
+/** A key that works, as sent with the request; undefined when it is missing, malformed, unknown, expired or revoked. */
+export async function authenticate(
+  deps: Pick<Deps, 'db' | 'clock'>,
+  request: FastifyRequest,
+): Promise<{ teamId: string; scopes: string[] } | undefined> {
+  const [, key] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? []
+  if (!key || !isWellFormedKey(key)) return undefined
+  const now = deps.clock.now()
+  const found = await findWorkingKey(deps.db, hashKey(key), now)
+  if (found) await touchKey(deps.db, found, now)
+  return found
+}
+
+/** @throws 403 when the key does not cover the route */
+export function requireScope(granted: readonly string[], scope: Scope | undefined): void {
+  if (scope && !granted.includes('*') && !granted.includes(scope)) throw refusals.insufficientScope()
+}

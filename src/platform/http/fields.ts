@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { refusals } from '../../errors.ts'
+import { isId } from '../ids.ts'
+
+/** PostgreSQL text cannot hold it. */
+const noNul = (value: string) => !value.includes('\0')
+
+/** Text of a bounded length, in characters, without NUL. */
+export const text = (maxLength: number) =>
+  z.string().max(maxLength, `must be at most ${maxLength} characters`).refine(noNul, 'must not contain a NUL character')
+
+/** Like {@link text}, and not empty or blank. */
+export const requiredText = (maxLength: number) =>
+  text(maxLength).refine((value) => value.trim() !== '', 'must not be empty')
+
+/** A JSON object of a bounded size, in bytes as JSON. */
+export const jsonObject = (maxBytes: number) =>
+  z
+    .record(z.string(), z.unknown())
+    .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes, `must be at most ${maxBytes} bytes of JSON`)
+
+/** `limit` and `offset` of a list. */
+export const page = {
+  limit: wholeNumber(1, 100).default(50),
+  offset: wholeNumber(0, 1_000_000_000).default(0),
+}
+
+function wholeNumber(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,10}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+}
+
+/** What is wrong with a value, in words for a client; undefined leaves it to the schema's own message. */
+export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type') {
+    return issue.input === undefined ? 'is required' : `must be ${withArticle(issue.expected)}`
+  }
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
+  if (issue.code === 'too_big') return `must have at most ${issue.maximum} ${unitOf(issue.origin)}`.trim()
+  if (issue.code === 'too_small') return `must have at least ${issue.minimum} ${unitOf(issue.origin)}`.trim()
+  return undefined
+}
+
+function unitOf(origin: string): string {
+  return { string: 'characters', array: 'entries' }[origin] ?? ''
+}
+
+function withArticle(type: string): string {
+  if (type === 'record') return 'an object'
+  if (type === 'int') return 'a whole number'
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`
+}
+
+/** @throws 404 when a path segment can be no id */
+export function requireIds(params: unknown): void {
+  for (const value of Object.values((params ?? {}) as Record<string, string>)) {
+    if (!isId(value)) throw refusals.notFound()
+  }
+}

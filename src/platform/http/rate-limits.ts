@@ -1,0 +1,63 @@
+import type { FastifyReply } from 'fastify'
+import type pg from 'pg'
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterPostgres,
+  RateLimiterRes,
+} from 'rate-limiter-flexible'
+import { refusals } from '../../errors.ts'
+
+const windowSeconds = 60
+
+export type Bucket = 'default' | 'strict' | 'public'
+
+/** Requests per window, by team or client. */
+export interface RateLimits {
+  /**
+   * Counts a request and puts the bucket's headers on the reply.
+   *
+   * @param subject a team's id or a client's address
+   * @throws 429 when the window is used up
+   */
+  take(bucket: Bucket, subject: string, reply: FastifyReply): Promise<void>
+}
+
+/**
+ * @param limits requests per 60 s; 0 turns the bucket off
+ * @param pool counts across processes; absent: in this one's memory
+ */
+export async function createRateLimits(
+  limits: Record<Bucket, number>,
+  pool: pg.Pool | undefined,
+): Promise<RateLimits> {
+  const limiters = new Map<Bucket, RateLimiterAbstract>()
+  for (const bucket of ['default', 'strict', 'public'] as const) {
+    if (limits[bucket] > 0) limiters.set(bucket, createLimiter(bucket, limits[bucket], pool))
+  }
+  return {
+    async take(bucket, subject, reply) {
+      const limiter = limiters.get(bucket)
+      if (!limiter) return
+      const state = await limiter.consume(subject).catch((refusal: unknown) => {
+        if (refusal instanceof RateLimiterRes) return refusal
+        throw refusal
+      })
+      const limit = limits[bucket]
+      const resetMs = Math.max(0, state.msBeforeNext)
+      reply.headers({
+        'x-ratelimit-limit': String(limit),
+        'x-ratelimit-remaining': String(Math.max(0, state.remainingPoints)),
+        'x-ratelimit-reset': String(Math.ceil((Date.now() + resetMs) / 1_000)),
+      })
+      if (state.consumedPoints > limit) throw refusals.rateLimited(Math.max(1, Math.ceil(resetMs / 1_000)))
+    },
+  }
+}
+
+function createLimiter(bucket: Bucket, points: number, pool: pg.Pool | undefined): RateLimiterAbstract {
+  const options = { keyPrefix: bucket, points, duration: windowSeconds }
+  if (!pool) return new RateLimiterMemory(options)
+  // The table is a migration's; expired rows are cleared by the library every few minutes.
+  return new RateLimiterPostgres({ ...options, storeClient: pool, tableName: 'rate_limits', tableCreated: true })
+}

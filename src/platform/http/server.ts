@@ -1,0 +1,92 @@
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import {
+  hasZodFastifySchemaValidationErrors,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import type { Deps } from '../../deps.ts'
+import { ApiError, refusals } from '../../errors.ts'
+
+/** The server with our type provider: a route's Zod schemas type its handler. */
+export type Server = FastifyInstance<any, any, any, any, ZodTypeProvider>
+
+const bodyLimitBytes = 1_048_576
+
+/** Makes the HTTP server: how bodies are read, what is logged, how errors are answered. Routes come from routes.ts. */
+export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Promise<Server> {
+  const { trustProxy } = deps.config
+  const server = Fastify({
+    loggerInstance: deps.log,
+    disableRequestLogging: true,
+    bodyLimit: bodyLimitBytes,
+    trustProxy: trustProxy.length > 0 ? trustProxy : false,
+    routerOptions: { ignoreTrailingSlash: true },
+    forceCloseConnections: 'idle',
+  }).withTypeProvider<ZodTypeProvider>()
+  server.setValidatorCompiler(validatorCompiler)
+  server.setSerializerCompiler(serializerCompiler)
+  server.decorateRequest('teamId', '')
+  server.setErrorHandler<FastifyError>((error, request, reply) => {
+    const refusal = toRefusal(error)
+    if (!refusal) request.log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'request.failed')
+    return answerError(reply, refusal)
+  })
+  server.setNotFoundHandler((_, reply) => answerError(reply, refusals.notFound()))
+  server.addHook('onResponse', async (request, reply) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url,
+        status: reply.statusCode,
+        teamId: request.teamId || undefined,
+        ms: Math.round(reply.elapsedTime),
+      },
+      'request.answered',
+    )
+  })
+  return server as Server
+}
+
+function answerError(reply: FastifyReply, refusal: ApiError | undefined): FastifyReply {
+  if (!refusal) return reply.code(500).send({ error: 'Internal server error' })
+  const { status, error, details, retryAfterSeconds } = refusal.shape
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
+  return reply.code(status).send({ error, details, retry_after: retryAfterSeconds })
+}
+
+/** What is the client's fault, in our words; undefined for what is ours. */
+function toRefusal(error: FastifyError): ApiError | undefined {
+  if (error instanceof ApiError) return error
+  if (hasZodFastifySchemaValidationErrors(error)) return toValidationRefusal(error)
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return refusals.bodyTooLarge()
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return refusals.notJson()
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return refusals.malformedBody('Request body must be a JSON object')
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return refusals.malformedBody('Request body is not valid JSON')
+  }
+  if (error instanceof SyntaxError && error.statusCode === 400) {
+    return refusals.malformedBody('Request body is not valid JSON')
+  }
+  const status = error.statusCode ?? 500
+  return status >= 400 && status < 500 ? new ApiError({ status, error: error.message }) : undefined
+}
+
+function toValidationRefusal(error: FastifyError): ApiError {
+  const issues = error.validation as unknown as { instancePath: string; message: string }[]
+  if (error.validationContext === 'params') return refusals.notFound()
+  if (issues.some((issue) => issue.instancePath === '' || issue.instancePath === '/')) {
+    return refusals.malformedBody('Request body must be a JSON object')
+  }
+  const details: Record<string, string[]> = {}
+  for (const { instancePath, message } of issues) {
+    const field = instancePath.replace(/^\//, '').replaceAll('/', '.')
+    details[field] = [...(details[field] ?? []), message]
+  }
+  return refusals.invalid(details)
+}

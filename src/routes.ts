@@ -1,0 +1,61 @@
+import swagger from '@fastify/swagger'
+import reference from '@scalar/fastify-api-reference'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { jsonSchemaTransform } from 'fastify-type-provider-zod'
+import type pg from 'pg'
+import { z } from 'zod'
+import { registerAppRoutes } from './apps/app-routes.ts'
+import type { Deps } from './deps.ts'
+import { refusals } from './errors.ts'
+import { registerNotificationRoutes } from './notifications/notification-routes.ts'
+import { authenticate, requireScope } from './platform/http/auth.ts'
+import { describeIssue, requireIds } from './platform/http/fields.ts'
+import { registerHealthRoutes } from './platform/http/health-routes.ts'
+import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
+import type { Server } from './platform/http/server.ts'
+import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
+import { registerWebhookRoutes } from './webhooks/webhook-routes.ts'
+
+/** Which routes mount where. */
+export async function registerRoutes(server: Server, deps: Deps, pool: pg.Pool | undefined): Promise<void> {
+  z.config({ customError: describeIssue })
+  await server.register(swagger, {
+    openapi: {
+      info: { title: 'Krafter Push', version: deps.version },
+      servers: [{ url: deps.config.publicUrl ?? '/' }],
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }],
+    },
+    transform: jsonSchemaTransform,
+  })
+  registerHealthRoutes(server, deps)
+  server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
+  await server.register(reference, { routePrefix: '/docs' })
+  const limits = await createRateLimits(deps.config.rateLimits, pool)
+  await server.register(async (api) => registerApi(api as unknown as Server, deps, limits), { prefix: '/api/v1' })
+}
+
+async function registerApi(api: Server, deps: Deps, limits: RateLimits): Promise<void> {
+  // Who asks comes before what is asked: an unknown route answers as a known one does until both are settled.
+  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
+    const key = await authenticate(deps, request)
+    if (!key) {
+      await limits.take('public', request.ip, reply)
+      throw refusals.unauthorized()
+    }
+    request.teamId = key.teamId
+    await limits.take('default', key.teamId, reply)
+    const { scope, strict } = request.routeOptions.config
+    requireScope(key.scopes, scope)
+    if (strict) await limits.take('strict', key.teamId, reply)
+    requireIds(request.params)
+  }
+  api.addHook('onRequest', admit)
+  api.setNotFoundHandler(async () => {
+    throw refusals.notFound()
+  })
+  registerAppRoutes(api, deps)
+  registerSubscriberRoutes(api, deps)
+  registerNotificationRoutes(api, deps)
+  registerWebhookRoutes(api, deps)
+}

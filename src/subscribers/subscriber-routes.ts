@@ -1,0 +1,157 @@
+import { z } from 'zod'
+import { requireApp } from '../apps/app-store.ts'
+import { parseSubscriptionKeys } from '../channels/web-push/encrypt.ts'
+import type { Platform } from '../database.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
+import type { Server } from '../platform/http/server.ts'
+import { newId } from '../platform/ids.ts'
+import {
+  deleteSubscriber,
+  listSubscribers,
+  presentSubscriber,
+  readSubscriber,
+  type SubscriberKeys,
+  updateSubscriber,
+  upsertSubscriber,
+} from './subscriber-store.ts'
+
+const platforms = ['web', 'ios', 'android'] as const
+const maxMetadataBytes = 16_384
+
+const token = requiredText(4_096)
+const keys = z.object({ p256dh: text(200), auth: text(100) })
+const optional = {
+  user_id: text(255).nullable().optional(),
+  tags: z
+    .array(requiredText(100))
+    .max(100)
+    .transform((tags) => [...new Set(tags)])
+    .optional(),
+  metadata: jsonObject(maxMetadataBytes).optional(),
+}
+const ofApp = z.object({ app_id: z.string() })
+const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
+const tags = ['subscribers']
+
+/** Subscribers: contract section 4. */
+export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'guard'>): void {
+  const { db, clock } = deps
+  server.get(
+    '/push/apps/:app_id/subscribers',
+    {
+      config: { scope: 'push:read' },
+      schema: {
+        summary: 'List subscribers',
+        tags,
+        params: ofApp,
+        querystring: z.object({
+          platform: z.enum(platforms).optional(),
+          status: z.enum(['active', 'inactive', 'unsubscribed']).optional(),
+          ...page,
+        }),
+      },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      return { data: (await listSubscribers(db, app.id, request.query)).map(presentSubscriber) }
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/subscribers',
+    {
+      config: { scope: 'push:write', strict: true },
+      schema: {
+        summary: 'Register a subscriber',
+        description: 'A token that is known already updates its subscriber and answers 200.',
+        tags,
+        params: ofApp,
+        body: z.object({ platform: z.enum(platforms), token, keys: keys.optional(), ...optional }),
+      },
+    },
+    async (request, reply) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const { platform, token, keys, user_id: userId, tags, metadata } = request.body
+      const checkedKeys = checkKeys(platform, keys, true)
+      await checkToken(deps, platform, token)
+      const { subscriber, created } = await upsertSubscriber(
+        db,
+        { id: newId(), appId: app.id, platform, token, keys: checkedKeys ?? null, userId, tags, metadata },
+        clock.now(),
+      )
+      return reply.code(created ? 201 : 200).send({ data: presentSubscriber(subscriber) })
+    },
+  )
+  server.get(
+    '/push/apps/:app_id/subscribers/:subscriber_id',
+    { config: { scope: 'push:read' }, schema: { summary: 'Read a subscriber', tags, params: ofSubscriber } },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      return { data: presentSubscriber(await readSubscriber(db, app.id, request.params.subscriber_id)) }
+    },
+  )
+  server.patch(
+    '/push/apps/:app_id/subscribers/:subscriber_id',
+    {
+      config: { scope: 'push:write' },
+      schema: {
+        summary: 'Change a subscriber',
+        tags,
+        params: ofSubscriber,
+        body: z.object({
+          token: token.optional(),
+          keys: keys.optional(),
+          status: z.enum(['active', 'unsubscribed']).optional(),
+          ...optional,
+        }),
+      },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const subscriber = await readSubscriber(db, app.id, request.params.subscriber_id)
+      const { token, keys, user_id: userId, tags, metadata, status } = request.body
+      const checkedKeys = checkKeys(subscriber.platform, keys, false)
+      if (token !== undefined) await checkToken(deps, subscriber.platform, token)
+      const change = { token, keys: checkedKeys, userId, tags, metadata, status }
+      return { data: presentSubscriber(await updateSubscriber(db, subscriber, change, clock.now())) }
+    },
+  )
+  server.delete(
+    '/push/apps/:app_id/subscribers/:subscriber_id',
+    { config: { scope: 'push:write' }, schema: { summary: 'Delete a subscriber', tags, params: ofSubscriber } },
+    async (request, reply) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      await deleteSubscriber(db, app.id, request.params.subscriber_id)
+      return reply.code(204).send()
+    },
+  )
+}
+
+/** @throws 422 naming `keys` or the one that is wrong */
+function checkKeys(
+  platform: Platform,
+  given: { p256dh: string; auth: string } | undefined,
+  required: boolean,
+): SubscriberKeys | undefined {
+  if (platform !== 'web') return undefined
+  if (!given) {
+    if (required) throw refusals.invalid({ keys: ['is required for web'] })
+    return undefined
+  }
+  const parsed = parseSubscriptionKeys(given.p256dh, given.auth)
+  if (!parsed.ok) throw refusals.invalid({ [`keys.${parsed.field}`]: [parsed.message] })
+  return parsed.keys
+}
+
+/** What each platform's tokens look like; web endpoints go through the address guard. */
+async function checkToken({ guard }: Pick<Deps, 'guard'>, platform: Platform, token: string): Promise<void> {
+  if (platform === 'web') {
+    const verdict = await guard.checkForStorage(token)
+    if (!verdict.ok) throw refusals.invalid({ token: [verdict.message] })
+  } else if (platform === 'ios' && !/^(?:[0-9a-f]{2}){32,100}$/i.test(token)) {
+    throw refusals.invalid({ token: ['must be 64 to 200 hexadecimal digits'] })
+  } else if (platform === 'android' && !/^[A-Za-z0-9:_-]+$/.test(token)) {
+    throw refusals.invalid({ token: ['must be an FCM registration token'] })
+  }
+}

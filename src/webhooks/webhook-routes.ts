@@ -1,0 +1,147 @@
+import { z } from 'zod'
+import { requireApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { eventTypes } from '../events/catalog.ts'
+import { text } from '../platform/http/fields.ts'
+import type { Server } from '../platform/http/server.ts'
+import { newId } from '../platform/ids.ts'
+import {
+  deleteWebhook,
+  insertWebhook,
+  listWebhooks,
+  presentWebhook,
+  readWebhook,
+  updateWebhook,
+} from './webhook-store.ts'
+
+const url = text(2_048)
+const secret = text(255).nullable()
+const events = z
+  .array(z.enum(eventTypes, { error: (issue) => `has an unknown event: ${JSON.stringify(issue.input)}` }))
+  .max(100)
+  .transform((names) => [...new Set(names)])
+const ofApp = z.object({ app_id: z.string() })
+const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
+const tags = ['webhooks']
+
+/** Webhooks: contract section 2. */
+export function registerWebhookRoutes(
+  server: Server,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'guard'>,
+): void {
+  const { db, clock } = deps
+  server.get(
+    '/push/apps/:app_id/webhooks',
+    { config: { scope: 'push:read' }, schema: { summary: 'List webhooks', tags, params: ofApp } },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      return { data: (await listWebhooks(db, app.id)).map(presentWebhook) }
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/webhooks',
+    {
+      config: { scope: 'push:write' },
+      schema: {
+        summary: 'Make a webhook',
+        description: 'It receives the named events from this moment. Without a secret, deliveries are not signed.',
+        tags,
+        params: ofApp,
+        body: z.object({
+          url,
+          secret: secret.optional(),
+          events: events.default([]),
+          enabled: z.boolean().default(true),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const { url, secret, events, enabled } = request.body
+      const id = newId()
+      const webhook = await insertWebhook(
+        db,
+        {
+          id,
+          appId: app.id,
+          url: await checkedUrl(deps, url),
+          secret: encryptSecret(deps, id, secret),
+          events,
+          enabled,
+        },
+        clock.now(),
+      )
+      return reply.code(201).send({ data: presentWebhook(webhook) })
+    },
+  )
+  server.get(
+    '/push/apps/:app_id/webhooks/:webhook_id',
+    { config: { scope: 'push:read' }, schema: { summary: 'Read a webhook', tags, params: ofWebhook } },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      return { data: presentWebhook(await readWebhook(db, app.id, request.params.webhook_id)) }
+    },
+  )
+  server.patch(
+    '/push/apps/:app_id/webhooks/:webhook_id',
+    {
+      config: { scope: 'push:write' },
+      schema: {
+        summary: 'Change a webhook',
+        description:
+          'Only the given fields change. A null or empty secret removes it; enabling clears failure_count.',
+        tags,
+        params: ofWebhook,
+        body: z.object({
+          url: url.optional(),
+          secret: secret.optional(),
+          events: events.optional(),
+          enabled: z.boolean().optional(),
+        }),
+      },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const id = request.params.webhook_id
+      await readWebhook(db, app.id, id)
+      const { url, secret, events, enabled } = request.body
+      const change = {
+        url: url === undefined ? undefined : await checkedUrl(deps, url),
+        secret: secret === undefined ? undefined : encryptSecret(deps, id, secret),
+        events,
+        enabled,
+      }
+      const webhook = await db
+        .transaction()
+        .execute((trx) => updateWebhook(trx, app.id, id, change, clock.now()))
+      return { data: presentWebhook(webhook) }
+    },
+  )
+  server.delete(
+    '/push/apps/:app_id/webhooks/:webhook_id',
+    {
+      config: { scope: 'push:write' },
+      schema: { summary: 'Delete a webhook; no attempt starts after it', tags, params: ofWebhook },
+    },
+    async (request, reply) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      await db.transaction().execute((trx) => deleteWebhook(trx, app.id, request.params.webhook_id))
+      return reply.code(204).send()
+    },
+  )
+}
+
+async function checkedUrl({ guard }: Pick<Deps, 'guard'>, url: string): Promise<string> {
+  const verdict = await guard.checkForStorage(url)
+  if (!verdict.ok) throw refusals.invalid({ url: [verdict.message] })
+  return url
+}
+
+function encryptSecret(
+  { crypto }: Pick<Deps, 'crypto'>,
+  id: string,
+  secret: string | null | undefined,
+): Buffer | null {
+  return secret ? crypto.encrypt(secret, `webhook-secret:${id}`) : null
+}

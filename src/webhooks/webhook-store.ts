@@ -1,0 +1,147 @@
+import { sql } from 'kysely'
+import { refusals } from '../errors.ts'
+import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
+import type { Db, Trx } from '../platform/db.ts'
+
+export interface Webhook {
+  id: string
+  appId: string
+  url: string
+  events: string[]
+  enabled: boolean
+  failureCount: number
+  createdAt: Date
+  updatedAt: Date
+  disabledAt: Date | null
+  disabledReason: string | null
+}
+
+/** A webhook as the API shows it, in the contract's order; never its secret. */
+export function presentWebhook(webhook: Webhook) {
+  return {
+    id: webhook.id,
+    app_id: webhook.appId,
+    url: webhook.url,
+    events: webhook.events,
+    enabled: webhook.enabled,
+    failure_count: webhook.failureCount,
+    created_at: toTimestamp(webhook.createdAt),
+    updated_at: toTimestamp(webhook.updatedAt),
+    disabled_at: toTimestampOrNull(webhook.disabledAt),
+    disabled_reason: webhook.disabledReason,
+  }
+}
+
+const columns = [
+  'id',
+  'app_id as appId',
+  'url',
+  'events',
+  'enabled',
+  'failure_count as failureCount',
+  'created_at as createdAt',
+  'updated_at as updatedAt',
+  'disabled_at as disabledAt',
+  'disabled_reason as disabledReason',
+] as const
+
+export async function listWebhooks(db: Db, appId: string): Promise<Webhook[]> {
+  return db.selectFrom('webhooks').select(columns).where('app_id', '=', appId).orderBy('id').execute()
+}
+
+/** @throws 404 when the app has no such webhook */
+export async function readWebhook(db: Db, appId: string, id: string): Promise<Webhook> {
+  const webhook = await db
+    .selectFrom('webhooks')
+    .select(columns)
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!webhook) throw refusals.notFound()
+  return webhook
+}
+
+export interface NewWebhook {
+  id: string
+  appId: string
+  url: string
+  /** Encrypted at rest. */
+  secret: Buffer | null
+  events: string[]
+  enabled: boolean
+}
+
+export async function insertWebhook(db: Db, webhook: NewWebhook, now: Date): Promise<Webhook> {
+  const { id, appId, url, secret, events, enabled } = webhook
+  return db
+    .insertInto('webhooks')
+    .values({
+      app_id: appId,
+      id,
+      url,
+      secret,
+      events,
+      enabled,
+      disabled_at: enabled ? null : now,
+      disabled_reason: enabled ? null : disabledByApi,
+      created_at: now,
+      updated_at: now,
+    })
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+const disabledByApi = 'disabled through the API'
+
+/**
+ * Changes what is given. Disabling starts a new generation, which ends the deliveries still pending; enabling forgets
+ * the failures.
+ *
+ * @throws 404 when the app has no such webhook
+ */
+export async function updateWebhook(
+  trx: Trx,
+  appId: string,
+  id: string,
+  change: { url?: string; secret?: Buffer | null; events?: string[]; enabled?: boolean },
+  now: Date,
+): Promise<Webhook> {
+  const before = await lockWebhook(trx, appId, id)
+  const disables = change.enabled === false && before.enabled
+  const enables = change.enabled === true
+  return trx
+    .updateTable('webhooks')
+    .set({ ...change, updated_at: now })
+    .$if(enables, (query) =>
+      query.set({ failure_count: 0, failing_since: null, disabled_at: null, disabled_reason: null }),
+    )
+    .$if(disables, (query) =>
+      query.set({
+        generation: sql<number>`generation + 1`,
+        disabled_at: now,
+        disabled_reason: disabledByApi,
+      }),
+    )
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+/** @throws 404 when the app has no such webhook */
+export async function deleteWebhook(trx: Trx, appId: string, id: string): Promise<void> {
+  await lockWebhook(trx, appId, id)
+  await trx.deleteFrom('webhooks').where('app_id', '=', appId).where('id', '=', id).execute()
+}
+
+async function lockWebhook(trx: Trx, appId: string, id: string): Promise<{ enabled: boolean }> {
+  const webhook = await trx
+    .selectFrom('webhooks')
+    .select('enabled')
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+  if (!webhook) throw refusals.notFound()
+  return webhook
+}
