@@ -75,4 +75,5 @@ export const queues: readonly QueueDefinition[] = [
   deliver,
   subscriberUpkeep,
   idempotencyUpkeep,
+  embeddedVacuum,
 ]
