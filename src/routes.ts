@@ -32,7 +32,9 @@ export async function registerRoutes(server: Server, deps: Deps, pool: pg.Pool |
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   await server.register(reference, { routePrefix: '/docs' })
   const limits = await createRateLimits(deps.config.rateLimits, pool)
-  await server.register(async (api) => registerApi(api as unknown as Server, deps, limits), { prefix: '/api/v1' })
+  await server.register(async (api) => registerApi(api as unknown as Server, deps, limits), {
+    prefix: '/api/v1',
+  })
 }
 
 async function registerApi(api: Server, deps: Deps, limits: RateLimits): Promise<void> {

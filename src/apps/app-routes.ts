@@ -70,7 +70,10 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
   )
   server.delete(
     '/push/apps/:app_id',
-    { config: { scope: 'push:write' }, schema: { summary: 'Delete an app and all that is its', tags, params } },
+    {
+      config: { scope: 'push:write' },
+      schema: { summary: 'Delete an app and all that is its', tags, params },
+    },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       await db.transaction().execute((trx) => deleteApp(trx, app.id))

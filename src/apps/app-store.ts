@@ -28,22 +28,24 @@ export function presentApp(app: App) {
 }
 
 const selectApps = (db: Db) =>
-  db.selectFrom('apps').select((eb) => [
-    'id',
-    'name',
-    'vapid_public_key as vapidPublicKey',
-    'settings',
-    'created_at as createdAt',
-    'updated_at as updatedAt',
-    eb
-      .selectFrom('subscribers')
-      .select(sql<number>`count(*)::int`.as('count'))
-      .whereRef('subscribers.app_id', '=', 'apps.id')
-      .where('subscribers.status', '=', 'active')
-      .$asScalar()
-      .$notNull()
-      .as('subscriberCount'),
-  ])
+  db
+    .selectFrom('apps')
+    .select((eb) => [
+      'id',
+      'name',
+      'vapid_public_key as vapidPublicKey',
+      'settings',
+      'created_at as createdAt',
+      'updated_at as updatedAt',
+      eb
+        .selectFrom('subscribers')
+        .select(sql<number>`count(*)::int`.as('count'))
+        .whereRef('subscribers.app_id', '=', 'apps.id')
+        .where('subscribers.status', '=', 'active')
+        .$asScalar()
+        .$notNull()
+        .as('subscriberCount'),
+    ])
 
 export async function listApps(db: Db, teamId: string): Promise<App[]> {
   return selectApps(db).where('team_id', '=', teamId).orderBy('id').execute()

@@ -53,17 +53,6 @@ function createProgram(): Command {
     .description('stop a key from working, at once')
     .option('--json', 'print JSON')
     .action(async (id, options) => (await import('./keys.ts')).revokeKeyCommand(id, options))
-  program
-    .command('demo')
-    .description(
-      'a whole round on this machine: push service, subscribers, a notification, a verified webhook',
-    )
-    .option('--subscribers <count>', 'how many subscribers to register', parseCount, 1_000)
-    .action(async (options) => (await import('./demo.ts')).runDemo(options))
-  program
-    .command('openapi')
-    .description('print the OpenAPI description of the API')
-    .action(async () => (await import('./openapi.ts')).printOpenApi())
   return program
 }
 
@@ -73,14 +62,6 @@ function parseRoles(value: string): Role[] {
     throw new InvalidArgumentError('It must be api, worker or api,worker.')
   }
   return roles
-}
-
-function parseCount(value: string): number {
-  const count = Number(value)
-  if (!Number.isInteger(count) || count < 1 || count > 1_000_000) {
-    throw new InvalidArgumentError('It must be a whole number from 1 to 1000000.')
-  }
-  return count
 }
 
 /** A configuration error is a sentence already; of anything else the message is what can be said in one. */

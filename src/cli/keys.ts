@@ -74,7 +74,8 @@ function parseScopes(value: string): Scope[] {
 function parseMoment(value: string | undefined): Date | null {
   if (value === undefined) return null
   const moment = new Date(value)
-  if (Number.isNaN(moment.getTime())) throw new ConfigError(`--expires: "${value}" is no moment such as 2030-01-01T00:00:00Z`)
+  if (Number.isNaN(moment.getTime()))
+    throw new ConfigError(`--expires: "${value}" is no moment such as 2030-01-01T00:00:00Z`)
   return moment
 }
 

@@ -47,7 +47,10 @@ const body = z.object({
     .nullable()
     .optional(),
   status: z.literal('draft').optional(),
-  scheduled_at: z.iso.datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' }).nullable().optional(),
+  scheduled_at: z.iso
+    .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
+    .nullable()
+    .optional(),
 })
 
 const statuses = ['draft', 'scheduled', 'sending', 'sent', 'failed'] as const
@@ -81,7 +84,8 @@ export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db'
       config: { scope: 'push:write' },
       schema: {
         summary: 'Send a notification',
-        description: 'With an Idempotency-Key header, a repeated request answers as the first did, for 24 hours.',
+        description:
+          'With an Idempotency-Key header, a repeated request answers as the first did, for 24 hours.',
         tags,
         params: ofApp,
         body,
@@ -110,7 +114,11 @@ export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db'
 }
 
 /** Sending at once what was meant for later would be the one answer that nobody wants. */
-function refuseWhatWouldWait(status: 'draft' | undefined, scheduledAt: string | null | undefined, now: Date): void {
+function refuseWhatWouldWait(
+  status: 'draft' | undefined,
+  scheduledAt: string | null | undefined,
+  now: Date,
+): void {
   if (status) throw refusals.invalid({ status: ['drafts are not supported by this version'] })
   if (scheduledAt && new Date(scheduledAt) > now) {
     throw refusals.invalid({ scheduled_at: ['scheduling is not supported by this version'] })

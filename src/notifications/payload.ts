@@ -39,7 +39,9 @@ export function payloadOf(
   platform: Platform,
 ): Record<string, unknown> {
   const { body, icon, image, url, actions, data, platform_overrides } = source.content
-  const overrides = Object.entries(platform_overrides?.[platform] ?? {}).filter(([key]) => !optionKeys.includes(key))
+  const overrides = Object.entries(platform_overrides?.[platform] ?? {}).filter(
+    ([key]) => !optionKeys.includes(key),
+  )
   const payload = {
     id: source.id,
     app_id: source.appId,
@@ -52,7 +54,9 @@ export function payloadOf(
     data,
     ...Object.fromEntries(overrides),
   }
-  return Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined && value !== null))
+  return Object.fromEntries(
+    Object.entries(payload).filter(([, value]) => value !== undefined && value !== null),
+  )
 }
 
 /** The payload's bytes: JSON, read by the service worker. */

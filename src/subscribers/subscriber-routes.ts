@@ -119,7 +119,10 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
   )
   server.delete(
     '/push/apps/:app_id/subscribers/:subscriber_id',
-    { config: { scope: 'push:write' }, schema: { summary: 'Delete a subscriber', tags, params: ofSubscriber } },
+    {
+      config: { scope: 'push:write' },
+      schema: { summary: 'Delete a subscriber', tags, params: ofSubscriber },
+    },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       await deleteSubscriber(db, app.id, request.params.subscriber_id)

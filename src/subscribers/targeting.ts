@@ -18,7 +18,10 @@ export const targetingSchema = z.discriminatedUnion(
     }),
     z.object({ type: z.literal('platform'), platforms: z.array(z.enum(['web', 'ios', 'android'])).min(1) }),
   ],
-  { error: (issue) => (issue.code === 'invalid_union' ? 'must be all, user_ids, tags or platform' : undefined) },
+  {
+    error: (issue) =>
+      issue.code === 'invalid_union' ? 'must be all, user_ids, tags or platform' : undefined,
+  },
 )
 
 export type Targeting = z.infer<typeof targetingSchema>

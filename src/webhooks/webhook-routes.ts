@@ -45,7 +45,8 @@ export function registerWebhookRoutes(
       config: { scope: 'push:write' },
       schema: {
         summary: 'Make a webhook',
-        description: 'It receives the named events from this moment. Without a secret, deliveries are not signed.',
+        description:
+          'It receives the named events from this moment. Without a secret, deliveries are not signed.',
         tags,
         params: ofApp,
         body: z.object({

@@ -40,7 +40,7 @@ async function main(): Promise<void> {
 }
 
 function tellParent(message: GuardianMessage): void {
-  if (process.connected) process.send?.(message, () => 'error' in message && process.disconnect())
+  if (process.connected) process.send?.(message, () => 'error' in message && process.disconnect?.())
 }
 
 async function initialize({ initdb, user, folder }: PostgresBinaries, password: string): Promise<string> {

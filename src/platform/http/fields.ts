@@ -7,7 +7,10 @@ const noNul = (value: string) => !value.includes('\0')
 
 /** Text of a bounded length, in characters, without NUL. */
 export const text = (maxLength: number) =>
-  z.string().max(maxLength, `must be at most ${maxLength} characters`).refine(noNul, 'must not contain a NUL character')
+  z
+    .string()
+    .max(maxLength, `must be at most ${maxLength} characters`)
+    .refine(noNul, 'must not contain a NUL character')
 
 /** Like {@link text}, and not empty or blank. */
 export const requiredText = (maxLength: number) =>
@@ -17,7 +20,10 @@ export const requiredText = (maxLength: number) =>
 export const jsonObject = (maxBytes: number) =>
   z
     .record(z.string(), z.unknown())
-    .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes, `must be at most ${maxBytes} bytes of JSON`)
+    .refine(
+      (value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes,
+      `must be at most ${maxBytes} bytes of JSON`,
+    )
 
 /** `limit` and `offset` of a list. */
 export const page = {

@@ -3,7 +3,10 @@ import type { Deps } from '../../deps.ts'
 import type { Server } from './server.ts'
 
 /** For orchestrators and scrapers: no key, no rate limit, no secret. */
-export function registerHealthRoutes(server: Server, deps: Pick<Deps, 'db' | 'queue' | 'metrics' | 'log'>): void {
+export function registerHealthRoutes(
+  server: Server,
+  deps: Pick<Deps, 'db' | 'queue' | 'metrics' | 'log'>,
+): void {
   let draining = false
   server.addHook('preClose', async () => {
     draining = true

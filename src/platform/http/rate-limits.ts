@@ -59,5 +59,10 @@ function createLimiter(bucket: Bucket, points: number, pool: pg.Pool | undefined
   const options = { keyPrefix: bucket, points, duration: windowSeconds }
   if (!pool) return new RateLimiterMemory(options)
   // The table is a migration's; expired rows are cleared by the library every few minutes.
-  return new RateLimiterPostgres({ ...options, storeClient: pool, tableName: 'rate_limits', tableCreated: true })
+  return new RateLimiterPostgres({
+    ...options,
+    storeClient: pool,
+    tableName: 'rate_limits',
+    tableCreated: true,
+  })
 }

@@ -24,12 +24,18 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
     routerOptions: { ignoreTrailingSlash: true },
     forceCloseConnections: 'idle',
   }).withTypeProvider<ZodTypeProvider>()
+  // JSON only: what is sent as text is refused like any other type.
+  server.removeContentTypeParser('text/plain')
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.decorateRequest('teamId', '')
   server.setErrorHandler<FastifyError>((error, request, reply) => {
     const refusal = toRefusal(error)
-    if (!refusal) request.log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'request.failed')
+    if (!refusal)
+      request.log.error(
+        { err: error, method: request.method, route: request.routeOptions.url },
+        'request.failed',
+      )
     return answerError(reply, refusal)
   })
   server.setNotFoundHandler((_, reply) => answerError(reply, refusals.notFound()))
@@ -85,7 +91,10 @@ function toValidationRefusal(error: FastifyError): ApiError {
   }
   const details: Record<string, string[]> = {}
   for (const { instancePath, message } of issues) {
-    const field = instancePath.replace(/^\//, '').replaceAll('/', '.')
+    const field = instancePath
+      .replace(/^\//, '')
+      .replaceAll('/', '.')
+      .replace(/^events\.\d+$/, 'events')
     details[field] = [...(details[field] ?? []), message]
   }
   return refusals.invalid(details)
