@@ -1,4 +1,4 @@
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
   serializerCompiler,
@@ -9,7 +9,9 @@ import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../errors.ts'
 
 /** The server with our type provider: a route's Zod schemas type its handler. */
+// biome-ignore-start lint/suspicious/noExplicitAny: raw server, request, reply and logger are of no interest here
 export type Server = FastifyInstance<any, any, any, any, ZodTypeProvider>
+// biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 const bodyLimitBytes = 1_048_576
 
@@ -18,7 +20,7 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
   const { trustProxy } = deps.config
   const server = Fastify({
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     trustProxy: trustProxy.length > 0 ? trustProxy : false,
     routerOptions: { ignoreTrailingSlash: true },
