@@ -33,6 +33,11 @@ function createProgram(): Command {
     .command('migrate')
     .description('bring the database up to date and exit')
     .action(async () => (await import('./migrate.ts')).runMigrate())
+  program
+    .command('demo')
+    .description('a whole round on this machine: subscribers, a notification, a verified webhook')
+    .option('--subscribers <n>', 'how many devices to register and push to', parseSubscribers, 1_000)
+    .action(async ({ subscribers }) => (await import('./demo.ts')).demo(subscribers))
   const keys = program.command('keys').description('manage API keys')
   keys
     .command('create')
@@ -54,6 +59,16 @@ function createProgram(): Command {
     .option('--json', 'print JSON')
     .action(async (id, options) => (await import('./keys.ts')).revokeKeyCommand(id, options))
   return program
+}
+
+const maxDemoSubscribers = 100_000
+
+function parseSubscribers(value: string): number {
+  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0
+  if (count < 1 || count > maxDemoSubscribers) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${maxDemoSubscribers}.`)
+  }
+  return count
 }
 
 function parseRoles(value: string): Role[] {

@@ -24,18 +24,35 @@ export interface Finished {
   stderr: string
 }
 
-/** Runs `krafter-push …` to its end. */
-export async function runCommand(
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Finished> {
+/** A command under way. */
+export interface RunningCommand {
+  /** What it has printed so far. */
+  output: { stdout: string; stderr: string }
+  kill(signal: NodeJS.Signals): void
+  finished: Promise<Finished>
+}
+
+/** Starts `krafter-push …`. */
+export function startCommand(args: readonly string[], env: Record<string, string> = {}): RunningCommand {
   const child = spawn(process.execPath, [main, ...args], {
     env: environment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = collect(child)
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
-  return { code, signal, ...output }
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  return {
+    output,
+    kill: (signal) => void child.kill(signal),
+    finished: ended.then(([code, signal]) => ({ code, signal, ...output })),
+  }
+}
+
+/** Runs `krafter-push …` to its end. */
+export async function runCommand(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Finished> {
+  return startCommand(args, env).finished
 }
 
 /** A service in a process of its own. */

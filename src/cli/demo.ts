@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type DemoResult, runDemo } from '../demo/run-demo.ts'
+import { createProgress } from './progress.ts'
+
+/** What a shell reports for a process that Ctrl-C ended. */
+const interruptedCode = 130
+
+/**
+ * `krafter-push demo`: a whole round on this machine, in a temporary folder that is removed however it ends.
+ *
+ * @throws with one sentence when anything did not verify
+ */
+export async function demo(subscribers: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'krafter-push-demo-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const interrupt = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      interrupt.abort()
+      // Whoever asks twice does not want to wait for what is in flight.
+      process.once(signal, () => process.exit(interruptedCode))
+    })
+  }
+  console.log(`Starting a service, a push service and a webhook receiver on this machine, in ${folder}\n`)
+  const progress = createProgress(process.stdout)
+  try {
+    const result = await runDemo({ subscribers, folder, progress, signal: interrupt.signal })
+    console.log(`\n${describe(result)}`)
+    if (result.problems.length > 0) throw new Error(result.problems.join('; '))
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error
+    console.log('\nInterrupted; everything is cleaned up.')
+    process.exit(interruptedCode)
+  }
+  // Whatever still holds the event loop (a socket that lingers) has nothing left to do.
+  process.exit(0)
+}
+
+function describe(result: DemoResult): string {
+  const { subscribers, registrationMs, sendingMs, webhookMs, sentCount, failedCount, problems } = result
+  return [
+    ['subscribers registered', whole(subscribers), perSecond(subscribers, registrationMs)],
+    ['pushes sent', whole(sentCount), `${perSecond(sentCount, sendingMs)}, from created to sent`],
+    ['pushes failed', whole(failedCount), ''],
+    ['webhook received', `${whole(webhookMs)} ms`, 'after the notification was sent'],
+    [
+      'verified',
+      problems.length === 0 ? 'yes' : 'no',
+      'every VAPID token, both webhook signatures, all counts',
+    ],
+  ]
+    .map(([name, value, remark]) => `${name!.padEnd(24)}${value!.padStart(8)}   ${remark}`.trimEnd())
+    .join('\n')
+}
+
+function perSecond(count: number, ms: number): string {
+  return `${whole((count / Math.max(1, ms)) * 1_000)}/s`
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}

@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { clientConnections, openStage, type Stage } from './stage.ts'
+
+/** How far a part of the demo has come. */
+export interface Progress {
+  /** Begins a part of so many steps; the one before is over. */
+  begin(name: string, total: number): void
+  update(done: number): void
+  end(): void
+}
+
+export interface DemoOptions {
+  subscribers: number
+  /** For the embedded database; whoever made it removes it. */
+  folder: string
+  progress: Progress
+  /** Ends the demo at the next step; what was started is stopped. */
+  signal: AbortSignal
+}
+
+/** What the round came to. */
+export interface DemoResult {
+  subscribers: number
+  /** From the first registration to the last. */
+  registrationMs: number
+  /** From the notification's creation to its end. */
+  sendingMs: number
+  /** From the notification's end to the webhook's arrival. */
+  webhookMs: number
+  sentCount: number
+  failedCount: number
+  /** Why something did not verify, a sentence each; none when all is well. */
+  problems: string[]
+}
+
+/** Beyond every retry of a delivery, and as much again as pushing takes on a slow machine. */
+const deadlineMs = (subscribers: number) => 60_000 + subscribers * 10
+
+/**
+ * The whole round on this machine, over the documented HTTP API: an app, a webhook, subscribers, a notification, a
+ * push to each, a verified webhook.
+ *
+ * @throws when a call is refused, when no webhook comes in time, or with the signal's reason
+ */
+export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+  const { progress, signal } = options
+  const stage = await openStage(options.folder, (taken) => progress.update(taken))
+  try {
+    signal.throwIfAborted()
+    return await playRound(stage, options)
+  } finally {
+    progress.end()
+    await stage.close()
+  }
+}
+
+async function playRound(stage: Stage, { subscribers, progress, signal }: DemoOptions): Promise<DemoResult> {
+  const { api, receiver, pushService } = stage
+  const app = await api.post<{ id: string; vapid_public_key: string }>('/push/apps', { name: 'Demo' })
+  const base = `/push/apps/${app.id}`
+  const events = ['notification.sent']
+  await api.post(`${base}/webhooks`, { url: receiver.url, secret: stage.secret, events })
+
+  progress.begin('registering', subscribers)
+  const registrationStart = performance.now()
+  await registerAll(subscribers, signal, progress, () =>
+    api.post(`${base}/subscribers`, pushService.subscribe(app.vapid_public_key)),
+  )
+  const registrationMs = performance.now() - registrationStart
+
+  progress.begin('pushing', subscribers)
+  const notification = await api.post<{ id: string }>(`${base}/notifications`, {
+    title: 'Hello from the demo',
+    body: `One of ${subscribers}, encrypted for you alone`,
+  })
+  const createdAt = Date.now()
+  const event = await inTime(receiver.received, deadlineMs(subscribers), signal)
+  const completedAt = await inTime(stage.completedAt, deadlineMs(subscribers), signal)
+  const { stats } = await api.get<{ stats: Stats }>(`${base}/notifications/${notification.id}`)
+  const problems = [
+    ...event.problems.map((problem) => `the webhook did not verify: ${problem}`),
+    ...countProblems(subscribers, pushService, stats),
+  ]
+  if (event.notificationId !== notification.id || event.sentCount !== stats.sent_count) {
+    problems.push('the webhook tells of another notification or other counts than the API')
+  }
+  return {
+    subscribers,
+    registrationMs,
+    sendingMs: completedAt - createdAt,
+    // The delivery may be under way before the line is written.
+    webhookMs: Math.max(0, event.receivedAt - completedAt),
+    sentCount: stats.sent_count,
+    failedCount: stats.failed_count,
+    problems,
+  }
+}
+
+interface Stats {
+  sent_count: number
+  failed_count: number
+}
+
+/** As many at a time as the client has connections. */
+async function registerAll(
+  count: number,
+  signal: AbortSignal,
+  progress: Progress,
+  register: () => Promise<unknown>,
+): Promise<void> {
+  let begun = 0
+  let done = 0
+  const lane = async () => {
+    while (begun < count) {
+      begun += 1
+      signal.throwIfAborted()
+      await register()
+      progress.update(++done)
+    }
+  }
+  await Promise.all(Array.from({ length: clientConnections }, lane))
+}
+
+function countProblems(
+  subscribers: number,
+  { taken, reached, refused }: Stage['pushService'],
+  stats: Stats,
+): string[] {
+  const problems: string[] = []
+  if (refused.count > 0) {
+    problems.push(`the push service refused ${refused.count} pushes, the first because ${refused.reason}`)
+  }
+  if (reached !== subscribers || taken !== subscribers) {
+    problems.push(`${subscribers} devices were to get one push each, ${reached} got ${taken}`)
+  }
+  if (stats.sent_count !== subscribers || stats.failed_count !== 0) {
+    problems.push(`of ${subscribers} pushes, ${stats.sent_count} count as sent`)
+  }
+  return problems
+}
+
+/** @throws when it does not come in time, or with the signal's reason */
+async function inTime<T>(awaited: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
+  const over = new AbortController()
+  const deadline = sleep(timeoutMs, undefined, { signal: AbortSignal.any([signal, over.signal]) }).then(
+    () => Promise.reject(new Error(`no webhook came within ${timeoutMs / 1_000} seconds`)),
+    () => Promise.reject(signal.reason),
+  )
+  try {
+    return await Promise.race([awaited, deadline])
+  } finally {
+    over.abort()
+  }
+}

@@ -1,0 +1,111 @@
+import { createECDH, randomBytes } from 'node:crypto'
+import type { Certificates } from './certificates.ts'
+import { type ReceivedRequest, startTlsServer } from './tls-server.ts'
+import { vapidProblem } from './verify-vapid.ts'
+
+/** RFC 8291 §4: what a push service has to take at least, and what the common ones take at most. */
+const maxBodyBytes = 4_096
+
+/** What a browser's `PushManager.subscribe()` returns, as the API takes it. */
+export interface Subscription {
+  platform: 'web'
+  token: string
+  keys: { p256dh: string; auth: string }
+}
+
+/** A push service as the browsers' vendors run it, as far as a sender can tell. */
+export interface SimulatedPushService {
+  origin: string
+  /** A new device that lets the holder of this key (base64url) send to it: RFC 8292 §4. */
+  subscribe(applicationServerKey: string): Subscription
+  /** Pushes taken. */
+  readonly taken: number
+  /** Devices that a push was taken for. */
+  readonly reached: number
+  /** Pushes refused, and why the first was. */
+  readonly refused: { count: number; reason: string | undefined }
+  stop(): Promise<void>
+}
+
+/**
+ * Starts it on a free port, HTTP/2 and TLS. It refuses what a real one refuses, and answers the rest with 201.
+ *
+ * @param onTaken is told how many pushes were taken, after each
+ */
+export async function startSimulatedPushService(
+  certificates: Certificates,
+  onTaken: (taken: number) => void,
+): Promise<SimulatedPushService> {
+  const devices = new Map<string, { applicationServerKey: string; pushes: number }>()
+  const refused: SimulatedPushService['refused'] = { count: 0, reason: undefined }
+  let taken = 0
+  let reached = 0
+  const checkVapid = rememberVerified()
+
+  const refusalOf = (request: ReceivedRequest): { status: number; reason: string } | undefined => {
+    const device = devices.get(request.path)
+    if (!device) return { status: 404, reason: 'there is no such device' }
+    const problem = requestProblem(request)
+    if (problem) return problem
+    const subscription = { applicationServerKey: device.applicationServerKey, origin: server.origin }
+    const reason = checkVapid(request.headers.authorization, subscription)
+    return reason ? { status: 403, reason } : undefined
+  }
+  const server = await startTlsServer(certificates, (request, response) => {
+    const refusal = refusalOf(request)
+    if (refusal) {
+      refused.count += 1
+      refused.reason ??= refusal.reason
+      response.writeHead(refusal.status).end(refusal.reason)
+      return
+    }
+    const device = devices.get(request.path)!
+    if (device.pushes === 0) reached += 1
+    device.pushes += 1
+    taken += 1
+    response.writeHead(201, { location: `${server.origin}/messages/${taken}` }).end()
+    onTaken(taken)
+  })
+  return {
+    origin: server.origin,
+    subscribe(applicationServerKey) {
+      const path = `/push/${randomBytes(16).toString('base64url')}`
+      devices.set(path, { applicationServerKey, pushes: 0 })
+      const p256dh = createECDH('prime256v1').generateKeys('base64url')
+      const keys = { p256dh, auth: randomBytes(16).toString('base64url') }
+      return { platform: 'web', token: `${server.origin}${path}`, keys }
+    },
+    get taken() {
+      return taken
+    },
+    get reached() {
+      return reached
+    },
+    refused,
+    stop: () => server.stop(),
+  }
+}
+
+/** RFC 8030 §5, RFC 8188 §2 and the limit on size. */
+function requestProblem({ method, headers, body }: ReceivedRequest) {
+  if (method !== 'POST') return { status: 405, reason: 'a push is a POST' }
+  if (headers[':scheme'] !== 'https') return { status: 505, reason: 'a push is sent over HTTP/2' }
+  if (!/^\d+$/.test(String(headers.ttl))) return { status: 400, reason: 'the TTL header is no number' }
+  if (headers['content-encoding'] !== 'aes128gcm') return { status: 415, reason: 'it is not aes128gcm' }
+  if (body.length > maxBodyBytes) return { status: 413, reason: `it is longer than ${maxBodyBytes} bytes` }
+  return undefined
+}
+
+/** A sender signs one token for many pushes, and the common services check each token once, too. */
+function rememberVerified(): (authorization: string | undefined, subscription: Scope) => string | undefined {
+  let verified: string | undefined
+  return (authorization, subscription) => {
+    const checked = `${subscription.applicationServerKey} ${authorization}`
+    if (checked === verified) return undefined
+    const problem = vapidProblem(authorization, subscription, Date.now() / 1_000)
+    if (!problem) verified = checked
+    return problem
+  }
+}
+
+type Scope = Parameters<typeof vapidProblem>[1]

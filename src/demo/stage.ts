@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto'
+import { startService } from '../app.ts'
+import { readConfig } from '../config/config.ts'
+import { createLogger } from '../platform/log.ts'
+import { type ApiClient, createApiClient } from './api-client.ts'
+import { makeCertificates } from './certificates.ts'
+import { type SimulatedPushService, startSimulatedPushService } from './simulated-push-service.ts'
+import { type SimulatedReceiver, startSimulatedReceiver } from './simulated-receiver.ts'
+
+/** Requests to the API at a time. */
+export const clientConnections = 32
+
+/** Everybody who takes part in the demo, in this process, each listening on a free port. */
+export interface Stage {
+  /** Where the service listens. */
+  url: string
+  api: ApiClient
+  pushService: SimulatedPushService
+  receiver: SimulatedReceiver
+  /** What the receiver expects deliveries to be signed with. */
+  secret: string
+  /** When the notification's end was in the database; milliseconds since the epoch. */
+  completedAt: Promise<number>
+  /** Stops all of it; the folder stays. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts the service on the embedded database in `folder`, a push service and a receiver. Their certificates are
+ * signed by an authority that this process alone trusts, and the loopback is opened for this service alone. No
+ * environment variable plays a part, so the demo never comes near an install's data.
+ */
+export async function openStage(folder: string, onPush: (taken: number) => void): Promise<Stage> {
+  const certificates = await makeCertificates()
+  const secret = `whsec_${randomBytes(32).toString('base64')}`
+  const pushService = await startSimulatedPushService(certificates, onPush)
+  const receiver = await startSimulatedReceiver(certificates, secret)
+  const stopEnds = () => Promise.all([pushService.stop(), receiver.stop()])
+  const { log, completedAt } = watchLog()
+  const config = readConfig({
+    PORT: '0',
+    KRAFTER_DATA_DIR: folder,
+    KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8',
+    KRAFTER_RATE_LIMIT_DEFAULT: '0',
+    KRAFTER_RATE_LIMIT_STRICT: '0',
+    KRAFTER_RATE_LIMIT_PUBLIC: '0',
+  })
+  try {
+    const service = await startService(config, { log, ca: certificates.ca })
+    const api = createApiClient(service.url!, service.firstKey!, clientConnections)
+    const close = async () => {
+      await api.close()
+      await service.stop()
+      await stopEnds()
+    }
+    return { url: service.url!, api, pushService, receiver, secret, completedAt, close }
+  } catch (error) {
+    await stopEnds()
+    throw error
+  }
+}
+
+/** The API's timestamps are whole seconds; the log line comes with the commit. */
+function watchLog() {
+  const { promise: completedAt, resolve } = Promise.withResolvers<number>()
+  const write = (line: string) => {
+    if (line.includes('"notification.completed"')) resolve(Date.now())
+  }
+  return { log: createLogger('info', { write }), completedAt }
+}
