@@ -2,6 +2,7 @@ import { type Service, startService } from '../src/app.ts'
 import { insertApp } from '../src/apps/app-store.ts'
 import { generateVapidKeys } from '../src/channels/web-push/vapid.ts'
 import { readConfig } from '../src/config/config.ts'
+import { keepHeapSmall } from '../src/platform/heap.ts'
 import { newId } from '../src/platform/ids.ts'
 import { createLogger } from '../src/platform/log.ts'
 
@@ -15,6 +16,7 @@ export interface BenchInput {
 
 /** Starts the service as `npm start` would, quiet, with the loopback opened. */
 export async function startBenchService({ env, ca }: BenchInput): Promise<Service> {
+  keepHeapSmall()
   const config = readConfig({ PORT: '0', KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8', ...env })
   return startService(config, { ca, log: createLogger('error') })
 }

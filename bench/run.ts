@@ -6,8 +6,10 @@ import pg from 'pg'
 import { startPostgres } from '../test/support/postgres-server.ts'
 import { measure } from './child.ts'
 import type { DeliveriesInput, DeliveriesResult } from './deliveries.ts'
+import type { Audiences } from './make-audiences.ts'
 import { startPeer } from './peer.ts'
-import type { PushesInput, PushesResult } from './pushes.ts'
+import type { PushesResult } from './pushes.ts'
+import type { WebPushInput } from './web-push-loop.ts'
 
 /** `npm run bench`: prints ratios against baselines of the same run, on the embedded database and on PostgreSQL. */
 
@@ -79,11 +81,16 @@ async function benchPushes(storages: (() => Promise<Storage>)[]): Promise<void> 
     ...input,
     env: {},
     subscribers: baselinePushes,
-  } satisfies PushesInput)
+  } satisfies WebPushInput)
   line('web-push library, keep-alive', rate(baseline.result.perSecond), '', megabytes(baseline.peakMemory))
   for (const make of storages) {
     const { name, env, drop } = await make()
-    const { result, peakMemory } = await measure<PushesResult>('pushes', { ...input, env })
+    const audiences = await measure<Audiences>('make-audiences', { ...input, env })
+    const { result, peakMemory } = await measure<PushesResult>('pushes', {
+      ...input,
+      env,
+      ...audiences.result,
+    })
     const ratio = (result.perSecond / baseline.result.perSecond).toFixed(2)
     line(
       `pushes, created → sent, ${name}`,

@@ -1,14 +1,19 @@
 import { Agent } from 'node:https'
 import webPush from 'web-push'
+import type { BenchInput } from './bench-service.ts'
 import { answerParent } from './child.ts'
-import type { PushesInput, PushesResult } from './pushes.ts'
+import type { PushesResult } from './pushes.ts'
 import { makeSubscriptions } from './subscriptions.ts'
+
+export interface WebPushInput extends BenchInput {
+  subscribers: number
+}
 
 const atOnce = 64
 const warmUp = 500
 
 /** The baseline of pushes: the `web-push` library with a keep-alive agent, as many at a time as serve it best. */
-await answerParent(async (input: PushesInput): Promise<PushesResult> => {
+await answerParent(async (input: WebPushInput): Promise<PushesResult> => {
   const subscriptions = makeSubscriptions(input.origin)
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce, ca: input.ca })
   const { publicKey, privateKey } = webPush.generateVAPIDKeys()

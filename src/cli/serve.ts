@@ -1,5 +1,6 @@
 import { type Role, startService } from '../app.ts'
 import { readConfig } from '../config/config.ts'
+import { keepHeapSmall } from '../platform/heap.ts'
 import { createLogger } from '../platform/log.ts'
 
 /** Beyond the service's own deadline for draining: then it has hung, and is ended. */
@@ -7,6 +8,7 @@ const killAfterMs = 30_000
 
 /** Runs the service until SIGTERM or SIGINT. The address and the first key are printed for people, logs are JSON. */
 export async function serve(roles: readonly Role[]): Promise<void> {
+  keepHeapSmall()
   const config = readConfig(process.env)
   const log = createLogger(config.logLevel)
   const stopped = Promise.withResolvers<void>()

@@ -36,6 +36,8 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: idleThreadMs,
+    // Arithmetic on small buffers: room for more would only be filled with garbage.
+    resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
   })
 
   return {
