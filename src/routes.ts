@@ -1,33 +1,35 @@
-import swagger from '@fastify/swagger'
 import reference from '@scalar/fastify-api-reference'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 import type pg from 'pg'
 import { z } from 'zod'
 import { registerAppRoutes } from './apps/app-routes.ts'
 import type { Deps } from './deps.ts'
 import { refusals } from './errors.ts'
+import { eventRequests } from './events/event-schema.ts'
 import { registerNotificationRoutes } from './notifications/notification-routes.ts'
 import { authenticate, requireScope } from './platform/http/auth.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes } from './platform/http/health-routes.ts'
+import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import type { Server } from './platform/http/server.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
 import { registerWebhookRoutes } from './webhooks/webhook-routes.ts'
 
+const tags = [
+  { name: 'apps', description: 'An app has subscribers, notifications, webhooks and a VAPID key pair.' },
+  { name: 'subscribers', description: 'Browsers and devices that can be pushed to.' },
+  { name: 'notifications', description: 'What is pushed to an audience of subscribers.' },
+  { name: 'webhooks', description: 'Where an app hears what became of them.' },
+  { name: 'events', description: 'What webhooks receive.' },
+  { name: 'operations', description: 'For orchestrators and scrapers: no key, no rate limit.' },
+]
+
 /** Which routes mount where. */
 export async function registerRoutes(server: Server, deps: Deps, pool: pg.Pool | undefined): Promise<void> {
   z.config({ customError: describeIssue })
-  await server.register(swagger, {
-    openapi: {
-      info: { title: 'Krafter Push', version: deps.version },
-      servers: [{ url: deps.config.publicUrl ?? '/' }],
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-      security: [{ key: [] }],
-    },
-    transform: jsonSchemaTransform,
-  })
+  const { publicUrl } = deps.config
+  await registerOpenapi(server, { version: deps.version, publicUrl, tags, webhooks: eventRequests() })
   registerHealthRoutes(server, deps)
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   await server.register(reference, { routePrefix: '/docs' })

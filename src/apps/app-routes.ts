@@ -4,30 +4,26 @@ import type { Deps } from '../deps.ts'
 import { jsonObject, requiredText } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { appDocs } from './app-schema.ts'
 import { deleteApp, insertApp, listApps, presentApp, readApp, requireApp, updateApp } from './app-store.ts'
 
 const maxSettingsBytes = 16_384
 const name = requiredText(255)
 const settings = jsonObject(maxSettingsBytes)
 const params = z.object({ app_id: z.string() })
-const tags = ['apps']
 
 /** Apps: contract section 4. */
 export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'crypto'>): void {
   const { db, clock, crypto } = deps
-  server.get(
-    '/push/apps',
-    { config: { scope: 'push:read' }, schema: { summary: 'List apps', tags } },
-    async (request) => ({ data: (await listApps(db, request.teamId)).map(presentApp) }),
-  )
+  server.get('/push/apps', { config: { scope: 'push:read' }, schema: appDocs.list }, async (request) => ({
+    data: (await listApps(db, request.teamId)).map(presentApp),
+  }))
   server.post(
     '/push/apps',
     {
       config: { scope: 'push:write' },
       schema: {
-        summary: 'Make an app and its VAPID keys',
-        description: 'The private key is in this answer only.',
-        tags,
+        ...appDocs.create,
         body: z.object({ name, settings: settings.default({}) }),
       },
     },
@@ -48,7 +44,7 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
   )
   server.get(
     '/push/apps/:app_id',
-    { config: { scope: 'push:read' }, schema: { summary: 'Read an app', tags, params } },
+    { config: { scope: 'push:read' }, schema: { ...appDocs.read, params } },
     async (request) => ({ data: presentApp(await readApp(db, request.teamId, request.params.app_id)) }),
   )
   server.patch(
@@ -56,8 +52,7 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
     {
       config: { scope: 'push:write' },
       schema: {
-        summary: 'Change an app',
-        tags,
+        ...appDocs.update,
         params,
         body: z.object({ name: name.optional(), settings: settings.optional() }),
       },
@@ -72,7 +67,7 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
     '/push/apps/:app_id',
     {
       config: { scope: 'push:write' },
-      schema: { summary: 'Delete an app and all that is its', tags, params },
+      schema: { ...appDocs.delete, params },
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)

@@ -6,6 +6,7 @@ import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts
 import type { Server } from '../platform/http/server.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { acceptNotification } from './accept-notification.ts'
+import { notificationDocs } from './notification-schema.ts'
 import { listNotifications, presentNotification, readNotification } from './notification-store.ts'
 import { maxTtlSeconds } from './payload.ts'
 
@@ -17,6 +18,7 @@ const webOverrides = z.looseObject({
   ttl: z
     .int()
     .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
+    .meta({ minimum: 0, maximum: maxTtlSeconds })
     .optional(),
   urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional(),
   topic: z
@@ -57,7 +59,6 @@ const statuses = ['draft', 'scheduled', 'sending', 'sent', 'failed'] as const
 const ofApp = z.object({ app_id: z.string() })
 const ofNotification = z.object({ app_id: z.string(), notification_id: z.string() })
 const maxKeyLength = 255
-const tags = ['notifications']
 
 /** Notifications: contract section 4. */
 export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db' | 'queue' | 'clock'>): void {
@@ -67,8 +68,7 @@ export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db'
     {
       config: { scope: 'push:read' },
       schema: {
-        summary: 'List notifications, newest first',
-        tags,
+        ...notificationDocs.list,
         params: ofApp,
         querystring: z.object({ status: z.enum(statuses).optional(), ...page }),
       },
@@ -83,10 +83,7 @@ export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db'
     {
       config: { scope: 'push:write' },
       schema: {
-        summary: 'Send a notification',
-        description:
-          'With an Idempotency-Key header, a repeated request answers as the first did, for 24 hours.',
-        tags,
+        ...notificationDocs.create,
         params: ofApp,
         body,
       },
@@ -104,7 +101,7 @@ export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db'
     '/push/apps/:app_id/notifications/:notification_id',
     {
       config: { scope: 'push:read' },
-      schema: { summary: 'Read a notification and its stats', tags, params: ofNotification },
+      schema: { ...notificationDocs.read, params: ofNotification },
     },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)

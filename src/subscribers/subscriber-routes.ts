@@ -7,6 +7,7 @@ import { refusals } from '../errors.ts'
 import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { subscriberDocs } from './subscriber-schema.ts'
 import {
   deleteSubscriber,
   listSubscribers,
@@ -33,7 +34,6 @@ const optional = {
 }
 const ofApp = z.object({ app_id: z.string() })
 const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
-const tags = ['subscribers']
 
 /** Subscribers: contract section 4. */
 export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'guard'>): void {
@@ -43,8 +43,7 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
     {
       config: { scope: 'push:read' },
       schema: {
-        summary: 'List subscribers',
-        tags,
+        ...subscriberDocs.list,
         params: ofApp,
         querystring: z.object({
           platform: z.enum(platforms).optional(),
@@ -63,9 +62,7 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
     {
       config: { scope: 'push:write', strict: true },
       schema: {
-        summary: 'Register a subscriber',
-        description: 'A token that is known already updates its subscriber and answers 200.',
-        tags,
+        ...subscriberDocs.register,
         params: ofApp,
         body: z.object({ platform: z.enum(platforms), token, keys: keys.optional(), ...optional }),
       },
@@ -85,7 +82,7 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
   )
   server.get(
     '/push/apps/:app_id/subscribers/:subscriber_id',
-    { config: { scope: 'push:read' }, schema: { summary: 'Read a subscriber', tags, params: ofSubscriber } },
+    { config: { scope: 'push:read' }, schema: { ...subscriberDocs.read, params: ofSubscriber } },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       return { data: presentSubscriber(await readSubscriber(db, app.id, request.params.subscriber_id)) }
@@ -96,8 +93,7 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
     {
       config: { scope: 'push:write' },
       schema: {
-        summary: 'Change a subscriber',
-        tags,
+        ...subscriberDocs.update,
         params: ofSubscriber,
         body: z.object({
           token: token.optional(),
@@ -121,7 +117,7 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
     '/push/apps/:app_id/subscribers/:subscriber_id',
     {
       config: { scope: 'push:write' },
-      schema: { summary: 'Delete a subscriber', tags, params: ofSubscriber },
+      schema: { ...subscriberDocs.delete, params: ofSubscriber },
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)

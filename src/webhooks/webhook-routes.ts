@@ -6,6 +6,7 @@ import { eventTypes } from '../events/catalog.ts'
 import { text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { webhookDocs } from './webhook-schema.ts'
 import {
   deleteWebhook,
   insertWebhook,
@@ -23,7 +24,6 @@ const events = z
   .transform((names) => [...new Set(names)])
 const ofApp = z.object({ app_id: z.string() })
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
-const tags = ['webhooks']
 
 /** Webhooks: contract section 2. */
 export function registerWebhookRoutes(
@@ -33,7 +33,7 @@ export function registerWebhookRoutes(
   const { db, clock } = deps
   server.get(
     '/push/apps/:app_id/webhooks',
-    { config: { scope: 'push:read' }, schema: { summary: 'List webhooks', tags, params: ofApp } },
+    { config: { scope: 'push:read' }, schema: { ...webhookDocs.list, params: ofApp } },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       return { data: (await listWebhooks(db, app.id)).map(presentWebhook) }
@@ -44,10 +44,7 @@ export function registerWebhookRoutes(
     {
       config: { scope: 'push:write' },
       schema: {
-        summary: 'Make a webhook',
-        description:
-          'It receives the named events from this moment. Without a secret, deliveries are not signed.',
-        tags,
+        ...webhookDocs.create,
         params: ofApp,
         body: z.object({
           url,
@@ -78,7 +75,7 @@ export function registerWebhookRoutes(
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id',
-    { config: { scope: 'push:read' }, schema: { summary: 'Read a webhook', tags, params: ofWebhook } },
+    { config: { scope: 'push:read' }, schema: { ...webhookDocs.read, params: ofWebhook } },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       return { data: presentWebhook(await readWebhook(db, app.id, request.params.webhook_id)) }
@@ -89,10 +86,7 @@ export function registerWebhookRoutes(
     {
       config: { scope: 'push:write' },
       schema: {
-        summary: 'Change a webhook',
-        description:
-          'Only the given fields change. A null or empty secret removes it; enabling clears failure_count.',
-        tags,
+        ...webhookDocs.update,
         params: ofWebhook,
         body: z.object({
           url: url.optional(),
@@ -123,7 +117,7 @@ export function registerWebhookRoutes(
     '/push/apps/:app_id/webhooks/:webhook_id',
     {
       config: { scope: 'push:write' },
-      schema: { summary: 'Delete a webhook; no attempt starts after it', tags, params: ofWebhook },
+      schema: { ...webhookDocs.delete, params: ofWebhook },
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)

@@ -27,16 +27,18 @@ export const jsonObject = (maxBytes: number) =>
 
 /** `limit` and `offset` of a list. */
 export const page = {
-  limit: wholeNumber(1, 100).default(50),
-  offset: wholeNumber(0, 1_000_000_000).default(0),
+  limit: wholeNumber(1, 100, 50),
+  offset: wholeNumber(0, 1_000_000_000, 0),
 }
 
-function wholeNumber(min: number, max: number) {
+function wholeNumber(min: number, max: number, fallback: number) {
   return z
     .string()
     .regex(/^\d{1,10}$/, `must be a whole number from ${min} to ${max}`)
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+    .default(fallback)
+    .meta({ type: 'integer', minimum: min, maximum: max, default: fallback })
 }
 
 /** What is wrong with a value, in words for a client; undefined leaves it to the schema's own message. */

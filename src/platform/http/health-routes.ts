@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Deps } from '../../deps.ts'
+import { healthDocs } from './health-schema.ts'
 import type { Server } from './server.ts'
 
 /** For orchestrators and scrapers: no key, no rate limit, no secret. */
@@ -11,9 +12,8 @@ export function registerHealthRoutes(
   server.addHook('preClose', async () => {
     draining = true
   })
-  const hidden = { schema: { hide: true } }
-  server.get('/healthz', hidden, async () => ({ status: 'ok' }))
-  server.get('/readyz', hidden, async (_, reply) => {
+  server.get('/healthz', { schema: healthDocs.alive }, async () => ({ status: 'ok' }))
+  server.get('/readyz', { schema: healthDocs.ready }, async (_, reply) => {
     if (draining) return reply.code(503).send({ status: 'draining' })
     try {
       await sql`select 1`.execute(deps.db)
@@ -23,7 +23,7 @@ export function registerHealthRoutes(
       return reply.code(503).send({ status: 'database unreachable' })
     }
   })
-  server.get('/metrics', hidden, async (_, reply) => {
+  server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
     const { registry, queueDepth } = deps.metrics
     queueDepth.reset()
     for (const { queue, count } of await deps.queue.depths()) queueDepth.set({ queue }, count)

@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import {
+  defineShape,
+  empty,
+  idField,
+  many,
+  one,
+  type RouteDocs,
+  timestampField,
+} from '../platform/http/answers.ts'
+import type { presentApp } from './app-store.ts'
+
+type ShownApp = ReturnType<typeof presentApp>
+
+const fields = {
+  id: idField,
+  name: z.string(),
+  vapid_public_key: z
+    .string()
+    .meta({ description: 'What browsers subscribe with: a P-256 point, base64url.' }),
+  subscriber_count: z.int().meta({ description: 'Active ones.' }),
+  settings: z.record(z.string(), z.unknown()),
+  created_at: timestampField,
+  updated_at: timestampField,
+}
+
+const example = {
+  id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
+  name: 'My shop',
+  vapid_public_key: 'BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8',
+  subscriber_count: 1204,
+  settings: { default_icon: 'https://shop.example/icon.png' },
+  created_at: '2026-06-01T08:00:00Z',
+  updated_at: '2026-06-01T08:00:00Z',
+}
+
+export const appShape = defineShape<ShownApp>('App', z.object(fields), example)
+
+export const createdAppShape = defineShape<ShownApp & { vapid_private_key: string }>(
+  'CreatedApp',
+  z.object({
+    ...fields,
+    vapid_private_key: z.string().meta({ description: '32 bytes, base64url. In this answer only.' }),
+  }),
+  { ...example, subscriber_count: 0, vapid_private_key: 'yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw' },
+)
+
+const tags = ['apps']
+const bodyExample = { name: 'My shop', settings: { default_icon: 'https://shop.example/icon.png' } }
+
+/** What the API's description says about the routes of apps. */
+export const appDocs = {
+  list: {
+    operationId: 'listApps',
+    summary: 'List apps',
+    tags,
+    answers: { 200: many(appShape, "The apps of the key's team, oldest first.") },
+  },
+  create: {
+    operationId: 'createApp',
+    summary: 'Make an app and its VAPID keys',
+    description: 'The private key is in this answer only.',
+    tags,
+    bodyExample,
+    answers: { 201: one(createdAppShape, 'The app.') },
+  },
+  read: { operationId: 'readApp', summary: 'Read an app', tags, answers: { 200: one(appShape, 'The app.') } },
+  update: {
+    operationId: 'updateApp',
+    summary: 'Change an app',
+    description: 'Only the given fields change; settings are replaced whole.',
+    tags,
+    bodyExample,
+    answers: { 200: one(appShape, 'The app as it is now.') },
+  },
+  delete: {
+    operationId: 'deleteApp',
+    summary: 'Delete an app and all that is its',
+    tags,
+    answers: { 204: empty('It is gone.') },
+  },
+} satisfies Record<string, RouteDocs>

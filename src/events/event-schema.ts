@@ -1,0 +1,137 @@
+import type { EventType } from './catalog.ts'
+
+/** What is said about an event where events are documented: openapi.json, docs/events.md. */
+export interface EventDocs {
+  when: string
+  /** Whether this version emits it; a webhook may name the others already. */
+  emitted: boolean
+  /** A whole body as it is sent. */
+  example: { id: string; event: EventType; timestamp: string; data: Record<string, unknown> }
+}
+
+const id = '01996d62-d0e7-7f18-95ab-c3d2e4f60718'
+const timestamp = '2026-06-01T08:07:01Z'
+const subscriber = {
+  app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
+  subscriber_id: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
+  user_id: 'user-1',
+  platform: 'web',
+}
+const push = { notification_id: '01996d62-b8f1-7d20-a3c6-41e5f7082d94', ...subscriber }
+
+export const eventDocs: Record<EventType, EventDocs> = {
+  'notification.sent': {
+    when: 'Once per notification, when its fan-out has completed, whether it reached anybody or not.',
+    emitted: true,
+    example: {
+      id,
+      event: 'notification.sent',
+      timestamp,
+      data: {
+        notification_id: push.notification_id,
+        app_id: push.app_id,
+        title: 'On its way',
+        sent_count: 1203,
+        failed_count: 1,
+      },
+    },
+  },
+  'notification.delivered': {
+    when: 'A device reports that it received the notification.',
+    emitted: false,
+    example: { id, event: 'notification.delivered', timestamp, data: { ...push, at: timestamp } },
+  },
+  'notification.clicked': {
+    when: 'A device reports a click on the notification, or on the action that it names.',
+    emitted: false,
+    example: {
+      id,
+      event: 'notification.clicked',
+      timestamp,
+      data: { ...push, at: timestamp, action: 'track' },
+    },
+  },
+  'notification.failed': {
+    when: 'A subscriber could not be reached, for good.',
+    emitted: false,
+    example: {
+      id,
+      event: 'notification.failed',
+      timestamp,
+      data: { ...push, reason: 'gone', status: 410 },
+    },
+  },
+  'subscriber.registered': {
+    when: 'A subscriber is new, or active again.',
+    emitted: false,
+    example: { id, event: 'subscriber.registered', timestamp, data: subscriber },
+  },
+  'subscriber.unsubscribed': {
+    when: 'A subscriber opted out or was deleted.',
+    emitted: false,
+    example: { id, event: 'subscriber.unsubscribed', timestamp, data: subscriber },
+  },
+}
+
+const text = { type: 'string' }
+const header = (name: string, description: string, required = true) => ({
+  in: 'header',
+  name,
+  description,
+  required,
+  schema: text,
+})
+
+/** The deliveries of emitted events, as OpenAPI 3.1 describes what a service sends by itself. */
+export function eventRequests(): Record<string, Record<string, unknown>> {
+  const emitted = Object.entries(eventDocs).filter(([, { emitted }]) => emitted)
+  return Object.fromEntries(emitted.map(([type, docs]) => [type, { post: describeDelivery(type, docs) }]))
+}
+
+function describeDelivery(type: string, { when, example }: EventDocs): Record<string, unknown> {
+  return {
+    operationId: type,
+    summary: when,
+    description: 'Sent to every enabled webhook of the app that names the event. Tried five times.',
+    tags: ['events'],
+    security: [],
+    parameters: [
+      header('x-krafter-event', "The event's name."),
+      header('x-krafter-webhook-id', 'A UUID, new for every attempt.'),
+      header('x-krafter-signature', '`sha256=` and the hex HMAC-SHA256 of the body; with a secret.', false),
+      header('webhook-id', "The event's id, the same on every attempt: drop duplicates by it."),
+      header('webhook-timestamp', 'When the attempt was made, in Unix seconds.'),
+      header('webhook-signature', 'Standard Webhooks: `v1,` and base64; with a secret.', false),
+    ],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: bodySchema(example), example } },
+    },
+    responses: {
+      '2XX': { description: 'Received. Nothing else counts as that: redirects are not followed.' },
+      410: { description: 'The receiver is gone for good: the webhook is disabled at once.' },
+      429: { description: 'Tried again after the seconds in `retry-after`, an hour at most.' },
+    },
+  }
+}
+
+function bodySchema({ event, data }: EventDocs['example']): Record<string, unknown> {
+  const fields = Object.entries(data).map(([name, value]) => [
+    name,
+    typeof value === 'number'
+      ? { type: 'integer' }
+      : name.endsWith('_id')
+        ? { ...text, format: 'uuid' }
+        : text,
+  ])
+  return {
+    type: 'object',
+    required: ['id', 'event', 'timestamp', 'data'],
+    properties: {
+      id: { ...text, format: 'uuid' },
+      event: { const: event },
+      timestamp: { ...text, format: 'date-time' },
+      data: { type: 'object', required: Object.keys(data), properties: Object.fromEntries(fields) },
+    },
+  }
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { defineShape, idField, many, one, type RouteDocs, timestampField } from '../platform/http/answers.ts'
+import type { presentNotification } from './notification-store.ts'
+
+const count = z.int()
+const text = z.string().nullable()
+const object = z.record(z.string(), z.unknown())
+
+export const notificationShape = defineShape<ReturnType<typeof presentNotification>>(
+  'Notification',
+  z.object({
+    id: idField,
+    app_id: idField,
+    title: z.string(),
+    body: text,
+    icon: text,
+    image: text,
+    url: text,
+    actions: z.array(z.object({ title: z.string(), action: z.string(), url: text.optional() })),
+    data: object,
+    targeting: z
+      .looseObject({ type: z.string() })
+      .meta({ description: 'As it was given; `{"type":"all"}` where none was.' }),
+    platform_overrides: z.object({ web: object, ios: object, android: object }).partial(),
+    status: z.enum(['draft', 'scheduled', 'sending', 'sent', 'failed']),
+    failure_reason: text.meta({ description: 'Why nobody was reached, in words.' }),
+    scheduled_at: timestampField.nullable(),
+    sent_at: timestampField.nullable().meta({ description: 'When the fan-out completed.' }),
+    stats: z.object({
+      total_count: count,
+      total_batches: count,
+      completed_batches: count,
+      sent_count: count,
+      failed_count: count,
+      delivered_count: count,
+      clicked_count: count,
+    }),
+    created_at: timestampField,
+    updated_at: timestampField,
+  }),
+  {
+    id: '01996d62-b8f1-7d20-a3c6-41e5f7082d94',
+    app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
+    title: 'On its way',
+    body: 'Your order has been shipped',
+    icon: null,
+    image: null,
+    url: 'https://shop.example/orders/4711',
+    actions: [{ title: 'Track', action: 'track' }],
+    data: { order: 4711 },
+    targeting: { type: 'user_ids', ids: ['user-1'] },
+    platform_overrides: { web: { ttl: 3600 } },
+    status: 'sent',
+    failure_reason: null,
+    scheduled_at: null,
+    sent_at: '2026-06-01T08:07:01Z',
+    stats: {
+      total_count: 2,
+      total_batches: 1,
+      completed_batches: 1,
+      sent_count: 2,
+      failed_count: 0,
+      delivered_count: 0,
+      clicked_count: 0,
+    },
+    created_at: '2026-06-01T08:07:00Z',
+    updated_at: '2026-06-01T08:07:01Z',
+  },
+)
+
+const tags = ['notifications']
+
+/** What the API's description says about the routes of notifications. */
+export const notificationDocs = {
+  list: {
+    operationId: 'listNotifications',
+    summary: 'List notifications, newest first',
+    tags,
+    answers: { 200: many(notificationShape, 'A page of notifications.') },
+  },
+  create: {
+    operationId: 'createNotification',
+    summary: 'Send a notification',
+    description:
+      'It is sent at once, to the subscribers that are active then. Its payload is refused when it does not fit into one push.',
+    tags,
+    takesHeaders: {
+      'Idempotency-Key':
+        'At most 255 characters. A request repeated with it within 24 hours answers as the first did; another body is refused.',
+    },
+    bodyExample: {
+      title: 'On its way',
+      body: 'Your order has been shipped',
+      url: 'https://shop.example/orders/4711',
+      targeting: { type: 'user_ids', ids: ['user-1'] },
+    },
+    answers: { 201: one(notificationShape, 'The notification, accepted: nothing can lose it from here.') },
+  },
+  read: {
+    operationId: 'readNotification',
+    summary: 'Read a notification and its stats',
+    tags,
+    answers: { 200: one(notificationShape, 'The notification.') },
+  },
+} satisfies Record<string, RouteDocs>

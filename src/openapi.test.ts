@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { renderOpenapi } from './openapi.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a document to look around in
+type Json = any
+
+const rendered = await renderOpenapi()
+const document = JSON.parse(rendered)
+const operations: [string, Json][] = Object.entries<Json>(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]): [string, Json] => [
+    `${method.toUpperCase()} ${path}`,
+    operation,
+  ]),
+)
+
+test('openapi.json is what the routes say: npm run openapi makes it anew', () => {
+  expect(rendered).toBe(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'))
+})
+
+test('every reference leads somewhere', () => {
+  const references = [...rendered.matchAll(/"\$ref": "#\/([^"]+)"/g)].map(([, path]) => path!)
+  expect(references.length).toBeGreaterThan(100)
+  for (const path of new Set(references)) {
+    const found = path.split('/').reduce((part: Json, name) => part?.[name], document)
+    expect(found, path).toBeDefined()
+  }
+})
+
+test('every operation has an id of its own', () => {
+  const ids = operations.map(([, { operationId }]) => operationId)
+  expect(new Set(ids).size).toBe(operations.length)
+})
+
+describe.each(operations)('%s', (name, operation) => {
+  const keyed = name.includes('/api/v1/')
+  const takesBody = /^(POST|PATCH)/.test(name)
+
+  test('says what it is, for whom, and where', () => {
+    expect(operation.operationId).toMatch(/^[a-z]+[A-Z]\w+$/)
+    expect(operation.summary).toBeTruthy()
+    expect(document.tags.map((tag: Json) => tag.name)).toContain(operation.tags[0])
+    expect(operation.security).toEqual(keyed ? [{ key: [expect.stringMatching(/^push:(read|write)$/)] }] : [])
+    const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(([, param]) => param)
+    const declared = (operation.parameters ?? []).filter((param: Json) => param.in === 'path')
+    expect(declared.map((param: Json) => param.name)).toEqual(inPath)
+  })
+
+  test('says what it takes and answers', () => {
+    const body = operation.requestBody?.content['application/json']
+    expect(body?.schema !== undefined && body?.example !== undefined).toBe(takesBody)
+    const good = Object.entries<Json>(operation.responses).filter(([status]) => status.startsWith('2'))
+    expect(good).not.toEqual([])
+    for (const [status, { content }] of good) {
+      if (status === '204') expect(content).toBeUndefined()
+      else expect(Object.values<Json>(content)[0]).toMatchObject({ schema: {}, example: expect.anything() })
+    }
+    const refused = Object.keys(operation.responses).map(Number)
+    if (keyed) expect(refused).toEqual(expect.arrayContaining([401, 403, 429, 500]))
+    if (name.includes('{')) expect(refused).toContain(404)
+    if (takesBody) expect(refused).toEqual(expect.arrayContaining([400, 413, 415, 422]))
+  })
+})

@@ -1,0 +1,22 @@
+import { readConfig } from './config/config.ts'
+import type { Deps } from './deps.ts'
+import { createHttpServer } from './platform/http/server.ts'
+import { createLogger } from './platform/log.ts'
+import { registerRoutes } from './routes.ts'
+import { version } from './version.ts'
+
+/**
+ * The API's description as `/openapi.json` gives it, made from the routes alone: nothing listens, and no database is
+ * opened, since registering a route asks neither.
+ *
+ * @returns formatted JSON, as openapi.json holds it
+ */
+export async function renderOpenapi(): Promise<string> {
+  const deps = { config: readConfig({}), log: createLogger('silent'), version } as Deps
+  const server = await createHttpServer(deps)
+  await registerRoutes(server, deps, undefined)
+  await server.ready()
+  const description = server.swagger()
+  await server.close()
+  return `${JSON.stringify(description, null, 2)}\n`
+}

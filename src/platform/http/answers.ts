@@ -1,0 +1,92 @@
+import { z } from 'zod'
+
+/** A thing as answers show it. Named in the API's description; never used to make an answer. */
+export interface Shape {
+  /** As the description names it, e.g. `Webhook`. */
+  name: string
+  schema: z.ZodType
+  example: unknown
+}
+
+/** What a route answers when it does what was asked. */
+export interface Answer {
+  description: string
+  /** Absent: no body. */
+  content?: { type: string; schema: Record<string, unknown>; example: unknown }
+  /** What the schema refers to. */
+  shapes: Shape[]
+}
+
+/** What is said about a route in the API's description, besides what its schemas say. */
+export interface RouteDocs {
+  operationId: string
+  summary: string
+  description?: string
+  tags: string[]
+  /** By status. Refusals are not among them: they follow from the route (refusal-answers.ts). */
+  answers: Record<number, Answer>
+  bodyExample?: unknown
+  /** Request headers that the handler reads itself: name → what it is for. */
+  takesHeaders?: Record<string, string>
+}
+
+declare module 'fastify' {
+  interface FastifySchema extends Partial<Pick<RouteDocs, 'answers' | 'bodyExample' | 'takesHeaders'>> {}
+}
+
+export const idField = z.string().meta({ format: 'uuid' })
+export const timestampField = z.string().meta({ format: 'date-time', description: 'UTC, to the second' })
+
+/**
+ * @param schema checked by the compiler against `Presented`, what the present… function of the thing returns
+ */
+export function defineShape<Presented>(
+  name: string,
+  schema: z.ZodType<Presented>,
+  example: NoInfer<Presented>,
+): Shape {
+  return { name, schema, example }
+}
+
+/** `{"data": {…}}` */
+export function one(shape: Shape, description: string): Answer {
+  return wrap(refTo(shape), shape.example, description, [shape])
+}
+
+/** `{"data": [{…}, …]}` */
+export function many(shape: Shape, description: string): Answer {
+  return wrap({ type: 'array', items: refTo(shape) }, [shape.example], description, [shape])
+}
+
+/** No body, as 204 has it. */
+export function empty(description: string): Answer {
+  return { description, shapes: [] }
+}
+
+/** A body that is not wrapped in `data`. */
+export function bare(shape: Shape, description: string, example = shape.example): Answer {
+  const content = { type: 'application/json', schema: refTo(shape), example }
+  return { description, content, shapes: [shape] }
+}
+
+export function plainText(description: string, example: string): Answer {
+  return { description, content: { type: 'text/plain', schema: { type: 'string' }, example }, shapes: [] }
+}
+
+function wrap(
+  schema: Record<string, unknown>,
+  example: unknown,
+  description: string,
+  shapes: Shape[],
+): Answer {
+  const wrapped = { type: 'object', required: ['data'], properties: { data: schema } }
+  return {
+    description,
+    content: { type: 'application/json', schema: wrapped, example: { data: example } },
+    shapes,
+  }
+}
+
+function refTo({ name }: Shape): Record<string, unknown> {
+  return { $ref: `#/components/schemas/${name}` }
+}

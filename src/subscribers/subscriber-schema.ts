@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import {
+  defineShape,
+  empty,
+  idField,
+  many,
+  one,
+  type RouteDocs,
+  timestampField,
+} from '../platform/http/answers.ts'
+import type { presentSubscriber } from './subscriber-store.ts'
+
+export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>(
+  'Subscriber',
+  z.object({
+    id: idField,
+    app_id: idField,
+    platform: z.enum(['web', 'ios', 'android']),
+    token: z.string().meta({ description: 'web: the push endpoint; otherwise the device token.' }),
+    user_id: z.string().nullable(),
+    tags: z.array(z.string()),
+    metadata: z.record(z.string(), z.unknown()),
+    status: z.enum(['active', 'inactive', 'unsubscribed']),
+    last_seen_at: timestampField,
+    created_at: timestampField,
+    updated_at: timestampField,
+  }),
+  {
+    id: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
+    app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
+    platform: 'web',
+    token: 'https://updates.push.services.mozilla.com/wpush/v2/example',
+    user_id: 'user-1',
+    tags: ['customers'],
+    metadata: { plan: 'pro' },
+    status: 'active',
+    last_seen_at: '2026-06-01T08:06:00Z',
+    created_at: '2026-06-01T08:06:00Z',
+    updated_at: '2026-06-01T08:06:00Z',
+  },
+)
+
+const tags = ['subscribers']
+
+/** What the API's description says about the routes of subscribers. */
+export const subscriberDocs = {
+  list: {
+    operationId: 'listSubscribers',
+    summary: 'List subscribers',
+    tags,
+    answers: { 200: many(subscriberShape, 'A page of subscribers, oldest first; never their keys.') },
+  },
+  register: {
+    operationId: 'registerSubscriber',
+    summary: 'Register a subscriber',
+    description: 'A token that is known already updates its subscriber and answers 200.',
+    tags,
+    bodyExample: {
+      platform: 'web',
+      token: 'https://updates.push.services.mozilla.com/wpush/v2/example',
+      keys: {
+        p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
+        auth: 'BTBZMqHH6r4Tts7J_aSIgg',
+      },
+      user_id: 'user-1',
+      tags: ['customers'],
+    },
+    answers: {
+      200: one(subscriberShape, 'The token was known: its subscriber as it is now.'),
+      201: one(subscriberShape, 'A new subscriber.'),
+    },
+  },
+  read: {
+    operationId: 'readSubscriber',
+    summary: 'Read a subscriber',
+    tags,
+    answers: { 200: one(subscriberShape, 'The subscriber.') },
+  },
+  update: {
+    operationId: 'updateSubscriber',
+    summary: 'Change a subscriber',
+    description: 'Only the given fields change.',
+    tags,
+    bodyExample: { tags: ['customers', 'beta'], status: 'active' },
+    answers: { 200: one(subscriberShape, 'The subscriber as it is now.') },
+  },
+  delete: {
+    operationId: 'deleteSubscriber',
+    summary: 'Delete a subscriber',
+    tags,
+    answers: { 204: empty('It is gone.') },
+  },
+} satisfies Record<string, RouteDocs>

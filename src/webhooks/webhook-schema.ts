@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import { eventTypes } from '../events/catalog.ts'
+import {
+  defineShape,
+  empty,
+  idField,
+  many,
+  one,
+  type RouteDocs,
+  timestampField,
+} from '../platform/http/answers.ts'
+import type { presentWebhook } from './webhook-store.ts'
+
+export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
+  'Webhook',
+  z.object({
+    id: idField,
+    app_id: idField,
+    url: z.string().meta({ format: 'uri' }),
+    events: z.array(z.enum(eventTypes)),
+    enabled: z.boolean(),
+    failure_count: z.int().meta({ description: 'Failed attempts since the last success.' }),
+    created_at: timestampField,
+    updated_at: timestampField,
+    disabled_at: timestampField.nullable(),
+    disabled_reason: z.string().nullable().meta({ description: 'Why it is disabled, in words.' }),
+  }),
+  {
+    id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
+    app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
+    url: 'https://shop.example/hooks/krafter',
+    events: ['notification.sent'],
+    enabled: true,
+    failure_count: 0,
+    created_at: '2026-06-01T08:05:00Z',
+    updated_at: '2026-06-01T08:05:00Z',
+    disabled_at: null,
+    disabled_reason: null,
+  },
+)
+
+const tags = ['webhooks']
+
+/** What the API's description says about the routes of webhooks. */
+export const webhookDocs = {
+  list: {
+    operationId: 'listWebhooks',
+    summary: 'List webhooks',
+    tags,
+    answers: { 200: many(webhookShape, 'Every webhook of the app, oldest first; never their secrets.') },
+  },
+  create: {
+    operationId: 'createWebhook',
+    summary: 'Make a webhook',
+    description:
+      'It receives the named events from this moment. Without a secret, deliveries are not signed.',
+    tags,
+    bodyExample: {
+      url: 'https://shop.example/hooks/krafter',
+      events: ['notification.sent'],
+      secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    },
+    answers: { 201: one(webhookShape, 'The webhook; its secret is in no answer.') },
+  },
+  read: {
+    operationId: 'readWebhook',
+    summary: 'Read a webhook',
+    tags,
+    answers: { 200: one(webhookShape, 'The webhook.') },
+  },
+  update: {
+    operationId: 'updateWebhook',
+    summary: 'Change a webhook',
+    description:
+      'Only the given fields change. A null or empty secret removes it; enabling clears failure_count.',
+    tags,
+    bodyExample: { enabled: true },
+    answers: { 200: one(webhookShape, 'The webhook as it is now.') },
+  },
+  delete: {
+    operationId: 'deleteWebhook',
+    summary: 'Delete a webhook; no attempt starts after it',
+    tags,
+    answers: { 204: empty('It is gone.') },
+  },
+} satisfies Record<string, RouteDocs>

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { appShape, createdAppShape } from '../../src/apps/app-schema.ts'
+import { notificationShape } from '../../src/notifications/notification-schema.ts'
+import type { Shape } from '../../src/platform/http/answers.ts'
+import { subscriberShape } from '../../src/subscribers/subscriber-schema.ts'
+import { webhookShape } from '../../src/webhooks/webhook-schema.ts'
+import { makeDataFolder, type TestStorage } from '../support/backends.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+let storage: TestStorage
+let running: TestService
+
+beforeAll(async () => {
+  storage = makeDataFolder()
+  running = await startTestService(storage, {}, ['api'])
+})
+
+afterAll(async () => {
+  await running.stop()
+  await storage.drop()
+})
+
+/** The field names of a thing in their order, those of objects in it too, but for those that users fill. */
+function outline(thing: object): unknown[] {
+  const free = ['settings', 'metadata', 'data', 'targeting', 'platform_overrides']
+  return Object.entries(thing).map(([name, value]) => {
+    const nested =
+      value !== null && typeof value === 'object' && !Array.isArray(value) && !free.includes(name)
+    return nested ? [name, outline(value)] : name
+  })
+}
+
+function expectShape(thing: object, shape: Shape): void {
+  expect(shape.schema.parse(thing)).toEqual(thing)
+  expect(outline(thing)).toEqual(outline(shape.example as object))
+}
+
+test('the examples of the description are accepted, and the answers are as described, field by field', async () => {
+  const { api } = running
+  const description = (await api.withKey(null).send('/../../openapi.json', {})).body
+  const exampleFor = (path: string) =>
+    description.paths[path].post.requestBody.content['application/json'].example
+  const create = async (path: string, template: string) => {
+    const answer = await api.post(path, exampleFor(`/api/v1/push/apps${template}`))
+    expect(answer.status, JSON.stringify(answer.body)).toBe(201)
+    return answer.body.data
+  }
+  const app = await create('/push/apps', '')
+  expectShape(app, createdAppShape)
+  const base = `/push/apps/${app.id}`
+  expectShape((await api.get(base)).body.data, appShape)
+  for (const [name, shape] of [
+    ['subscribers', subscriberShape],
+    ['notifications', notificationShape],
+    ['webhooks', webhookShape],
+  ] as const) {
+    const made = await create(`${base}/${name}`, `/{app_id}/${name}`)
+    expectShape(made, shape)
+    expectShape((await api.get(`${base}/${name}/${made.id}`)).body.data, shape)
+    const list = await api.get(`${base}/${name}`)
+    expect(list.body.data).toHaveLength(1)
+    expectShape(list.body.data[0], shape)
+  }
+})
