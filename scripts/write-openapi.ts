@@ -1,4 +1,4 @@
 import { writeFileSync } from 'node:fs'
-import { renderOpenapi } from '../src/openapi.ts'
+import { renderOpenapi } from './render-openapi.ts'
 
 writeFileSync(new URL('../openapi.json', import.meta.url), await renderOpenapi())

@@ -1,9 +1,9 @@
-import { readConfig } from './config/config.ts'
-import type { Deps } from './deps.ts'
-import { createHttpServer } from './platform/http/server.ts'
-import { createLogger } from './platform/log.ts'
-import { registerRoutes } from './routes.ts'
-import { version } from './version.ts'
+import { readConfig } from '../src/config/config.ts'
+import type { Deps } from '../src/deps.ts'
+import { createHttpServer } from '../src/platform/http/server.ts'
+import { createLogger } from '../src/platform/log.ts'
+import { registerRoutes } from '../src/routes.ts'
+import { version } from '../src/version.ts'
 
 /**
  * The API's description as `/openapi.json` gives it, made from the routes alone: nothing listens, and no database is

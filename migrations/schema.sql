@@ -1,0 +1,178 @@
+-- The tables as the migrations leave them. Made by `npm run schema`; not to be edited.
+
+CREATE TABLE api_keys (
+  id uuid NOT NULL,
+  team_id uuid NOT NULL,
+  name text NOT NULL,
+  key_hash bytea NOT NULL,
+  key_prefix text NOT NULL,
+  scopes text[] NOT NULL,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL,
+  CONSTRAINT api_keys_key_hash_key UNIQUE (key_hash),
+  CONSTRAINT api_keys_pkey PRIMARY KEY (id),
+  CONSTRAINT api_keys_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
+);
+
+CREATE TABLE apps (
+  id uuid NOT NULL,
+  team_id uuid NOT NULL,
+  name text NOT NULL,
+  vapid_public_key text NOT NULL,
+  vapid_private_key bytea NOT NULL,
+  settings json NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT apps_pkey PRIMARY KEY (id),
+  CONSTRAINT apps_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
+);
+CREATE INDEX apps_team ON public.apps USING btree (team_id, id);
+
+CREATE TABLE attempts (
+  app_id uuid NOT NULL,
+  delivery_id uuid NOT NULL,
+  number integer NOT NULL,
+  id uuid NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  duration_ms integer NOT NULL,
+  response_status integer,
+  error text,
+  response_body text,
+  CONSTRAINT attempts_pkey PRIMARY KEY (app_id, delivery_id, number)
+);
+
+CREATE TABLE deliveries (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  event_id uuid NOT NULL,
+  webhook_id uuid NOT NULL,
+  webhook_generation integer NOT NULL,
+  status text NOT NULL,
+  attempt_count integer NOT NULL DEFAULT 0,
+  next_attempt_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL,
+  finished_at timestamp with time zone,
+  CONSTRAINT deliveries_pkey PRIMARY KEY (app_id, id)
+) WITH (fillfactor=80);
+
+CREATE TABLE events (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  type text NOT NULL,
+  body text NOT NULL,
+  occurred_at timestamp with time zone NOT NULL,
+  CONSTRAINT events_pkey PRIMARY KEY (app_id, id)
+);
+
+CREATE TABLE idempotency_keys (
+  app_id uuid NOT NULL,
+  key text NOT NULL,
+  request_hash bytea NOT NULL,
+  response json NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  CONSTRAINT idempotency_keys_pkey PRIMARY KEY (app_id, key),
+  CONSTRAINT idempotency_keys_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+);
+CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
+
+CREATE TABLE install (
+  id boolean NOT NULL DEFAULT true,
+  key_check bytea NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  CONSTRAINT install_id_check CHECK (id),
+  CONSTRAINT install_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE notification_batches (
+  app_id uuid NOT NULL,
+  notification_id uuid NOT NULL,
+  number integer NOT NULL,
+  first_subscriber_id uuid NOT NULL,
+  last_subscriber_id uuid NOT NULL,
+  attempt integer NOT NULL,
+  sent_count integer NOT NULL DEFAULT 0,
+  failed_count integer NOT NULL DEFAULT 0,
+  completed_at timestamp with time zone,
+  CONSTRAINT notification_batches_pkey PRIMARY KEY (app_id, notification_id, number),
+  CONSTRAINT notification_batches_app_id_notification_id_fkey FOREIGN KEY (app_id, notification_id) REFERENCES notifications(app_id, id) ON DELETE CASCADE
+);
+
+CREATE TABLE notifications (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  title text NOT NULL,
+  content json NOT NULL,
+  targeting json,
+  status text NOT NULL,
+  failure_reason text,
+  total_count integer NOT NULL DEFAULT 0,
+  total_batches integer NOT NULL DEFAULT 0,
+  completed_batches integer NOT NULL DEFAULT 0,
+  sent_count integer NOT NULL DEFAULT 0,
+  failed_count integer NOT NULL DEFAULT 0,
+  delivered_count integer NOT NULL DEFAULT 0,
+  clicked_count integer NOT NULL DEFAULT 0,
+  scheduled_at timestamp with time zone,
+  sent_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT notifications_pkey PRIMARY KEY (app_id, id),
+  CONSTRAINT notifications_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+);
+
+CREATE UNLOGGED TABLE rate_limits (
+  key character varying(255) NOT NULL,
+  points integer NOT NULL DEFAULT 0,
+  expire bigint,
+  CONSTRAINT rate_limits_pkey PRIMARY KEY (key)
+);
+
+CREATE TABLE subscribers (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  platform text NOT NULL,
+  token text NOT NULL,
+  token_hash bytea NOT NULL,
+  p256dh bytea,
+  auth bytea,
+  user_id text,
+  tags text[] NOT NULL,
+  metadata json NOT NULL,
+  status text NOT NULL,
+  last_seen_at timestamp with time zone NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT subscribers_app_id_token_hash_key UNIQUE (app_id, token_hash),
+  CONSTRAINT subscribers_pkey PRIMARY KEY (app_id, id),
+  CONSTRAINT subscribers_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+);
+CREATE INDEX subscribers_audience ON public.subscribers USING btree (app_id, status, id);
+CREATE INDEX subscribers_last_seen ON public.subscribers USING btree (status, last_seen_at);
+CREATE INDEX subscribers_user ON public.subscribers USING btree (app_id, user_id) WHERE (user_id IS NOT NULL);
+
+CREATE TABLE teams (
+  id uuid NOT NULL,
+  name text NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  CONSTRAINT teams_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE webhooks (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  url text NOT NULL,
+  secret bytea,
+  events text[] NOT NULL,
+  enabled boolean NOT NULL,
+  generation integer NOT NULL DEFAULT 0,
+  failure_count integer NOT NULL DEFAULT 0,
+  failing_since timestamp with time zone,
+  disabled_at timestamp with time zone,
+  disabled_reason text,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT webhooks_pkey PRIMARY KEY (app_id, id),
+  CONSTRAINT webhooks_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+);

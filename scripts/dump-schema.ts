@@ -1,0 +1,59 @@
+import { sql } from 'kysely'
+import type { Db } from '../src/platform/db.ts'
+
+interface Table {
+  name: string
+  unlogged: boolean
+  options: string[] | null
+  columns: { name: string; type: string; required: boolean; default: string | null }[]
+  constraints: { name: string; definition: string }[]
+  /** Those that no constraint brings along. */
+  indexes: string[]
+}
+
+/**
+ * The tables of ours and their indexes as the catalog has them, whatever the migrations did to get there. The
+ * queue's tables are pg-boss's, the migrator's its own: neither is here.
+ *
+ * @returns SQL, the same from every database
+ */
+export async function dumpSchema(db: Db): Promise<string> {
+  const { rows } = await sql<Table>`
+    select t.relname as name,
+      t.relpersistence = 'u' as unlogged,
+      t.reloptions as options,
+      (select json_agg(json_build_object(
+          'name', a.attname,
+          'type', format_type(a.atttypid, a.atttypmod),
+          'required', a.attnotnull,
+          'default', pg_get_expr(d.adbin, d.adrelid)) order by a.attnum)
+        from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped) as columns,
+      (select coalesce(json_agg(json_build_object(
+          'name', c.conname,
+          'definition', pg_get_constraintdef(c.oid)) order by c.contype = 'f', c.conname collate "C"), '[]')
+        from pg_constraint c where c.conrelid = t.oid and c.contype in ('p', 'u', 'f', 'c')) as constraints,
+      (select coalesce(json_agg(pg_get_indexdef(i.indexrelid) order by i.indexrelid::regclass::text collate "C"), '[]')
+        from pg_index i where i.indrelid = t.oid
+          and not exists (select from pg_constraint c where c.conindid = i.indexrelid and c.contype in ('p', 'u'))
+      ) as indexes
+    from pg_class t
+    where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relname not like 'kysely\\_%'
+    order by t.relname collate "C"`.execute(db)
+  return `-- The tables as the migrations leave them. Made by \`npm run schema\`; not to be edited.\n${rows.map(toSql).join('')}`
+}
+
+function toSql(table: Table): string {
+  const columns = table.columns.map(({ name, type, required, default: value }) =>
+    [name, type, required && 'NOT NULL', value !== null && `DEFAULT ${value}`].filter(Boolean).join(' '),
+  )
+  const constraints = table.constraints.map(({ name, definition }) => `CONSTRAINT ${name} ${definition}`)
+  const options = table.options ? ` WITH (${table.options.join(', ')})` : ''
+  return [
+    `\nCREATE ${table.unlogged ? 'UNLOGGED ' : ''}TABLE ${table.name} (`,
+    [...columns, ...constraints].map((line) => `  ${line}`).join(',\n'),
+    `)${options};`,
+    ...table.indexes.map((index) => `${index};`),
+    '',
+  ].join('\n')
+}

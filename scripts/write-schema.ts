@@ -1,0 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { migrate, openEmbedded } from '../src/platform/db.ts'
+import { dumpSchema } from './dump-schema.ts'
+
+const database = await openEmbedded('memory://')
+await migrate(database.db)
+writeFileSync(new URL('../migrations/schema.sql', import.meta.url), await dumpSchema(database.db))
+await database.close()
