@@ -5,6 +5,7 @@ import {
   type Http2ServerResponse,
   type IncomingHttpHeaders,
 } from 'node:http2'
+import { createServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Certificates } from './certificates.ts'
 
@@ -37,13 +38,10 @@ export async function startTlsServer(
   handle: (request: ReceivedRequest, response: Http2ServerResponse) => void,
   { port = 0, http2 = true }: TlsServerOptions = {},
 ): Promise<TlsServer> {
-  const server = createSecureServer({
-    key,
-    cert,
-    allowHTTP1: true,
-    ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-    settings: { maxConcurrentStreams: 1_000 },
-  })
+  // A server that can HTTP/2 offers it, whatever ALPNProtocols says.
+  const server = http2
+    ? createSecureServer({ key, cert, allowHTTP1: true, settings: { maxConcurrentStreams: 1_000 } })
+    : createServer({ key, cert })
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)

@@ -25,6 +25,8 @@ const claimSize = 256
 /** Attempts under way to one webhook, and to one host whatever the webhooks. */
 export const maxInFlightPerWebhook = 64
 export const maxInFlightPerHost = 128
+/** What a host that hangs is left with: were it one, a webhook that hangs would have it to itself, and others none. */
+const minInFlightPerHost = 8
 /** Claimed jobs of one webhook that wait for its next slot; beyond, its jobs are passed over. */
 const maxHeldPerWebhook = 192
 /** How long free slots are collected before their next attempts are read from the database together. */
@@ -33,6 +35,8 @@ const idlePollMs = 150
 const afterErrorMs = 1_000
 /** How long a job of a webhook that hangs is put back for, spread so that they do not all return at once. */
 const putBackSeconds = () => 20 + Math.random() * 40
+/** The same for one that is only slow. Held, its jobs would keep those of others from being claimed. */
+const putBackSlowSeconds = () => 2 + Math.random() * 4
 
 /**
  * Starts the pump: claim → read → attempt → record, each step for many deliveries, none waiting for its slowest.
@@ -41,8 +45,8 @@ const putBackSeconds = () => 20 + Math.random() * 40
  * never attempted after it.
  */
 export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
-  const webhooks = createSlots(maxInFlightPerWebhook)
-  const hosts = createSlots(maxInFlightPerHost)
+  const webhooks = createSlots(maxInFlightPerWebhook, 1)
+  const hosts = createSlots(maxInFlightPerHost, minInFlightPerHost)
   const hostOf = new Map<string, string>()
   /** A slot is free or a job was claimed. */
   const freed = createWakeUp()
@@ -62,9 +66,13 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     const host = hostOf.get(webhookId)
     return webhooks.isStruggling(webhookId) || (host !== undefined && hosts.isStruggling(host))
   }
+  const isStalled = (webhookId: string) => {
+    const host = hostOf.get(webhookId)
+    return webhooks.isStalled(webhookId) || (host !== undefined && hosts.isStalled(host))
+  }
 
   const passedOver = () => {
-    const ignored = new Set(webhooks.full().filter((id) => isStruggling(id)))
+    const ignored = new Set(webhooks.full().filter((id) => isStruggling(id) || isStalled(id)))
     for (const [id, host] of hostOf) if (!hosts.hasRoom(host)) ignored.add(id)
     const heldById = Map.groupBy(held, webhookIdOf)
     for (const [id, jobs] of heldById) if (jobs.length >= maxHeldPerWebhook) ignored.add(id)
@@ -78,7 +86,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return jobs.length
   }
 
-  /** Takes the held jobs that have a slot now, and puts back those of webhooks that hang. */
+  /** Takes the held jobs that have a slot now, and puts back those of webhooks that hang or are slow. */
   const takeStartable = (): DeliverJob[] => {
     const startable: DeliverJob[] = []
     const waiting: DeliverJob[] = []
@@ -87,8 +95,9 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       if (hasRoom(webhookId)) {
         webhooks.take(webhookId)
         startable.push(job)
-      } else if (isStruggling(webhookId)) {
-        results.add({ kind: 'released', job, delaySeconds: putBackSeconds() })
+      } else if (isStalled(webhookId)) {
+        const delaySeconds = isStruggling(webhookId) ? putBackSeconds() : putBackSlowSeconds()
+        results.add({ kind: 'released', job, delaySeconds })
       } else {
         waiting.push(job)
       }
@@ -98,26 +107,26 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return startable
   }
 
-  const end = (job: DeliverJob, hung: boolean | null) => {
+  const end = (job: DeliverJob, hungSince: number | null) => {
     inFlight -= 1
-    // No attempt tells nothing about the receiver: the limit stays as it is when it is raised and cut alike.
-    webhooks.give(webhookIdOf(job), hung ?? false)
+    webhooks.give(webhookIdOf(job), hungSince)
   }
 
   const start = (ready: ReadyDelivery) => {
     const host = ready.target.url.host
+    const startedAt = performance.now()
     rememberHost(hostOf, ready.delivery.webhookId, host)
     hosts.take(host)
     attemptDelivery(deps, ready)
       .then((attempt) => {
-        const hung = attempt.outcome.status === null
-        hosts.give(host, hung)
-        end(ready.job, hung)
+        const hungSince = attempt.outcome.status === null ? startedAt : null
+        hosts.give(host, hungSince)
+        end(ready.job, hungSince)
         results.add({ kind: 'attempted', job: ready.job, webhookId: ready.delivery.webhookId, attempt })
         reportAttempt(deps, ready, attempt)
       })
       .catch((error: unknown) => {
-        hosts.give(host, false)
+        hosts.give(host, null)
         end(ready.job, null)
         results.add({ kind: 'released', job: ready.job, delaySeconds: putBackSeconds() })
         deps.log.error({ err: error, deliveryId: ready.job.id }, 'delivery.broken')

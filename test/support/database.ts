@@ -1,0 +1,79 @@
+import { sql } from 'kysely'
+import type { Service } from '../../src/app.ts'
+import { emitEvents, type NewEvent } from '../../src/events/emit-event.ts'
+import type { Db } from '../../src/platform/db.ts'
+import { newId } from '../../src/platform/ids.ts'
+import { tokenHash } from '../../src/subscribers/subscriber-store.ts'
+import type { Device } from './push-service.ts'
+
+/** Publishes events as a stage does, all in one transaction; `data.n` counts them from 0. */
+export async function emit(
+  { deps }: Pick<Service, 'deps'>,
+  appId: string,
+  count = 1,
+  type: NewEvent['type'] = 'notification.sent',
+): Promise<void> {
+  const occurredAt = deps.clock.now()
+  const events = Array.from({ length: count }, (_, n) => ({ appId, type, data: { n }, occurredAt }))
+  await deps.db.transaction().execute((trx) => emitEvents(trx, deps, events))
+}
+
+/** Registers devices, far quicker than the API does one by one. Returns the subscribers' ids, ascending, in their order. */
+export async function insertDevices(db: Db, appId: string, devices: readonly Device[]): Promise<string[]> {
+  const rows = devices.map(({ registration: { token, keys } }) => ({
+    id: newId(),
+    token,
+    hash: tokenHash('web', token).toString('base64'),
+    p256dh: Buffer.from(keys.p256dh, 'base64url').toString('base64'),
+    auth: Buffer.from(keys.auth, 'base64url').toString('base64'),
+  }))
+  await sql`
+    insert into subscribers (app_id, id, platform, token, token_hash, p256dh, auth, tags, metadata, status,
+      last_seen_at, created_at, updated_at)
+    select ${appId}::uuid, id, 'web', token, decode(hash, 'base64'), decode(p256dh, 'base64'),
+      decode(auth, 'base64'), '{}', '{}', 'active', now(), now(), now()
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (id uuid, token text, hash text, p256dh text, auth text)`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
+/** A webhook's deliveries, oldest first. */
+export async function deliveriesOf(db: Db, webhookId: string) {
+  return db.selectFrom('deliveries').selectAll().where('webhook_id', '=', webhookId).orderBy('id').execute()
+}
+
+/** A webhook's attempts, by delivery and number. */
+export async function attemptsOf(db: Db, webhookId: string) {
+  return db
+    .selectFrom('attempts')
+    .innerJoin('deliveries', 'deliveries.id', 'attempts.delivery_id')
+    .selectAll('attempts')
+    .where('webhook_id', '=', webhookId)
+    .orderBy('delivery_id')
+    .orderBy('number')
+    .execute()
+}
+
+/** Jobs of a queue that wait for their time. */
+export async function waitingJobs(db: Db, queue: string): Promise<{ id: string; waitSeconds: number }[]> {
+  const { rows } = await sql<{ id: string; waitSeconds: number }>`
+    select id, extract(epoch from start_after - now())::float8 as "waitSeconds" from pgboss.job
+    where name = ${queue} and state < 'active' order by start_after`.execute(db)
+  return rows
+}
+
+/** Makes the waiting jobs of a queue due, where a test would have to wait for minutes. */
+export async function makeDue(db: Db, queue: string): Promise<void> {
+  await sql`
+    update pgboss.job set start_after = now() where name = ${queue} and state < 'active' and start_after > now()`.execute(
+    db,
+  )
+}
+
+/**
+ * Lets the claims on jobs expire now instead of in minutes, as if their process had been dead for so long. What
+ * follows from it is left to the queue.
+ */
+export async function expireClaims(db: Db): Promise<void> {
+  await sql`update pgboss.job set started_on = now() - interval '1 day' where state = 'active'`.execute(db)
+}
