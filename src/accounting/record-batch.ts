@@ -1,3 +1,4 @@
+import { holdApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { addRetryBatch, closeBatch } from '../dispatch/batch-store.ts'
 import { recordBatchCounts } from '../notifications/progress-store.ts'
@@ -12,8 +13,8 @@ import type { Tally } from './tally.ts'
  * Accounts a sent batch in one transaction: the job's end, the counters, the tokens that are gone, a new batch for
  * each group to be tried again, and, when it was the last, the notification's end and its event.
  *
- * @returns `recorded` false when the batch had been accounted before (its claim lapsed meanwhile); nothing is
- *   changed then. `completed` when it was the notification's last.
+ * @returns `recorded` false when the batch had been accounted before (its claim lapsed meanwhile) or its app is gone;
+ *   nothing is changed then. `completed` when it was the notification's last.
  */
 export async function recordBatch(
   deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
@@ -24,7 +25,8 @@ export async function recordBatch(
   return deps.db.transaction().execute(async (trx) => {
     const now = deps.clock.now()
     const settled = await deps.queue.settle(trx, sendBatch, [job])
-    if (!settled.has(job.id) || !(await closeBatch(trx, job.message, tally, now))) return { recorded: false }
+    if (!settled.has(job.id) || !(await holdApp(trx, appId))) return { recorded: false }
+    if (!(await closeBatch(trx, job.message, tally, now))) return { recorded: false }
 
     await invalidateSubscribers(trx, appId, tally.gone, now)
     const progress = await recordBatchCounts(

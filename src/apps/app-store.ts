@@ -116,12 +116,24 @@ export async function updateApp(
 }
 
 /**
- * Deletes an app and all that is its. What has no foreign key goes after the cascade, which has waited for the
- * transactions that were about to add to it.
+ * Keeps an app from being deleted until the transaction ends. A transaction that changes several rows of an app takes
+ * it first: found out later, by a foreign key, the two would wait for each other.
+ *
+ * @returns false when the app is gone
+ */
+export async function holdApp(trx: Trx, id: string): Promise<boolean> {
+  const app = await trx.selectFrom('apps').select('id').where('id', '=', id).forKeyShare().executeTakeFirst()
+  return app !== undefined
+}
+
+/**
+ * Deletes an app and all that is its. First it waits for those who hold the app, so that nothing is added meanwhile;
+ * deliveries go before webhooks, in the order in which results are recorded.
  */
 export async function deleteApp(trx: Trx, id: string): Promise<void> {
-  await trx.deleteFrom('apps').where('id', '=', id).execute()
-  await trx.deleteFrom('attempts').where('app_id', '=', id).execute()
+  await trx.selectFrom('apps').select('id').where('id', '=', id).forUpdate().execute()
   await trx.deleteFrom('deliveries').where('app_id', '=', id).execute()
+  await trx.deleteFrom('attempts').where('app_id', '=', id).execute()
   await trx.deleteFrom('events').where('app_id', '=', id).execute()
+  await trx.deleteFrom('apps').where('id', '=', id).execute()
 }

@@ -1,4 +1,5 @@
 import { completeNotification, reportCompletion } from '../accounting/complete-notification.ts'
+import { holdApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { beginFanOut, recordFanOut } from '../notifications/progress-store.ts'
 import { type FanOut, fanOut, sendBatch } from '../pipeline.ts'
@@ -31,7 +32,7 @@ export async function runFanOut(deps: FanOutDeps, job: ClaimedJob<FanOut>): Prom
 async function cutIntoBatches(trx: Trx, deps: FanOutDeps, job: ClaimedJob<FanOut>) {
   const { appId, notificationId } = job.message
   const settled = await deps.queue.settle(trx, fanOut, [job])
-  if (!settled.has(job.id)) return undefined
+  if (!settled.has(job.id) || !(await holdApp(trx, appId))) return undefined
   const notification = await beginFanOut(trx, appId, notificationId)
   if (!notification) return undefined
   const { batches, subscribers } = await cutAudience(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { holdApp } from '../apps/app-store.ts'
 import type { NotificationContent } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
@@ -32,6 +33,7 @@ export async function acceptNotification(
   const oversize = findOversize({ id, appId: app.id, ...request }, app.settings)
   if (oversize) throw refusals.invalid({ [oversize.field]: [oversize.message] })
   return deps.db.transaction().execute(async (trx) => {
+    if (!(await holdApp(trx, app.id))) throw refusals.notFound()
     if (idempotencyKey === undefined) return accept(trx, deps, app.id, id, request)
     const hash = createHash('sha256').update(JSON.stringify(request)).digest()
     const before = await takeIdempotencyKey(trx, app.id, idempotencyKey, hash, deps.clock.now())

@@ -14,6 +14,8 @@ export type Server = FastifyInstance<any, any, any, any, ZodTypeProvider>
 // biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 const bodyLimitBytes = 1_048_576
+/** Node's own limit for a request's head; a path that passed it is judged by the routes alone. */
+const maxHeadBytes = 16_384
 
 /** Makes the HTTP server: how bodies are read, what is logged, how errors are answered. Routes come from routes.ts. */
 export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Promise<Server> {
@@ -23,11 +25,11 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     trustProxy: trustProxy.length > 0 ? trustProxy : false,
-    routerOptions: { ignoreTrailingSlash: true },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: maxHeadBytes },
+    rewriteUrl: ({ url = '/' }) => routableUrl(url),
     forceCloseConnections: 'idle',
   }).withTypeProvider<ZodTypeProvider>()
-  // JSON only: what is sent as text is refused like any other type.
-  server.removeContentTypeParser('text/plain')
+  acceptJsonOnly(server as Server)
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.decorateRequest('teamId', '')
@@ -56,12 +58,46 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
   return server as Server
 }
 
+/**
+ * JSON only: what is sent as text is refused like any other type. An empty body counts as none, for clients that name
+ * the type on every request. `__proto__` and its like are dropped, as every field that nobody asked for.
+ */
+function acceptJsonOnly(server: Server): void {
+  const parseJson = server.getDefaultJsonParser('remove', 'remove')
+  server.removeContentTypeParser('text/plain')
+  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parseJson(request, body, done)
+  })
+}
+
+/**
+ * A path that cannot be decoded names nothing; spelt out, it is refused by the same steps, in the same order and with
+ * the same headers as every other one, where the router would answer in its own words.
+ */
+function routableUrl(url: string): string {
+  const [path = ''] = url.split('?', 1)
+  return isDecodable(path) ? url : path.replaceAll('%', '%25') + url.slice(path.length)
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function answerError(reply: FastifyReply, refusal: ApiError | undefined): FastifyReply {
   if (!refusal) return reply.code(500).send({ error: 'Internal server error' })
   const { status, error, details, retryAfterSeconds } = refusal.shape
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   return reply.code(status).send({ error, details, retry_after: retryAfterSeconds })
 }
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const foreignKeyViolation = '23503'
 
 /** What is the client's fault, in our words; undefined for what is ours. */
 function toRefusal(error: FastifyError): ApiError | undefined {
@@ -72,8 +108,6 @@ function toRefusal(error: FastifyError): ApiError | undefined {
       return refusals.bodyTooLarge()
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return refusals.notJson()
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return refusals.malformedBody('Request body must be a JSON object')
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return refusals.malformedBody('Request body is not valid JSON')
@@ -81,6 +115,8 @@ function toRefusal(error: FastifyError): ApiError | undefined {
   if (error instanceof SyntaxError && error.statusCode === 400) {
     return refusals.malformedBody('Request body is not valid JSON')
   }
+  // What the new row was to belong to was deleted after it had been found.
+  if (error.code === foreignKeyViolation) return refusals.notFound()
   const status = error.statusCode ?? 500
   return status >= 400 && status < 500 ? new ApiError({ status, error: error.message }) : undefined
 }
