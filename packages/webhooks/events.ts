@@ -1,0 +1,80 @@
+/** Where a subscriber receives its notifications. */
+export type Platform = 'web' | 'ios' | 'android'
+
+/** Why a subscriber could not be reached, for good. */
+export type FailureReason = 'gone' | 'rejected' | 'too_large' | 'expired' | 'unreachable'
+
+/** Whom an event is about. */
+export interface SubscriberData {
+  app_id: string
+  subscriber_id: string
+  /** The id that your app gave the subscriber, if it gave one. */
+  user_id: string | null
+  platform: Platform
+}
+
+/** What became of one notification on one subscriber's device. */
+export interface PushData extends SubscriberData {
+  notification_id: string
+}
+
+/** The `data` of each event, by the event's name. Timestamps are UTC: `2026-06-01T08:00:00Z`. */
+export interface EventData {
+  /** Once per notification, when its fan-out has completed, whether it reached anybody or not. */
+  'notification.sent': {
+    notification_id: string
+    app_id: string
+    title: string
+    sent_count: number
+    failed_count: number
+  }
+  /** A device reports that it received the notification. */
+  'notification.delivered': PushData & { at: string }
+  /** A device reports a click on the notification, or on the action that is named. */
+  'notification.clicked': PushData & { at: string; action?: string }
+  /** A subscriber could not be reached, for good. `status` is the push provider's, null when none came. */
+  'notification.failed': PushData & { reason: FailureReason; status: number | null }
+  /** A subscriber is new, or active again. */
+  'subscriber.registered': SubscriberData
+  /** A subscriber opted out or was deleted. */
+  'subscriber.unsubscribed': SubscriberData
+}
+
+export type EventName = keyof EventData
+
+/** An event as it is delivered. `switch (event.event)` narrows `event.data`. */
+export type WebhookEvent<Name extends EventName = EventName> = {
+  [N in Name]: {
+    /** The same on every attempt to deliver the event: drop duplicates by it. */
+    id: string
+    event: N
+    /** When it happened. */
+    timestamp: string
+    data: EventData[N]
+  }
+}[Name]
+
+/** An event of a server that is newer than this package. */
+export interface UnknownEvent {
+  id: string
+  event: string
+  timestamp: string
+  data: Record<string, unknown>
+}
+
+const known: Record<EventName, true> = {
+  'notification.sent': true,
+  'notification.delivered': true,
+  'notification.clicked': true,
+  'notification.failed': true,
+  'subscriber.registered': true,
+  'subscriber.unsubscribed': true,
+}
+
+/**
+ * Whether this package knows the event's name. A newer server may send others, which verify all the same: where this
+ * is false, the event is an {@link UnknownEvent}, whatever its static type says.
+ */
+export function isKnownEvent(event: WebhookEvent | UnknownEvent): event is WebhookEvent {
+  return Object.hasOwn(known, event.event)
+}
