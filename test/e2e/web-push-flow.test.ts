@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import type { Db } from '../../src/platform/db.ts'
+import { poll } from '../support/api.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { insertDevices, makeDue, waitingJobs } from '../support/database.ts'
+import {
+  type Device,
+  type PushService,
+  type ReceivedPush,
+  startPushService,
+} from '../support/push-service.ts'
+import { type Receiver, startReceiver } from '../support/receiver.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+describeOnEachBackend('web push', (make) => {
+  let storage: TestStorage
+  let running: TestService
+  let pushService: PushService
+  let receiver: Receiver
+  let db: Db
+
+  beforeAll(async () => {
+    storage = await make()
+    ;[running, pushService, receiver] = await Promise.all([
+      startTestService(storage),
+      startPushService(),
+      startReceiver(),
+    ])
+    db = running.service.deps.db
+  })
+
+  afterAll(async () => {
+    await running.stop()
+    await Promise.all([pushService.stop(), receiver.stop()])
+    await storage.drop()
+  })
+
+  /** An app with these subscribers, and a notification on its way to them. */
+  const send = async (devices: readonly Device[], web: object = {}) => {
+    const { api } = running
+    const app = await api.post('/push/apps', { name: 'Shop' })
+    const appId: string = app.body.data.id
+    const base = `/push/apps/${appId}`
+    await api.post(`${base}/webhooks`, { url: `${receiver.origin}/${appId}`, events: ['notification.sent'] })
+    const subscriberIds = await insertDevices(db, appId, devices)
+    const body = { title: 'News', platform_overrides: { web } }
+    const sent = await api.post(`${base}/notifications`, body)
+    expect(sent.status, JSON.stringify(sent.body)).toBe(201)
+    return { appId, base, path: `${base}/notifications/${sent.body.data.id}`, subscriberIds }
+  }
+  const read = async (path: string) => (await running.api.get(path)).body.data
+  const batchesDone = (path: string, count: number) =>
+    poll(
+      () => read(path),
+      ({ stats }) => stats.completed_batches === count,
+    )
+  const finished = (path: string) =>
+    poll(
+      () => read(path),
+      ({ status }) => status === 'sent' || status === 'failed',
+    )
+  /** Lets so much time pass, and what was to wait for it go on. */
+  const passSeconds = async (seconds: number) => {
+    running.clock.ahead += seconds * 1_000
+    await makeDue(db, 'send-batch')
+  }
+  /** The data of the one `notification.sent` that there is, and that the webhook got once. */
+  const theEvent = async (appId: string) => {
+    const [delivery] = await receiver.waitFor(1, `/${appId}`)
+    const events = await db.selectFrom('events').select('type').where('app_id', '=', appId).execute()
+    expect(events).toEqual([{ type: 'notification.sent' }])
+    expect(receiver.to(`/${appId}`)).toHaveLength(1)
+    return JSON.parse(delivery!.body.toString()).data
+  }
+  const answerWith = (statusOf: (push: ReceivedPush) => number, headers: Record<string, string> = {}) => {
+    pushService.answer = (push, response) => {
+      response.writeHead(statusOf(push), headers).end()
+    }
+  }
+
+  test('tries again what may work later, and gives up on the rest as it deserves', async () => {
+    const throttling = await startPushService()
+    const broken = await startPushService({ http2: false })
+    onTestFinished(async () => {
+      await Promise.all([throttling.stop(), broken.stop()])
+    })
+    const statuses = [201, 500, 503, 404, 410, 413, 400, 403]
+    const devices = statuses.map(() => pushService.makeDevice())
+    const statusOf = new Map(devices.map((device, index) => [device, statuses[index]!]))
+    answerWith(({ device }) => statusOf.get(device)!)
+    throttling.answer = (_, response) => {
+      response.writeHead(429, { 'retry-after': '20' }).end()
+    }
+    broken.answer = (_, response) => {
+      response.socket.destroy()
+    }
+    const [throttled, cutOff] = [throttling.makeDevice(), broken.makeDevice()]
+    const { appId, base, path, subscriberIds } = await send([...devices, throttled, cutOff])
+
+    const first = await batchesDone(path, 1)
+    expect(first).toMatchObject({
+      status: 'sending',
+      stats: { total_count: 10, total_batches: 3, completed_batches: 1, sent_count: 1, failed_count: 5 },
+    })
+    const [soon, later] = await waitingJobs(db, 'send-batch')
+    expect(soon!.waitSeconds).toBeLessThanOrEqual(15)
+    expect(later!.waitSeconds).toBeGreaterThan(20)
+
+    for (const service of [throttling, broken]) {
+      service.answer = (_, response) => {
+        response.writeHead(201).end()
+      }
+    }
+    answerWith(() => 201)
+    await passSeconds(31)
+    expect(await finished(path)).toMatchObject({
+      status: 'sent',
+      stats: { total_count: 10, total_batches: 3, completed_batches: 3, sent_count: 5, failed_count: 5 },
+    })
+    expect(await theEvent(appId)).toMatchObject({ sent_count: 5, failed_count: 5 })
+    const inactive = await running.api.get(`${base}/subscribers?status=inactive`)
+    expect(inactive.body.data.map(({ id }: { id: string }) => id)).toEqual(subscriberIds.slice(3, 5))
+
+    const pushesTo = (device: Device) =>
+      [pushService, throttling, broken]
+        .flatMap(({ pushes }) => pushes)
+        .filter((push) => push.device === device)
+    const counts = [...devices, throttled, cutOff].map((device) => pushesTo(device).length)
+    expect(counts).toEqual([1, 2, 2, 1, 1, 1, 1, 1, 2, 2])
+    expect(pushesTo(throttled)[1]!.payload).toEqual(pushesTo(throttled)[0]!.payload)
+  })
+
+  test('a time to live of 0 reaches who is there now, and nobody is tried again', async () => {
+    const devices = [pushService.makeDevice(), pushService.makeDevice()]
+    answerWith(({ device }) => (device === devices[0] ? 201 : 503))
+    const { path } = await send(devices, { ttl: 0 })
+    expect(await finished(path)).toMatchObject({
+      status: 'sent',
+      stats: { total_batches: 1, sent_count: 1, failed_count: 1 },
+    })
+    const pushes = pushService.pushes.filter(({ device }) => devices.includes(device))
+    expect(pushes.map(({ headers }) => headers.ttl)).toEqual(['0', '0'])
+  })
+
+  test('tries again as long as the time to live lasts', async () => {
+    const devices = [pushService.makeDevice()]
+    answerWith(() => 503)
+    const { appId, path } = await send(devices, { ttl: 40 })
+    await batchesDone(path, 1)
+    await passSeconds(16)
+    expect(await finished(path)).toMatchObject({
+      status: 'failed',
+      stats: { total_count: 1, total_batches: 2, completed_batches: 2, sent_count: 0, failed_count: 1 },
+    })
+    expect(await theEvent(appId)).toMatchObject({ sent_count: 0, failed_count: 1 })
+    expect(pushService.pushes.filter(({ device }) => device === devices[0])).toHaveLength(2)
+  })
+
+  test('does not try those again who have unsubscribed meanwhile', async () => {
+    const [stays, leaves] = [pushService.makeDevice(), pushService.makeDevice()]
+    answerWith(() => 503)
+    const { base, path, subscriberIds } = await send([stays, leaves])
+    await batchesDone(path, 1)
+    await running.api.patch(`${base}/subscribers/${subscriberIds[1]}`, { status: 'unsubscribed' })
+    answerWith(() => 201)
+    await passSeconds(16)
+    expect(await finished(path)).toMatchObject({ status: 'sent', stats: { sent_count: 1, failed_count: 0 } })
+    const times = [stays, leaves].map(
+      (wanted) => pushService.pushes.filter(({ device }) => device === wanted).length,
+    )
+    expect(times).toEqual([2, 1])
+  })
+
+  test('cuts thousands into batches, pushes to each once and ends with one event', async () => {
+    const devices = Array.from({ length: 2_500 }, () => pushService.makeDevice())
+    const gone = new Set(devices.filter((_, index) => index % 100 === 0))
+    answerWith(({ device }) => (gone.has(device) ? 410 : 201))
+    const before = pushService.pushes.length
+    const { appId, base, path } = await send(devices)
+    const done = await finished(path)
+    expect(done).toMatchObject({
+      status: 'sent',
+      stats: {
+        total_count: 2_500,
+        total_batches: 3,
+        completed_batches: 3,
+        sent_count: 2_475,
+        failed_count: 25,
+      },
+    })
+    const pushes = pushService.pushes.slice(before)
+    expect(pushes).toHaveLength(2_500)
+    expect(new Set(pushes.map(({ device }) => device)).size).toBe(2_500)
+    expect(new Set(pushes.map(({ payload }) => JSON.stringify(payload))).size).toBe(1)
+    // Signing is dear, and push services slow down those who sign anew for every push.
+    expect(new Set(pushes.map(({ headers }) => headers.authorization)).size).toBe(1)
+    expect(await theEvent(appId)).toEqual({
+      notification_id: path.split('/').at(-1),
+      app_id: appId,
+      title: 'News',
+      sent_count: 2_475,
+      failed_count: 25,
+    })
+    expect((await read(base)).subscriber_count).toBe(2_475)
+  })
+
+  test('reaches a push service that speaks HTTP/1.1 only', async () => {
+    const old = await startPushService({ http2: false })
+    onTestFinished(() => old.stop())
+    const devices = Array.from({ length: 300 }, () => old.makeDevice())
+    const { path } = await send(devices)
+    expect(await finished(path)).toMatchObject({
+      status: 'sent',
+      stats: { sent_count: 300, failed_count: 0 },
+    })
+    expect(old.requests).toHaveLength(300)
+    expect(new Set(old.requests.map(({ headers }) => headers.host))).toEqual(
+      new Set([new URL(old.origin).host]),
+    )
+  })
+})
