@@ -1,0 +1,490 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Api } from '../support/api.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+const eventNames = [
+  'notification.sent',
+  'notification.delivered',
+  'notification.clicked',
+  'notification.failed',
+  'subscriber.registered',
+  'subscriber.unsubscribed',
+]
+
+/** The contract's fields in its order, and ours after them. */
+const fieldNames = [
+  'id',
+  'app_id',
+  'url',
+  'events',
+  'enabled',
+  'failure_count',
+  'created_at',
+  'updated_at',
+  'disabled_at',
+  'disabled_reason',
+]
+
+/** A public address that needs no name service; nothing is ever sent to it. */
+const url = 'https://8.8.8.8/hook'
+const secret = 'a secret that is in no answer'
+
+const notHttps = 'must use https://'
+const withUser = 'must not contain a user name or password'
+const notPublic = 'must not point to a private or reserved address'
+const noUrl = 'must be a valid URL'
+const tooLong = 'must be at most 2048 characters'
+
+const refusedUrls: Record<string, readonly string[]> = {
+  [notHttps]: [
+    'http://8.8.8.8/',
+    'HTTP://EXAMPLE.COM/',
+    'ftp://8.8.8.8/',
+    'ws://8.8.8.8/',
+    'javascript:alert(1)',
+    'data:text/plain,x',
+    'file:///etc/passwd',
+    'http://127.0.0.1/',
+  ],
+  [withUser]: ['https://user@8.8.8.8/', 'https://user:password@8.8.8.8/', 'https://:password@8.8.8.8/'],
+  [noUrl]: ['', ' ', 'nonsense', '8.8.8.8', '//8.8.8.8/', 'https://', 'https://a..b/', 'https://256.1.1.1/'],
+  [tooLong]: [`https://8.8.8.8/${'x'.repeat(2_033)}`],
+  [notPublic]: [
+    // Names
+    'https://localhost/',
+    'https://LOCALHOST./',
+    'https://app.localhost/',
+    'https://localhost.localdomain/',
+    'https://receiver/',
+    'https://printer.local/',
+    'https://printer.local./',
+    'https://db.internal/',
+    'https://metadata.google.internal/computeMetadata/v1/',
+    'https://METADATA.GOOG/',
+    'https://metadata.azure.com/',
+    'https://instance-data.ec2.internal/',
+    // Addresses, IPv4
+    'https://0.0.0.0/',
+    'https://0.1.2.3/',
+    'https://10.0.0.1/',
+    'https://100.64.0.1/',
+    'https://100.100.100.200/',
+    'https://127.0.0.1/',
+    'https://127.255.255.254:8443/hook',
+    'https://168.63.129.16/',
+    'https://169.254.169.254/latest/meta-data/',
+    'https://169.254.170.2/',
+    'https://172.16.0.1/',
+    'https://172.31.255.255/',
+    'https://192.0.0.192/',
+    'https://192.0.2.1/',
+    'https://192.168.1.1/',
+    'https://198.18.0.1/',
+    'https://198.51.100.1/',
+    'https://203.0.113.1/',
+    'https://224.0.0.1/',
+    'https://239.255.255.250/',
+    'https://240.0.0.1/',
+    'https://255.255.255.255/',
+    // The same, spelt otherwise
+    'https://2130706433/',
+    'https://0x7f000001/',
+    'https://0x7f.0x0.0x0.0x1/',
+    'https://0177.0.0.1/',
+    'https://017700000001/',
+    'https://127.1/',
+    'https://127.0.1/',
+    'https://10.1/',
+    'https://0/',
+    'https://127.0.0.1./',
+    'https://①②⑦.⓪.⓪.①/',
+    'https://１２７.０.０.１/',
+    'https://127。0。0。1/',
+    'https://ｌｏｃａｌｈｏｓｔ/',
+    'https://%31%32%37.0.0.1/',
+    'https://2852039166/',
+    // Addresses, IPv6
+    'https://[::]/',
+    'https://[::1]/',
+    'https://[0:0:0:0:0:0:0:1]/',
+    'https://[::127.0.0.1]/',
+    'https://[::ffff:127.0.0.1]/',
+    'https://[::ffff:8.8.8.8]/',
+    'https://[::ffff:a9fe:a9fe]/',
+    'https://[64:ff9b::127.0.0.1]/',
+    'https://[64:ff9b::8.8.8.8]/',
+    'https://[64:ff9b:1::1]/',
+    'https://[100::1]/',
+    'https://[2001::1]/',
+    'https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/',
+    'https://[2001:db8::1]/',
+    'https://[2002:7f00:1::]/',
+    'https://[2002:808:808::1]/',
+    'https://[3fff::1]/',
+    'https://[4000::1]/',
+    'https://[fc00::1]/',
+    'https://[fd00:ec2::254]/',
+    'https://[fe80::1]/',
+    'https://[fec0::1]/',
+    'https://[ff02::1]/',
+  ],
+}
+const refusals = Object.entries(refusedUrls).flatMap(([message, urls]) =>
+  urls.map((url) => ({ url, message })),
+)
+
+describeOnEachBackend('webhooks', (make) => {
+  let storage: TestStorage
+  let running: TestService
+  let api: Api
+  let path: string
+
+  beforeAll(async () => {
+    storage = await make()
+    // Nothing opened: the guard as an install has it.
+    running = await startTestService(storage, { KRAFTER_ALLOW_NETWORKS: '' }, ['api'])
+    api = running.api
+  })
+
+  afterAll(async () => {
+    await running.stop()
+    await storage.drop()
+  })
+
+  const newApp = async (): Promise<string> =>
+    `/push/apps/${(await api.post('/push/apps', { name: 'A' })).body.data.id}/webhooks`
+
+  const create = async (body: object) => (await api.post(path, { url, ...body })).body.data
+
+  /** The secret as it is stored, decrypted. */
+  async function storedSecret(id: string): Promise<string | null> {
+    const { db, crypto } = running.service.deps
+    const row = await db
+      .selectFrom('webhooks')
+      .select('secret')
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+    if (!row.secret) return null
+    expect(Buffer.from(row.secret).includes(secret)).toBe(false)
+    return crypto.decrypt(row.secret, `webhook-secret:${id}`).toString()
+  }
+
+  beforeAll(async () => {
+    path = await newApp()
+  })
+
+  describe('create, list, read, change, delete', () => {
+    test('with the url alone', async () => {
+      const own = await newApp()
+      expect((await api.get(own)).body).toEqual({ data: [] })
+      const answer = await api.post(own, { url })
+      expect(answer.status).toBe(201)
+      expect(Object.keys(answer.body)).toEqual(['data'])
+      expect(Object.keys(answer.body.data)).toEqual(fieldNames)
+      const { id, created_at } = answer.body.data
+      expect(answer.body.data).toEqual({
+        id,
+        app_id: own.split('/')[3],
+        url,
+        events: [],
+        enabled: true,
+        failure_count: 0,
+        created_at,
+        updated_at: created_at,
+        disabled_at: null,
+        disabled_reason: null,
+      })
+      expect(Math.abs(Date.parse(created_at) - Date.now())).toBeLessThan(10_000)
+      const listed = await api.get(own)
+      expect(listed.status).toBe(200)
+      expect(listed.body).toEqual({ data: [answer.body.data] })
+      expect(Object.keys(listed.body.data[0])).toEqual(fieldNames)
+      expect((await api.get(`${own}/${id}`)).body).toEqual(answer.body)
+      // No bucket counts here, so nothing is said of one.
+      expect([...answer.headers.keys()].filter((name) => name.startsWith('x-ratelimit'))).toEqual([])
+    })
+
+    test('with everything; the list has every webhook of the app, and of no other', async () => {
+      const [own, other] = [await newApp(), await newApp()]
+      const made = []
+      for (const events of [eventNames, ['notification.sent'], []]) {
+        const answer = await api.post(own, { url: `${url}?n=${made.length}`, events, secret, enabled: false })
+        expect(answer.status).toBe(201)
+        expect(answer.body.data).toMatchObject({
+          url: `${url}?n=${made.length}`,
+          events,
+          enabled: false,
+          failure_count: 0,
+          disabled_reason: 'disabled through the API',
+        })
+        made.push(answer.body.data)
+      }
+      await api.post(other, { url })
+      expect((await api.get(own)).body).toEqual({ data: made })
+    })
+
+    test('a change changes what is given, and nothing else', async () => {
+      let webhook = await create({ events: ['notification.sent'], secret })
+      const one = `${path}/${webhook.id}`
+      const changes = [
+        { url: `${url}/2` },
+        { events: ['subscriber.registered', 'notification.failed'] },
+        { events: [] },
+        { enabled: true },
+        { enabled: true, url },
+        {},
+      ]
+      for (const [index, change] of changes.entries()) {
+        running.clock.ahead = (index + 1) * 10_000
+        const answer = await api.patch(one, change)
+        expect(answer.status).toBe(200)
+        expect(Object.keys(answer.body.data)).toEqual(fieldNames)
+        expect(answer.body.data).toEqual({
+          ...webhook,
+          ...change,
+          updated_at: answer.body.data.updated_at,
+        })
+        expect(Date.parse(answer.body.data.updated_at)).toBeGreaterThan(Date.parse(webhook.updated_at))
+        expect((await api.get(one)).body).toEqual(answer.body)
+        expect(await storedSecret(webhook.id)).toBe(secret)
+        webhook = answer.body.data
+      }
+      running.clock.ahead = 0
+    })
+
+    test('disabling says when and why; enabling forgets the failures', async () => {
+      const { id } = await create({ events: ['notification.sent'] })
+      const one = `${path}/${id}`
+      const { db } = running.service.deps
+      const fail = () =>
+        db
+          .updateTable('webhooks')
+          .set({ failure_count: 7, failing_since: new Date() })
+          .where('id', '=', id)
+          .execute()
+      await fail()
+      expect((await api.get(one)).body.data).toMatchObject({ enabled: true, failure_count: 7 })
+      expect((await api.patch(one, { url, events: [] })).body.data.failure_count).toBe(7)
+      const disabled = (await api.patch(one, { enabled: false })).body.data
+      expect(disabled).toMatchObject({
+        enabled: false,
+        failure_count: 7,
+        disabled_at: disabled.updated_at,
+        disabled_reason: 'disabled through the API',
+      })
+      running.clock.ahead = 10_000
+      const again = (await api.patch(one, { enabled: false })).body.data
+      expect(again).toEqual({ ...disabled, updated_at: again.updated_at })
+      running.clock.ahead = 0
+      const healthy = { enabled: true, failure_count: 0, disabled_at: null, disabled_reason: null }
+      expect((await api.patch(one, { enabled: true })).body.data).toMatchObject(healthy)
+      await fail()
+      expect((await api.patch(one, { enabled: true })).body.data).toMatchObject(healthy)
+      const row = await db
+        .selectFrom('webhooks')
+        .select('failing_since')
+        .where('id', '=', id)
+        .executeTakeFirst()
+      expect(row).toEqual({ failing_since: null })
+    })
+
+    test('a deleted webhook is gone', async () => {
+      const own = await newApp()
+      const [first, second] = [
+        (await api.post(own, { url })).body.data,
+        (await api.post(own, { url })).body.data,
+      ]
+      const one = `${own}/${first.id}`
+      const response = await fetch(`${api.url}/api/v1${one}`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${api.key}` },
+      })
+      expect(response.status).toBe(204)
+      expect(await response.text()).toBe('')
+      expect(response.headers.get('content-type')).toBeNull()
+      expect((await api.get(own)).body).toEqual({ data: [second] })
+      for (const answer of [
+        await api.get(one),
+        await api.patch(one, { enabled: false }),
+        await api.delete(one),
+      ]) {
+        expect(answer).toMatchObject({ status: 404, body: { error: 'Not found' } })
+      }
+    })
+  })
+
+  describe('secrets', () => {
+    test('a secret is in no answer and encrypted at rest', async () => {
+      const created = await api.post(path, { url, secret })
+      const one = `${path}/${created.body.data.id}`
+      const other = `${secret}, changed`
+      const answers = [
+        created,
+        await api.get(one),
+        await api.get(path),
+        await api.patch(one, { secret: other }),
+        await api.patch(one, { secret: other, url: 'nonsense' }),
+        await api.post(path, { secret, url: 'nonsense' }),
+        await api.post(path, { secret: 'x'.repeat(300), url }),
+      ]
+      for (const { body } of answers) {
+        expect(JSON.stringify(body)).not.toContain(secret)
+        expect(body.data ?? {}).not.toHaveProperty('secret')
+      }
+      expect(await storedSecret(created.body.data.id)).toBe(other)
+      expect(JSON.stringify(running.logs)).not.toContain(secret)
+    })
+
+    test('absent, null or empty: none; on a change, null or empty removes it', async () => {
+      for (const none of [{}, { secret: null }, { secret: '' }]) {
+        expect(await storedSecret((await create(none)).id)).toBeNull()
+      }
+      for (const removed of [null, '']) {
+        const { id } = await create({ secret })
+        expect(await storedSecret(id)).toBe(secret)
+        await api.patch(`${path}/${id}`, { enabled: true })
+        expect(await storedSecret(id)).toBe(secret)
+        expect((await api.patch(`${path}/${id}`, { secret: removed })).status).toBe(200)
+        expect(await storedSecret(id)).toBeNull()
+        await api.patch(`${path}/${id}`, { secret })
+        expect(await storedSecret(id)).toBe(secret)
+      }
+    })
+
+    test('any text up to 255 characters is a secret', async () => {
+      for (const text of ['x'.repeat(255), 'ключ 🔑', ' ', 'whsec_nonsense']) {
+        expect(await storedSecret((await create({ secret: text })).id)).toBe(text)
+      }
+    })
+  })
+
+  describe('events', () => {
+    test('duplicates fold, in the order given', async () => {
+      const given = ['notification.failed', 'notification.sent', 'notification.failed', 'notification.sent']
+      const webhook = await create({ events: given })
+      expect(webhook.events).toEqual(['notification.failed', 'notification.sent'])
+      const changed = await api.patch(`${path}/${webhook.id}`, {
+        events: Array(100).fill('notification.clicked'),
+      })
+      expect(changed.body.data.events).toEqual(['notification.clicked'])
+    })
+
+    test('every event can be named', async () => {
+      for (const name of eventNames) expect((await create({ events: [name] })).events).toEqual([name])
+    })
+  })
+
+  describe('what is refused, stores and changes nothing', () => {
+    const cases: { body: Record<string, unknown>; details: Record<string, string[]> }[] = [
+      { body: { url: null }, details: { url: ['must be a string'] } },
+      { body: { url: 7 }, details: { url: ['must be a string'] } },
+      { body: { url: { href: url } }, details: { url: ['must be a string'] } },
+      { body: { url: `${url}\u0000` }, details: { url: ['must not contain a NUL character'] } },
+      { body: { secret: 7 }, details: { secret: ['must be a string'] } },
+      { body: { secret: 'x'.repeat(256) }, details: { secret: ['must be at most 255 characters'] } },
+      { body: { events: null }, details: { events: ['must be an array'] } },
+      { body: { events: 'notification.sent' }, details: { events: ['must be an array'] } },
+      {
+        body: { events: ['notification.sent', 'notification.read'] },
+        details: { events: ['has an unknown event: "notification.read"'] },
+      },
+      {
+        body: { events: ['Notification.Sent', 7, '*'] },
+        details: {
+          events: [
+            'has an unknown event: "Notification.Sent"',
+            'has an unknown event: 7',
+            'has an unknown event: "*"',
+          ],
+        },
+      },
+      {
+        body: { events: Array(101).fill('notification.sent') },
+        details: { events: ['must have at most 100 entries'] },
+      },
+      { body: { enabled: 'true' }, details: { enabled: ['must be a boolean'] } },
+      { body: { enabled: null }, details: { enabled: ['must be a boolean'] } },
+      {
+        body: { events: ['nonsense'], enabled: 1, secret: [] },
+        details: {
+          events: ['has an unknown event: "nonsense"'],
+          enabled: ['must be a boolean'],
+          secret: ['must be a string'],
+        },
+      },
+    ]
+
+    async function expectNothingFrom(send: () => Promise<void>): Promise<void> {
+      const before = (await api.get(path)).body
+      await send()
+      expect((await api.get(path)).body).toEqual(before)
+    }
+
+    test('bodies', async () => {
+      const { id } = await create({ events: ['notification.sent'], secret })
+      await expectNothingFrom(async () => {
+        expect(await api.post(path, {})).toMatchObject({
+          status: 422,
+          body: { error: 'Validation failed', details: { url: ['is required'] } },
+        })
+        for (const { body, details } of cases) {
+          for (const answer of [
+            await api.post(path, { url, ...body }),
+            await api.patch(`${path}/${id}`, { secret: 'other', ...body }),
+          ]) {
+            expect({ body, status: answer.status, answer: answer.body }).toEqual({
+              body,
+              status: 422,
+              answer: { error: 'Validation failed', details },
+            })
+          }
+        }
+      })
+      expect(await storedSecret(id)).toBe(secret)
+    })
+
+    test('addresses that must not be reached', async () => {
+      const { id } = await create({ events: ['notification.sent'], secret })
+      await expectNothingFrom(async () => {
+        for (const { url, message } of refusals) {
+          for (const answer of [
+            await api.post(path, { url, secret }),
+            await api.patch(`${path}/${id}`, { url, enabled: false, events: [], secret: null }),
+          ]) {
+            expect({ url, status: answer.status, body: answer.body }).toEqual({
+              url,
+              status: 422,
+              body: { error: 'Validation failed', details: { url: [message] } },
+            })
+          }
+        }
+      })
+      expect(await storedSecret(id)).toBe(secret)
+    })
+  })
+
+  test('addresses that may be reached, kept as they were given', async () => {
+    const { id } = await create({})
+    for (const accepted of [
+      'https://8.8.8.8/',
+      'https://8.8.8.8:8443/a/b?c=d&e=%20#f',
+      'HTTPS://8.8.8.8',
+      'https://[2606:4700::1111]/hook',
+      'https://100.128.0.1/',
+      'https://172.32.0.1/',
+      `https://8.8.8.8/${'x'.repeat(2_032)}`,
+      // Never resolves (RFC 6761 §6.4): it may be set up later.
+      'https://receiver.invalid/hook',
+    ]) {
+      const created = await api.post(path, { url: accepted })
+      expect({ accepted, status: created.status, url: created.body.data?.url }).toEqual({
+        accepted,
+        status: 201,
+        url: accepted,
+      })
+      const changed = await api.patch(`${path}/${id}`, { url: accepted })
+      expect(changed).toMatchObject({ status: 200, body: { data: { url: accepted } } })
+    }
+  })
+})
