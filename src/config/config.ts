@@ -87,7 +87,7 @@ const apiKey = z
  * Every environment variable the service reads: its form, its default and its unit. An empty value counts as
  * absent, so that `FOO= npm start` and compose files with blank entries behave as expected.
  */
-const environment = z.object({
+export const environment = z.object({
   PORT: wholeNumber(0, 65_535).default(8080),
   HOST: host.default('127.0.0.1'),
   DATABASE_URL: databaseUrl.optional(),

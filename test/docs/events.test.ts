@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { eventTypes } from '../../src/events/catalog.ts'
+import { eventDocs } from '../../src/events/event-schema.ts'
+import { readDocument } from '../support/documents.ts'
+
+const sections = readDocument('docs/events.md').split('\n## ').slice(1)
+
+test('docs/events.md has every event, in the order of the catalogue', () => {
+  expect(sections.map((section) => section.split('\n')[0])).toEqual([...eventTypes])
+})
+
+test.each(Object.entries(eventDocs))('docs/events.md tells of %s what openapi.json tells', (type, docs) => {
+  const section = sections.find((text) => text.startsWith(`${type}\n`))!
+  const [, example] = /```json\n([\s\S]+?)\n```/.exec(section)!
+  expect(JSON.parse(example!)).toEqual(docs.example)
+  expect(section).toContain(docs.when)
+  expect(section.includes('Not emitted by this version.')).toBe(!docs.emitted)
+})
