@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Service } from '../src/app.ts'
 import { emitEvents } from '../src/events/emit-event.ts'
+import { toTimestamp } from '../src/platform/clock.ts'
 import { newId } from '../src/platform/ids.ts'
 import { insertWebhook } from '../src/webhooks/webhook-store.ts'
 import { type BenchInput, makeApp, startBenchService } from './bench-service.ts'
@@ -49,7 +50,14 @@ async function deliver({ deps }: Service, appId: string, count: number): Promise
       appId,
       type: 'notification.delivered' as const,
       occurredAt: now,
-      data: { notification_id: newId(), app_id: appId, subscriber_id: newId(), platform: 'web', at: now },
+      data: {
+        notification_id: newId(),
+        app_id: appId,
+        subscriber_id: newId(),
+        user_id: null,
+        platform: 'web' as const,
+        at: toTimestamp(now),
+      },
     }))
     await deps.db.transaction().execute((trx) => emitEvents(trx, deps, batch))
     events -= batch.length

@@ -108,15 +108,60 @@ const statements = [
     id uuid not null,
     url text not null,
     secret bytea,
+    previous_secret bytea,
+    previous_secret_expires_at timestamptz,
+    signature text not null default 'hmac',
+    signing_key bytea,
+    public_key text,
     events text[] not null,
+    filter json,
+    header_names text[] not null default '{}',
+    header_values bytea,
+    description text,
+    retry_schedule integer[],
+    rate_limit integer,
+    max_in_flight integer,
+    batch json,
+    auto_recover boolean not null default false,
     enabled boolean not null,
     generation integer not null default 0,
     failure_count integer not null default 0,
     failing_since timestamptz,
     disabled_at timestamptz,
     disabled_reason text,
+    last_triggered_at timestamptz,
     created_at timestamptz not null,
     updated_at timestamptz not null,
+    primary key (app_id, id)
+  )`,
+  // When the next delivery of a webhook with a rate limit may start. Not logged: worth nothing after a crash.
+  `create unlogged table webhook_rates (
+    app_id uuid not null,
+    webhook_id uuid not null,
+    next_free_at timestamptz not null,
+    primary key (app_id, webhook_id)
+  ) with (fillfactor = 50)`,
+  `create table replays (
+    app_id uuid not null,
+    id uuid not null,
+    webhook_id uuid not null,
+    since timestamptz not null,
+    until timestamptz not null,
+    events text[] not null,
+    selection text not null,
+    status text not null,
+    last_event_id uuid,
+    event_count integer not null default 0,
+    created_at timestamptz not null,
+    finished_at timestamptz,
+    primary key (app_id, id),
+    foreign key (app_id, webhook_id) references webhooks (app_id, id) on delete cascade
+  )`,
+  // Somebody follows the events of an app: they are kept although no webhook names them.
+  `create table event_streams (
+    app_id uuid not null references apps (id) on delete cascade,
+    id uuid not null,
+    expires_at timestamptz not null,
     primary key (app_id, id)
   )`,
   // As rate-limiter-flexible wants it; used with PostgreSQL, where several processes count together. Not logged: it
@@ -126,8 +171,9 @@ const statements = [
     points integer not null default 0,
     expire bigint
   )`,
-  // No foreign keys below: these three take thousands of rows a second, and each key would cost a locked
-  // look-up per row. What deletes an app deletes them by hand (apps/app-store.ts).
+  // No foreign keys below: these take thousands of rows a second, and each key would cost a locked look-up per row.
+  // What deletes an app deletes them by hand (apps/app-store.ts). They are partitioned by the time in their UUIDv7
+  // keys, so that old rows go with their partition (platform/partitions.ts makes them).
   `create table events (
     app_id uuid not null,
     id uuid not null,
@@ -135,20 +181,25 @@ const statements = [
     body text not null,
     occurred_at timestamptz not null,
     primary key (app_id, id)
-  )`,
+  ) partition by range (id)`,
   `create table deliveries (
     app_id uuid not null,
     id uuid not null,
     event_id uuid not null,
+    event_type text not null,
     webhook_id uuid not null,
     webhook_generation integer not null,
+    replay_id uuid,
     status text not null,
     attempt_count integer not null default 0,
     next_attempt_at timestamptz,
     created_at timestamptz not null,
     finished_at timestamptz,
     primary key (app_id, id)
-  ) with (fillfactor = 80)`,
+  ) partition by range (id)`,
+  `create index deliveries_log on deliveries (app_id, webhook_id, id)`,
+  // Nearly all succeed; the others are what people look for.
+  `create index deliveries_unsettled on deliveries (app_id, webhook_id, status, id) where status <> 'succeeded'`,
   `create table attempts (
     app_id uuid not null,
     delivery_id uuid not null,
@@ -160,5 +211,14 @@ const statements = [
     error text,
     response_body text,
     primary key (app_id, delivery_id, number)
-  )`,
+  ) partition by range (delivery_id)`,
+  // What devices reported, once for each subscriber and notification.
+  `create table receipts (
+    app_id uuid not null,
+    notification_id uuid not null,
+    subscriber_id uuid not null,
+    delivered_at timestamptz,
+    clicked_at timestamptz,
+    primary key (app_id, notification_id, subscriber_id)
+  ) partition by range (notification_id)`,
 ]

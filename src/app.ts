@@ -16,6 +16,7 @@ import { createHttpServer, type Server } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
+import { prepareEventLog } from './retention/event-log.ts'
 import { registerRoutes } from './routes.ts'
 import { version } from './version.ts'
 import { maxInFlightPerHost, startDeliveryPump } from './webhooks/delivery-pump.ts'
@@ -91,6 +92,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const storage = await openStorage(config, log)
     closers.push(() => storage.close())
     await migrate(storage.db)
+    await prepareEventLog(storage.db, config.retentionDays, clock.now())
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
     const worker = roles.includes('worker')
@@ -104,10 +106,23 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject: config.vapidSubject })
     closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
 
-    const { db } = storage
+    const { db, backend } = storage
     const metrics = createMetrics()
     const channels = { web }
-    const deps: Deps = { config, db, queue, clock, log, crypto, guard, outbound, channels, metrics, version }
+    const deps: Deps = {
+      config,
+      db,
+      backend,
+      queue,
+      clock,
+      log,
+      crypto,
+      guard,
+      outbound,
+      channels,
+      metrics,
+      version,
+    }
     const firstKey = await ensureFirstKey(db, clock, config.bootstrapApiKey)
     if (worker) {
       await startJobs(deps)

@@ -7,6 +7,13 @@ type NullableJson<T> = ColumnType<T | null, string | null, string | null>
 export type Platform = 'web' | 'ios' | 'android'
 export type SubscriberStatus = 'active' | 'inactive' | 'unsubscribed'
 export type NotificationStatus = 'draft' | 'scheduled' | 'sending' | 'sent' | 'failed'
+/** `hmac`: Standard Webhooks `v1`; `ed25519`: `v1a` besides. */
+export type SignatureScheme = 'hmac' | 'ed25519'
+export type ReplayStatus = 'running' | 'completed' | 'canceled'
+export interface BatchSettings {
+  max_events: number
+  max_wait_ms: number
+}
 export type DeliveryStatus = 'pending' | 'succeeded' | 'failed' | 'canceled'
 
 /**
@@ -110,7 +117,26 @@ export interface Database {
     url: string
     /** UTF-8 secret, encrypted at rest; null: deliveries are not signed. */
     secret: Uint8Array | null
+    /** The secret before the last rotation, encrypted at rest; signs too until it expires. */
+    previous_secret: Uint8Array | null
+    previous_secret_expires_at: Date | null
+    signature: Generated<SignatureScheme>
+    /** Ed25519: the 32-byte seed, encrypted at rest, and `whpk_` + base64 of the public key. */
+    signing_key: Uint8Array | null
+    public_key: string | null
     events: string[]
+    filter: NullableJson<unknown>
+    header_names: Generated<string[]>
+    /** JSON object of names and values, encrypted at rest; null: none. */
+    header_values: Uint8Array | null
+    description: string | null
+    /** Seconds between attempts; null: the install's. */
+    retry_schedule: number[] | null
+    /** Deliveries per second; null: no limit. */
+    rate_limit: number | null
+    max_in_flight: number | null
+    batch: NullableJson<BatchSettings>
+    auto_recover: Generated<boolean>
     enabled: boolean
     /** Grows with every disabling, so that deliveries made before it are told from those made after. */
     generation: Generated<number>
@@ -118,16 +144,38 @@ export interface Database {
     failing_since: Date | null
     disabled_at: Date | null
     disabled_reason: string | null
+    /** When an attempt last started, to the second. */
+    last_triggered_at: Date | null
     created_at: Date
     updated_at: Date
   }
+  webhook_rates: { app_id: string; webhook_id: string; next_free_at: Date }
+  replays: {
+    app_id: string
+    id: string
+    webhook_id: string
+    since: Date
+    until: Date
+    events: string[]
+    selection: 'failed' | 'all'
+    status: ReplayStatus
+    /** How far it has come. */
+    last_event_id: string | null
+    /** Deliveries made so far. */
+    event_count: Generated<number>
+    created_at: Date
+    finished_at: Date | null
+  }
+  event_streams: { app_id: string; id: string; expires_at: Date }
   events: { app_id: string; id: string; type: string; body: string; occurred_at: Date }
   deliveries: {
     app_id: string
     id: string
     event_id: string
+    event_type: string
     webhook_id: string
     webhook_generation: number
+    replay_id: string | null
     status: DeliveryStatus
     attempt_count: Generated<number>
     next_attempt_at: Date | null
@@ -148,6 +196,13 @@ export interface Database {
     error: string | null
     /** The first 1 KiB of the answer. */
     response_body: string | null
+  }
+  receipts: {
+    app_id: string
+    notification_id: string
+    subscriber_id: string
+    delivered_at: Date | null
+    clicked_at: Date | null
   }
 }
 

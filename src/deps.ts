@@ -6,7 +6,7 @@ import type { AddressGuard } from './outbound/address-guard.ts'
 import type { Outbound } from './outbound/outbound.ts'
 import type { Clock } from './platform/clock.ts'
 import type { CryptoAtRest } from './platform/crypto-at-rest.ts'
-import type { Db } from './platform/db.ts'
+import type { Db, OpenDatabase } from './platform/db.ts'
 import type { Metrics } from './platform/metrics.ts'
 import type { Queue } from './platform/queue.ts'
 
@@ -14,6 +14,7 @@ import type { Queue } from './platform/queue.ts'
 export interface Deps {
   config: Config
   db: Db
+  backend: OpenDatabase['backend']
   queue: Queue
   clock: Clock
   log: Logger

@@ -2,8 +2,16 @@ import type { Deps } from './deps.ts'
 import { runFanOut } from './dispatch/fan-out-job.ts'
 import { runSendBatch } from './dispatch/send-batch-job.ts'
 import { runIdempotencyUpkeep } from './notifications/idempotency-upkeep-job.ts'
-import { embeddedVacuum, fanOut, idempotencyUpkeep, sendBatch, subscriberUpkeep } from './pipeline.ts'
+import {
+  embeddedVacuum,
+  fanOut,
+  idempotencyUpkeep,
+  retention,
+  sendBatch,
+  subscriberUpkeep,
+} from './pipeline.ts'
 import { vacuumBusyTables } from './platform/vacuum.ts'
+import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
 
 /** Fan-outs are one statement each; a second would only wait for the same database. */
@@ -17,6 +25,7 @@ export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(sendBatch, batchesAtOnce, (job) => runSendBatch(deps, job))
   await deps.queue.schedule(subscriberUpkeep, '0 3 * * *', () => runSubscriberUpkeep(deps))
   await deps.queue.schedule(idempotencyUpkeep, '17 * * * *', () => runIdempotencyUpkeep(deps))
+  await deps.queue.schedule(retention, '30 2 * * *', () => runRetention(deps))
   if (!deps.config.databaseUrl) {
     await deps.queue.schedule(embeddedVacuum, '*/5 * * * *', async () => {
       deps.log.debug({ tables: await vacuumBusyTables(deps.db) }, 'database.vacuumed')

@@ -57,6 +57,13 @@ export const idempotencyUpkeep = {
   expireInSeconds: 600,
 } as const satisfies QueueDefinition
 
+/** Nightly: what is past the retention goes. */
+export const retention = {
+  name: 'retention',
+  schema: z.object({}),
+  expireInSeconds: 3_600,
+} as const satisfies QueueDefinition
+
 /** Every five minutes on the embedded database, which has no autovacuum. */
 export const embeddedVacuum = {
   name: 'embedded-vacuum',
@@ -75,5 +82,6 @@ export const queues: readonly QueueDefinition[] = [
   deliver,
   subscriberUpkeep,
   idempotencyUpkeep,
+  retention,
   embeddedVacuum,
 ]

@@ -135,5 +135,6 @@ export async function deleteApp(trx: Trx, id: string): Promise<void> {
   await trx.deleteFrom('deliveries').where('app_id', '=', id).execute()
   await trx.deleteFrom('attempts').where('app_id', '=', id).execute()
   await trx.deleteFrom('events').where('app_id', '=', id).execute()
+  await trx.deleteFrom('receipts').where('app_id', '=', id).execute()
   await trx.deleteFrom('apps').where('id', '=', id).execute()
 }

@@ -98,6 +98,7 @@ export const environment = z.object({
   KRAFTER_RETRY_SCHEDULE: retrySchedule.default([...defaultRetryScheduleSeconds]),
   KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
+  KRAFTER_RETENTION_DAYS: wholeNumber(8, 3_650).default(30),
   KRAFTER_RATE_LIMIT_DEFAULT: wholeNumber(0, 1_000_000_000).default(6_000),
   KRAFTER_RATE_LIMIT_STRICT: wholeNumber(0, 1_000_000_000).default(1_800),
   KRAFTER_RATE_LIMIT_PUBLIC: wholeNumber(0, 1_000_000_000).default(1_200),
@@ -128,6 +129,8 @@ export interface Config {
   deliveryTimeoutMs: number
   /** How long a streak of failures must have lasted before it disables a webhook. */
   disableAfterSeconds: number
+  /** How long events, deliveries and attempts are kept; longer than the longest retry schedule, 7 days. */
+  retentionDays: number
   /** Requests per 60 s window; 0 turns a bucket off. */
   rateLimits: { default: number; strict: number; public: number }
   /** Proxies (CIDR) whose X-Forwarded-For is believed. */
@@ -169,6 +172,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryScheduleSeconds: values.KRAFTER_RETRY_SCHEDULE,
     deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
+    retentionDays: values.KRAFTER_RETENTION_DAYS,
     rateLimits: {
       default: values.KRAFTER_RATE_LIMIT_DEFAULT,
       strict: values.KRAFTER_RATE_LIMIT_STRICT,

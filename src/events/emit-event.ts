@@ -4,19 +4,19 @@ import { deliver } from '../pipeline.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Trx } from '../platform/db.ts'
 import { newId } from '../platform/ids.ts'
-import type { EventType } from './catalog.ts'
+import { type Filter, matchesFilter } from '../webhooks/filter.ts'
+import type { EventData, EventType } from './catalog.ts'
 
 /** Something that happened and that webhooks may hear of. */
-export interface NewEvent {
-  appId: string
-  type: EventType
-  data: Record<string, unknown>
-  occurredAt: Date
-}
+export type NewEvent = {
+  [Type in EventType]: { appId: string; type: Type; data: EventData<Type>; occurredAt: Date }
+}[EventType]
 
 /**
- * Publishes an event in the transaction of the fact: its row, a delivery for each webhook that is enabled and names
- * it at this moment, and their Deliver messages. The body is fixed here, so that every attempt sends the same bytes.
+ * Publishes an event in the transaction of the fact: its row, a delivery for each webhook that is enabled, names it
+ * and whose filter lets it pass at this moment, and their Deliver messages. The body is fixed here, so that every
+ * attempt sends the same bytes. An event that no webhook of the app names, enabled or not, and that nobody follows,
+ * is not kept.
  */
 export async function emitEvent(trx: Trx, deps: Pick<Deps, 'queue'>, event: NewEvent): Promise<void> {
   await emitEvents(trx, deps, [event])
@@ -33,57 +33,119 @@ export async function emitEvents(
   }
 }
 
+interface Listener {
+  id: string
+  generation: number
+  events: string[]
+  filter: Filter | null
+  enabled: boolean
+}
+
+interface EventRow {
+  id: string
+  type: EventType
+  body: string
+  occurred_at: Date
+}
+
 async function emitForApp(
   trx: Trx,
   deps: Pick<Deps, 'queue'>,
   appId: string,
   events: readonly NewEvent[],
 ): Promise<void> {
-  const rows = events.map((event) => {
-    const id = newId()
-    const body = JSON.stringify({
-      id,
-      event: event.type,
-      timestamp: toTimestamp(event.occurredAt),
-      data: event.data,
-    })
-    return { id, type: event.type, body, occurred_at: event.occurredAt }
-  })
+  const listeners = (await trx
+    .selectFrom('webhooks')
+    .select(['id', 'generation', 'events', 'filter', 'enabled'])
+    .where('app_id', '=', appId)
+    .execute()) as Listener[]
+  const named = new Set(listeners.flatMap((listener) => listener.events))
+  const isFollowed =
+    events.some((event) => !named.has(event.type)) && (await isStreamed(trx, appId, events[0]!.occurredAt))
+  const kept = events
+    .filter((event) => isFollowed || named.has(event.type))
+    .map((event) => ({ event, row: toRow(event) }))
+  if (kept.length === 0) return
+  await insertEvents(
+    trx,
+    appId,
+    kept.map(({ row }) => row),
+  )
+  const deliveries = kept.flatMap(({ event, row }) =>
+    listeners
+      .filter((listener) => wants(listener, event))
+      .map((listener) => ({ row, webhookId: listener.id, generation: listener.generation })),
+  )
+  await insertDeliveries(trx, deps, appId, deliveries, events[0]!.occurredAt)
+}
+
+/** Whether somebody follows the app's events as they happen (events/stream-routes.ts). */
+async function isStreamed(trx: Trx, appId: string, now: Date): Promise<boolean> {
+  const stream = await trx
+    .selectFrom('event_streams')
+    .select('id')
+    .where('app_id', '=', appId)
+    .where('expires_at', '>', now)
+    .limit(1)
+    .executeTakeFirst()
+  return stream !== undefined
+}
+
+function wants({ enabled, events, filter }: Listener, event: NewEvent): boolean {
+  return enabled && events.includes(event.type) && (!filter || matchesFilter(filter, event.data))
+}
+
+function toRow({ type, data, occurredAt }: NewEvent): EventRow {
+  const id = newId()
+  const body = JSON.stringify({ id, event: type, timestamp: toTimestamp(occurredAt), data })
+  return { id, type, body, occurred_at: occurredAt }
+}
+
+async function insertEvents(trx: Trx, appId: string, rows: readonly EventRow[]): Promise<void> {
   await sql`
     insert into events (app_id, id, type, body, occurred_at)
     select ${appId}::uuid, id, type, body, occurred_at
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (id uuid, type text, body text, occurred_at timestamptz)`.execute(trx)
+}
 
-  const webhooks = await trx
-    .selectFrom('webhooks')
-    .select(['id', 'generation', 'events'])
-    .where('app_id', '=', appId)
-    .where('enabled', '=', true)
-    .execute()
-  const deliveries = rows.flatMap((row) =>
-    webhooks
-      .filter((webhook) => webhook.events.includes(row.type))
-      .map((webhook) => ({
-        id: newId(),
-        event_id: row.id,
-        webhook_id: webhook.id,
-        webhook_generation: webhook.generation,
-        created_at: row.occurred_at,
-      })),
-  )
-  if (deliveries.length === 0) return
+/** A delivery to be made of an event: to a webhook, as it stands. */
+export interface NewDelivery {
+  row: { id: string; type: string }
+  webhookId: string
+  generation: number
+  /** The replay that asked for it. */
+  replayId?: string
+}
+
+/** Inserts deliveries and their Deliver messages in the caller's transaction. @returns the deliveries' ids */
+export async function insertDeliveries(
+  trx: Trx,
+  deps: Pick<Deps, 'queue'>,
+  appId: string,
+  given: readonly NewDelivery[],
+  now: Date,
+): Promise<string[]> {
+  if (given.length === 0) return []
+  const deliveries = given.map(({ row, webhookId, generation, replayId }) => ({
+    id: newId(),
+    event_id: row.id,
+    event_type: row.type,
+    webhook_id: webhookId,
+    webhook_generation: generation,
+    replay_id: replayId ?? null,
+    created_at: now,
+  }))
   await sql`
-    insert into deliveries
-      (app_id, id, event_id, webhook_id, webhook_generation, status, next_attempt_at, created_at)
-    select ${appId}::uuid, id, event_id, webhook_id, webhook_generation, 'pending', created_at, created_at
-    from json_to_recordset(${JSON.stringify(deliveries)}::text::json)
-      as row (id uuid, event_id uuid, webhook_id uuid, webhook_generation int, created_at timestamptz)`.execute(
+    insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, replay_id, status,
+      next_attempt_at, created_at)
+    select ${appId}::uuid, id, event_id, event_type, webhook_id, webhook_generation, replay_id, 'pending',
+      created_at, created_at
+    from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (id uuid, event_id uuid,
+      event_type text, webhook_id uuid, webhook_generation int, replay_id uuid, created_at timestamptz)`.execute(
     trx,
   )
-  await deps.queue.enqueue(
-    trx,
-    deliver,
-    deliveries.map((delivery) => ({ id: delivery.id, group: delivery.webhook_id, message: { appId } })),
-  )
+  const messages = deliveries.map(({ id, webhook_id }) => ({ id, group: webhook_id, message: { appId } }))
+  await deps.queue.enqueue(trx, deliver, messages)
+  return deliveries.map(({ id }) => id)
 }

@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
-import { describeOnEachBackend, type TestStorage } from '../../test/support/backends.ts'
-import { type Db, migrate, type OpenDatabase, openEmbedded, openPostgres } from './db.ts'
+import { describeOnEachBackend, openDatabase, type TestStorage } from '../../test/support/backends.ts'
+import { type Db, migrate, type OpenDatabase } from './db.ts'
 import { newId } from './ids.ts'
 import { createLogger } from './log.ts'
 import { type Queue, type QueueDefinition, startQueue } from './queue.ts'
@@ -25,13 +24,16 @@ interface OpenQueue {
   close(): Promise<void>
 }
 
-async function openQueue({ env }: TestStorage): Promise<OpenQueue> {
-  const url = env.DATABASE_URL
-  const database = url
-    ? await openPostgres(url, () => {})
-    : await openEmbedded(join(env.KRAFTER_DATA_DIR!, 'database'))
+async function openQueue(storage: TestStorage): Promise<OpenQueue> {
+  const database = await openDatabase(storage)
   await migrate(database.db)
-  const queue = await startQueue(database, url, [greet, brief], createLogger('silent'), true)
+  const queue = await startQueue(
+    database,
+    storage.env.DATABASE_URL,
+    [greet, brief],
+    createLogger('silent'),
+    true,
+  )
   const close = async () => {
     await queue.stop(stopTimeoutMs)
     await database.close()

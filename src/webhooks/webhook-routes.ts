@@ -6,6 +6,7 @@ import { eventTypes } from '../events/catalog.ts'
 import { text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { settingsFields, type WebhookSettings } from './webhook-settings.ts'
 import { webhookDocs } from './webhook-schema.ts'
 import {
   deleteWebhook,
@@ -14,6 +15,7 @@ import {
   presentWebhook,
   readWebhook,
   updateWebhook,
+  type WebhookChange,
 } from './webhook-store.ts'
 
 const url = text(2_048)
@@ -51,12 +53,13 @@ export function registerWebhookRoutes(
           secret: secret.optional(),
           events: events.default([]),
           enabled: z.boolean().default(true),
+          ...settingsFields,
         }),
       },
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      const { url, secret, events, enabled } = request.body
+      const { url, secret, events, enabled, ...settings } = request.body
       const id = newId()
       const webhook = await insertWebhook(
         db,
@@ -67,6 +70,7 @@ export function registerWebhookRoutes(
           secret: encryptSecret(deps, id, secret),
           events,
           enabled,
+          ...storedSettings(deps, id, settings),
         },
         clock.now(),
       )
@@ -93,6 +97,7 @@ export function registerWebhookRoutes(
           secret: secret.optional(),
           events: events.optional(),
           enabled: z.boolean().optional(),
+          ...settingsFields,
         }),
       },
     },
@@ -100,12 +105,13 @@ export function registerWebhookRoutes(
       const app = await requireApp(db, request.teamId, request.params.app_id)
       const id = request.params.webhook_id
       await readWebhook(db, app.id, id)
-      const { url, secret, events, enabled } = request.body
+      const { url, secret, events, enabled, ...settings } = request.body
       const change = {
         url: url === undefined ? undefined : await checkedUrl(deps, url),
         secret: secret === undefined ? undefined : encryptSecret(deps, id, secret),
         events,
         enabled,
+        ...storedSettings(deps, id, settings),
       }
       const webhook = await db
         .transaction()
@@ -139,4 +145,18 @@ function encryptSecret(
   secret: string | null | undefined,
 ): Buffer | null {
   return secret ? crypto.encrypt(secret, `webhook-secret:${id}`) : null
+}
+
+/** The settings as they are stored: headers encrypted, JSON as text, what is not given left out. */
+function storedSettings(
+  { crypto }: Pick<Deps, 'crypto'>,
+  id: string,
+  { headers, filter, batch, ...plain }: WebhookSettings,
+): WebhookChange {
+  const toJson = (value: unknown) => (value === undefined ? undefined : value && JSON.stringify(value))
+  const stored: WebhookChange = { ...plain, filter: toJson(filter), batch: toJson(batch) }
+  if (headers === undefined) return stored
+  const names = Object.keys(headers ?? {}).sort()
+  const values = names.length > 0 ? crypto.encrypt(JSON.stringify(headers), `webhook-headers:${id}`) : null
+  return { ...stored, header_names: names, header_values: values }
 }

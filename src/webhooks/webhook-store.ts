@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { BatchSettings } from '../database.ts'
 import { refusals } from '../errors.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db.ts'
@@ -14,7 +15,19 @@ export interface Webhook {
   updatedAt: Date
   disabledAt: Date | null
   disabledReason: string | null
+  lastTriggeredAt: Date | null
+  description: string | null
+  retrySchedule: number[] | null
+  rateLimit: number | null
+  maxInFlight: number | null
+  headerNames: string[]
+  filter: unknown
+  batch: BatchSettings | null
+  autoRecover: boolean
 }
+
+/** What a header's value is shown as: it may be a secret. */
+const maskedValue = '***'
 
 /** A webhook as the API shows it, in the contract's order; never its secret. */
 export function presentWebhook(webhook: Webhook) {
@@ -29,6 +42,15 @@ export function presentWebhook(webhook: Webhook) {
     updated_at: toTimestamp(webhook.updatedAt),
     disabled_at: toTimestampOrNull(webhook.disabledAt),
     disabled_reason: webhook.disabledReason,
+    last_triggered_at: toTimestampOrNull(webhook.lastTriggeredAt),
+    description: webhook.description,
+    retry_schedule: webhook.retrySchedule,
+    rate_limit: webhook.rateLimit,
+    max_in_flight: webhook.maxInFlight,
+    headers: Object.fromEntries(webhook.headerNames.map((name) => [name, maskedValue])),
+    filter: webhook.filter,
+    batch: webhook.batch,
+    auto_recover: webhook.autoRecover,
   }
 }
 
@@ -43,6 +65,15 @@ const columns = [
   'updated_at as updatedAt',
   'disabled_at as disabledAt',
   'disabled_reason as disabledReason',
+  'last_triggered_at as lastTriggeredAt',
+  'description',
+  'retry_schedule as retrySchedule',
+  'rate_limit as rateLimit',
+  'max_in_flight as maxInFlight',
+  'header_names as headerNames',
+  'filter',
+  'batch',
+  'auto_recover as autoRecover',
 ] as const
 
 export async function listWebhooks(db: Db, appId: string): Promise<Webhook[]> {
@@ -61,27 +92,44 @@ export async function readWebhook(db: Db, appId: string, id: string): Promise<We
   return webhook
 }
 
-export interface NewWebhook {
+/** What of a webhook is set by its owner, as it is stored. What is not given stays as it is. */
+export interface WebhookChange {
+  url?: string
+  /** Encrypted at rest. */
+  secret?: Buffer | null
+  events?: string[]
+  enabled?: boolean
+  description?: string | null
+  retry_schedule?: number[] | null
+  rate_limit?: number | null
+  max_in_flight?: number | null
+  header_names?: string[]
+  /** Encrypted at rest. */
+  header_values?: Buffer | null
+  /** JSON. */
+  filter?: string | null
+  /** JSON. */
+  batch?: string | null
+  auto_recover?: boolean
+}
+
+export interface NewWebhook extends WebhookChange {
   id: string
   appId: string
   url: string
-  /** Encrypted at rest. */
-  secret: Buffer | null
   events: string[]
   enabled: boolean
 }
 
 export async function insertWebhook(db: Db, webhook: NewWebhook, now: Date): Promise<Webhook> {
-  const { id, appId, url, secret, events, enabled } = webhook
+  const { id, appId, ...settings } = webhook
+  const { enabled } = settings
   return db
     .insertInto('webhooks')
     .values({
       app_id: appId,
       id,
-      url,
-      secret,
-      events,
-      enabled,
+      ...settings,
       disabled_at: enabled ? null : now,
       disabled_reason: enabled ? null : disabledByApi,
       created_at: now,
@@ -103,7 +151,7 @@ export async function updateWebhook(
   trx: Trx,
   appId: string,
   id: string,
-  change: { url?: string; secret?: Buffer | null; events?: string[]; enabled?: boolean },
+  change: WebhookChange,
   now: Date,
 ): Promise<Webhook> {
   const before = await lockWebhook(trx, appId, id)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { describe, inject, test } from 'vitest'
+import { type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db.ts'
 
 /** Where a service under test keeps its data: environment variables for it, and how to remove it. */
 export interface TestStorage {
@@ -55,4 +56,10 @@ export function describeOnEachBackend(name: string, suite: (make: () => Promise<
   const { url, reason } = inject('postgres')
   if (url) describe(`${name} (PostgreSQL)`, () => suite(makeDatabase))
   else test.skip(`${name} (PostgreSQL): ${reason}`, () => {})
+}
+
+/** Opens a test's storage without the rest of the service; its tables are not made. */
+export function openDatabase({ env }: TestStorage): Promise<OpenDatabase> {
+  const url = env.DATABASE_URL
+  return url ? openPostgres(url, () => {}) : openEmbedded(join(env.KRAFTER_DATA_DIR!, 'database'))
 }

@@ -1,0 +1,16 @@
+import type { Deps } from '../deps.ts'
+import { dropPartitions } from '../platform/partitions.ts'
+import { eventLog, prepareEventLog } from './event-log.ts'
+
+const dayMs = 86_400_000
+
+/** Nightly: partitions of the event log for the days to come are made, and those that are past the retention go. */
+export async function runRetention(
+  deps: Pick<Deps, 'db' | 'backend' | 'clock' | 'config' | 'log'>,
+): Promise<void> {
+  const { retentionDays } = deps.config
+  const now = deps.clock.now()
+  await prepareEventLog(deps.db, retentionDays, now)
+  const dropped = await dropPartitions(deps, eventLog, new Date(now.getTime() - retentionDays * dayMs))
+  deps.log.info({ dropped }, 'retention.done')
+}

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { settingsFields } from './webhook-settings.ts'
+
+const schema = z.object(settingsFields)
+
+describe('settings of a webhook', () => {
+  test.each([
+    {},
+    { retry_schedule: [] },
+    { retry_schedule: Array(20).fill(30_240) },
+    { rate_limit: 1, max_in_flight: 64 },
+    { headers: { authorization: 'Bearer a b', 'x-tenant': '7' } },
+    { batch: { max_events: 1_000, max_wait_ms: 500 } },
+    { filter: { platform: 'web' }, description: 'orders', auto_recover: true },
+    { retry_schedule: null, rate_limit: null, headers: null, filter: null, batch: null, description: null },
+  ])('takes %j', (settings) => {
+    expect(schema.parse(settings)).toEqual(settings)
+  })
+
+  test.each([
+    [{ retry_schedule: Array(21).fill(1) }, 'retry_schedule'],
+    [{ retry_schedule: [604_801] }, 'retry_schedule'],
+    [{ retry_schedule: [302_401, 302_400] }, 'retry_schedule'],
+    [{ retry_schedule: [-1] }, 'retry_schedule'],
+    [{ retry_schedule: [1.5] }, 'retry_schedule'],
+    [{ rate_limit: 0 }, 'rate_limit'],
+    [{ rate_limit: 10_001 }, 'rate_limit'],
+    [{ max_in_flight: 0 }, 'max_in_flight'],
+    [{ max_in_flight: 65 }, 'max_in_flight'],
+    [{ batch: { max_events: 1, max_wait_ms: 0 } }, 'batch'],
+    [{ batch: { max_events: 10 } }, 'batch'],
+    [{ batch: { max_events: 10, max_wait_ms: 60_001 } }, 'batch'],
+    [{ filter: {} }, 'filter'],
+    [{ description: 'x'.repeat(1_001) }, 'description'],
+  ])('refuses %j', (settings, field) => {
+    expect(schema.safeParse(settings).error!.issues[0]!.path[0]).toBe(field)
+  })
+
+  test.each([
+    ['connection', 'x'],
+    ['Transfer-Encoding', 'chunked'],
+    ['proxy-authorization', 'x'],
+    ['host', 'x'],
+    ['content-length', '1'],
+    ['content-type', 'x'],
+    ['user-agent', 'x'],
+    ['Webhook-Id', 'x'],
+    ['x-krafter-test', 'true'],
+    ['', 'x'],
+    ['a b', 'x'],
+    ['a:b', 'x'],
+    ['a', 'x\r\ny: z'],
+    ['a', 'x\ny'],
+    ['a', 'x\0'],
+    ['a', ' x'],
+    ['a', ''],
+    ['a', 'é'],
+    ['a', 'x'.repeat(4_097)],
+  ])('refuses the header %j: %j', (name, value) => {
+    expect(schema.safeParse({ headers: { [name]: value } }).success).toBe(false)
+  })
+
+  test('folds header names to lower case and refuses one that is there twice', () => {
+    expect(schema.parse({ headers: { 'X-Tenant': '7' } }).headers).toEqual({ 'x-tenant': '7' })
+    expect(schema.safeParse({ headers: { 'X-Tenant': '7', 'x-tenant': '8' } }).success).toBe(false)
+  })
+})
