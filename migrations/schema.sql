@@ -30,40 +30,12 @@ CREATE TABLE apps (
 );
 CREATE INDEX apps_team ON public.apps USING btree (team_id, id);
 
-CREATE TABLE attempts (
-  app_id uuid NOT NULL,
-  delivery_id uuid NOT NULL,
-  number integer NOT NULL,
-  id uuid NOT NULL,
-  started_at timestamp with time zone NOT NULL,
-  duration_ms integer NOT NULL,
-  response_status integer,
-  error text,
-  response_body text,
-  CONSTRAINT attempts_pkey PRIMARY KEY (app_id, delivery_id, number)
-);
-
-CREATE TABLE deliveries (
+CREATE TABLE event_streams (
   app_id uuid NOT NULL,
   id uuid NOT NULL,
-  event_id uuid NOT NULL,
-  webhook_id uuid NOT NULL,
-  webhook_generation integer NOT NULL,
-  status text NOT NULL,
-  attempt_count integer NOT NULL DEFAULT 0,
-  next_attempt_at timestamp with time zone,
-  created_at timestamp with time zone NOT NULL,
-  finished_at timestamp with time zone,
-  CONSTRAINT deliveries_pkey PRIMARY KEY (app_id, id)
-) WITH (fillfactor=80);
-
-CREATE TABLE events (
-  app_id uuid NOT NULL,
-  id uuid NOT NULL,
-  type text NOT NULL,
-  body text NOT NULL,
-  occurred_at timestamp with time zone NOT NULL,
-  CONSTRAINT events_pkey PRIMARY KEY (app_id, id)
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT event_streams_pkey PRIMARY KEY (app_id, id),
+  CONSTRAINT event_streams_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
 );
 
 CREATE TABLE idempotency_keys (
@@ -129,6 +101,23 @@ CREATE UNLOGGED TABLE rate_limits (
   CONSTRAINT rate_limits_pkey PRIMARY KEY (key)
 );
 
+CREATE TABLE replays (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  webhook_id uuid NOT NULL,
+  since timestamp with time zone NOT NULL,
+  until timestamp with time zone NOT NULL,
+  events text[] NOT NULL,
+  selection text NOT NULL,
+  status text NOT NULL,
+  last_event_id uuid,
+  event_count integer NOT NULL DEFAULT 0,
+  created_at timestamp with time zone NOT NULL,
+  finished_at timestamp with time zone,
+  CONSTRAINT replays_pkey PRIMARY KEY (app_id, id),
+  CONSTRAINT replays_app_id_webhook_id_fkey FOREIGN KEY (app_id, webhook_id) REFERENCES webhooks(app_id, id) ON DELETE CASCADE
+);
+
 CREATE TABLE subscribers (
   app_id uuid NOT NULL,
   id uuid NOT NULL,
@@ -159,18 +148,40 @@ CREATE TABLE teams (
   CONSTRAINT teams_pkey PRIMARY KEY (id)
 );
 
+CREATE UNLOGGED TABLE webhook_rates (
+  app_id uuid NOT NULL,
+  webhook_id uuid NOT NULL,
+  next_free_at timestamp with time zone NOT NULL,
+  CONSTRAINT webhook_rates_pkey PRIMARY KEY (app_id, webhook_id)
+) WITH (fillfactor=50);
+
 CREATE TABLE webhooks (
   app_id uuid NOT NULL,
   id uuid NOT NULL,
   url text NOT NULL,
   secret bytea,
+  previous_secret bytea,
+  previous_secret_expires_at timestamp with time zone,
+  signature text NOT NULL DEFAULT 'hmac'::text,
+  signing_key bytea,
+  public_key text,
   events text[] NOT NULL,
+  filter json,
+  header_names text[] NOT NULL DEFAULT '{}'::text[],
+  header_values bytea,
+  description text,
+  retry_schedule integer[],
+  rate_limit integer,
+  max_in_flight integer,
+  batch json,
+  auto_recover boolean NOT NULL DEFAULT false,
   enabled boolean NOT NULL,
   generation integer NOT NULL DEFAULT 0,
   failure_count integer NOT NULL DEFAULT 0,
   failing_since timestamp with time zone,
   disabled_at timestamp with time zone,
   disabled_reason text,
+  last_triggered_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
   CONSTRAINT webhooks_pkey PRIMARY KEY (app_id, id),

@@ -6,8 +6,8 @@ import { eventTypes } from '../events/catalog.ts'
 import { text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
-import { settingsFields, type WebhookSettings } from './webhook-settings.ts'
 import { webhookDocs } from './webhook-schema.ts'
+import { settingsFields, type WebhookSettings } from './webhook-settings.ts'
 import {
   deleteWebhook,
   insertWebhook,

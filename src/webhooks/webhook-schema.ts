@@ -24,6 +24,21 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     updated_at: timestampField,
     disabled_at: timestampField.nullable(),
     disabled_reason: z.string().nullable().meta({ description: 'Why it is disabled, in words.' }),
+    last_triggered_at: timestampField.nullable().meta({ description: 'When an attempt last started.' }),
+    description: z.string().nullable(),
+    retry_schedule: z
+      .array(z.int())
+      .nullable()
+      .meta({ description: 'Seconds between attempts; null: the schedule of the install.' }),
+    rate_limit: z.int().nullable().meta({ description: 'Deliveries per second; the excess waits.' }),
+    max_in_flight: z.int().nullable().meta({ description: 'Attempts at a time.' }),
+    headers: z.record(z.string(), z.string()).meta({ description: 'Sent with each attempt; values masked.' }),
+    filter: z.unknown().meta({ description: "Condition on the event's data." }),
+    batch: z
+      .object({ max_events: z.int(), max_wait_ms: z.int() })
+      .nullable()
+      .meta({ description: 'Several events in one request.' }),
+    auto_recover: z.boolean().meta({ description: 'Whether a probe may enable it again.' }),
   }),
   {
     id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
@@ -36,6 +51,15 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     updated_at: '2026-06-01T08:05:00Z',
     disabled_at: null,
     disabled_reason: null,
+    last_triggered_at: '2026-06-01T08:07:01Z',
+    description: 'Orders',
+    retry_schedule: null,
+    rate_limit: null,
+    max_in_flight: null,
+    headers: { authorization: '***' },
+    filter: null,
+    batch: null,
+    auto_recover: false,
   },
 )
 

@@ -61,7 +61,9 @@ export async function poll<T>(
   for (;;) {
     const value = await ask()
     if (wanted(value)) return value
-    if (Date.now() > deadline) throw new Error(`not as wanted in time: ${JSON.stringify(value)}`)
+    if (Date.now() > deadline) {
+      throw new Error(`not as wanted in time: ${JSON.stringify(value)?.slice(0, 500)}`)
+    }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
