@@ -1,12 +1,13 @@
-import type { EventType } from './catalog.ts'
+import { toJsonSchema } from '../platform/http/openapi.ts'
+import { catalog, type EventData, type EventType } from './catalog.ts'
 
 /** What is said about an event where events are documented: openapi.json, docs/events.md. */
-export interface EventDocs {
+export interface EventDocs<Type extends EventType = EventType> {
   when: string
   /** Whether this version emits it; a webhook may name the others already. */
   emitted: boolean
   /** A whole body as it is sent. */
-  example: { id: string; event: EventType; timestamp: string; data: Record<string, unknown> }
+  example: { id: string; event: Type; timestamp: string; data: EventData<Type> }
 }
 
 const id = '01996d62-d0e7-7f18-95ab-c3d2e4f60718'
@@ -15,11 +16,11 @@ const subscriber = {
   app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
   subscriber_id: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
   user_id: 'user-1',
-  platform: 'web',
+  platform: 'web' as const,
 }
 const push = { notification_id: '01996d62-b8f1-7d20-a3c6-41e5f7082d94', ...subscriber }
 
-export const eventDocs: Record<EventType, EventDocs> = {
+export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
   'notification.sent': {
     when: 'Once per notification, when its fan-out has completed, whether it reached anybody or not.',
     emitted: true,
@@ -92,7 +93,8 @@ function describeDelivery(type: string, { when, example }: EventDocs): Record<st
   return {
     operationId: type,
     summary: when,
-    description: 'Sent to every enabled webhook of the app that names the event. Tried five times.',
+    description:
+      'Sent to every enabled webhook of the app that names the event and whose filter lets it pass.',
     tags: ['events'],
     security: [],
     parameters: [
@@ -105,7 +107,7 @@ function describeDelivery(type: string, { when, example }: EventDocs): Record<st
     ],
     requestBody: {
       required: true,
-      content: { 'application/json': { schema: bodySchema(example), example } },
+      content: { 'application/json': { schema: bodySchema(example.event), example } },
     },
     responses: {
       '2XX': { description: 'Received. Nothing else counts as that: redirects are not followed.' },
@@ -115,23 +117,15 @@ function describeDelivery(type: string, { when, example }: EventDocs): Record<st
   }
 }
 
-function bodySchema({ event, data }: EventDocs['example']): Record<string, unknown> {
-  const fields = Object.entries(data).map(([name, value]) => [
-    name,
-    typeof value === 'number'
-      ? { type: 'integer' }
-      : name.endsWith('_id')
-        ? { ...text, format: 'uuid' }
-        : text,
-  ])
+function bodySchema(type: EventType): Record<string, unknown> {
   return {
     type: 'object',
     required: ['id', 'event', 'timestamp', 'data'],
     properties: {
       id: { ...text, format: 'uuid' },
-      event: { const: event },
+      event: { const: type },
       timestamp: { ...text, format: 'date-time' },
-      data: { type: 'object', required: Object.keys(data), properties: Object.fromEntries(fields) },
+      data: toJsonSchema(catalog[type]),
     },
   }
 }

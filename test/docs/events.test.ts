@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { eventTypes } from '../../src/events/catalog.ts'
+import { catalog, type EventType, eventTypes } from '../../src/events/catalog.ts'
 import { eventDocs } from '../../src/events/event-schema.ts'
 import { readDocument } from '../support/documents.ts'
 
@@ -13,6 +13,7 @@ test.each(Object.entries(eventDocs))('docs/events.md tells of %s what openapi.js
   const section = sections.find((text) => text.startsWith(`${type}\n`))!
   const [, example] = /```json\n([\s\S]+?)\n```/.exec(section)!
   expect(JSON.parse(example!)).toEqual(docs.example)
+  expect(catalog[type as EventType].strict().parse(docs.example.data)).toEqual(docs.example.data)
   expect(section).toContain(docs.when)
   expect(section.includes('Not emitted by this version.')).toBe(!docs.emitted)
 })

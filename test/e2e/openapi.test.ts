@@ -22,7 +22,7 @@ afterAll(async () => {
 
 /** The field names of a thing in their order, those of objects in it too, but for those that users fill. */
 function outline(thing: object): unknown[] {
-  const free = ['settings', 'metadata', 'data', 'targeting', 'platform_overrides']
+  const free = ['settings', 'metadata', 'data', 'targeting', 'platform_overrides', 'headers', 'filter']
   return Object.entries(thing).map(([name, value]) => {
     const nested =
       value !== null && typeof value === 'object' && !Array.isArray(value) && !free.includes(name)

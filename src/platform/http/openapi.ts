@@ -53,7 +53,8 @@ const rateLimitHeaders = {
 
 /** Leaves out what the format or the type says already. */
 const override = ({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) => {
-  if (jsonSchema.format === 'date-time' || jsonSchema.type === 'integer') delete jsonSchema.pattern
+  const told = ['date-time', 'uuid'].includes(jsonSchema.format ?? '') || jsonSchema.type === 'integer'
+  if (told) delete jsonSchema.pattern
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
@@ -93,8 +94,7 @@ function describeRoute(document: Parameters<SwaggerTransform>[0], shapes: Map<st
 /** Every id in a path is a UUID: another word is answered 404 (fields.ts). */
 function pathIds(params: Json): Json {
   const names = Object.keys(params.properties as Json)
-  const id = z.toJSONSchema(idField)
-  delete id.$schema
+  const id = toJsonSchema(idField)
   return { ...params, properties: Object.fromEntries(names.map((name) => [name, { ...id }])) }
 }
 
@@ -134,18 +134,16 @@ function finish(
     }
   }
   const schemas = { ...(openapiObject.components.schemas as Json) }
-  for (const [name, shape] of [...shapes].sort(([a], [b]) => (a < b ? -1 : 1)))
-    schemas[name] = toSchema(shape)
+  for (const [name, shape] of [...shapes].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    schemas[name] = { ...toJsonSchema(shape.schema), examples: [shape.example] }
+  }
   const described = { ...openapiObject, components: { ...openapiObject.components, schemas } }
   return described as unknown as ReturnType<SwaggerTransformObject>
 }
 
-/** As input: an answer may gain fields, so that none is said to be the last. */
-function toSchema({ schema, example }: Shape): Json {
-  const { $schema: _, ...described } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-    override,
-  })
-  return { ...described, examples: [example] }
+/** As JSON Schema. As input: what is sent may gain fields, so that none is said to be the last. */
+export function toJsonSchema(schema: z.ZodType): Json {
+  const options = { io: 'input', unrepresentable: 'any', override } as const
+  const { $schema: _, ...described } = z.toJSONSchema(schema, options)
+  return described
 }
