@@ -29,16 +29,13 @@ export async function acceptNotification(
   request: NotificationRequest,
   idempotencyKey: string | undefined,
 ): Promise<unknown> {
-  const id = newId()
-  const oversize = findOversize({ id, appId: app.id, ...request }, app.settings)
-  if (oversize) throw refusals.invalid({ [oversize.field]: [oversize.message] })
   return deps.db.transaction().execute(async (trx) => {
     if (!(await holdApp(trx, app.id))) throw refusals.notFound()
-    if (idempotencyKey === undefined) return accept(trx, deps, app.id, id, request)
+    if (idempotencyKey === undefined) return accept(trx, deps, app, request)
     const hash = createHash('sha256').update(JSON.stringify(request)).digest()
     const before = await takeIdempotencyKey(trx, app.id, idempotencyKey, hash, deps.clock.now())
     if (!before) {
-      const response = await accept(trx, deps, app.id, id, request)
+      const response = await accept(trx, deps, app, request)
       await keepResponse(trx, app.id, idempotencyKey, response)
       return response
     }
@@ -52,11 +49,15 @@ export async function acceptNotification(
 async function accept(
   trx: Trx,
   deps: Pick<Deps, 'queue' | 'clock'>,
-  appId: string,
-  id: string,
+  app: { id: string; settings: Record<string, unknown> },
   request: NotificationRequest,
 ) {
-  const notification = await insertNotification(trx, { id, appId, ...request }, deps.clock.now())
-  await deps.queue.enqueue(trx, fanOut, [{ id, message: { appId, notificationId: id } }])
+  const given = { id: newId(), appId: app.id, ...request }
+  const oversize = findOversize(given, app.settings)
+  if (oversize) throw refusals.invalid({ [oversize.field]: [oversize.message] })
+  const notification = await insertNotification(trx, given, deps.clock.now())
+  await deps.queue.enqueue(trx, fanOut, [
+    { id: given.id, message: { appId: app.id, notificationId: given.id } },
+  ])
   return presentNotification(notification)
 }

@@ -162,6 +162,23 @@ describeOnEachBackend('the queue', (make) => {
     })
   })
 
+  test('a backlog does not wait for polls', async () => {
+    const jobs = Array.from({ length: 40 }, (_, n) => ({ message: { name: String(n) } }))
+    const backlog = { ...greet, name: brief.name }
+    const done = Promise.withResolvers<void>()
+    let left = jobs.length
+    await db.transaction().execute((trx) => queue.enqueue(trx, backlog, jobs))
+    const startedAt = performance.now()
+    await queue.work(backlog, 1, async (job) => {
+      await db.transaction().execute((trx) => queue.settle(trx, backlog, [job]))
+      left -= 1
+      if (left === 0) done.resolve()
+    })
+    await done.promise
+    // Half a second for each, were it for the polls alone.
+    expect(performance.now() - startedAt).toBeLessThan(10_000)
+  })
+
   test('a handler that fails has its job again', async () => {
     const seen: number[] = []
     const done = Promise.withResolvers<void>()

@@ -174,25 +174,20 @@ function createQueue(boss: PgBoss, db: Db, log: Logger): Queue {
       return new Set((response as { settled?: string[] }).settled ?? [])
     },
     async work(queue, concurrency, handler) {
-      const options = {
-        batchSize: 1,
-        localConcurrency: concurrency,
-        pollingIntervalSeconds: 0.5,
-        notifyPollingIntervalSeconds: 1,
-        burstWhenBatchFull: true,
+      for (let worker = 0; worker < concurrency; worker++) {
+        await startWorker(boss, queue.name, async (job) => {
+          const claimed = toClaimed(queue, job)
+          try {
+            await handler(claimed)
+          } catch (error) {
+            log.error(
+              { err: error, queue: queue.name, jobId: claimed.id, message: claimed.message },
+              'job.failed',
+            )
+            throw error
+          }
+        })
       }
-      await boss.work<object>(queue.name, options, async ([job]) => {
-        const claimed = toClaimed(queue, job!)
-        try {
-          await handler(claimed)
-        } catch (error) {
-          log.error(
-            { err: error, queue: queue.name, jobId: claimed.id, message: claimed.message },
-            'job.failed',
-          )
-          throw error
-        }
-      })
     },
     async schedule(queue, cron, handler) {
       await boss.schedule(queue.name, cron, null, { tz: 'UTC' })
@@ -211,6 +206,29 @@ function createQueue(boss: PgBoss, db: Db, log: Logger): Queue {
 }
 
 const enqueueChunk = 5_000
+
+type BossJob = Parameters<typeof toClaimed>[1]
+
+/**
+ * One worker, one job at a time. After a job it looks for the next at once: left to itself it would wait for its next
+ * poll, so that a backlog went at the pace of one job a second.
+ */
+async function startWorker(
+  boss: PgBoss,
+  queueName: string,
+  handle: (job: BossJob) => Promise<void>,
+): Promise<void> {
+  const options = { batchSize: 1, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 1 }
+  const started = Promise.withResolvers<string>()
+  const id = await boss.work<object>(queueName, options, async ([job]) => {
+    try {
+      await handle(job!)
+    } finally {
+      boss.notifyWorker(await started.promise)
+    }
+  })
+  started.resolve(id)
+}
 
 function toClaimed<Q extends QueueDefinition>(
   queue: Q,

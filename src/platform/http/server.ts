@@ -1,3 +1,4 @@
+import { type ParsedUrlQuery, parse } from 'node:querystring'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
@@ -25,7 +26,11 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     trustProxy: trustProxy.length > 0 ? trustProxy : false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: maxHeadBytes },
+    routerOptions: {
+      ignoreTrailingSlash: true,
+      maxParamLength: maxHeadBytes,
+      querystringParser: parseQuery,
+    },
     rewriteUrl: ({ url = '/' }) => routableUrl(url),
     forceCloseConnections: 'idle',
   }).withTypeProvider<ZodTypeProvider>()
@@ -78,6 +83,11 @@ function acceptJsonOnly(server: Server): void {
 function routableUrl(url: string): string {
   const [path = ''] = url.split('?', 1)
   return isDecodable(path) ? url : path.replaceAll('%', '%25') + url.slice(path.length)
+}
+
+/** A filter that is left empty, as in `?status=&limit=50`, is none. */
+function parseQuery(text: string): ParsedUrlQuery {
+  return Object.fromEntries(Object.entries(parse(text)).filter(([, value]) => value !== ''))
 }
 
 function isDecodable(path: string): boolean {
