@@ -83,10 +83,12 @@ export async function openStorage(config: Config, log: Logger): Promise<Storage>
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
   const { roles = ['api', 'worker'], log = createLogger(config.logLevel), clock = systemClock } = options
   const closers: (() => Promise<unknown>)[] = []
+  /** What has work in flight: all of it stops taking more at once, and ends before what it works with is closed. */
+  const drainers: (() => Promise<unknown>)[] = []
+  const closeOne = (close: () => Promise<unknown>) =>
+    close().catch((error: unknown) => log.error({ err: error }, 'service.close_failed'))
   const closeAll = async () => {
-    for (const close of closers.reverse()) {
-      await close().catch((error: unknown) => log.error({ err: error }, 'service.close_failed'))
-    }
+    for (const close of closers.reverse()) await closeOne(close)
   }
   try {
     const storage = await openStorage(config, log)
@@ -96,15 +98,16 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
     const worker = roles.includes('worker')
-    const queue = await startQueue(storage, config.databaseUrl, queues, log, worker)
-    closers.push(() => queue.stop(drainTimeoutMs))
-
     const guard = createAddressGuard(config.allowNetworks)
     const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
     const outbound = createOutbound({ guard, ca: options.ca, limits })
     const pushOutbound = createOutbound({ guard, ca: options.ca })
     const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject: config.vapidSubject })
     closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
+
+    const queue = await startQueue(storage, config.databaseUrl, queues, log, worker)
+    drainers.push(() => queue.stop(drainTimeoutMs))
+    closers.push(() => Promise.all(drainers.map(closeOne)))
 
     const { db, backend } = storage
     const metrics = createMetrics()
@@ -127,7 +130,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     if (worker) {
       await startJobs(deps)
       const pump = startDeliveryPump(deps)
-      closers.push(() => pump.stop())
+      drainers.push(() => pump.stop(drainTimeoutMs))
     }
     let url: string | undefined
     if (roles.includes('api')) {

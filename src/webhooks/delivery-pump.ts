@@ -9,8 +9,8 @@ import { createWakeUp } from './wake-up.ts'
 
 /** The loop that claims Deliver messages and makes the attempts. */
 export interface DeliveryPump {
-  /** Takes no more jobs, lets the attempts under way end and records them. */
-  stop(): Promise<void>
+  /** Takes no more jobs, lets the attempts under way end and records them; breaks them off after `timeoutMs`. */
+  stop(timeoutMs: number): Promise<void>
 }
 
 type DeliverJob = ClaimedJob<{ appId: string }>
@@ -122,6 +122,11 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
         const hungSince = attempt.outcome.status === null ? startedAt : null
         hosts.give(host, hungSince)
         end(ready.job, hungSince)
+        if (stopping && attempt.outcome.error === 'aborted') {
+          // It was us who broke it off: that is no failure of the receiver's.
+          results.add({ kind: 'released', job: ready.job, delaySeconds: 0 })
+          return
+        }
         results.add({ kind: 'attempted', job: ready.job, webhookId: ready.delivery.webhookId, attempt })
         reportAttempt(deps, ready, attempt)
       })
@@ -181,7 +186,8 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const running = Promise.all([claimLoop(), startLoop()])
 
   return {
-    async stop() {
+    async stop(timeoutMs) {
+      const breakOff = setTimeout(() => void deps.outbound.close(), timeoutMs)
       stopping = true
       wanted.ring()
       freed.ring()
@@ -189,6 +195,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       for (const job of held) results.add({ kind: 'released', job, delaySeconds: 0 })
       held = []
       while (inFlight > 0) await freed.wait(gatherMs, idlePollMs)
+      clearTimeout(breakOff)
       await results.drain()
     },
   }

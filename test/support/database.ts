@@ -71,10 +71,35 @@ export async function makeDue(db: Db, queue: string): Promise<void> {
   )
 }
 
+/** Jobs that are still to be done, by queue; those of the upkeep come and go by themselves. */
+export async function unfinishedJobs(db: Db): Promise<{ queue: string; state: string; count: number }[]> {
+  const { rows } = await sql<{ queue: string; state: string; count: number }>`
+    select name as queue, state::text, count(*)::int from pgboss.job
+    where name in ('fan-out', 'send-batch', 'deliver') and state < 'completed' group by 1, 2`.execute(db)
+  return rows
+}
+
+/** How many jobs of a queue some process has claimed. */
+export async function claimedJobs(db: Db, queue: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int from pgboss.job where name = ${queue} and state = 'active'`.execute(db)
+  return rows[0]!.count
+}
+
 /**
- * Lets the claims on jobs expire now instead of in minutes, as if their process had been dead for so long. What
- * follows from it is left to the queue.
+ * Lets the claims on jobs expire now instead of in minutes, as if their process had been dead for so long. That they
+ * are taken up again is left to the upkeep of the processes that live.
  */
 export async function expireClaims(db: Db): Promise<void> {
   await sql`update pgboss.job set started_on = now() - interval '1 day' where state = 'active'`.execute(db)
+}
+
+/**
+ * Does at once what the upkeep does with expired claims, which first looks ten seconds after a start. Only while no
+ * process lives: whoever holds a claim has lost it.
+ */
+export async function takeOverClaims(db: Db): Promise<void> {
+  await sql`
+    update pgboss.job set state = 'retry', retry_count = retry_count + 1, start_after = now()
+    where state = 'active'`.execute(db)
 }

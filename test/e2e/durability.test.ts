@@ -1,0 +1,374 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import type { Http2ServerResponse } from 'node:http2'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { openStorage } from '../../src/app.ts'
+import { readConfig } from '../../src/config/config.ts'
+import { makeCertificates } from '../../src/demo/certificates.ts'
+import type { Db } from '../../src/platform/db.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { type Api, createApi, poll } from '../support/api.ts'
+import { describeOnEachBackend, makeDatabase, type TestStorage } from '../support/backends.ts'
+import {
+  attemptsOf,
+  claimedJobs,
+  deliveriesOf,
+  emit,
+  expireClaims,
+  insertDevices,
+  takeOverClaims,
+  unfinishedJobs,
+} from '../support/database.ts'
+import { type Device, type PushService, startPushService } from '../support/push-service.ts'
+import { type Receiver, startReceiver } from '../support/receiver.ts'
+import { startTestService } from '../support/service.ts'
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
+
+const key = `kr_live_${randomBytes(32).toString('base64url')}`
+const environment = {
+  KRAFTER_BOOTSTRAP_API_KEY: key,
+  KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8',
+  KRAFTER_RATE_LIMIT_DEFAULT: '0',
+  KRAFTER_RATE_LIMIT_STRICT: '0',
+  KRAFTER_RATE_LIMIT_PUBLIC: '0',
+  KRAFTER_RETRY_SCHEDULE: '0.1,0.1,0.1,0.1',
+}
+/** For what has to wait for a process to start, or for the queue's upkeep, on a busy machine. */
+const longMs = 60_000
+
+/** An app with subscribers, a notification and events accepted, nothing of which has been worked on. */
+interface Work {
+  appId: string
+  webhookId: string
+  devices: Device[]
+  notificationPath: string
+  /** Of the events beside `notification.sent`. */
+  eventIds: string[]
+  total: { subscribers: number; events: number }
+}
+
+/** What is there to do, and the processes and peers that do it. */
+interface Stage {
+  storage: TestStorage
+  pushService: PushService
+  receiver: Receiver
+  prepare(total: Work['total']): Promise<Work>
+  start(roles?: string): Promise<ServiceProcess>
+  /** Opens the database; the embedded one only while no process has it. */
+  withDatabase<T>(use: (db: Db) => Promise<T>): Promise<T>
+  stop(): Promise<void>
+}
+
+async function makeStage(storage: TestStorage): Promise<Stage> {
+  const [{ ca }, pushService, receiver] = await Promise.all([
+    makeCertificates(),
+    startPushService(),
+    startReceiver(),
+  ])
+  const processes = new Set<ServiceProcess>()
+  const env = { ...environment, ...storage.env }
+  return {
+    storage,
+    pushService,
+    receiver,
+    async prepare(total) {
+      const accepting = await startTestService(storage, environment, ['api'])
+      try {
+        return await acceptWork(accepting.api, accepting.service, pushService, receiver, total)
+      } finally {
+        await accepting.stop()
+      }
+    },
+    async start(roles = 'api,worker') {
+      const started = await startServiceProcess(env, { ca, args: ['--role', roles] })
+      processes.add(started)
+      return started
+    },
+    async withDatabase(use) {
+      const opened = await openStorage(readConfig(env), createLogger('silent'))
+      return use(opened.db).finally(() => opened.close())
+    },
+    async stop() {
+      await Promise.all([...processes].map((started) => started.end('SIGKILL')))
+      await Promise.all([pushService.stop(), receiver.stop()])
+      await storage.drop()
+    },
+  }
+}
+
+async function acceptWork(
+  api: Api,
+  service: Parameters<typeof emit>[0],
+  pushService: PushService,
+  receiver: Receiver,
+  total: Work['total'],
+): Promise<Work> {
+  const { db } = service.deps
+  const app = await api.post('/push/apps', { name: 'Shop' })
+  const appId: string = app.body.data.id
+  const webhook = await api.post(`/push/apps/${appId}/webhooks`, {
+    url: `${receiver.origin}/${appId}`,
+    events: ['notification.sent', 'subscriber.registered'],
+  })
+  const devices = Array.from({ length: total.subscribers }, (_, index) =>
+    pushService.makeDevice(`${appId}-${index}`),
+  )
+  await insertDevices(db, appId, devices)
+  await emit(service, appId, total.events, 'subscriber.registered')
+  const events = await db.selectFrom('events').select('id').where('app_id', '=', appId).execute()
+  const notification = await api.post(`/push/apps/${appId}/notifications`, { title: 'News' })
+  return {
+    appId,
+    webhookId: webhook.body.data.id,
+    devices,
+    notificationPath: `/push/apps/${appId}/notifications/${notification.body.data.id}`,
+    eventIds: events.map(({ id }) => id),
+    total,
+  }
+}
+
+const readNotification = async ({ url }: ServiceProcess, { notificationPath }: Work) =>
+  (await createApi(url, key).get(notificationPath)).body.data
+
+const eventIdsAt = ({ receiver }: Stage, { appId }: Work) =>
+  new Set(receiver.to(`/${appId}`).map(({ headers }) => headers['webhook-id']))
+
+/** Waits until the notification has ended and each event has arrived, `notification.sent` included. */
+async function untilDone(stage: Stage, running: ServiceProcess, work: Work): Promise<void> {
+  await poll(
+    () => readNotification(running, work),
+    ({ status }) => status !== 'sending',
+    longMs,
+  )
+  await poll(
+    async () => eventIdsAt(stage, work).size,
+    (size) => size === work.total.events + 1,
+    longMs,
+  )
+}
+
+/** That all work was done and none of it was counted twice, by what the peers got and by the rows. */
+async function expectAllDone(stage: Stage, work: Work): Promise<void> {
+  const { appId, webhookId, devices, eventIds, total } = work
+  const pushed = new Set(stage.pushService.pushes.map(({ device }) => device))
+  expect(devices.filter((device) => !pushed.has(device))).toEqual([])
+  const arrived = eventIdsAt(stage, work)
+  expect(eventIds.filter((id) => !arrived.has(id))).toEqual([])
+
+  await stage.withDatabase(async (db) => {
+    expect(await unfinishedJobs(db)).toEqual([])
+    const notification = await db
+      .selectFrom('notifications')
+      .selectAll()
+      .where('app_id', '=', appId)
+      .executeTakeFirstOrThrow()
+    expect(notification).toMatchObject({
+      status: 'sent',
+      total_count: total.subscribers,
+      sent_count: total.subscribers,
+      failed_count: 0,
+      completed_batches: notification.total_batches,
+    })
+    const batches = await db
+      .selectFrom('notification_batches')
+      .selectAll()
+      .where('app_id', '=', appId)
+      .execute()
+    expect(batches.filter((batch) => batch.completed_at === null)).toEqual([])
+    expect(batches.reduce((sum, batch) => sum + batch.sent_count, 0)).toBe(total.subscribers)
+
+    const sent = await db
+      .selectFrom('events')
+      .select('id')
+      .where('app_id', '=', appId)
+      .where('type', '=', 'notification.sent')
+      .execute()
+    expect(sent).toHaveLength(1)
+    expect(arrived).toEqual(new Set([...eventIds, sent[0]!.id]))
+
+    const deliveries = await deliveriesOf(db, webhookId)
+    expect(deliveries).toHaveLength(total.events + 1)
+    expect(deliveries.filter(({ status }) => status !== 'succeeded')).toEqual([])
+    const attempts = Map.groupBy(await attemptsOf(db, webhookId), ({ delivery_id }) => delivery_id)
+    for (const { id, attempt_count } of deliveries) {
+      const numbers = attempts.get(id)?.map(({ number }) => number)
+      expect(numbers).toEqual(Array.from({ length: attempt_count }, (_, index) => index + 1))
+    }
+  })
+}
+
+/** Ends a process as an operator does, and that it ends well. */
+async function expectCleanEnd(running: ServiceProcess): Promise<void> {
+  expect(await running.end('SIGTERM')).toEqual({ code: 0, signal: null })
+  expect(running.output.stdout).not.toContain('"level":"error"')
+}
+
+describeOnEachBackend('durability', (make) => {
+  let stage: Stage
+
+  beforeAll(async () => {
+    stage = await makeStage(await make())
+  })
+  afterAll(() => stage.stop())
+
+  /** Does for PostgreSQL what the embedded database does at start: nobody else can hold a claim there. */
+  const takeOver = async () => {
+    if (stage.storage.backend === 'postgres') await stage.withDatabase(takeOverClaims)
+  }
+
+  test('killed at its worst moments and at any others, it loses nothing and counts nothing twice', async () => {
+    const { pushService, receiver } = stage
+    const work = await stage.prepare({ subscribers: 2_000, events: 1_000 })
+    // One in the second batch is not answered, and no delivery after the first 250.
+    pushService.answer = ({ device }, response) => {
+      if (indexOf(device) !== 1_500) response.writeHead(201).end()
+    }
+    receiver.answer = (_, response) => {
+      if (receiver.requests.length <= 250) response.writeHead(204).end()
+    }
+    const first = await stage.start()
+    await poll(
+      () => readNotification(first, work),
+      ({ stats }) => stats.completed_batches === 1,
+    )
+    await receiver.waitFor(300)
+    expect(await first.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
+    await takeOver()
+
+    answerAfter(stage, 50)
+    for (let round = 0; round < 2; round += 1) {
+      const running = await stage.start()
+      // On purpose: the moments that nobody has thought of are the ones to find.
+      await sleep(randomInt(500))
+      await running.end('SIGKILL')
+      await takeOver()
+    }
+    const last = await stage.start()
+    await untilDone(stage, last, work)
+    expect(await readNotification(last, work)).toMatchObject({
+      status: 'sent',
+      stats: {
+        total_count: 2_000,
+        total_batches: 2,
+        completed_batches: 2,
+        sent_count: 2_000,
+        failed_count: 0,
+      },
+    })
+    await expectCleanEnd(last)
+    await expectAllDone(stage, work)
+  }, 120_000)
+
+  test('told to stop, it finishes what is in flight and leaves the rest for the next start', async () => {
+    const { pushService, receiver } = stage
+    const work = await stage.prepare({ subscribers: 600, events: 300 })
+    const pushedBefore = pushService.pushes.length
+    const pushed = () => pushService.pushes.length - pushedBefore
+    const delivered = () => receiver.to(`/${work.appId}`).length
+    answerAfter(stage, 300)
+    const first = await stage.start()
+    await poll(
+      async () => [pushed(), delivered()],
+      ([pushes, deliveries]) => pushes! > 200 && deliveries! > 30,
+    )
+    const ended = first.end('SIGTERM')
+    await poll(
+      () => readiness(first),
+      (answer) => answer !== 'ready',
+    )
+    expect(['draining', 'refused']).toContain(await readiness(first))
+    expect(await ended).toEqual({ code: 0, signal: null })
+    expect(first.output.stdout).not.toContain('"level":"error"')
+    // The batch that was on its way has ended, and of the deliveries some are left.
+    expect(pushed()).toBe(600)
+    expect(delivered()).toBeLessThan(300)
+
+    const second = await stage.start()
+    await untilDone(stage, second, work)
+    await expectCleanEnd(second)
+    await expectAllDone(stage, work)
+    // Nothing was broken off, so nothing had to be done twice.
+    expect(pushed()).toBe(600)
+    expect(delivered()).toBe(301)
+  }, 120_000)
+})
+
+const { url: serverUrl, reason } = inject('postgres')
+
+describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reason}` : ''}`, () => {
+  let stage: Stage
+
+  beforeAll(async () => {
+    stage = await makeStage(await makeDatabase())
+  })
+  afterAll(() => stage.stop())
+
+  test('workers share the work, and one takes over from another that is killed', async () => {
+    const { pushService, receiver } = stage
+    const api = await stage.start('api')
+    const [killed, survivor] = await Promise.all([stage.start('worker'), stage.start('worker')])
+    const held: Http2ServerResponse[] = []
+    let holding = true
+    const answer = (response: Http2ServerResponse, status: number, now: boolean) => {
+      if (now || !holding) response.writeHead(status).end()
+      else held.push(response)
+    }
+    // The last of each batch are not answered, and no delivery after the first 250.
+    pushService.answer = ({ device }, response) => answer(response, 201, indexOf(device) % 1_000 < 990)
+    receiver.answer = (_, response) => answer(response, 204, receiver.requests.length <= 250)
+    const work = await stage.prepare({ subscribers: 4_000, events: 1_000 })
+    // A worker holds three batches and 64 deliveries to one webhook at most, so that both have some of each.
+    await poll(
+      async () => [await stage.withDatabase((db) => claimedJobs(db, 'send-batch')), receiver.requests.length],
+      ([batches, deliveries]) => batches === 4 && deliveries! >= 250 + 100,
+    )
+    await killed.end('SIGKILL')
+    await stage.withDatabase(expireClaims)
+    // Those of the survivor have expired as well: what it is at the end of is no longer its to count.
+    await poll(
+      () => stage.withDatabase((db) => claimedJobs(db, 'send-batch')),
+      (batches) => batches < 4,
+    )
+    holding = false
+    for (const response of held) answer(response, 201, true)
+    await untilDone(stage, api, work)
+    expect(await readNotification(api, work)).toMatchObject({
+      status: 'sent',
+      stats: {
+        total_count: 4_000,
+        total_batches: 4,
+        completed_batches: 4,
+        sent_count: 4_000,
+        failed_count: 0,
+      },
+    })
+    await expectCleanEnd(survivor)
+    await expectCleanEnd(api)
+    await expectAllDone(stage, work)
+  }, 120_000)
+})
+
+/** A device's place among those of its work, as its name tells. */
+function indexOf({ path }: Device): number {
+  return Number(path.split('-').at(-1))
+}
+
+/** Lets the peers answer everything, after a while. */
+function answerAfter({ pushService, receiver }: Stage, ms: number): void {
+  pushService.answer = (_, response) => {
+    setTimeout(() => response.writeHead(201).end(), ms)
+  }
+  receiver.answer = (_, response) => {
+    setTimeout(() => response.writeHead(204).end(), ms)
+  }
+}
+
+/** What `/readyz` says: `ready`, `draining`, or `refused` when nobody answers any more. */
+async function readiness({ url }: ServiceProcess): Promise<string> {
+  try {
+    const response = await fetch(`${url}/readyz`)
+    return ((await response.json()) as { status: string }).status
+  } catch {
+    return 'refused'
+  }
+}
