@@ -15,6 +15,7 @@ await answerParent(async (input: DeliveriesInput): Promise<DeliveriesResult> => 
     ca: input.ca,
     limits: { http1ConnectionsPerOrigin: atOnce },
   })
+  const keys = { secret: input.secret, previousSecret: null, ed25519: null }
   const post = async () => {
     const eventId = newId()
     const at = new Date()
@@ -25,7 +26,7 @@ await answerParent(async (input: DeliveriesInput): Promise<DeliveriesResult> => 
       'content-type': 'application/json',
       'webhook-id': eventId,
       'webhook-timestamp': String(timestampSeconds),
-      ...signatureHeaders(input.secret, { eventId, timestampSeconds, body }),
+      ...signatureHeaders(keys, { messageId: eventId, timestampSeconds, body }),
     }
     const url = new URL(`${input.origin}/hook`)
     const result = await outbound.exchange({

@@ -136,10 +136,8 @@ const statements = [
   )`,
   // When the next delivery of a webhook with a rate limit may start. Not logged: worth nothing after a crash.
   `create unlogged table webhook_rates (
-    app_id uuid not null,
-    webhook_id uuid not null,
-    next_free_at timestamptz not null,
-    primary key (app_id, webhook_id)
+    webhook_id uuid primary key,
+    next_free_at timestamptz not null
   ) with (fillfactor = 50)`,
   `create table replays (
     app_id uuid not null,

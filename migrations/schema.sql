@@ -149,10 +149,9 @@ CREATE TABLE teams (
 );
 
 CREATE UNLOGGED TABLE webhook_rates (
-  app_id uuid NOT NULL,
   webhook_id uuid NOT NULL,
   next_free_at timestamp with time zone NOT NULL,
-  CONSTRAINT webhook_rates_pkey PRIMARY KEY (app_id, webhook_id)
+  CONSTRAINT webhook_rates_pkey PRIMARY KEY (webhook_id)
 ) WITH (fillfactor=50);
 
 CREATE TABLE webhooks (

@@ -149,7 +149,7 @@ export interface Database {
     created_at: Date
     updated_at: Date
   }
-  webhook_rates: { app_id: string; webhook_id: string; next_free_at: Date }
+  webhook_rates: { webhook_id: string; next_free_at: Date }
   replays: {
     app_id: string
     id: string

@@ -130,8 +130,11 @@ describe('against the service', () => {
   )
 
   async function expectSameKey(text: string): Promise<void> {
-    const content = { eventId: event.id, timestampSeconds: sentAtSeconds, body }
-    const headers: Record<string, string> = { ...sign(body, []), ...signatureHeaders(text, content) }
+    const content = { messageId: event.id, timestampSeconds: sentAtSeconds, body }
+    const headers: Record<string, string> = {
+      ...sign(body, []),
+      ...signatureHeaders({ secret: text, previousSecret: null, ed25519: null }, content),
+    }
     expect(await verify(body, headers, text, options)).toEqual(event)
     expect(await verifyKrafterSignature(body, headers['x-krafter-signature'], text)).toBe(true)
   }

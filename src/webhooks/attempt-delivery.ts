@@ -1,38 +1,55 @@
 import { randomUUID } from 'node:crypto'
 import type { Deps } from '../deps.ts'
+import { newId } from '../platform/ids.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { type AttemptOutcome, classifyResponse, maxAnswerBytes } from './classify-response.ts'
 import type { DueDelivery } from './delivery-store.ts'
+import type { Target } from './delivery-targets.ts'
 import { signatureHeaders } from './sign.ts'
-
-/** Where a delivery goes, ready for use. */
-export interface Target {
-  url: URL
-  /** Null: deliveries are not signed. */
-  secret: string | null
-}
 
 /** An attempt that was made. */
 export interface Attempt {
   /** A UUID v4: the attempt's `x-krafter-webhook-id`. */
   id: string
-  number: number
   startedAt: Date
   durationMs: number
   outcome: AttemptOutcome
 }
 
-/** A delivery on its way through this process: claimed, read, and with somewhere to go. */
-export interface ReadyDelivery {
-  job: ClaimedJob<{ appId: string }>
-  delivery: DueDelivery
+export type DeliverJob = ClaimedJob<{ appId: string }>
+
+/** What goes out in one request: a delivery, or several of one webhook that takes batches. */
+export interface Parcel {
+  deliveries: { job: DeliverJob; delivery: DueDelivery }[]
   target: Target
+  /** Whether its body is an array, of however many events. */
+  batched: boolean
 }
 
-/** Makes the next attempt of a delivery: sign → guarded POST → classify. Never rejects. */
-export async function attemptDelivery(
+/** One request as a receiver gets it. */
+export interface Message {
+  /** `webhook-id`: the event's; of a batch, one of its own. */
+  id: string
+  /** `x-krafter-event`. */
+  event: string
+  body: string
+  /** Headers beside those of every delivery. */
+  extra: Record<string, string>
+}
+
+/** Makes the next attempt of a parcel's deliveries: sign → guarded POST → classify. Never rejects. */
+export async function attemptParcel(
   deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version'>,
-  { delivery, target }: ReadyDelivery,
+  parcel: Parcel,
+): Promise<Attempt> {
+  return attemptMessage(deps, toMessage(parcel), parcel.target)
+}
+
+/** Makes one request to a webhook. Never rejects. */
+export async function attemptMessage(
+  deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version'>,
+  message: Message,
+  target: Target,
 ): Promise<Attempt> {
   const id = randomUUID()
   const startedAt = deps.clock.now()
@@ -40,38 +57,47 @@ export async function attemptDelivery(
   const result = await deps.outbound.exchange({
     url: target.url,
     method: 'POST',
-    headers: attemptHeaders(id, startedAt, delivery, target, deps.version),
-    body: delivery.body,
+    headers: attemptHeaders(id, startedAt, message, target, deps.version),
+    body: message.body,
     timeoutMs: deps.config.deliveryTimeoutMs,
     maxAnswerBytes,
   })
   return {
     id,
-    number: delivery.attemptCount + 1,
     startedAt,
     durationMs: Math.round(performance.now() - from),
     outcome: classifyResponse(result, deps.clock.now()),
   }
 }
 
-/** The headers of contract section 3. */
+/** A batch's body is an array of the very bytes that its events would have had alone. */
+function toMessage({ deliveries, batched }: Parcel): Message {
+  const { delivery } = deliveries[0]!
+  if (!batched) return { id: delivery.eventId, event: delivery.eventType, body: delivery.body, extra: {} }
+  const bodies = deliveries.map((each) => each.delivery.body)
+  const extra = { 'x-krafter-batch': String(bodies.length) }
+  return { id: newId(), event: 'batch', body: `[${bodies.join(',')}]`, extra }
+}
+
+/** The headers of contract section 3, over which no header of the webhook's own goes. */
 export function attemptHeaders(
   attemptId: string,
   startedAt: Date,
-  delivery: Pick<DueDelivery, 'eventId' | 'eventType' | 'body'>,
-  target: Pick<Target, 'secret'>,
+  message: Message,
+  target: Pick<Target, 'keys' | 'headers'>,
   version: string,
 ): Record<string, string> {
   const timestampSeconds = Math.floor(startedAt.getTime() / 1_000)
-  const headers = {
+  const content = { messageId: message.id, timestampSeconds, body: message.body }
+  return {
+    ...target.headers,
     'content-type': 'application/json',
     'user-agent': `Krafter-Push/${version}`,
-    'x-krafter-event': delivery.eventType,
+    'x-krafter-event': message.event,
     'x-krafter-webhook-id': attemptId,
-    'webhook-id': delivery.eventId,
+    'webhook-id': message.id,
     'webhook-timestamp': String(timestampSeconds),
+    ...message.extra,
+    ...signatureHeaders(target.keys, content),
   }
-  if (target.secret === null) return headers
-  const { eventId, body } = delivery
-  return { ...headers, ...signatureHeaders(target.secret, { eventId, timestampSeconds, body }) }
 }

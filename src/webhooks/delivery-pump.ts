@@ -1,11 +1,14 @@
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
-import type { ClaimedJob } from '../platform/queue.ts'
-import { attemptDelivery, type ReadyDelivery, type Target } from './attempt-delivery.ts'
-import { type DueDelivery, readDueDeliveries } from './delivery-store.ts'
+import { attemptParcel, type DeliverJob, type Parcel } from './attempt-delivery.ts'
+import { readDueDeliveries } from './delivery-store.ts'
+import { type Target, toTarget } from './delivery-targets.ts'
+import { createParkedJobs } from './parked-jobs.ts'
+import { createRates } from './rates.ts'
 import { createResultBuffer } from './result-buffer.ts'
 import { createSlots } from './slots.ts'
 import { createWakeUp } from './wake-up.ts'
+import { createTraitsMemory, isSpecial, type Traits } from './webhook-traits.ts'
 
 /** The loop that claims Deliver messages and makes the attempts. */
 export interface DeliveryPump {
@@ -13,14 +16,13 @@ export interface DeliveryPump {
   stop(timeoutMs: number): Promise<void>
 }
 
-type DeliverJob = ClaimedJob<{ appId: string }>
 type PumpDeps = Pick<
   Deps,
   'db' | 'queue' | 'clock' | 'config' | 'log' | 'crypto' | 'outbound' | 'metrics' | 'version'
 >
 
 /** Jobs claimed and not yet recorded, over all webhooks: what bounds memory. */
-const maxClaimed = 1_024
+const maxClaimed = 2_048
 const claimSize = 256
 /** Attempts under way to one webhook, and to one host whatever the webhooks. */
 export const maxInFlightPerWebhook = 64
@@ -29,6 +31,8 @@ export const maxInFlightPerHost = 128
 const minInFlightPerHost = 8
 /** Claimed jobs of one webhook that wait for its next slot; beyond, its jobs are passed over. */
 const maxHeldPerWebhook = 192
+/** Claimed jobs that wait for the limits of their webhooks; beyond, no more of such jobs are claimed. */
+const maxParked = 1_024
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
 const idlePollMs = 150
@@ -38,16 +42,28 @@ const putBackSeconds = () => 20 + Math.random() * 40
 /** The same for one that is only slow. Held, its jobs would keep those of others from being claimed. */
 const putBackSlowSeconds = () => 2 + Math.random() * 4
 
+/** Jobs of one webhook that have taken a slot together and go out in one request, should their reading allow it. */
+interface ClaimedParcel {
+  webhookId: string
+  jobs: DeliverJob[]
+  /** The request is counted in its webhook's rate. */
+  paid: boolean
+  batched: boolean
+}
+
 /**
  * Starts the pump: claim → read → attempt → record, each step for many deliveries, none waiting for its slowest.
  *
  * Between the read and the start of an attempt nothing is awaited: a webhook disabled or deleted before the read is
- * never attempted after it.
+ * never attempted after it. What a webhook's own limits are (a rate, attempts at a time, batches) is known from the
+ * first read on: what was taken too early then goes back, and such jobs wait apart.
  */
 export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const webhooks = createSlots(maxInFlightPerWebhook, 1)
   const hosts = createSlots(maxInFlightPerHost, minInFlightPerHost)
-  const hostOf = new Map<string, string>()
+  const traits = createTraitsMemory()
+  const parked = createParkedJobs()
+  const rates = createRates(deps.db)
   /** A slot is free or a job was claimed. */
   const freed = createWakeUp()
   /** There may be room for more jobs. */
@@ -57,25 +73,34 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   let inFlight = 0
   let stopping = false
 
-  const claimed = () => held.length + inFlight + results.size()
+  const claimed = () => held.length + parked.size() + inFlight + results.size()
   const hasRoom = (webhookId: string) => {
-    const host = hostOf.get(webhookId)
+    const host = traits.get(webhookId)?.host
     return webhooks.hasRoom(webhookId) && (host === undefined || hosts.hasRoom(host))
   }
   const isStruggling = (webhookId: string) => {
-    const host = hostOf.get(webhookId)
+    const host = traits.get(webhookId)?.host
     return webhooks.isStruggling(webhookId) || (host !== undefined && hosts.isStruggling(host))
   }
   const isStalled = (webhookId: string) => {
-    const host = hostOf.get(webhookId)
+    const host = traits.get(webhookId)?.host
     return webhooks.isStalled(webhookId) || (host !== undefined && hosts.isStalled(host))
   }
+  const release = (jobs: readonly DeliverJob[], delaySeconds: () => number) => {
+    for (const job of jobs) results.add({ kind: 'released', job, delaySeconds: delaySeconds() })
+  }
+  const releaseStalled = (webhookId: string, jobs: readonly DeliverJob[]) =>
+    release(jobs, isStruggling(webhookId) ? putBackSeconds : putBackSlowSeconds)
 
   const passedOver = () => {
     const ignored = new Set(webhooks.full().filter((id) => isStruggling(id) || isStalled(id)))
-    for (const [id, host] of hostOf) if (!hosts.hasRoom(host)) ignored.add(id)
+    for (const [id, { host }] of traits.entries()) if (!hosts.hasRoom(host)) ignored.add(id)
     const heldById = Map.groupBy(held, webhookIdOf)
     for (const [id, jobs] of heldById) if (jobs.length >= maxHeldPerWebhook) ignored.add(id)
+    const isFull = parked.size() >= maxParked
+    for (const id of parked.webhookIds()) {
+      if (isFull || parked.count(id) >= maxParkedOf(traits.get(id))) ignored.add(id)
+    }
     return [...ignored]
   }
 
@@ -86,75 +111,146 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return jobs.length
   }
 
+  const takeSlot = (parcel: ClaimedParcel) => {
+    webhooks.take(parcel.webhookId, traits.get(parcel.webhookId)?.maxInFlight ?? undefined)
+    inFlight += parcel.jobs.length
+    return parcel
+  }
+
   /** Takes the held jobs that have a slot now, and puts back those of webhooks that hang or are slow. */
-  const takeStartable = (): DeliverJob[] => {
-    const startable: DeliverJob[] = []
+  const takeHeld = (): ClaimedParcel[] => {
+    const taken: ClaimedParcel[] = []
     const waiting: DeliverJob[] = []
     for (const job of held) {
       const webhookId = webhookIdOf(job)
-      if (hasRoom(webhookId)) {
-        webhooks.take(webhookId)
-        startable.push(job)
-      } else if (isStalled(webhookId)) {
-        const delaySeconds = isStruggling(webhookId) ? putBackSeconds() : putBackSlowSeconds()
-        results.add({ kind: 'released', job, delaySeconds })
-      } else {
-        waiting.push(job)
-      }
+      const known = traits.get(webhookId)
+      if (known && isSpecial(known)) parked.park(webhookId, job)
+      else if (hasRoom(webhookId))
+        taken.push(takeSlot({ webhookId, jobs: [job], paid: false, batched: false }))
+      else if (isStalled(webhookId)) releaseStalled(webhookId, [job])
+      else waiting.push(job)
     }
     held = waiting
-    inFlight += startable.length
-    return startable
+    return taken
   }
 
-  const end = (job: DeliverJob, hungSince: number | null) => {
-    inFlight -= 1
-    webhooks.give(webhookIdOf(job), hungSince)
+  /** Takes parked jobs as far as the limits of their webhooks allow now. */
+  const takeParked = async (): Promise<ClaimedParcel[]> => {
+    const taken: ClaimedParcel[] = []
+    for (const webhookId of parked.webhookIds()) {
+      const known = traits.get(webhookId)
+      if (!known || !isSpecial(known)) {
+        held.push(...parked.take(webhookId, Number.POSITIVE_INFINITY))
+        continue
+      }
+      release(parked.takeBeyond(webhookId, maxParkedOf(known)), putBackSlowSeconds)
+      if (!hasRoom(webhookId) && isStalled(webhookId)) {
+        releaseStalled(webhookId, parked.take(webhookId, Number.POSITIVE_INFINITY))
+        continue
+      }
+      taken.push(...(await takeOf(webhookId, known)))
+    }
+    return taken
   }
 
-  const start = (ready: ReadyDelivery) => {
-    const host = ready.target.url.host
+  const takeOf = async (webhookId: string, { rateLimit, batch }: Traits): Promise<ClaimedParcel[]> => {
+    const isFull = () => parked.count(webhookId) >= (batch?.max_events ?? 1)
+    const isDue = () =>
+      isFull() ||
+      (batch !== null && parked.count(webhookId) > 0 && parked.waitingMs(webhookId) >= batch.max_wait_ms)
+    if (!isDue() || !hasRoom(webhookId)) return []
+    const parcels = Math.max(1, Math.floor(parked.count(webhookId) / (batch?.max_events ?? 1)))
+    let allowed = rateLimit === null ? parcels : await rates.take(webhookId, rateLimit, parcels)
+    const taken: ClaimedParcel[] = []
+    while (allowed > 0 && isDue() && hasRoom(webhookId)) {
+      const jobs = parked.take(webhookId, batch?.max_events ?? 1)
+      taken.push(takeSlot({ webhookId, jobs, paid: rateLimit !== null, batched: batch !== null }))
+      allowed -= 1
+    }
+    return taken
+  }
+
+  const end = ({ webhookId, jobs }: ClaimedParcel, hungSince: number | null) => {
+    inFlight -= jobs.length
+    webhooks.give(webhookId, hungSince)
+  }
+
+  /** No attempt was made, so that nothing is learned about the receiver. */
+  const giveUp = ({ webhookId, jobs }: ClaimedParcel) => {
+    inFlight -= jobs.length
+    webhooks.cancel(webhookId)
+  }
+
+  const start = (claimedParcel: ClaimedParcel, parcel: Parcel) => {
+    const { host } = parcel.target.url
     const startedAt = performance.now()
-    rememberHost(hostOf, ready.delivery.webhookId, host)
     hosts.take(host)
-    attemptDelivery(deps, ready)
+    attemptParcel(deps, parcel)
       .then((attempt) => {
         const hungSince = attempt.outcome.status === null ? startedAt : null
         hosts.give(host, hungSince)
-        end(ready.job, hungSince)
+        end(claimedParcel, hungSince)
         if (stopping && attempt.outcome.error === 'aborted') {
           // It was us who broke it off: that is no failure of the receiver's.
-          results.add({ kind: 'released', job: ready.job, delaySeconds: 0 })
+          release(claimedParcel.jobs, () => 0)
           return
         }
-        results.add({ kind: 'attempted', job: ready.job, webhookId: ready.delivery.webhookId, attempt })
-        reportAttempt(deps, ready, attempt)
+        for (const { job, delivery } of parcel.deliveries) {
+          results.add({ kind: 'attempted', job, delivery, attempt })
+        }
+        reportAttempt(deps, parcel, attempt)
       })
       .catch((error: unknown) => {
-        hosts.give(host, null)
-        end(ready.job, null)
-        results.add({ kind: 'released', job: ready.job, delaySeconds: putBackSeconds() })
-        deps.log.error({ err: error, deliveryId: ready.job.id }, 'delivery.broken')
+        hosts.cancel(host)
+        giveUp(claimedParcel)
+        release(claimedParcel.jobs, putBackSeconds)
+        deps.log.error({ err: error, deliveryId: claimedParcel.jobs[0]!.id }, 'delivery.broken')
       })
       .finally(() => freed.ring())
   }
 
-  const startAll = async (jobs: DeliverJob[]) => {
-    if (jobs.length === 0) return
-    const { ready, ended, unreadable } = await readReady(deps, jobs).catch((error: unknown) => {
-      for (const job of jobs) end(job, null)
-      held.push(...jobs)
+  /** Whether what is now known of the webhook allows what was taken. */
+  const isAllowed = ({ webhookId, jobs, paid, batched }: ClaimedParcel, known: Traits): boolean =>
+    (known.rateLimit === null || paid) &&
+    (known.batch !== null) === batched &&
+    jobs.length <= (known.batch?.max_events ?? 1) &&
+    !webhooks.isOver(webhookId, known.maxInFlight ?? Number.POSITIVE_INFINITY)
+
+  const startAll = async (parcels: ClaimedParcel[]) => {
+    if (parcels.length === 0) return
+    const read = await readParcels(deps, parcels).catch((error: unknown) => {
+      for (const parcel of parcels) {
+        giveUp(parcel)
+        held.push(...parcel.jobs)
+      }
       throw error
     })
-    for (const delivery of ready) start(delivery)
-    for (const job of ended) {
-      end(job, null)
-      results.add({ kind: 'canceled', job })
+    for (const { claimedParcel, due, ended, target } of read) {
+      for (const job of ended) results.add({ kind: 'canceled', job })
+      inFlight -= ended.length
+      claimedParcel.jobs = due.map(({ job }) => job)
+      if (due.length === 0) {
+        giveUp(claimedParcel)
+      } else if (!target) {
+        giveUp(claimedParcel)
+        release(claimedParcel.jobs, putBackSeconds)
+      } else if (isAllowed(claimedParcel, traits.remember(due[0]!.delivery.webhook, target.url.host))) {
+        start(claimedParcel, { deliveries: due, target, batched: claimedParcel.batched })
+      } else {
+        giveUp(claimedParcel)
+        held.push(...claimedParcel.jobs)
+        freed.ring()
+      }
     }
-    for (const job of unreadable) {
-      end(job, null)
-      results.add({ kind: 'released', job, delaySeconds: putBackSeconds() })
-    }
+  }
+
+  /** Milliseconds until a parked job may go, 0 when nothing says so. */
+  const nextParkedMs = () => {
+    const waits = parked.webhookIds().map((id) => {
+      const batch = traits.get(id)?.batch
+      return Math.max(rates.waitMs(id), batch ? batch.max_wait_ms - parked.waitingMs(id) : 0)
+    })
+    return Math.max(0, Math.min(idlePollMs, ...waits.filter((wait) => wait > 0)))
   }
 
   /** Claims ahead of the slots, so that a freed one finds its next job here. */
@@ -173,9 +269,10 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
 
   const startLoop = async () => {
     while (!stopping) {
-      await freed.wait(gatherMs, idlePollMs)
+      await freed.wait(gatherMs, nextParkedMs())
       try {
-        await startAll(takeStartable())
+        const fromHeld = takeHeld()
+        await startAll([...fromHeld, ...(await takeParked())])
         wanted.ring()
       } catch (error) {
         deps.log.error({ err: error }, 'delivery.read_failed')
@@ -192,8 +289,9 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       wanted.ring()
       freed.ring()
       await running
-      for (const job of held) results.add({ kind: 'released', job, delaySeconds: 0 })
+      release(held, () => 0)
       held = []
+      for (const id of parked.webhookIds()) release(parked.take(id, Number.POSITIVE_INFINITY), () => 0)
       while (inFlight > 0) await freed.wait(gatherMs, idlePollMs)
       clearTimeout(breakOff)
       await results.drain()
@@ -205,75 +303,75 @@ function webhookIdOf(job: DeliverJob): string {
   return job.group ?? job.id
 }
 
-const maxRememberedHosts = 10_000
+/** Seconds' worth of a rate that may wait here, well within a claim's expiry. */
+const parkedSeconds = 20
 
-function rememberHost(hostOf: Map<string, string>, webhookId: string, host: string): void {
-  if (hostOf.size >= maxRememberedHosts && !hostOf.has(webhookId)) {
-    hostOf.delete(hostOf.keys().next().value!)
-  }
-  hostOf.set(webhookId, host)
+function maxParkedOf(known: Traits | undefined): number {
+  if (known?.batch) return Math.max(maxHeldPerWebhook, 2 * known.batch.max_events)
+  if (!known?.rateLimit) return maxHeldPerWebhook
+  return Math.min(maxHeldPerWebhook, known.rateLimit * parkedSeconds)
 }
 
-interface ReadJobs {
-  ready: ReadyDelivery[]
+interface ReadParcel {
+  claimedParcel: ClaimedParcel
+  due: Parcel['deliveries']
   /** Their delivery or webhook is not to be attempted any more. */
   ended: DeliverJob[]
-  /** Their webhook's secret does not decrypt: an operator has to mend that, the others go on. */
-  unreadable: DeliverJob[]
+  /** Null: the webhook's secrets do not decrypt. An operator has to mend that, the others go on. */
+  target: Target | null
 }
 
-async function readReady(
-  deps: Pick<Deps, 'db' | 'crypto' | 'log'>,
-  jobs: readonly DeliverJob[],
-): Promise<ReadJobs> {
-  const keys = jobs.map((job) => ({ appId: job.message.appId, id: job.id }))
-  const due = new Map((await readDueDeliveries(deps.db, keys)).map((delivery) => [delivery.id, delivery]))
+async function readParcels(
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'log'>,
+  parcels: readonly ClaimedParcel[],
+): Promise<ReadParcel[]> {
+  const keys = parcels.flatMap(({ jobs }) => jobs.map((job) => ({ appId: job.message.appId, id: job.id })))
+  const found = await readDueDeliveries(deps.db, keys, deps.clock.now())
+  const byId = new Map(found.map((delivery) => [delivery.id, delivery]))
   const targets = new Map<string, Target | null>()
-  const read: ReadJobs = { ready: [], ended: [], unreadable: [] }
-  for (const job of jobs) {
-    const delivery = due.get(job.id)
-    if (!delivery) {
-      read.ended.push(job)
-      continue
-    }
-    const target = targets.getOrInsertComputed(delivery.webhookId, () => toTarget(deps, delivery))
-    if (target) read.ready.push({ job, delivery, target })
-    else read.unreadable.push(job)
-  }
-  return read
+  return parcels.map((claimedParcel) => {
+    const due = claimedParcel.jobs.flatMap((job) => {
+      const delivery = byId.get(job.id)
+      return delivery ? [{ job, delivery }] : []
+    })
+    const ended = claimedParcel.jobs.filter((job) => !byId.has(job.id))
+    const webhook = due[0]?.delivery.webhook
+    const target = webhook ? targets.getOrInsertComputed(webhook.id, () => readTarget(deps, webhook)) : null
+    return { claimedParcel, due, ended, target }
+  })
 }
 
-function toTarget(
+function readTarget(
   deps: Pick<Deps, 'crypto' | 'log'>,
-  { webhookId, url, secret }: DueDelivery,
+  webhook: Parameters<typeof toTarget>[1],
 ): Target | null {
-  if (!secret) return { url: new URL(url), secret: null }
   try {
-    const decrypted = deps.crypto.decrypt(secret, `webhook-secret:${webhookId}`)
-    return { url: new URL(url), secret: decrypted.toString('utf8') }
+    return toTarget(deps, webhook)
   } catch (error) {
-    deps.log.error({ err: error, webhookId }, 'webhook.secret_unreadable')
+    deps.log.error({ err: error, webhookId: webhook.id }, 'webhook.secret_unreadable')
     return null
   }
 }
 
 function reportAttempt(
   deps: Pick<Deps, 'log' | 'metrics'>,
-  { delivery }: ReadyDelivery,
-  attempt: Awaited<ReturnType<typeof attemptDelivery>>,
+  { deliveries, batched }: Parcel,
+  attempt: Awaited<ReturnType<typeof attemptParcel>>,
 ): void {
   const { succeeded, error, status } = attempt.outcome
+  const { delivery } = deliveries[0]!
   deps.metrics.attempts.inc({ outcome: error ?? 'succeeded' })
   deps.metrics.attemptSeconds.observe(attempt.durationMs / 1_000)
   // A line per success would be thousands a second; the attempts table has them all.
   deps.log[succeeded ? 'debug' : 'info'](
     {
       appId: delivery.appId,
-      webhookId: delivery.webhookId,
+      webhookId: delivery.webhook.id,
       deliveryId: delivery.id,
       eventId: delivery.eventId,
       event: delivery.eventType,
-      attempt: attempt.number,
+      events: batched ? deliveries.length : undefined,
+      attempt: delivery.attemptCount + 1,
       attemptId: attempt.id,
       status,
       error,

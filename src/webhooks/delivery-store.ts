@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { DeliveryStatus } from '../database.ts'
+import type { BatchSettings, DeliveryStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db.ts'
 
 /** A delivery that an attempt is to be made of, and its webhook as it stands. */
@@ -10,10 +10,27 @@ export interface DueDelivery {
   eventId: string
   eventType: string
   body: string
-  webhookId: string
+  webhook: DueWebhook
+}
+
+/** Where a delivery goes, as it is stored: what is encrypted at rest still is. */
+export interface DueWebhook {
+  id: string
+  generation: number
   url: string
-  /** Encrypted at rest; null: deliveries are not signed. */
+  /** Null: deliveries are not signed. */
   secret: Uint8Array | null
+  /** Signs too; null once it has expired. */
+  previousSecret: Uint8Array | null
+  /** Ed25519 seed, for the `ed25519` signature only. */
+  signingKey: Uint8Array | null
+  headerValues: Uint8Array | null
+  /** Seconds between attempts; null: the install's. */
+  retrySchedule: number[] | null
+  /** Requests per second; null: no limit. */
+  rateLimit: number | null
+  maxInFlight: number | null
+  batch: BatchSettings | null
 }
 
 /**
@@ -23,17 +40,43 @@ export interface DueDelivery {
 export async function readDueDeliveries(
   db: Db,
   keys: readonly { appId: string; id: string }[],
+  now: Date,
 ): Promise<DueDelivery[]> {
-  const { rows } = await sql<DueDelivery>`
+  const { rows } = await sql<Omit<DueDelivery, 'webhook'> & { webhookId: string; generation: number }>`
     select d.app_id as "appId", d.id, d.attempt_count as "attemptCount",
-      d.event_id as "eventId", e.type as "eventType", e.body, d.webhook_id as "webhookId", w.url, w.secret
+      d.event_id as "eventId", d.event_type as "eventType", e.body, d.webhook_id as "webhookId",
+      d.webhook_generation as generation
     from deliveries d
     join events e on e.app_id = d.app_id and e.id = d.event_id
     join webhooks w on w.app_id = d.app_id and w.id = d.webhook_id
     where ${isOneOf(keys)} and d.status = 'pending' and w.enabled and w.generation = d.webhook_generation`.execute(
     db,
   )
-  return rows
+  const webhooks = await readDueWebhooks(db, rows, now)
+  return rows.flatMap(({ webhookId, generation, ...delivery }) => {
+    const webhook = webhooks.get(webhookId)
+    return webhook?.generation === generation ? [{ ...delivery, webhook }] : []
+  })
+}
+
+/** Each webhook once, however many deliveries go to it. One disabled or deleted in between is not returned. */
+async function readDueWebhooks(
+  db: Db,
+  deliveries: readonly { appId: string; webhookId: string }[],
+  now: Date,
+): Promise<Map<string, DueWebhook>> {
+  if (deliveries.length === 0) return new Map()
+  const appIds = [...new Set(deliveries.map(({ appId }) => appId))]
+  const ids = [...new Set(deliveries.map(({ webhookId }) => webhookId))]
+  const { rows } = await sql<DueWebhook>`
+    select id, generation, url, secret, signing_key as "signingKey", header_values as "headerValues",
+      case when previous_secret_expires_at > ${now} then previous_secret end as "previousSecret",
+      retry_schedule as "retrySchedule", rate_limit as "rateLimit", max_in_flight as "maxInFlight", batch
+    from webhooks
+    where app_id = any(${sql.val(appIds)}::uuid[]) and id = any(${sql.val(ids)}::uuid[]) and enabled`.execute(
+    db,
+  )
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
 /** An attempt and what it makes of its delivery. */

@@ -16,9 +16,18 @@ export interface Disabled {
   reason: string
 }
 
+interface LockedWebhook {
+  id: string
+  failureCount: number
+  failingSince: Date | null
+  enabled: boolean
+}
+
+/** `last_triggered_at` is kept to the second, which is what the API shows: a healthy webhook's row rests in between. */
+const triggeredStepMs = 1_000
+
 /**
- * Brings the webhooks' failure counts up to date, and disables those whose time has come. Webhooks without a failure,
- * nearly all, cost one statement that touches no row unless they had been failing.
+ * Brings the webhooks' failure counts and times up to date, and disables those whose time has come.
  *
  * @returns those that this call disabled
  */
@@ -28,46 +37,19 @@ export async function recordHealth(
   disableAfterSeconds: number,
   now: Date,
 ): Promise<Disabled[]> {
-  const failing = webhooks.filter(({ samples }) => samples.some((sample) => !sample.succeeded))
-  const fine = webhooks.filter((webhook) => !failing.includes(webhook))
-  await clearFailures(trx, fine)
-  return countFailures(trx, failing, disableAfterSeconds, now)
-}
-
-async function clearFailures(trx: Trx, webhooks: readonly WebhookSamples[]): Promise<void> {
-  if (webhooks.length === 0) return
-  await sql`
-    update webhooks w set failure_count = 0, failing_since = null
-    from json_to_recordset(${keysOf(webhooks)}::text::json) as key ("appId" uuid, "webhookId" uuid)
-    where w.app_id = key."appId" and w.id = key."webhookId" and w.failure_count <> 0`.execute(trx)
-}
-
-async function countFailures(
-  trx: Trx,
-  webhooks: readonly WebhookSamples[],
-  disableAfterSeconds: number,
-  now: Date,
-): Promise<Disabled[]> {
   if (webhooks.length === 0) return []
-  // In the order of their ids, so that two processes that record the same webhooks never wait for each other.
-  const { rows } = await sql<{
-    id: string
-    failureCount: number
-    failingSince: Date | null
-    enabled: boolean
-  }>`
-    select w.id, w.failure_count as "failureCount", w.failing_since as "failingSince", w.enabled
-    from json_to_recordset(${keysOf(webhooks)}::text::json) as key ("appId" uuid, "webhookId" uuid)
-    join webhooks w on w.app_id = key."appId" and w.id = key."webhookId"
-    order by w.id for update of w`.execute(trx)
   const disabled: Disabled[] = []
-  for (const row of rows) {
+  for (const row of await lockChanging(trx, webhooks, now)) {
     const { appId, webhookId, samples } = webhooks.find((webhook) => webhook.webhookId === row.id)!
     const health = nextHealth(row, samples)
     const reason = row.enabled ? reasonToDisable(health, samples, disableAfterSeconds, now) : null
     await trx
       .updateTable('webhooks')
-      .set({ failure_count: health.failureCount, failing_since: health.failingSince })
+      .set({
+        failure_count: health.failureCount,
+        failing_since: health.failingSince,
+        last_triggered_at: samples.at(-1)!.at,
+      })
       .$if(reason !== null, (query) =>
         query.set((eb) => ({
           enabled: false,
@@ -85,6 +67,26 @@ async function countFailures(
   return disabled
 }
 
-function keysOf(webhooks: readonly WebhookSamples[]): string {
-  return JSON.stringify(webhooks.map(({ appId, webhookId }) => ({ appId, webhookId })))
+/**
+ * Of the webhooks, those whose row changes: a failure, the first success after one, or a second has passed. In the
+ * order of their ids, so that two processes that record the same webhooks never wait for each other.
+ */
+async function lockChanging(
+  trx: Trx,
+  webhooks: readonly WebhookSamples[],
+  now: Date,
+): Promise<LockedWebhook[]> {
+  const keys = webhooks.map(({ appId, webhookId, samples }) => ({
+    appId,
+    webhookId,
+    failed: samples.some((sample) => !sample.succeeded),
+  }))
+  const { rows } = await sql<LockedWebhook>`
+    select w.id, w.failure_count as "failureCount", w.failing_since as "failingSince", w.enabled
+    from json_to_recordset(${JSON.stringify(keys)}::text::json) as key ("appId" uuid, "webhookId" uuid, failed bool)
+    join webhooks w on w.app_id = key."appId" and w.id = key."webhookId"
+    where key.failed or w.failure_count <> 0 or w.last_triggered_at is null
+      or w.last_triggered_at <= ${new Date(now.getTime() - triggeredStepMs)}
+    order by w.id for update of w`.execute(trx)
+  return rows
 }

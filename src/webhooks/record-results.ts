@@ -1,22 +1,19 @@
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
 import type { Trx } from '../platform/db.ts'
-import type { ClaimedJob } from '../platform/queue.ts'
-import type { Attempt } from './attempt-delivery.ts'
-import { type AttemptRecord, cancelDeliveries, recordAttempts } from './delivery-store.ts'
+import type { Attempt, DeliverJob } from './attempt-delivery.ts'
+import { type AttemptRecord, cancelDeliveries, type DueDelivery, recordAttempts } from './delivery-store.ts'
 import { type Disabled, recordHealth, type WebhookSamples } from './health-store.ts'
 import { type Decision, decideAfterAttempt } from './retry-policy.ts'
 
-type DeliverJob = ClaimedJob<{ appId: string }>
-
 /**
  * What became of a claimed job.
- * - `attempted`: an attempt was made.
+ * - `attempted`: an attempt was made, of this delivery alone or of several in one request.
  * - `canceled`: the webhook was disabled or deleted since, or the delivery has ended.
  * - `released`: nothing was tried; it is to come back after `delaySeconds`.
  */
 export type Result =
-  | { kind: 'attempted'; job: DeliverJob; webhookId: string; attempt: Attempt }
+  | { kind: 'attempted'; job: DeliverJob; delivery: DueDelivery; attempt: Attempt }
   | { kind: 'canceled'; job: DeliverJob }
   | { kind: 'released'; job: DeliverJob; delaySeconds: number }
 
@@ -62,8 +59,9 @@ export async function recordResults(
   })
 }
 
-function decide(deps: Pick<Deps, 'config'>, { attempt }: Attempted): Decision {
-  return decideAfterAttempt(attempt.number, attempt.outcome, deps.config.retryScheduleSeconds, Math.random())
+function decide(deps: Pick<Deps, 'config'>, { attempt, delivery }: Attempted): Decision {
+  const schedule = delivery.webhook.retrySchedule ?? deps.config.retryScheduleSeconds
+  return decideAfterAttempt(delivery.attemptCount + 1, attempt.outcome, schedule, Math.random())
 }
 
 async function enqueueAgain(
@@ -87,14 +85,14 @@ async function enqueueAgain(
 
 const statusAfter = { succeeded: 'succeeded', retry: 'pending', failed: 'failed' } as const
 
-function toRecord({ job, attempt }: Attempted, decision: Decision): AttemptRecord {
-  const { id, number, startedAt, durationMs, outcome } = attempt
+function toRecord({ job, delivery, attempt }: Attempted, decision: Decision): AttemptRecord {
+  const { id, startedAt, durationMs, outcome } = attempt
   const endedAt = new Date(startedAt.getTime() + durationMs)
   const retry = decision.kind === 'retry'
   return {
     app_id: job.message.appId,
     delivery_id: job.id,
-    number,
+    number: delivery.attemptCount + 1,
     id,
     started_at: startedAt,
     duration_ms: durationMs,
@@ -108,10 +106,11 @@ function toRecord({ job, attempt }: Attempted, decision: Decision): AttemptRecor
 }
 
 function samplesOf(attempted: readonly Attempted[]): WebhookSamples[] {
-  return [...Map.groupBy(attempted, (result) => result.webhookId)].map(([webhookId, results]) => ({
+  return [...Map.groupBy(attempted, ({ delivery }) => delivery.webhook.id)].map(([webhookId, results]) => ({
     appId: results[0]!.job.message.appId,
     webhookId,
-    samples: results.map(({ attempt }) => ({
+    // A request counts once, however many events it carried.
+    samples: [...new Set(results.map(({ attempt }) => attempt))].map((attempt) => ({
       succeeded: attempt.outcome.succeeded,
       gone: attempt.outcome.gone,
       at: new Date(attempt.startedAt.getTime() + attempt.durationMs),

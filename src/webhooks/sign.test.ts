@@ -4,6 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
 import { signatureHeaders, standardWebhooksKey } from './sign.ts'
 
+const keysOf = (secret: string) => ({ secret, previousSecret: null, ed25519: null })
 const now = () => Math.floor(Date.now() / 1_000)
 
 describe('signatureHeaders', () => {
@@ -17,7 +18,11 @@ describe('signatureHeaders', () => {
           const secret = `whsec_${Buffer.from(bytes).toString('base64')}`
           const timestampSeconds = now()
           const json = JSON.stringify({ body })
-          const headers = signatureHeaders(secret, { eventId, timestampSeconds, body: json })
+          const headers = signatureHeaders(keysOf(secret), {
+            messageId: eventId,
+            timestampSeconds,
+            body: json,
+          })
           new Webhook(secret).verify(json, {
             'webhook-id': eventId,
             'webhook-timestamp': String(timestampSeconds),
@@ -33,7 +38,7 @@ describe('signatureHeaders', () => {
       fc.property(fc.string({ minLength: 1 }), fc.uuid(), (text, eventId) => {
         const secret = `s${text}`
         const timestampSeconds = now()
-        const headers = signatureHeaders(secret, { eventId, timestampSeconds, body: '{}' })
+        const headers = signatureHeaders(keysOf(secret), { messageId: eventId, timestampSeconds, body: '{}' })
         new Webhook(Buffer.from(secret, 'utf8'), { format: 'raw' }).verify('{}', {
           'webhook-id': eventId,
           'webhook-timestamp': String(timestampSeconds),
@@ -46,7 +51,7 @@ describe('signatureHeaders', () => {
   test('a changed body, id or time does not verify', () => {
     const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
     const timestampSeconds = now()
-    const headers = signatureHeaders(secret, { eventId: 'a', timestampSeconds, body: '{}' })
+    const headers = signatureHeaders(keysOf(secret), { messageId: 'a', timestampSeconds, body: '{}' })
     const signed = { 'webhook-id': 'a', 'webhook-timestamp': String(timestampSeconds), ...headers }
     const judge = new Webhook(secret)
     expect(() => judge.verify('{ }', signed)).toThrow()
@@ -59,7 +64,7 @@ describe('signatureHeaders', () => {
   test('x-krafter-signature is the hex HMAC of the body by the secret as it stands', () => {
     const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
     const expected = createHmac('sha256', Buffer.from(secret, 'utf8')).update('{"a":1}').digest('hex')
-    const headers = signatureHeaders(secret, { eventId: 'a', timestampSeconds: 1, body: '{"a":1}' })
+    const headers = signatureHeaders(keysOf(secret), { messageId: 'a', timestampSeconds: 1, body: '{"a":1}' })
     expect(headers['x-krafter-signature']).toBe(`sha256=${expected}`)
   })
 })

@@ -6,12 +6,17 @@ export interface Slots {
   isStruggling(key: string): boolean
   /** Whether the key has had no room for so long that nothing should wait for it. */
   isStalled(key: string): boolean
-  take(key: string): void
+  /** @param cap what the key's limit is besides, from now on */
+  take(key: string, cap?: number): void
   /**
    * @param hungSince when an attempt began that got no answer, by the same clock: halves the limit, unless the key
    *   has answered another one since. Null: an answer of any kind, which raises the limit by one.
    */
   give(key: string, hungSince: number | null): void
+  /** Gives back what no attempt was made with: nothing is learned. */
+  cancel(key: string): void
+  /** Whether more are under way than `cap`. */
+  isOver(key: string, cap: number): boolean
   /** Keys that have no room. */
   full(): string[]
 }
@@ -19,6 +24,7 @@ export interface Slots {
 interface State {
   taken: number
   limit: number
+  cap: number
   answeredAt: number
   fullSince: number
 }
@@ -47,11 +53,20 @@ export function createSlots(
     const known = states.get(key)
     if (known) return known
     if (states.size >= maxKeys) forgetIdle(states)
-    const made = { taken: 0, limit, answeredAt: Number.NEGATIVE_INFINITY, fullSince: 0 }
+    const made = {
+      taken: 0,
+      limit,
+      cap: Number.POSITIVE_INFINITY,
+      answeredAt: Number.NEGATIVE_INFINITY,
+      fullSince: 0,
+    }
     states.set(key, made)
     return made
   }
-  const isFull = (state: State) => state.taken >= state.limit
+  const isFull = (state: State) => state.taken >= Math.min(state.limit, state.cap)
+  const forgetIfFresh = (key: string, state: State) => {
+    if (state.taken === 0 && state.limit === limit) states.delete(key)
+  }
   return {
     hasRoom(key) {
       const state = states.get(key)
@@ -62,11 +77,18 @@ export function createSlots(
       const state = states.get(key)
       return state !== undefined && isFull(state) && now() - state.fullSince > stalledAfterMs
     },
-    take(key) {
+    take(key, cap = Number.POSITIVE_INFINITY) {
       const state = stateOf(key)
       state.taken += 1
-      if (state.taken === state.limit) state.fullSince = now()
+      state.cap = cap
+      if (state.taken === Math.min(state.limit, cap)) state.fullSince = now()
     },
+    cancel(key) {
+      const state = stateOf(key)
+      state.taken -= 1
+      forgetIfFresh(key, state)
+    },
+    isOver: (key, cap) => (states.get(key)?.taken ?? 0) > cap,
     give(key, hungSince) {
       const state = stateOf(key)
       state.taken -= 1
@@ -76,7 +98,7 @@ export function createSlots(
       } else if (state.answeredAt < hungSince) {
         state.limit = Math.max(floor, Math.floor(state.limit / 2))
       }
-      if (state.taken === 0 && state.limit === limit) states.delete(key)
+      forgetIfFresh(key, state)
     },
     full: () => [...states].filter(([, state]) => isFull(state)).map(([key]) => key),
   }

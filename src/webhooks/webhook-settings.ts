@@ -22,7 +22,7 @@ const retrySchedule = z
 const wholeNumber = (min: number, max: number) =>
   z.int().refine((value) => value >= min && value <= max, `must be ${min} to ${max}`)
 
-const batch = z.object({ max_events: wholeNumber(2, 1_000), max_wait_ms: wholeNumber(0, 60_000) })
+const batch = z.object({ max_events: wholeNumber(2, 500), max_wait_ms: wholeNumber(0, 60_000) })
 
 /** Those that belong to one connection (RFC 9110 §7.6.1), that frame the message, or that are ours to say. */
 const reservedHeaders = new Set([

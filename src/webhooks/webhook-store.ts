@@ -180,6 +180,7 @@ export async function updateWebhook(
 export async function deleteWebhook(trx: Trx, appId: string, id: string): Promise<void> {
   await lockWebhook(trx, appId, id)
   await trx.deleteFrom('webhooks').where('app_id', '=', appId).where('id', '=', id).execute()
+  await trx.deleteFrom('webhook_rates').where('webhook_id', '=', id).execute()
 }
 
 async function lockWebhook(trx: Trx, appId: string, id: string): Promise<{ enabled: boolean }> {

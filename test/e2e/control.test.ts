@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { emitEvents } from '../../src/events/emit-event.ts'
+import { newId } from '../../src/platform/ids.ts'
+import { poll } from '../support/api.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { attemptsOf, deliveriesOf, emit } from '../support/database.ts'
+import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+const event = 'notification.sent' as const
+
+describeOnEachBackend('control of a webhook', (make) => {
+  let storage: TestStorage
+  let running: TestService
+  let receiver: Receiver
+  let appId: string
+
+  beforeAll(async () => {
+    storage = await make()
+    ;[running, receiver] = await Promise.all([startTestService(storage), startReceiver()])
+  })
+
+  afterAll(async () => {
+    await running.stop()
+    await receiver.stop()
+    await storage.drop()
+  })
+
+  beforeEach(async () => {
+    receiver.requests.length = 0
+    receiver.answer = respond(204)
+    appId = (await running.api.post('/push/apps', { name: 'controlled' })).body.data.id
+  })
+
+  const makeWebhook = async (settings: Record<string, unknown>) => {
+    const body = { url: `${receiver.origin}/hook`, events: [event], ...settings }
+    const answer = await running.api.post(`/push/apps/${appId}/webhooks`, body)
+    expect(answer.status).toBe(201)
+    return answer.body.data
+  }
+  const settled = (webhookId: string, count: number) =>
+    poll(
+      () => deliveriesOf(running.service.deps.db, webhookId),
+      (rows) => rows.length === count && rows.every((row) => row.status !== 'pending'),
+    )
+
+  test('settings are shown as they were set, header values masked, and can be taken back', async () => {
+    const settings = {
+      description: 'orders',
+      retry_schedule: [1, 2],
+      rate_limit: 5,
+      max_in_flight: 2,
+      headers: { Authorization: 'Bearer very-secret' },
+      filter: { sent_count: { in: [1, 2] } },
+      batch: { max_events: 10, max_wait_ms: 50 },
+      auto_recover: true,
+    }
+    const made = await makeWebhook(settings)
+    expect(made).toMatchObject({ ...settings, headers: { authorization: '***' } })
+    const path = `/push/apps/${appId}/webhooks/${made.id}`
+    expect((await running.api.get(path)).body.data).toEqual(made)
+    const row = await running.service.deps.db
+      .selectFrom('webhooks')
+      .select('header_values')
+      .where('id', '=', made.id)
+      .executeTakeFirstOrThrow()
+    expect(Buffer.from(row.header_values!).toString()).not.toContain('very-secret')
+
+    const renamed = await running.api.patch(path, { description: 'invoices' })
+    expect(renamed.body.data).toMatchObject({ ...settings, description: 'invoices', headers: made.headers })
+    const cleared = Object.fromEntries(Object.keys(settings).map((name) => [name, null]))
+    const reset = await running.api.patch(path, { ...cleared, auto_recover: false })
+    expect(reset.body.data).toMatchObject({ ...cleared, headers: {}, auto_recover: false })
+  })
+
+  test.each([
+    ['retry_schedule', [604_801]],
+    ['rate_limit', 0],
+    ['max_in_flight', 1_000],
+    ['headers', { 'webhook-id': 'mine' }],
+    ['headers', { 'x-a': 'b\r\nx-c: d' }],
+    ['filter', { nothing: 1 }],
+    ['batch', { max_events: 1 }],
+  ])('%s that means nothing is refused, and nothing is changed', async (name, value) => {
+    const made = await makeWebhook({})
+    const path = `/push/apps/${appId}/webhooks`
+    const attempts = [
+      await running.api.post(path, { url: made.url, [name]: value }),
+      await running.api.patch(`${path}/${made.id}`, { [name]: value }),
+    ]
+    for (const { status, body } of attempts) {
+      expect(status).toBe(422)
+      expect(Object.keys(body.details)[0]).toMatch(new RegExp(`^${name}`))
+    }
+    expect((await running.api.get(path)).body.data).toEqual([made])
+  })
+
+  test('its own retry schedule replaces that of the install', async () => {
+    receiver.answer = respond(500)
+    const { id } = await makeWebhook({ retry_schedule: [0] })
+    const once = await makeWebhook({ url: `${receiver.origin}/once`, retry_schedule: [] })
+    await emit(running.service, appId)
+    expect(await settled(id, 1)).toMatchObject([{ status: 'failed', attempt_count: 2 }])
+    expect(await settled(once.id, 1)).toMatchObject([{ status: 'failed', attempt_count: 1 }])
+  })
+
+  test('its own headers are sent, and none goes over ours', async () => {
+    await makeWebhook({ headers: { authorization: 'Bearer abc', 'x-tenant': '7' } })
+    await emit(running.service, appId)
+    const [request] = await receiver.waitFor(1)
+    expect(request!.headers).toMatchObject({
+      authorization: 'Bearer abc',
+      'x-tenant': '7',
+      'content-type': 'application/json',
+      'x-krafter-event': event,
+    })
+  })
+
+  test('only events that its filter lets pass are delivered; the others are kept', async () => {
+    const { id } = await makeWebhook({ filter: { not: { failed_count: 0 } } })
+    const { deps } = running.service
+    const occurredAt = deps.clock.now()
+    const events = [0, 3].map((failed_count) => ({
+      appId,
+      type: event,
+      occurredAt,
+      data: { notification_id: newId(), app_id: appId, title: 'x', sent_count: 1, failed_count },
+    }))
+    await deps.db.transaction().execute((trx) => emitEvents(trx, deps, events))
+    await settled(id, 1)
+    expect(receiver.requests.map(({ body }) => JSON.parse(body.toString()).data.failed_count)).toEqual([3])
+    const kept = await deps.db.selectFrom('events').select('id').where('app_id', '=', appId).execute()
+    expect(kept).toHaveLength(2)
+  })
+
+  test('no more attempts at a time than it allows', async () => {
+    let open = 0
+    let most = 0
+    receiver.answer = (_, response) => {
+      open += 1
+      most = Math.max(most, open)
+      setTimeout(() => {
+        open -= 1
+        response.writeHead(204).end()
+      }, 5)
+    }
+    const { id } = await makeWebhook({ max_in_flight: 2 })
+    await emit(running.service, appId, 60)
+    await settled(id, 60)
+    expect(most).toBeLessThanOrEqual(2)
+    expect(receiver.requests).toHaveLength(60)
+  })
+
+  test('no more requests a second than it allows, and none is failed for that', async () => {
+    const { id } = await makeWebhook({ rate_limit: 20 })
+    await emit(running.service, appId, 50)
+    const rows = await settled(id, 50)
+    expect(rows.every((row) => row.status === 'succeeded' && row.attempt_count === 1)).toBe(true)
+    // Any second's worth is at most the rate and its burst of a tenth of a second.
+    const times = receiver.requests.map(({ at }) => at).sort((a, b) => a - b)
+    for (const [index, at] of times.entries()) {
+      const within = times.slice(index).filter((other) => other - at < 1_000).length
+      // The receiver's clock sees what was let go evenly come in bunches; a tenth more is that.
+      expect(within).toBeLessThanOrEqual(26)
+    }
+    expect(times.at(-1)! - times[0]!).toBeGreaterThan(2_000)
+  })
+
+  test('several events go in one request, each counted as delivered', async () => {
+    const secret = 'a secret'
+    const { id } = await makeWebhook({ batch: { max_events: 20, max_wait_ms: 200 }, secret })
+    await emit(running.service, appId, 50)
+    const rows = await settled(id, 50)
+    expect(rows.every((row) => row.status === 'succeeded')).toBe(true)
+    const events = receiver.requests.flatMap(({ headers, body }) => {
+      const list = JSON.parse(body.toString())
+      expect(headers['x-krafter-batch']).toBe(String(list.length))
+      expect(headers['x-krafter-event']).toBe('batch')
+      expect(list.length).toBeLessThanOrEqual(20)
+      return list
+    })
+    expect(new Set(events.map((each) => each.id)).size).toBe(50)
+    expect(events[0]).toMatchObject({ event, data: {} })
+    expect(receiver.requests.length).toBeLessThanOrEqual(10)
+    const attempts = await attemptsOf(running.service.deps.db, id)
+    expect(attempts).toHaveLength(50)
+    expect(new Set(attempts.map((attempt) => attempt.id)).size).toBe(receiver.requests.length)
+  })
+
+  test('a lone event of a batching webhook waits no longer than it says', async () => {
+    await makeWebhook({ batch: { max_events: 100, max_wait_ms: 100 } })
+    await emit(running.service, appId)
+    const [request] = await receiver.waitFor(1)
+    expect(request!.headers['x-krafter-batch']).toBe('1')
+    expect(JSON.parse(request!.body.toString())).toHaveLength(1)
+  })
+
+  test('a batch that fails counts as one failure and is tried again', async () => {
+    let failures = 1
+    receiver.answer = (received, response) => respond(failures-- > 0 ? 500 : 204)(received, response)
+    const { id } = await makeWebhook({ batch: { max_events: 10, max_wait_ms: 300 } })
+    await emit(running.service, appId, 10)
+    const rows = await settled(id, 10)
+    expect(rows.every((row) => row.status === 'succeeded' && row.attempt_count === 2)).toBe(true)
+    const webhook = await running.api.get(`/push/apps/${appId}/webhooks/${id}`)
+    expect(webhook.body.data.failure_count).toBe(0)
+    expect(webhook.body.data.last_triggered_at).toMatch(/Z$/)
+  })
+
+  test('settings that change take hold of what is waiting', async () => {
+    const { id } = await makeWebhook({ rate_limit: 1 })
+    await emit(running.service, appId, 30)
+    await receiver.waitFor(1)
+    await running.api.patch(`/push/apps/${appId}/webhooks/${id}`, { rate_limit: null })
+    await settled(id, 30)
+    expect(receiver.requests).toHaveLength(30)
+  })
+})
