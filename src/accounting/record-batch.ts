@@ -1,17 +1,19 @@
 import { holdApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { addRetryBatch, closeBatch } from '../dispatch/batch-store.ts'
+import { emitEvents, type NewEvent } from '../events/emit-event.ts'
 import { recordBatchCounts } from '../notifications/progress-store.ts'
 import { type SendBatch, sendBatch } from '../pipeline.ts'
 import type { Trx } from '../platform/db.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { invalidateSubscribers } from '../subscribers/invalidate.ts'
 import { type CompletedNotification, completeNotification } from './complete-notification.ts'
-import type { Tally } from './tally.ts'
+import type { Failure, Tally } from './tally.ts'
 
 /**
  * Accounts a sent batch in one transaction: the job's end, the counters, the tokens that are gone, a new batch for
- * each group to be tried again, and, when it was the last, the notification's end and its event.
+ * each group to be tried again, an event for each subscriber given up, and, when it was the last, the notification's
+ * end and its event.
  *
  * @returns `recorded` false when the batch had been accounted before (its claim lapsed meanwhile) or its app is gone;
  *   nothing is changed then. `completed` when it was the notification's last.
@@ -38,9 +40,31 @@ export async function recordBatch(
     )
     const firstNumber = progress.totalBatches - tally.retries.length
     await addRetries(trx, deps, { appId, notificationId, firstNumber, attempt: attempt + 1 }, tally.retries)
+    await emitEvents(trx, deps, failureEvents(job.message, tally.failures, now))
     if (progress.completedBatches < progress.totalBatches) return { recorded: true }
     return { recorded: true, completed: await completeNotification(trx, deps, progress, tally.firstError) }
   })
+}
+
+function failureEvents(
+  { appId, notificationId }: SendBatch,
+  failures: readonly Failure[],
+  occurredAt: Date,
+): NewEvent[] {
+  return failures.map(({ subscriberId, userId, platform, reason, status }) => ({
+    appId,
+    type: 'notification.failed',
+    occurredAt,
+    data: {
+      notification_id: notificationId,
+      app_id: appId,
+      subscriber_id: subscriberId,
+      user_id: userId,
+      platform,
+      reason,
+      status,
+    },
+  }))
 }
 
 async function addRetries(

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../channels/channel.ts'
-import { maxAttempts, tallyOutcomes } from './tally.ts'
+import { countByReason, maxAttempts, tallyOutcomes } from './tally.ts'
 
 const day = 86_400
 const sent: Outcome = { kind: 'sent', status: 201 }
@@ -14,7 +14,12 @@ const retry = (afterSeconds: number | null): Outcome => ({
   error: 'the push service answered 503',
 })
 const outcomesOf = (...outcomes: Outcome[]) =>
-  outcomes.map((outcome, index) => ({ subscriberId: `s${index}`, outcome }))
+  outcomes.map((outcome, index) => ({
+    subscriberId: `s${index}`,
+    userId: `u${index}`,
+    platform: 'web' as const,
+    outcome,
+  }))
 
 describe('tallyOutcomes', () => {
   test('counts what is final and keeps what is not', () => {
@@ -23,7 +28,10 @@ describe('tallyOutcomes', () => {
       failed: 2,
       gone: ['s1'],
       retries: [{ delaySeconds: 15, subscriberIds: ['s3'] }],
-      failures: { gone: 1, too_large: 1 },
+      failures: [
+        { subscriberId: 's1', userId: 'u1', platform: 'web', reason: 'gone', status: 410 },
+        { subscriberId: 's2', userId: 'u2', platform: 'web', reason: 'too_large', status: 413 },
+      ],
       firstError: 'the push service answered 410: the subscription is gone',
     })
   })
@@ -53,7 +61,7 @@ describe('tallyOutcomes', () => {
   test('what would come after the time to live has expired', () => {
     expect(tallyOutcomes(outcomesOf(retry(null)), 1, 10)).toMatchObject({
       failed: 1,
-      failures: { expired: 1 },
+      failures: [{ subscriberId: 's0', reason: 'expired', status: 503 }],
       retries: [],
     })
   })
@@ -61,9 +69,14 @@ describe('tallyOutcomes', () => {
   test('the last attempt has no other after it', () => {
     expect(tallyOutcomes(outcomesOf(retry(null)), maxAttempts, day)).toMatchObject({
       failed: 1,
-      failures: { unreachable: 1 },
+      failures: [{ subscriberId: 's0', reason: 'unreachable', status: 503 }],
       retries: [],
     })
+  })
+
+  test('what failed is counted by reason', () => {
+    const { failures } = tallyOutcomes(outcomesOf(gone, rejected, gone, sent), 1, day)
+    expect(countByReason(failures)).toEqual({ gone: 2, too_large: 1 })
   })
 
   test('every subscriber is counted once or tried again, never both', () => {
@@ -80,6 +93,7 @@ describe('tallyOutcomes', () => {
           const tally = tallyOutcomes(outcomesOf(...outcomes), attempt, secondsLeft)
           const retried = tally.retries.reduce((sum, group) => sum + group.subscriberIds.length, 0)
           expect(tally.sent + tally.failed + retried).toBe(outcomes.length)
+          expect(tally.failures).toHaveLength(tally.failed)
         },
       ),
     )

@@ -1,6 +1,6 @@
 import { reportCompletion } from '../accounting/complete-notification.ts'
 import { recordBatch } from '../accounting/record-batch.ts'
-import { type Tally, tallyOutcomes } from '../accounting/tally.ts'
+import { type Addressee, countByReason, type Tally, tallyOutcomes } from '../accounting/tally.ts'
 import type { Outcome, Sender } from '../channels/channel.ts'
 import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
@@ -43,7 +43,7 @@ async function readMembers(
   return readAudiencePage(deps.db, message.appId, batch, audienceCondition(batch.targeting))
 }
 
-type MemberOutcome = { subscriberId: string; platform: Platform; outcome: Outcome }
+type MemberOutcome = Addressee & { outcome: Outcome }
 
 async function sendToMembers(
   deps: SendBatchDeps,
@@ -59,7 +59,12 @@ async function sendToMembers(
   const signal = AbortSignal.timeout(batchDeadlineMs)
   const pages = [...Map.groupBy(members, (member) => member.platform)].map(async ([platform, page]) => {
     const outcomes = await sendPage(deps, platform, message, batch, sender, page, signal)
-    return page.map((member, index) => ({ subscriberId: member.id, platform, outcome: outcomes[index]! }))
+    return page.map(({ id, userId }, index) => ({
+      subscriberId: id,
+      userId,
+      platform,
+      outcome: outcomes[index]!,
+    }))
   })
   return (await Promise.all(pages)).flat()
 }
@@ -104,7 +109,7 @@ function report(
       ...ids,
       sent: tally.sent,
       failed: tally.failed,
-      failures: tally.failures,
+      failures: countByReason(tally.failures),
       retries: tally.retries.reduce((sum, retry) => sum + retry.subscriberIds.length, 0),
       firstError: tally.firstError,
       ...extra,

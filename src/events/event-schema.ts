@@ -54,7 +54,7 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
   },
   'notification.failed': {
     when: 'A subscriber could not be reached, for good.',
-    emitted: false,
+    emitted: true,
     example: {
       id,
       event: 'notification.failed',
@@ -64,12 +64,12 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
   },
   'subscriber.registered': {
     when: 'A subscriber is new, or active again.',
-    emitted: false,
+    emitted: true,
     example: { id, event: 'subscriber.registered', timestamp, data: subscriber },
   },
   'subscriber.unsubscribed': {
     when: 'A subscriber opted out or was deleted.',
-    emitted: false,
+    emitted: true,
     example: { id, event: 'subscriber.unsubscribed', timestamp, data: subscriber },
   },
 }

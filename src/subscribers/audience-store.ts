@@ -2,9 +2,10 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Platform } from '../database.ts'
 import type { Db } from '../platform/db.ts'
 
-/** A subscriber as the channels need it. */
+/** A subscriber as the channels need it, and as events name it. */
 export interface AudienceMember {
   id: string
+  userId: string | null
   platform: Platform
   token: string
   p256dh: Uint8Array | null
@@ -14,7 +15,7 @@ export interface AudienceMember {
 const members = (db: Db, appId: string) =>
   db
     .selectFrom('subscribers')
-    .select(['id', 'platform', 'token', 'p256dh', 'auth'])
+    .select(['id', 'user_id as userId', 'platform', 'token', 'p256dh', 'auth'])
     .where('app_id', '=', appId)
     .where('status', '=', 'active')
     .orderBy('id')

@@ -7,16 +7,16 @@ import { refusals } from '../errors.ts'
 import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { changeSubscriber } from './change-subscriber.ts'
+import { registerSubscriber } from './register-subscriber.ts'
 import { subscriberDocs } from './subscriber-schema.ts'
 import {
-  deleteSubscriber,
   listSubscribers,
   presentSubscriber,
   readSubscriber,
   type SubscriberKeys,
-  updateSubscriber,
-  upsertSubscriber,
 } from './subscriber-store.ts'
+import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
 const platforms = ['web', 'ios', 'android'] as const
 const maxMetadataBytes = 16_384
@@ -36,8 +36,11 @@ const ofApp = z.object({ app_id: z.string() })
 const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
 
 /** Subscribers: contract section 4. */
-export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'guard'>): void {
-  const { db, clock } = deps
+export function registerSubscriberRoutes(
+  server: Server,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'guard'>,
+): void {
+  const { db } = deps
   server.get(
     '/push/apps/:app_id/subscribers',
     {
@@ -72,11 +75,16 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
       const { platform, token, keys, user_id: userId, tags, metadata } = request.body
       const checkedKeys = checkKeys(platform, keys, true)
       await checkToken(deps, platform, token)
-      const { subscriber, created } = await upsertSubscriber(
-        db,
-        { id: newId(), appId: app.id, platform, token, keys: checkedKeys ?? null, userId, tags, metadata },
-        clock.now(),
-      )
+      const { subscriber, created } = await registerSubscriber(deps, {
+        id: newId(),
+        appId: app.id,
+        platform,
+        token,
+        keys: checkedKeys ?? null,
+        userId,
+        tags,
+        metadata,
+      })
       return reply.code(created ? 201 : 200).send({ data: presentSubscriber(subscriber) })
     },
   )
@@ -110,7 +118,19 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
       const checkedKeys = checkKeys(subscriber.platform, keys, false)
       if (token !== undefined) await checkToken(deps, subscriber.platform, token)
       const change = { token, keys: checkedKeys, userId, tags, metadata, status }
-      return { data: presentSubscriber(await updateSubscriber(db, subscriber, change, clock.now())) }
+      return { data: presentSubscriber(await changeSubscriber(deps, subscriber, change)) }
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/subscribers/:subscriber_id/unsubscribe',
+    {
+      config: { scope: 'push:write' },
+      schema: { ...subscriberDocs.unsubscribe, params: ofSubscriber },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const key = { appId: app.id, id: request.params.subscriber_id }
+      return { data: presentSubscriber(await unsubscribe(deps, key)) }
     },
   )
   server.delete(
@@ -121,7 +141,7 @@ export function registerSubscriberRoutes(server: Server, deps: Pick<Deps, 'db' |
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      await deleteSubscriber(db, app.id, request.params.subscriber_id)
+      await removeSubscriber(deps, { appId: app.id, id: request.params.subscriber_id })
       return reply.code(204).send()
     },
   )

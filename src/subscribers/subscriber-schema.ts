@@ -84,6 +84,18 @@ export const subscriberDocs = {
     bodyExample: { tags: ['customers', 'beta'], status: 'active' },
     answers: { 200: one(subscriberShape, 'The subscriber as it is now.') },
   },
+  unsubscribe: {
+    operationId: 'unsubscribeSubscriber',
+    summary: 'Let a subscriber opt out',
+    description: 'It is sent nothing until it registers again. One that had opted out before stays as it is.',
+    tags,
+    answers: {
+      200: one(
+        { ...subscriberShape, example: { ...(subscriberShape.example as object), status: 'unsubscribed' } },
+        'The subscriber as it is now.',
+      ),
+    },
+  },
   delete: {
     operationId: 'deleteSubscriber',
     summary: 'Delete a subscriber',

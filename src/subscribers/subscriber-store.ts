@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Platform, SubscriberStatus } from '../database.ts'
 import { refusals } from '../errors.ts'
 import { toTimestamp } from '../platform/clock.ts'
-import type { Db } from '../platform/db.ts'
+import type { Db, Trx } from '../platform/db.ts'
 
 export interface Subscriber {
   id: string
@@ -71,17 +71,38 @@ export interface Registration {
   metadata?: Record<string, unknown>
 }
 
-/**
- * Registers a subscriber, or brings the one that has the token up to date: active, seen now, with the given fields;
- * fields not given keep their values. One statement, so that two requests at once make one subscriber.
- */
-export async function upsertSubscriber(
-  db: Db,
+/** What a registration changes of a subscriber that is known. */
+function refreshed(given: Registration, now: Date) {
+  return {
+    status: 'active' as const,
+    last_seen_at: now,
+    updated_at: now,
+    ...(given.keys && { p256dh: given.keys.p256dh, auth: given.keys.auth }),
+    ...(given.userId !== undefined && { user_id: given.userId }),
+    ...(given.tags && { tags: given.tags }),
+    ...(given.metadata && { metadata: JSON.stringify(given.metadata) }),
+  }
+}
+
+/** Brings the active subscriber that has the token up to date; undefined when there is none. */
+export async function refreshActive(db: Db, given: Registration, now: Date): Promise<Subscriber | undefined> {
+  return db
+    .updateTable('subscribers')
+    .set(refreshed(given, now))
+    .where('app_id', '=', given.appId)
+    .where('token_hash', '=', tokenHash(given.platform, given.token))
+    .where('status', '=', 'active')
+    .returning(columns)
+    .executeTakeFirst()
+}
+
+/** Inserts a subscriber; undefined when the app has one with the token. */
+export async function insertSubscriber(
+  trx: Trx,
   given: Registration,
   now: Date,
-): Promise<{ subscriber: Subscriber; created: boolean }> {
-  const metadata = given.metadata && JSON.stringify(given.metadata)
-  const row = await db
+): Promise<Subscriber | undefined> {
+  return trx
     .insertInto('subscribers')
     .values({
       app_id: given.appId,
@@ -93,27 +114,45 @@ export async function upsertSubscriber(
       auth: given.keys?.auth ?? null,
       user_id: given.userId ?? null,
       tags: given.tags ?? [],
-      metadata: metadata ?? '{}',
+      metadata: JSON.stringify(given.metadata ?? {}),
       status: 'active',
       last_seen_at: now,
       created_at: now,
       updated_at: now,
     })
-    .onConflict((conflict) =>
-      conflict.columns(['app_id', 'token_hash']).doUpdateSet({
-        status: 'active',
-        last_seen_at: now,
-        updated_at: now,
-        ...(given.keys && { p256dh: given.keys.p256dh, auth: given.keys.auth }),
-        ...(given.userId !== undefined && { user_id: given.userId }),
-        ...(given.tags && { tags: given.tags }),
-        ...(metadata && { metadata }),
-      }),
-    )
-    .returning([...columns, sql<boolean>`id = ${given.id}::uuid`.as('created')])
+    .onConflict((conflict) => conflict.columns(['app_id', 'token_hash']).doNothing())
+    .returning(columns)
+    .executeTakeFirst()
+}
+
+/** Locks the subscriber that has the token, whatever its status. */
+export async function findByToken(
+  trx: Trx,
+  { appId, platform, token }: Pick<Registration, 'appId' | 'platform' | 'token'>,
+): Promise<{ id: string; status: SubscriberStatus } | undefined> {
+  return trx
+    .selectFrom('subscribers')
+    .select(['id', 'status'])
+    .where('app_id', '=', appId)
+    .where('token_hash', '=', tokenHash(platform, token))
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Brings a subscriber that {@link findByToken} locked up to date. */
+export async function refreshSubscriber(
+  trx: Trx,
+  id: string,
+  given: Registration,
+  now: Date,
+): Promise<Subscriber> {
+  return trx
+    .updateTable('subscribers')
+    .set(refreshed(given, now))
+    .where('app_id', '=', given.appId)
+    .where('id', '=', id)
+    .returning(columns)
     .executeTakeFirstOrThrow()
-  const { created, ...subscriber } = row
-  return { subscriber, created }
 }
 
 export async function listSubscribers(
@@ -145,6 +184,36 @@ export async function readSubscriber(db: Db, appId: string, id: string): Promise
   return subscriber
 }
 
+/** Keeps a subscriber as it is until the transaction ends; undefined when the app has no such one. */
+export async function lockSubscriber(
+  trx: Trx,
+  key: { appId: string; id: string },
+): Promise<{ status: SubscriberStatus; platform: Platform } | undefined> {
+  return trx
+    .selectFrom('subscribers')
+    .select(['status', 'platform'])
+    .where('app_id', '=', key.appId)
+    .where('id', '=', key.id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** @returns the subscriber as it is now; undefined when it had opted out before, or is not there */
+export async function markUnsubscribed(
+  trx: Trx,
+  key: { appId: string; id: string },
+  now: Date,
+): Promise<Subscriber | undefined> {
+  return trx
+    .updateTable('subscribers')
+    .set({ status: 'unsubscribed', updated_at: now })
+    .where('app_id', '=', key.appId)
+    .where('id', '=', key.id)
+    .where('status', '<>', 'unsubscribed')
+    .returning(columns)
+    .executeTakeFirst()
+}
+
 export interface SubscriberChange {
   token?: string
   keys?: SubscriberKeys
@@ -160,13 +229,13 @@ export interface SubscriberChange {
  * @throws 422 when another subscriber of the app has the token
  */
 export async function updateSubscriber(
-  db: Db,
+  trx: Trx,
   subscriber: Pick<Subscriber, 'appId' | 'id' | 'platform'>,
   change: SubscriberChange,
   now: Date,
 ): Promise<Subscriber> {
   const { token, keys, userId, tags, metadata, status } = change
-  const query = db
+  const query = trx
     .updateTable('subscribers')
     .set({
       token,
@@ -194,14 +263,17 @@ export async function updateSubscriber(
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const uniqueViolation = '23505'
 
-/** @throws 404 when the app has no such subscriber */
-export async function deleteSubscriber(db: Db, appId: string, id: string): Promise<void> {
-  const { numDeletedRows } = await db
+/** @returns the subscriber as it was; undefined when the app has no such one */
+export async function deleteSubscriber(
+  trx: Trx,
+  key: { appId: string; id: string },
+): Promise<Subscriber | undefined> {
+  return trx
     .deleteFrom('subscribers')
-    .where('app_id', '=', appId)
-    .where('id', '=', id)
+    .where('app_id', '=', key.appId)
+    .where('id', '=', key.id)
+    .returning(columns)
     .executeTakeFirst()
-  if (numDeletedRows === 0n) throw refusals.notFound()
 }
 
 /** Turns up to `limit` active subscribers inactive that were last seen before `before`. @returns how many */

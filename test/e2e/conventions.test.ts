@@ -65,6 +65,7 @@ function callsTo({ app, subscriber, notification, webhook }: Things): Call[] {
     { method: 'POST', path: `${base}/subscribers`, body: androidSubscriber('device-2') },
     { method: 'GET', path: `${base}/subscribers/${subscriber}` },
     { method: 'PATCH', path: `${base}/subscribers/${subscriber}`, body: { user_id: 'mine' } },
+    { method: 'POST', path: `${base}/subscribers/${subscriber}/unsubscribe` },
     { method: 'DELETE', path: `${base}/subscribers/${subscriber}` },
     { method: 'GET', path: `${base}/notifications` },
     { method: 'POST', path: `${base}/notifications`, body: { title: 'Mine' } },
@@ -313,7 +314,7 @@ describeOnEachBackend('conventions', (make) => {
       const calls = callsTo({ ...things, app: elsewhere }).filter(
         ({ path }) => path.split('/').length > 5, // those that name a thing in the app
       )
-      expect(calls).toHaveLength(7)
+      expect(calls).toHaveLength(8)
       for (const call of calls) {
         const answer = await perform(api, call)
         expect({ call, status: answer.status, body: answer.body }).toEqual({

@@ -1,0 +1,11 @@
+import type { NewEvent } from '../events/emit-event.ts'
+import type { Subscriber } from './subscriber-store.ts'
+
+/** The event of a subscriber that came or left at a moment. */
+export function subscriberEvent(
+  type: 'subscriber.registered' | 'subscriber.unsubscribed',
+  { appId, id, userId, platform }: Pick<Subscriber, 'appId' | 'id' | 'userId' | 'platform'>,
+  occurredAt: Date,
+): NewEvent {
+  return { appId, type, occurredAt, data: { app_id: appId, subscriber_id: id, user_id: userId, platform } }
+}

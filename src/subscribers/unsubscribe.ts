@@ -1,0 +1,49 @@
+import { holdApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { emitEvent } from '../events/emit-event.ts'
+import type { Trx } from '../platform/db.ts'
+import { subscriberEvent } from './subscriber-event.ts'
+import { deleteSubscriber, markUnsubscribed, readSubscriber, type Subscriber } from './subscriber-store.ts'
+
+type UnsubscribeDeps = Pick<Deps, 'db' | 'queue' | 'clock'>
+
+/**
+ * Lets a subscriber opt out, which is an event the first time. It is sent nothing until it registers again.
+ *
+ * @returns the subscriber as it is now
+ * @throws 404 when the app has no such subscriber
+ */
+export async function unsubscribe(
+  deps: UnsubscribeDeps,
+  key: { appId: string; id: string },
+): Promise<Subscriber> {
+  return deps.db.transaction().execute(async (trx) => {
+    if (!(await holdApp(trx, key.appId))) throw refusals.notFound()
+    const left = await markUnsubscribed(trx, key, deps.clock.now())
+    if (!left) return readSubscriber(trx, key.appId, key.id)
+    await publishLeaving(trx, deps, left)
+    return left
+  })
+}
+
+/**
+ * Deletes a subscriber, which is an event unless it had opted out before.
+ *
+ * @throws 404 when the app has no such subscriber
+ */
+export async function removeSubscriber(
+  deps: UnsubscribeDeps,
+  key: { appId: string; id: string },
+): Promise<void> {
+  await deps.db.transaction().execute(async (trx) => {
+    if (!(await holdApp(trx, key.appId))) throw refusals.notFound()
+    const deleted = await deleteSubscriber(trx, key)
+    if (!deleted) throw refusals.notFound()
+    if (deleted.status !== 'unsubscribed') await publishLeaving(trx, deps, deleted)
+  })
+}
+
+async function publishLeaving(trx: Trx, deps: UnsubscribeDeps, subscriber: Subscriber): Promise<void> {
+  await emitEvent(trx, deps, subscriberEvent('subscriber.unsubscribed', subscriber, deps.clock.now()))
+}

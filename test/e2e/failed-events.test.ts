@@ -1,0 +1,113 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Api } from '../support/api.ts'
+import { poll } from '../support/api.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { readEvents } from '../support/events.ts'
+import { type PushService, startPushService } from '../support/push-service.ts'
+import { type Receiver, startReceiver } from '../support/receiver.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+describeOnEachBackend('notification.failed', (make) => {
+  let storage: TestStorage
+  let running: TestService
+  let pushService: PushService
+  let receiver: Receiver
+  let api: Api
+
+  beforeAll(async () => {
+    storage = await make()
+    ;[running, pushService, receiver] = await Promise.all([
+      startTestService(storage),
+      startPushService(),
+      startReceiver(),
+    ])
+    api = running.api
+  })
+
+  afterAll(async () => {
+    await running.stop()
+    await Promise.all([pushService.stop(), receiver.stop()])
+    await storage.drop()
+  })
+
+  async function makeApp(webhook: object) {
+    const appId: string = (await api.post('/push/apps', { name: 'A' })).body.data.id
+    const base = `/push/apps/${appId}`
+    const { status } = await api.post(`${base}/webhooks`, { url: `${receiver.origin}/${appId}`, ...webhook })
+    expect(status).toBe(201)
+    return { appId, base }
+  }
+
+  async function send(base: string, body: object = {}) {
+    const { id } = (await api.post(`${base}/notifications`, { title: 'Hello', ...body })).body.data
+    const done = await poll(
+      () => api.get(`${base}/notifications/${id}`),
+      ({ body }) => ['sent', 'failed'].includes(body.data.status),
+    )
+    return done.body.data
+  }
+
+  test('one for each subscriber that is given up, with the reason and what the push service said', async () => {
+    const { appId, base } = await makeApp({ events: ['notification.failed'] })
+    const answers = { fine: 201, gone: 410, odd: 400, large: 413, busy: 503 }
+    const subscribers: Record<string, string> = {}
+    for (const name of Object.keys(answers)) {
+      const { registration } = pushService.makeDevice(name)
+      const made = await api.post(`${base}/subscribers`, { ...registration, user_id: `user-${name}` })
+      subscribers[name] = made.body.data.id
+    }
+    const phone = await api.post(`${base}/subscribers`, { platform: 'android', token: 'phone' })
+    pushService.answer = ({ device }, response) => {
+      response.writeHead(answers[device.path.slice('/push/'.length) as keyof typeof answers]).end()
+    }
+    // What may work later would be too late: its time to live is shorter than any wait.
+    const notification = await send(base, { platform_overrides: { web: { ttl: 5 } } })
+
+    expect(notification.stats).toMatchObject({ sent_count: 1, failed_count: 5 })
+    const received = await receiver.waitFor(5, `/${appId}`)
+    const events = received.map(({ body }) => JSON.parse(body.toString()))
+    const about = (id: string, data: object) =>
+      expect.objectContaining({
+        event: 'notification.failed',
+        data: {
+          notification_id: notification.id,
+          app_id: appId,
+          subscriber_id: id,
+          user_id: null,
+          platform: 'web',
+          ...data,
+        },
+      })
+    expect(events).toHaveLength(5)
+    expect(events).toEqual(
+      expect.arrayContaining([
+        about(subscribers.gone!, { user_id: 'user-gone', reason: 'gone', status: 410 }),
+        about(subscribers.odd!, { user_id: 'user-odd', reason: 'rejected', status: 400 }),
+        about(subscribers.large!, { user_id: 'user-large', reason: 'too_large', status: 413 }),
+        about(subscribers.busy!, { user_id: 'user-busy', reason: 'expired', status: 503 }),
+        about(phone.body.data.id, { platform: 'android', reason: 'rejected', status: null }),
+      ]),
+    )
+  })
+
+  test('thousands are one each', async () => {
+    const { appId, base } = await makeApp({
+      events: ['notification.failed', 'notification.sent'],
+      enabled: false,
+    })
+    await sql`
+      insert into subscribers (app_id, id, platform, token, token_hash, tags, metadata, status, last_seen_at,
+        created_at, updated_at)
+      select ${appId}::uuid, gen_random_uuid(), 'android', 'device-' || n, sha256(('device-' || n)::bytea), '{}',
+        '{}', 'active', now(), now(), now()
+      from generate_series(1, 2500) as n`.execute(running.service.deps.db)
+    const notification = await send(base)
+    expect(notification).toMatchObject({ status: 'failed', stats: { failed_count: 2_500, total_batches: 3 } })
+    const events = await readEvents(running.service.deps.db, appId)
+    const failed = events.filter(({ type }) => type === 'notification.failed')
+    expect(events).toHaveLength(2_501)
+    expect(failed).toHaveLength(2_500)
+    expect(new Set(failed.map(({ body }) => body.data.subscriber_id)).size).toBe(2_500)
+  })
+})

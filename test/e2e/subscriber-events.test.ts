@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
+import type { Api } from '../support/api.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { readEvents } from '../support/events.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+const dayMs = 86_400_000
+const webhook = {
+  url: 'https://127.0.0.1:9/hook',
+  events: ['subscriber.registered', 'subscriber.unsubscribed'],
+}
+
+describeOnEachBackend('events about subscribers', (make) => {
+  let storage: TestStorage
+  let running: TestService
+  let api: Api
+  let tokens = 0
+
+  beforeAll(async () => {
+    storage = await make()
+    // No worker: what is published is read where the API left it.
+    running = await startTestService(storage, {}, ['api'])
+    api = running.api
+  })
+
+  afterAll(async () => {
+    await running.stop()
+    await storage.drop()
+  })
+
+  /** An app of its own with a webhook that names both events. */
+  async function makeApp() {
+    const appId: string = (await api.post('/push/apps', { name: 'A' })).body.data.id
+    const base = `/push/apps/${appId}`
+    expect((await api.post(`${base}/webhooks`, webhook)).status).toBe(201)
+    const device = { platform: 'android', token: `device-${++tokens}`, user_id: 'user-1' }
+    const register = () => api.post(`${base}/subscribers`, device)
+    const events = () => readEvents(running.service.deps.db, appId)
+    const eventTypes = async () => (await events()).map(({ type }) => type)
+    return { appId, base, register, events, eventTypes }
+  }
+
+  /** Each call as often as this at once. */
+  const many = <T>(call: () => Promise<T>) => Promise.all(Array.from({ length: 8 }, call))
+
+  test('a new subscriber is one event, however many requests register it at once', async () => {
+    const { appId, register, events } = await makeApp()
+    const answers = await many(register)
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array(7).fill(200), 201])
+    const [registered, ...more] = await events()
+    expect(more).toEqual([])
+    expect(registered).toMatchObject({
+      type: 'subscriber.registered',
+      body: {
+        event: 'subscriber.registered',
+        data: {
+          app_id: appId,
+          subscriber_id: answers[0]!.body.data.id,
+          user_id: 'user-1',
+          platform: 'android',
+        },
+      },
+      deliveries: 1,
+    })
+    expect(Object.keys(registered!.body.data)).toEqual(['app_id', 'subscriber_id', 'user_id', 'platform'])
+  })
+
+  test('registering again, or changing what is no status, is none', async () => {
+    const { base, register, eventTypes } = await makeApp()
+    const { id } = (await register()).body.data
+    await register()
+    await api.patch(`${base}/subscribers/${id}`, { tags: ['a'], status: 'active' })
+    expect(await eventTypes()).toEqual(['subscriber.registered'])
+  })
+
+  const waysOut = {
+    'POST …/unsubscribe': (path: string) => api.post(`${path}/unsubscribe`, {}),
+    'PATCH status': (path: string) => api.patch(path, { status: 'unsubscribed' }),
+    DELETE: (path: string) => api.delete(path),
+  }
+
+  test.each(Object.entries(waysOut))('%s is one opt-out, however many come at once', async (name, leave) => {
+    const { appId, base, register, events } = await makeApp()
+    const { id } = (await register()).body.data
+    const answers = await many(() => leave(`${base}/subscribers/${id}`))
+    const statuses = answers.map(({ status }) => status).sort()
+    expect(statuses).toEqual(name === 'DELETE' ? [204, ...Array(7).fill(404)] : Array(8).fill(200))
+    const [, left, ...more] = await events()
+    expect(more).toEqual([])
+    expect(left).toMatchObject({
+      type: 'subscriber.unsubscribed',
+      body: { data: { app_id: appId, subscriber_id: id, user_id: 'user-1', platform: 'android' } },
+    })
+  })
+
+  test('whoever opted out has left already when it is deleted', async () => {
+    const { base, register, eventTypes } = await makeApp()
+    const { id } = (await register()).body.data
+    const left = await api.post(`${base}/subscribers/${id}/unsubscribe`, {})
+    expect(left.body.data).toMatchObject({ id, status: 'unsubscribed' })
+    expect((await api.delete(`${base}/subscribers/${id}`)).status).toBe(204)
+    expect(await eventTypes()).toEqual(['subscriber.registered', 'subscriber.unsubscribed'])
+  })
+
+  test('active again is an event, once: by registering or by a change', async () => {
+    const { base, register, eventTypes } = await makeApp()
+    const { id } = (await register()).body.data
+    const path = `${base}/subscribers/${id}`
+    await api.post(`${path}/unsubscribe`, {})
+    await many(register)
+    await api.post(`${path}/unsubscribe`, {})
+    await many(() => api.patch(path, { status: 'active' }))
+    expect(await eventTypes()).toEqual([
+      'subscriber.registered',
+      'subscriber.unsubscribed',
+      'subscriber.registered',
+      'subscriber.unsubscribed',
+      'subscriber.registered',
+    ])
+  })
+
+  test('a subscriber unseen for long turns inactive without an event, and its return is one', async () => {
+    const { base, register, eventTypes } = await makeApp()
+    const { id } = (await register()).body.data
+    running.clock.ahead = 91 * dayMs
+    try {
+      await runSubscriberUpkeep(running.service.deps)
+    } finally {
+      running.clock.ahead = 0
+    }
+    expect((await api.get(`${base}/subscribers/${id}`)).body.data.status).toBe('inactive')
+    expect(await eventTypes()).toEqual(['subscriber.registered'])
+    await register()
+    expect(await eventTypes()).toEqual(['subscriber.registered', 'subscriber.registered'])
+  })
+
+  test('what is not there cannot opt out', async () => {
+    const { base, eventTypes } = await makeApp()
+    const nobody = `${base}/subscribers/01996d61-77d0-7c35-b1f4-90a3e2d6c853`
+    expect((await api.post(`${nobody}/unsubscribe`, {})).status).toBe(404)
+    expect((await api.post(`${base}/subscribers/nonsense/unsubscribe`, {})).status).toBe(404)
+    expect(await eventTypes()).toEqual([])
+  })
+})
