@@ -10,14 +10,14 @@ import { createOutbound } from './outbound/outbound-client.ts'
 import { queues } from './pipeline.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
-import { lockDataFolder, readOrMakeEncryptionKey } from './platform/data-folder.ts'
-import { migrate, type OpenDatabase, openEmbedded, openPostgres } from './platform/db.ts'
+import { migrate } from './platform/db.ts'
 import { createHttpServer, type Server } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
 import { prepareEventLog } from './retention/event-log.ts'
 import { registerRoutes } from './routes.ts'
+import { openStorage } from './storage.ts'
 import { version } from './version.ts'
 import { maxInFlightPerHost, startDeliveryPump } from './webhooks/delivery-pump.ts'
 
@@ -45,35 +45,6 @@ export interface Service {
 
 /** How long handlers may go on once the service is told to stop. */
 const drainTimeoutMs = 20_000
-
-/** The database and what its secrets are encrypted with, with no other part of the service. */
-export interface Storage extends OpenDatabase {
-  encryptionKeys: Buffer[]
-}
-
-/**
- * Opens the configured database: PostgreSQL, or the embedded one with its folder locked.
- *
- * @throws ConfigError in one sentence
- */
-export async function openStorage(config: Config, log: Logger): Promise<Storage> {
-  if (config.databaseUrl) {
-    const database = await openPostgres(config.databaseUrl, (error) =>
-      log.warn({ err: error }, 'database.lost'),
-    )
-    return { ...database, encryptionKeys: config.encryptionKeys! }
-  }
-  const folder = lockDataFolder(config.dataDir)
-  try {
-    const encryptionKeys = config.encryptionKeys ?? [readOrMakeEncryptionKey(config.dataDir)]
-    const database = await openEmbedded(folder.databasePath)
-    const close = () => database.close().finally(() => folder.unlock())
-    return { ...database, close, encryptionKeys }
-  } catch (error) {
-    folder.unlock()
-    throw error
-  }
-}
 
 /**
  * Opens the database, brings it up to date and starts the parts that the roles ask for.

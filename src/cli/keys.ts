@@ -1,10 +1,10 @@
-import { openStorage } from '../app.ts'
 import { ConfigError, readConfig } from '../config/config.ts'
 import { createKey, listKeys, revokeKey, type Scope, scopes } from '../keys/key-store.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import { type Db, migrate } from '../platform/db.ts'
 import { isId } from '../platform/ids.ts'
 import { createLogger } from '../platform/log.ts'
+import { openStorage } from '../storage.ts'
 
 interface Output {
   json?: boolean

@@ -1,4 +1,4 @@
-import { type Role, startService } from '../app.ts'
+import type { Role } from '../app.ts'
 import { readConfig } from '../config/config.ts'
 import { keepHeapSmall } from '../platform/heap.ts'
 import { createLogger } from '../platform/log.ts'
@@ -10,6 +10,8 @@ const killAfterMs = 30_000
 export async function serve(roles: readonly Role[]): Promise<void> {
   keepHeapSmall()
   const config = readConfig(process.env)
+  // Loaded after: what is wrong with the configuration is said at once.
+  const { startService } = await import('../app.ts')
   const log = createLogger(config.logLevel)
   const stopped = Promise.withResolvers<void>()
   const signaled = Promise.withResolvers<NodeJS.Signals>()

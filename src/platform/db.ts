@@ -109,8 +109,21 @@ function hostOf(url: string): string {
   return new URL(url).host || 'localhost'
 }
 
-/** Connecting to several addresses fails with an AggregateError, whose own message is empty. */
+/**
+ * Connecting to several addresses fails with an AggregateError, whose own message is empty; the embedded database's
+ * file system throws objects that have a number and no message.
+ */
 function messageOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.errors[0]) return messageOf(cause.errors[0])
-  return cause instanceof Error ? cause.message : String(cause)
+  if (cause instanceof Error) return cause.message
+  const { errno } = cause as { errno?: number }
+  return wasiErrors[errno ?? -1] ?? `error ${errno ?? String(cause)}`
+}
+
+/** https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#-errno-variant */
+const wasiErrors: Record<number, string> = {
+  2: 'permission denied',
+  51: 'no space left on the device',
+  54: 'not a directory',
+  69: 'read-only file system',
 }

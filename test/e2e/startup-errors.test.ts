@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { environment } from '../../src/config/config.ts'
+import { lockDataFolder } from '../../src/platform/data-folder.ts'
+import { makeDatabase, makeDataFolder, type TestStorage } from '../support/backends.ts'
+import { startTestService } from '../support/service.ts'
+import { runCommand } from '../support/service-process.ts'
+
+const password = 'hunter2-hunter2'
+const encryptionKey = Buffer.alloc(32, 1).toString('base64')
+const otherEncryptionKey = Buffer.alloc(32, 2).toString('base64')
+
+/** Processes of their own, several at a time, on a machine that may be busy. */
+const timeout = 60_000
+
+/** Where nothing is to be made. */
+const untouched = join(tmpdir(), `krafter-push-untouched-${randomBytes(6).toString('hex')}`)
+
+/**
+ * Runs `krafter-push serve`, which must end by itself.
+ *
+ * @returns the one sentence that it said
+ */
+async function refusalOf(env: Record<string, string>, args: string[] = ['serve']): Promise<string> {
+  const { code, signal, stdout, stderr } = await runCommand(args, {
+    KRAFTER_DATA_DIR: untouched,
+    PORT: '0',
+    ...env,
+  })
+  expect({ code, signal, stdout, stderr }).toEqual({
+    code: 1,
+    signal: null,
+    stdout: '',
+    stderr: expect.stringMatching(/^krafter-push: [^\n]+\n$/),
+  })
+  for (const secret of [password, encryptionKey, otherEncryptionKey]) expect(stderr).not.toContain(secret)
+  return stderr.slice('krafter-push: '.length, -1)
+}
+
+describe('a variable that is wrong', () => {
+  const number = (min: number, max: number) => `must be a whole number from ${min} to ${max}`
+  const networks = 'must be a comma-separated list of CIDR networks, and "127.0.0.1" is none'
+  const waits = 'must be at most 20 comma-separated waits in seconds, each from 0 to 604800'
+  const key = 'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)'
+  const databaseUrl = 'must be a postgres:// URL'
+  const cases: [name: string, value: string, message: string][] = [
+    ['PORT', 'http', number(0, 65_535)],
+    ['PORT', '65536', number(0, 65_535)],
+    ['HOST', 'not a host', 'must be an address or a host name'],
+    ['DATABASE_URL', `mysql://user:${password}@127.0.0.1/db`, databaseUrl],
+    ['DATABASE_URL', `127.0.0.1 ${password}`, databaseUrl],
+    ['KRAFTER_ENCRYPTION_KEY', password, key],
+    ['KRAFTER_ENCRYPTION_KEY', `${encryptionKey},${password}`, key],
+    ['KRAFTER_PUBLIC_URL', 'push.example', 'must be an http:// or https:// URL'],
+    ['KRAFTER_ALLOW_NETWORKS', '10.0.0.0/8,127.0.0.1', networks],
+    ['KRAFTER_TRUST_PROXY', '127.0.0.1', networks],
+    ['KRAFTER_RETRY_SCHEDULE', '1,soon', waits],
+    ['KRAFTER_DELIVERY_TIMEOUT_MS', '99', number(100, 60_000)],
+    ['KRAFTER_DISABLE_AFTER', '1h', number(0, 31_536_000)],
+    ['KRAFTER_RETENTION_DAYS', '1', number(8, 3_650)],
+    ['KRAFTER_RATE_LIMIT_DEFAULT', '-1', number(0, 1_000_000_000)],
+    ['KRAFTER_RATE_LIMIT_STRICT', '1.5', number(0, 1_000_000_000)],
+    ['KRAFTER_RATE_LIMIT_PUBLIC', 'none', number(0, 1_000_000_000)],
+    ['KRAFTER_LOG_LEVEL', 'loud', 'must be fatal, error, warn, info, debug, trace or silent'],
+    ['KRAFTER_VAPID_SUBJECT', 'me@shop.example', 'must be a mailto: address or an https:// URL'],
+    [
+      'KRAFTER_BOOTSTRAP_API_KEY',
+      `kr_live_${password}`,
+      'must be kr_live_ followed by 43 base64url characters',
+    ],
+  ]
+
+  test.concurrent.each(cases)('%s=%s', { timeout }, async (name, value, message) => {
+    expect(await refusalOf({ [name]: value })).toBe(`${name} ${message}`)
+    expect(existsSync(untouched)).toBe(false)
+  })
+
+  test('there is a case for every variable that can be', () => {
+    const tried = new Set(cases.map(([name]) => name))
+    const untried = Object.keys(environment.shape).filter((name) => !tried.has(name))
+    expect(untried).toEqual(['KRAFTER_DATA_DIR'])
+  })
+
+  test.concurrent('no encryption key beside DATABASE_URL', { timeout }, async () => {
+    expect(await refusalOf({ DATABASE_URL: `postgres://user:${password}@127.0.0.1/db` })).toBe(
+      'KRAFTER_ENCRYPTION_KEY is required with DATABASE_URL, the same for every process: 32 bytes in base64 (openssl rand -base64 32)',
+    )
+  })
+})
+
+describe('a database that cannot be used', () => {
+  /** Takes connections and never says a word. */
+  let silent: Server
+  const sockets = new Set<Socket>()
+
+  beforeAll(async () => {
+    silent = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+  })
+
+  afterAll(() => {
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+  })
+
+  const refusalOfUrl = (url: string) =>
+    refusalOf({ DATABASE_URL: url, KRAFTER_ENCRYPTION_KEY: encryptionKey })
+
+  test.concurrent('nobody listens there', { timeout }, async () => {
+    expect(await refusalOfUrl(`postgres://user:${password}@127.0.0.1:1/db`)).toBe(
+      'DATABASE_URL: the database at 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1',
+    )
+  })
+
+  test.concurrent('it does not answer', { timeout }, async () => {
+    const { port } = silent.address() as AddressInfo
+    expect(await refusalOfUrl(`postgres://user:${password}@127.0.0.1:${port}/db`)).toMatch(
+      new RegExp(`^DATABASE_URL: the database at 127\\.0\\.0\\.1:${port} cannot be used: .*timeout`),
+    )
+  })
+
+  test.concurrent('its name means nothing', { timeout }, async () => {
+    expect(await refusalOfUrl(`postgres://user:${password}@nowhere.invalid/db`)).toMatch(
+      /^DATABASE_URL: the database at nowhere\.invalid cannot be used: \S/,
+    )
+  })
+
+  const { url, reason } = inject('postgres')
+  const onPostgres = url ? test : test.skip
+  const title = (name: string) => (url ? name : `${name}: ${reason}`)
+
+  onPostgres(title('it refuses the log-in, or has no such database'), { timeout }, async () => {
+    const changed = (change: (url: URL) => void) => {
+      const other = new URL(url!)
+      change(other)
+      return refusalOfUrl(other.href)
+    }
+    const [wrongPassword, noSuchUser, noSuchDatabase] = await Promise.all([
+      changed((other) => {
+        other.password = password
+      }),
+      changed((other) => {
+        other.username = 'nobody'
+      }),
+      changed((other) => {
+        other.pathname = '/nowhere'
+      }),
+    ])
+    const start = `DATABASE_URL: the database at ${new URL(url!).host} cannot be used: `
+    expect(wrongPassword).toBe(`${start}password authentication failed for user "postgres"`)
+    expect(noSuchUser).toBe(`${start}password authentication failed for user "nobody"`)
+    expect(noSuchDatabase).toBe(`${start}database "nowhere" does not exist`)
+  })
+
+  onPostgres(
+    title('its secrets were encrypted with another key, or its port is taken'),
+    { timeout },
+    async () => {
+      const storage = await makeDatabase()
+      const running = await startTestService(storage, {}, ['api'])
+      try {
+        const [otherKey, portInUse] = await Promise.all([
+          refusalOf({ ...storage.env, KRAFTER_ENCRYPTION_KEY: otherEncryptionKey }),
+          refusalOf({ ...storage.env, PORT: new URL(running.api.url).port }),
+        ])
+        expect(otherKey).toBe(keyDoesNotFit)
+        expect(portInUse).toBe(
+          `PORT ${new URL(running.api.url).port} is in use on 127.0.0.1: choose another with PORT`,
+        )
+        expect(await refusalOf({ ...storage.env, HOST: '192.0.2.1' })).toMatch(
+          /^HOST 192\.0\.2\.1 cannot be listened on: \S/,
+        )
+        // The one that runs has not noticed.
+        expect((await running.api.get('/push/apps')).status).toBe(200)
+      } finally {
+        await running.stop()
+        await storage.drop()
+      }
+    },
+  )
+})
+
+const keyDoesNotFit =
+  'KRAFTER_ENCRYPTION_KEY does not fit this database: its secrets were encrypted with another key, add that one to the list'
+
+describe('a data folder that cannot be used', () => {
+  let folder: string
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'krafter-push-test-'))
+  })
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const refusalOfFolder = (path: string) => refusalOf({ KRAFTER_DATA_DIR: path })
+
+  test.concurrent('it is a file', { timeout }, async () => {
+    const file = join(folder, 'file')
+    writeFileSync(file, 'mine')
+    expect(await refusalOfFolder(file)).toBe(
+      `KRAFTER_DATA_DIR ${file} cannot be made: EEXIST: file already exists, mkdir '${file}'`,
+    )
+    expect(readFileSync(file, 'utf8')).toBe('mine')
+  })
+
+  test.concurrent('another process has it', { timeout }, async () => {
+    const taken = join(folder, 'taken')
+    const { unlock } = lockDataFolder(taken)
+    try {
+      expect(await refusalOfFolder(taken)).toBe(
+        `KRAFTER_DATA_DIR ${taken} is in use by another process: stop that one first, or use PostgreSQL (DATABASE_URL) to run several`,
+      )
+    } finally {
+      unlock()
+    }
+  })
+
+  test.concurrent('its encryption key is corrupt, and stays as it is', { timeout }, async () => {
+    const path = join(folder, 'corrupt')
+    const keyFile = join(path, 'encryption.key')
+    mkdirSync(path)
+    writeFileSync(keyFile, encryptionKey.slice(0, 20))
+    expect(await refusalOfFolder(path)).toBe(
+      `the encryption key ${keyFile} is corrupt: it must be 32 bytes in base64; restore it from a backup`,
+    )
+    expect(readFileSync(keyFile, 'utf8')).toBe(encryptionKey.slice(0, 20))
+  })
+
+  test.concurrent('its encryption key cannot be read', { timeout }, async () => {
+    const path = join(folder, 'unreadable')
+    mkdirSync(join(path, 'encryption.key'), { recursive: true })
+    expect(await refusalOfFolder(path)).toMatch(
+      /^the encryption key \S+encryption\.key cannot be read: EISDIR/,
+    )
+  })
+
+  test.concurrent('its database is none', { timeout }, async () => {
+    const path = join(folder, 'no-database')
+    mkdirSync(path)
+    writeFileSync(join(path, 'database'), 'no folder')
+    expect(await refusalOfFolder(path)).toBe(
+      `the embedded database in ${path}/database cannot be opened: not a directory`,
+    )
+  })
+})
+
+describe('a data folder with data', () => {
+  let storage: TestStorage
+  let path: string
+
+  beforeAll(async () => {
+    storage = makeDataFolder()
+    path = storage.env.KRAFTER_DATA_DIR!
+    await (await startTestService(storage, {}, ['api'])).stop()
+  })
+
+  afterAll(() => storage.drop())
+
+  test('its secrets were encrypted with another key', { timeout }, async () => {
+    expect(await refusalOf({ ...storage.env, KRAFTER_ENCRYPTION_KEY: otherEncryptionKey })).toBe(
+      keyDoesNotFit,
+    )
+    // Its own, given by name, fits.
+    const own = readFileSync(join(path, 'encryption.key'), 'utf8').trim()
+    const both = { ...storage.env, KRAFTER_ENCRYPTION_KEY: `${otherEncryptionKey},${own}` }
+    const running = await startTestService({ ...storage, env: both }, {}, ['api'])
+    await running.stop()
+  })
+
+  test('its database is damaged', { timeout }, async () => {
+    const database = join(path, 'database')
+    expect(readdirSync(database)).toContain('PG_VERSION')
+    writeFileSync(join(database, 'global', 'pg_control'), randomBytes(8_192))
+    expect(await refusalOf(storage.env)).toMatch(/^the embedded database in \S+ cannot be opened: \S/)
+  })
+})
+
+test('a role that is none', { timeout }, async () => {
+  const { code, stdout, stderr } = await runCommand(['serve', '--role', 'nonsense'])
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toMatch(/^error: option '--role <roles>' argument 'nonsense' is invalid\. [^\n]+\n$/)
+})
