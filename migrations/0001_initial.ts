@@ -143,6 +143,7 @@ const statements = [
     app_id uuid not null,
     id uuid not null,
     webhook_id uuid not null,
+    webhook_generation integer not null,
     since timestamptz not null,
     until timestamptz not null,
     events text[] not null,
@@ -198,6 +199,11 @@ const statements = [
   `create index deliveries_log on deliveries (app_id, webhook_id, id)`,
   // Nearly all succeed; the others are what people look for.
   `create index deliveries_unsettled on deliveries (app_id, webhook_id, status, id) where status <> 'succeeded'`,
+  // What became of an event, and whether a replay has to send it to a webhook.
+  `create index deliveries_event on deliveries (app_id, event_id, webhook_id)`,
+  // Of a running replay only: it holds hundreds.
+  `create index deliveries_replayed on deliveries (app_id, replay_id, id)
+    where replay_id is not null and status = 'pending'`,
   `create table attempts (
     app_id uuid not null,
     delivery_id uuid not null,

@@ -105,6 +105,7 @@ CREATE TABLE replays (
   app_id uuid NOT NULL,
   id uuid NOT NULL,
   webhook_id uuid NOT NULL,
+  webhook_generation integer NOT NULL,
   since timestamp with time zone NOT NULL,
   until timestamp with time zone NOT NULL,
   events text[] NOT NULL,

@@ -154,6 +154,8 @@ export interface Database {
     app_id: string
     id: string
     webhook_id: string
+    /** The webhook's when it was asked for: a later one means that it was disabled since. */
+    webhook_generation: number
     since: Date
     until: Date
     events: string[]

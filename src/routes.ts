@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { registerAppRoutes } from './apps/app-routes.ts'
 import type { Deps } from './deps.ts'
 import { refusals } from './errors.ts'
+import { registerEventRoutes } from './events/event-routes.ts'
 import { eventRequests } from './events/event-schema.ts'
 import { registerNotificationRoutes } from './notifications/notification-routes.ts'
 import { authenticate, requireScope } from './platform/http/auth.ts'
@@ -14,6 +15,7 @@ import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import type { Server } from './platform/http/server.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
+import { registerDeliveryLogRoutes } from './webhooks/delivery-log-routes.ts'
 import { registerWebhookRoutes } from './webhooks/webhook-routes.ts'
 
 const tags = [
@@ -21,7 +23,8 @@ const tags = [
   { name: 'subscribers', description: 'Browsers and devices that can be pushed to.' },
   { name: 'notifications', description: 'What is pushed to an audience of subscribers.' },
   { name: 'webhooks', description: 'Where an app hears what became of them.' },
-  { name: 'events', description: 'What webhooks receive.' },
+  { name: 'deliveries', description: 'What webhooks were sent, and how it went.' },
+  { name: 'events', description: 'What happened in an app, and what webhooks receive.' },
   { name: 'operations', description: 'For orchestrators and scrapers: no key, no rate limit.' },
 ]
 
@@ -62,4 +65,6 @@ async function registerApi(api: Server, deps: Deps, limits: RateLimits): Promise
   registerSubscriberRoutes(api, deps)
   registerNotificationRoutes(api, deps)
   registerWebhookRoutes(api, deps)
+  registerDeliveryLogRoutes(api, deps)
+  registerEventRoutes(api, deps)
 }

@@ -58,6 +58,27 @@ export function many(shape: Shape, description: string): Answer {
   return wrap({ type: 'array', items: refTo(shape) }, [shape.example], description, [shape])
 }
 
+/** `{"data": [{…}, …], "next_cursor": "…"}` */
+export function pageOf(shape: Shape, description: string): Answer {
+  const { content, ...page } = many(shape, description)
+  const { type, schema, example } = content!
+  const cursor = {
+    type: ['string', 'null'],
+    description: 'Give it as `cursor` to get the next page; null: this is the last one.',
+  }
+  const wrapped = {
+    ...schema,
+    required: ['data', 'next_cursor'],
+    properties: { ...(schema.properties as object), next_cursor: cursor },
+  }
+  return {
+    ...page,
+    content: { type, schema: wrapped, example: { ...(example as object), next_cursor: exampleCursor } },
+  }
+}
+
+const exampleCursor = 'ZAGZbWLQ53oxjFUOnxorPE0'
+
 /** No body, as 204 has it. */
 export function empty(description: string): Answer {
   return { description, shapes: [] }

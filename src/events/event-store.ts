@@ -1,0 +1,68 @@
+import { refusals } from '../errors.ts'
+import type { Db } from '../platform/db.ts'
+import type { IdRange } from '../platform/http/time-window.ts'
+import type { EventType } from './catalog.ts'
+
+/** An event as it is kept: its body is what receivers get, byte for byte. */
+export interface LoggedEvent {
+  id: string
+  type: string
+  body: string
+}
+
+/** An event as the API shows it: as receivers get it. */
+export function presentEvent({ body }: LoggedEvent): {
+  id: string
+  event: EventType
+  timestamp: string
+  data: Record<string, unknown>
+} {
+  return JSON.parse(body)
+}
+
+/** What of an app's events is wanted. */
+export interface EventQuery extends IdRange {
+  event: string | undefined
+  /** Only older ones than this event. */
+  after: string | undefined
+  limit: number
+}
+
+const columns = ['id', 'type', 'body'] as const
+
+/** Events of an app, newest first: `limit` and one more where there are more. */
+export async function listEvents(
+  db: Db,
+  appId: string,
+  { event, from, before, after, limit }: EventQuery,
+): Promise<LoggedEvent[]> {
+  return db
+    .selectFrom('events')
+    .select(columns)
+    .where('app_id', '=', appId)
+    .$if(event !== undefined, (query) => query.where('type', '=', event!))
+    .$if(from !== undefined, (query) => query.where('id', '>=', from!))
+    .$if(before !== undefined, (query) => query.where('id', '<', before!))
+    .$if(after !== undefined, (query) => query.where('id', '<', after!))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+}
+
+/** An event; null when the app has no such one, or none any more. */
+export async function findEvent(db: Db, appId: string, id: string): Promise<LoggedEvent | null> {
+  const event = await db
+    .selectFrom('events')
+    .select(columns)
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return event ?? null
+}
+
+/** @throws 404 when the app has no such event */
+export async function readEvent(db: Db, appId: string, id: string): Promise<LoggedEvent> {
+  const event = await findEvent(db, appId, id)
+  if (!event) throw refusals.notFound()
+  return event
+}
