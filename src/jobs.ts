@@ -6,6 +6,7 @@ import {
   embeddedVacuum,
   fanOut,
   idempotencyUpkeep,
+  probeWebhook,
   retention,
   sendBatch,
   subscriberUpkeep,
@@ -13,16 +14,21 @@ import {
 import { vacuumBusyTables } from './platform/vacuum.ts'
 import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
+import { runProbe } from './webhooks/probe-job.ts'
 
 /** Fan-outs are one statement each; a second would only wait for the same database. */
 const fanOutsAtOnce = 1
 /** While one batch is accounted, the next is on the wire. Each holds a page of subscribers in memory. */
 const batchesAtOnce = 3
 
+/** Each waits for a receiver that may hang until the deadline. */
+const probesAtOnce = 4
+
 /** Queue → handler → how many at once. Deliver has a loop of its own: webhooks/delivery-pump.ts. */
 export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(fanOut, fanOutsAtOnce, (job) => runFanOut(deps, job))
   await deps.queue.work(sendBatch, batchesAtOnce, (job) => runSendBatch(deps, job))
+  await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
   await deps.queue.schedule(subscriberUpkeep, '0 3 * * *', () => runSubscriberUpkeep(deps))
   await deps.queue.schedule(idempotencyUpkeep, '17 * * * *', () => runIdempotencyUpkeep(deps))
   await deps.queue.schedule(retention, '30 2 * * *', () => runRetention(deps))

@@ -43,6 +43,16 @@ export const deliver = {
   expireInSeconds: 90,
 } as const satisfies QueueDefinition
 
+/**
+ * Try a webhook that was disabled because of its attempts and is to recover by itself. Job id: the webhook's.
+ * `generation` is that of the disabling; `number` counts the probes made.
+ */
+export const probeWebhook = {
+  name: 'probe-webhook',
+  schema: z.object({ appId: z.guid(), webhookId: z.guid(), generation: z.int(), number: z.int() }),
+  expireInSeconds: 120,
+} as const satisfies QueueDefinition
+
 /** Daily: subscribers unseen for long turn inactive, then go. */
 export const subscriberUpkeep = {
   name: 'subscriber-upkeep',
@@ -74,12 +84,14 @@ export const embeddedVacuum = {
 export type FanOut = z.infer<typeof fanOut.schema>
 export type SendBatch = z.infer<typeof sendBatch.schema>
 export type Deliver = z.infer<typeof deliver.schema>
+export type ProbeWebhook = z.infer<typeof probeWebhook.schema>
 
 /** Every queue there is; each is made at start. */
 export const queues: readonly QueueDefinition[] = [
   fanOut,
   sendBatch,
   deliver,
+  probeWebhook,
   subscriberUpkeep,
   idempotencyUpkeep,
   retention,

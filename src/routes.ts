@@ -16,6 +16,8 @@ import { createRateLimits, type RateLimits } from './platform/http/rate-limits.t
 import type { Server } from './platform/http/server.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
 import { registerDeliveryLogRoutes } from './webhooks/delivery-log-routes.ts'
+import { registerHealthReportRoutes } from './webhooks/health-routes.ts'
+import { registerSecretRoutes } from './webhooks/secret-routes.ts'
 import { registerWebhookRoutes } from './webhooks/webhook-routes.ts'
 
 const tags = [
@@ -67,4 +69,6 @@ async function registerApi(api: Server, deps: Deps, limits: RateLimits): Promise
   registerWebhookRoutes(api, deps)
   registerDeliveryLogRoutes(api, deps)
   registerEventRoutes(api, deps)
+  registerSecretRoutes(api, deps)
+  registerHealthReportRoutes(api, deps)
 }

@@ -14,6 +14,9 @@ export interface Disabled {
   appId: string
   webhookId: string
   reason: string
+  /** Of the webhook, from now on. */
+  generation: number
+  autoRecover: boolean
 }
 
 interface LockedWebhook {
@@ -21,6 +24,8 @@ interface LockedWebhook {
   failureCount: number
   failingSince: Date | null
   enabled: boolean
+  generation: number
+  autoRecover: boolean
 }
 
 /** `last_triggered_at` is kept to the second, which is what the API shows: a healthy webhook's row rests in between. */
@@ -62,7 +67,8 @@ export async function recordHealth(
       .where('app_id', '=', appId)
       .where('id', '=', webhookId)
       .execute()
-    if (reason) disabled.push({ appId, webhookId, reason })
+    const { generation, autoRecover } = row
+    if (reason) disabled.push({ appId, webhookId, reason, generation: generation + 1, autoRecover })
   }
   return disabled
 }
@@ -82,7 +88,8 @@ async function lockChanging(
     failed: samples.some((sample) => !sample.succeeded),
   }))
   const { rows } = await sql<LockedWebhook>`
-    select w.id, w.failure_count as "failureCount", w.failing_since as "failingSince", w.enabled
+    select w.id, w.failure_count as "failureCount", w.failing_since as "failingSince", w.enabled,
+      w.generation, w.auto_recover as "autoRecover"
     from json_to_recordset(${JSON.stringify(keys)}::text::json) as key ("appId" uuid, "webhookId" uuid, failed bool)
     join webhooks w on w.app_id = key."appId" and w.id = key."webhookId"
     where key.failed or w.failure_count <> 0 or w.last_triggered_at is null

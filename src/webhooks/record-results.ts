@@ -4,6 +4,7 @@ import type { Trx } from '../platform/db.ts'
 import type { Attempt, DeliverJob } from './attempt-delivery.ts'
 import { type AttemptRecord, cancelDeliveries, type DueDelivery, recordAttempts } from './delivery-store.ts'
 import { type Disabled, recordHealth, type WebhookSamples } from './health-store.ts'
+import { scheduleProbe } from './probe-job.ts'
 import { type Decision, decideAfterAttempt } from './retry-policy.ts'
 
 /**
@@ -55,6 +56,9 @@ export async function recordResults(
     )
     const disabled = await recordHealth(trx, samplesOf(decided), deps.config.disableAfterSeconds, now)
     await enqueueAgain(trx, deps, ours, decided)
+    for (const { appId, webhookId, generation, autoRecover } of disabled) {
+      if (autoRecover) await scheduleProbe(trx, deps, { appId, webhookId, generation, number: 0 })
+    }
     return { lapsed: results.length - ours.length, disabled }
   })
 }

@@ -6,11 +6,20 @@ import { eventTypes } from '../events/catalog.ts'
 import { text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { scheduleProbe } from './probe-job.ts'
 import { webhookDocs } from './webhook-schema.ts'
+import {
+  encryptSecret,
+  secretChange,
+  secretField,
+  signatureChange,
+  signatureField,
+} from './webhook-secrets.ts'
 import { settingsFields, type WebhookSettings } from './webhook-settings.ts'
 import {
   deleteWebhook,
   insertWebhook,
+  isDisabledByFailures,
   listWebhooks,
   presentWebhook,
   readWebhook,
@@ -19,7 +28,7 @@ import {
 } from './webhook-store.ts'
 
 const url = text(2_048)
-const secret = text(255).nullable()
+const secret = secretField.nullable()
 const events = z
   .array(z.enum(eventTypes, { error: (issue) => `has an unknown event: ${JSON.stringify(issue.input)}` }))
   .max(100)
@@ -30,7 +39,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 /** Webhooks: contract section 2. */
 export function registerWebhookRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'guard'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>,
 ): void {
   const { db, clock } = deps
   server.get(
@@ -53,13 +62,14 @@ export function registerWebhookRoutes(
           secret: secret.optional(),
           events: events.default([]),
           enabled: z.boolean().default(true),
+          signature: signatureField.default('hmac'),
           ...settingsFields,
         }),
       },
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      const { url, secret, events, enabled, ...settings } = request.body
+      const { url, secret, events, enabled, signature, ...settings } = request.body
       const id = newId()
       const webhook = await insertWebhook(
         db,
@@ -70,6 +80,7 @@ export function registerWebhookRoutes(
           secret: encryptSecret(deps, id, secret),
           events,
           enabled,
+          ...signatureChange(deps, id, signature, 'hmac'),
           ...storedSettings(deps, id, settings),
         },
         clock.now(),
@@ -97,6 +108,7 @@ export function registerWebhookRoutes(
           secret: secret.optional(),
           events: events.optional(),
           enabled: z.boolean().optional(),
+          signature: signatureField.optional(),
           ...settingsFields,
         }),
       },
@@ -104,18 +116,24 @@ export function registerWebhookRoutes(
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       const id = request.params.webhook_id
-      await readWebhook(db, app.id, id)
-      const { url, secret, events, enabled, ...settings } = request.body
+      const before = await readWebhook(db, app.id, id)
+      const { url, secret, events, enabled, signature, ...settings } = request.body
       const change = {
         url: url === undefined ? undefined : await checkedUrl(deps, url),
-        secret: secret === undefined ? undefined : encryptSecret(deps, id, secret),
         events,
         enabled,
+        ...secretChange(deps, id, secret),
+        ...signatureChange(deps, id, signature, before.signature),
         ...storedSettings(deps, id, settings),
       }
-      const webhook = await db
-        .transaction()
-        .execute((trx) => updateWebhook(trx, app.id, id, change, clock.now()))
+      const webhook = await db.transaction().execute(async (trx) => {
+        const changed = await updateWebhook(trx, app.id, id, change, clock.now())
+        if (settings.auto_recover && isDisabledByFailures(changed)) {
+          const { generation } = changed
+          await scheduleProbe(trx, deps, { appId: app.id, webhookId: id, generation, number: 0 })
+        }
+        return changed
+      })
       return { data: presentWebhook(webhook) }
     },
   )
@@ -137,14 +155,6 @@ async function checkedUrl({ guard }: Pick<Deps, 'guard'>, url: string): Promise<
   const verdict = await guard.checkForStorage(url)
   if (!verdict.ok) throw refusals.invalid({ url: [verdict.message] })
   return url
-}
-
-function encryptSecret(
-  { crypto }: Pick<Deps, 'crypto'>,
-  id: string,
-  secret: string | null | undefined,
-): Buffer | null {
-  return secret ? crypto.encrypt(secret, `webhook-secret:${id}`) : null
 }
 
 /** The settings as they are stored: headers encrypted, JSON as text, what is not given left out. */

@@ -39,6 +39,11 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
       .nullable()
       .meta({ description: 'Several events in one request.' }),
     auto_recover: z.boolean().meta({ description: 'Whether a probe may enable it again.' }),
+    signature: z.enum(['hmac', 'ed25519']),
+    public_key: z.string().nullable().meta({ description: 'What verifies Ed25519 signatures (`v1a`).' }),
+    previous_secret_expires_at: timestampField
+      .nullable()
+      .meta({ description: 'Until when the secret before the last rotation signs too.' }),
   }),
   {
     id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
@@ -60,6 +65,9 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     filter: null,
     batch: null,
     auto_recover: false,
+    signature: 'hmac',
+    public_key: null,
+    previous_secret_expires_at: null,
   },
 )
 

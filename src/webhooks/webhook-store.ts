@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { BatchSettings } from '../database.ts'
+import type { BatchSettings, SignatureScheme } from '../database.ts'
 import { refusals } from '../errors.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db.ts'
@@ -24,6 +24,10 @@ export interface Webhook {
   filter: unknown
   batch: BatchSettings | null
   autoRecover: boolean
+  signature: SignatureScheme
+  publicKey: string | null
+  previousSecretExpiresAt: Date | null
+  generation: number
 }
 
 /** What a header's value is shown as: it may be a secret. */
@@ -51,6 +55,9 @@ export function presentWebhook(webhook: Webhook) {
     filter: webhook.filter,
     batch: webhook.batch,
     auto_recover: webhook.autoRecover,
+    signature: webhook.signature,
+    public_key: webhook.publicKey,
+    previous_secret_expires_at: toTimestampOrNull(webhook.previousSecretExpiresAt),
   }
 }
 
@@ -74,6 +81,10 @@ const columns = [
   'filter',
   'batch',
   'auto_recover as autoRecover',
+  'signature',
+  'public_key as publicKey',
+  'previous_secret_expires_at as previousSecretExpiresAt',
+  'generation',
 ] as const
 
 export async function listWebhooks(db: Db, appId: string): Promise<Webhook[]> {
@@ -111,6 +122,12 @@ export interface WebhookChange {
   /** JSON. */
   batch?: string | null
   auto_recover?: boolean
+  previous_secret?: null
+  previous_secret_expires_at?: null
+  signature?: SignatureScheme
+  /** Encrypted at rest. */
+  signing_key?: Buffer | null
+  public_key?: string | null
 }
 
 export interface NewWebhook extends WebhookChange {
@@ -140,6 +157,11 @@ export async function insertWebhook(db: Db, webhook: NewWebhook, now: Date): Pro
 }
 
 const disabledByApi = 'disabled through the API'
+
+/** Whether a webhook was disabled because of its attempts, and not by its owner. */
+export function isDisabledByFailures({ enabled, disabledReason }: Webhook): boolean {
+  return !enabled && disabledReason !== disabledByApi
+}
 
 /**
  * Changes what is given. Disabling starts a new generation, which ends the deliveries still pending; enabling forgets
@@ -174,6 +196,42 @@ export async function updateWebhook(
     .where('id', '=', id)
     .returning(columns)
     .executeTakeFirstOrThrow()
+}
+
+/**
+ * Replaces a secret; the one before it goes on signing for `overlapSeconds`.
+ *
+ * @returns until when it does, null when there was none or there is no overlap
+ * @throws 404 when the app has no such webhook
+ */
+export async function rotateSecret(
+  trx: Trx,
+  appId: string,
+  id: string,
+  secret: Buffer,
+  overlapSeconds: number,
+  now: Date,
+): Promise<Date | null> {
+  await lockWebhook(trx, appId, id)
+  const until = overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1_000) : null
+  const { previousUntil } = await trx
+    .updateTable('webhooks')
+    .set((eb) => ({
+      secret,
+      previous_secret: until ? eb.ref('secret') : null,
+      previous_secret_expires_at: eb
+        .case()
+        .when('secret', 'is', null)
+        .then(null)
+        .else(eb.cast<Date | null>(eb.val(until), 'timestamptz'))
+        .end(),
+      updated_at: now,
+    }))
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .returning('previous_secret_expires_at as previousUntil')
+    .executeTakeFirstOrThrow()
+  return previousUntil
 }
 
 /** @throws 404 when the app has no such webhook */
