@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
 import { type Config, ConfigError } from './config/config.ts'
 import type { Deps } from './deps.ts'
+import type { StreamSettings } from './events/stream-routes.ts'
 import { startJobs } from './jobs.ts'
 import { checkEncryptionKey, ensureFirstKey } from './keys/key-store.ts'
 import { createAddressGuard } from './outbound/address-guard.ts'
@@ -30,6 +31,8 @@ export interface ServiceOptions {
   clock?: Clock
   /** A certificate authority to trust besides Node's own, PEM. */
   ca?: string
+  /** What differs from how streams of events are served otherwise. */
+  streams?: Partial<StreamSettings>
 }
 
 /** A running service. */
@@ -106,7 +109,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     let url: string | undefined
     if (roles.includes('api')) {
       const server = await createHttpServer(deps)
-      await registerRoutes(server, deps, storage.pool)
+      await registerRoutes(server, deps, storage.pool, options.streams)
       closers.push(() => server.close())
       url = await listen(server, config)
     }

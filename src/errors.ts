@@ -31,4 +31,6 @@ export const refusals = {
     new ApiError({ status: 422, error: 'Validation failed', details }),
   rateLimited: (retryAfterSeconds: number) =>
     new ApiError({ status: 429, error: 'Rate limit exceeded', retryAfterSeconds }),
+  tooManyStreams: () =>
+    new ApiError({ status: 503, error: 'Too many event streams are open', retryAfterSeconds: 10 }),
 }

@@ -7,6 +7,7 @@ import type { Deps } from './deps.ts'
 import { refusals } from './errors.ts'
 import { registerEventRoutes } from './events/event-routes.ts'
 import { eventRequests } from './events/event-schema.ts'
+import { registerStreamRoutes, type StreamSettings } from './events/stream-routes.ts'
 import { registerNotificationRoutes } from './notifications/notification-routes.ts'
 import { authenticate, requireScope } from './platform/http/auth.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
@@ -30,8 +31,17 @@ const tags = [
   { name: 'operations', description: 'For orchestrators and scrapers: no key, no rate limit.' },
 ]
 
-/** Which routes mount where. */
-export async function registerRoutes(server: Server, deps: Deps, pool: pg.Pool | undefined): Promise<void> {
+/**
+ * Which routes mount where.
+ *
+ * @param streams what differs from how streams of events are served otherwise
+ */
+export async function registerRoutes(
+  server: Server,
+  deps: Deps,
+  pool: pg.Pool | undefined,
+  streams: Partial<StreamSettings> = {},
+): Promise<void> {
   z.config({ customError: describeIssue })
   const { publicUrl } = deps.config
   await registerOpenapi(server, { version: deps.version, publicUrl, tags, webhooks: eventRequests() })
@@ -39,12 +49,17 @@ export async function registerRoutes(server: Server, deps: Deps, pool: pg.Pool |
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   await server.register(reference, { routePrefix: '/docs' })
   const limits = await createRateLimits(deps.config.rateLimits, pool)
-  await server.register(async (api) => registerApi(api as unknown as Server, deps, limits), {
+  await server.register(async (api) => registerApi(api as unknown as Server, deps, limits, streams), {
     prefix: '/api/v1',
   })
 }
 
-async function registerApi(api: Server, deps: Deps, limits: RateLimits): Promise<void> {
+async function registerApi(
+  api: Server,
+  deps: Deps,
+  limits: RateLimits,
+  streams: Partial<StreamSettings>,
+): Promise<void> {
   // Who asks comes before what is asked: an unknown route answers as a known one does until both are settled.
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     const key = await authenticate(deps, request)
@@ -71,4 +86,5 @@ async function registerApi(api: Server, deps: Deps, limits: RateLimits): Promise
   registerEventRoutes(api, deps)
   registerSecretRoutes(api, deps)
   registerHealthReportRoutes(api, deps)
+  registerStreamRoutes(api, deps, streams)
 }

@@ -10,6 +10,8 @@ export interface Metrics {
   pushes: Counter<'platform' | 'outcome'>
   /** Notifications whose fan-out completed, by `status` (`sent`, `failed`). */
   notifications: Counter<'status'>
+  /** Streams of events that are open in this process. */
+  streams: Gauge
   /** Jobs not settled yet, by `queue`; read when `/metrics` is. */
   queueDepth: Gauge<'queue'>
 }
@@ -42,6 +44,11 @@ export function createMetrics(): Metrics {
       name: 'krafter_push_notifications_completed_total',
       help: 'Notifications whose fan-out completed',
       labelNames: ['status'],
+      registers,
+    }),
+    streams: new Gauge({
+      name: 'krafter_push_event_streams',
+      help: 'Streams of events that are open',
       registers,
     }),
     queueDepth: new Gauge({

@@ -31,8 +31,9 @@ test('docs/errors.md has no other status, but for our own faults', () => {
     refusals.notJson(),
     refusals.invalid({}),
     refusals.rateLimited(1),
+    refusals.tooManyStreams(),
   ]
   const statuses = new Set(rows.map(([status]) => Number(status)))
-  expect([...statuses]).toEqual([...made.map(({ shape }) => shape.status), 500])
+  expect([...statuses].sort()).toEqual([...made.map(({ shape }) => shape.status), 500].sort())
   expect(made).toHaveLength(Object.keys(refusals).length)
 })

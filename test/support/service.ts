@@ -1,4 +1,4 @@
-import { type Service, startService } from '../../src/app.ts'
+import { type Service, type ServiceOptions, startService } from '../../src/app.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { makeCertificates } from '../../src/demo/certificates.ts'
 import type { Clock } from '../../src/platform/clock.ts'
@@ -39,13 +39,14 @@ export async function startTestService(
   storage: TestStorage,
   env: Record<string, string> = {},
   roles: ('api' | 'worker')[] = ['api', 'worker'],
+  options: Pick<ServiceOptions, 'streams'> = {},
 ): Promise<TestService> {
   const logs: Record<string, unknown>[] = []
   const log = createLogger('debug', { write: (line) => logs.push(JSON.parse(line)) })
   const clock: TestClock = { ahead: 0, now: () => new Date(Date.now() + clock.ahead) }
   const { ca } = await makeCertificates()
   const config = readConfig({ ...testEnvironment, ...storage.env, ...env })
-  const service = await startService(config, { log, clock, ca, roles })
+  const service = await startService(config, { ...options, log, clock, ca, roles })
   const key = service.firstKey ?? config.bootstrapApiKey ?? ''
   return {
     service,

@@ -1,0 +1,199 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { requireApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { ApiError, refusals } from '../errors.ts'
+import { authenticate } from '../platform/http/auth.ts'
+import type { Server } from '../platform/http/server.ts'
+import { isId, newId } from '../platform/ids.ts'
+import { type EventType, eventTypes } from './catalog.ts'
+import { startFollower } from './event-follower.ts'
+import { writeEventStream } from './event-stream.ts'
+import { takeLease } from './stream-lease-store.ts'
+import { streamDocs } from './stream-schema.ts'
+
+/** How streams are served; in milliseconds. */
+export interface StreamSettings {
+  /** How often the database is asked for new events. */
+  pollMs: number
+  /** How often it is asked for events that were committed late. */
+  sweepMs: number
+  heartbeatMs: number
+  /** How long events are kept without a renewal; renewed, and its key judged again, every `renewMs`. */
+  leaseMs: number
+  renewMs: number
+  /** How long a client may take nothing of what it is sent. */
+  stallMs: number
+  /** Open at a time in this process. */
+  maxStreams: number
+}
+
+const defaultSettings: StreamSettings = {
+  pollMs: 250,
+  sweepMs: 1_000,
+  heartbeatMs: 15_000,
+  // Less the time between renewals it is a minute: that long a client may take to connect again.
+  leaseMs: 75_000,
+  renewMs: 15_000,
+  stallMs: 60_000,
+  maxStreams: 100,
+}
+
+/** What a client that takes nothing has left when the service drains. */
+const graceMs = 1_000
+
+const params = z.object({ app_id: z.string() })
+const querystring = z.object({
+  event: z
+    .union([z.string(), z.array(z.string())])
+    .transform((given, context): EventType[] => {
+      const names = [given].flat().flatMap((list) => list.split(','))
+      const unknown = names.find((name) => !eventTypes.includes(name as EventType))
+      if (unknown !== undefined) {
+        context.addIssue({ code: 'custom', message: `has an unknown event: ${JSON.stringify(unknown)}` })
+      }
+      return names as EventType[]
+    })
+    .optional()
+    .meta({ description: 'Only events of this name; several are separated by commas, or given one by one.' }),
+  last_event_id: z
+    .string()
+    .optional()
+    .meta({ format: 'uuid', description: 'As `last-event-id`, for clients that cannot set a header.' }),
+})
+
+type StreamDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>
+
+/** The events of an app as they happen: server-sent events. */
+export function registerStreamRoutes(
+  server: Server,
+  deps: StreamDeps,
+  given: Partial<StreamSettings> = {},
+): void {
+  const settings = { ...defaultSettings, ...given }
+  const open = new Set<OpenStream>()
+  server.addHook('preClose', async () => {
+    for (const stream of open) stream.drain()
+  })
+  server.get(
+    '/push/apps/:app_id/events/stream',
+    {
+      config: { scope: 'push:read' },
+      exposeHeadRoute: false,
+      schema: { ...streamDocs, params, querystring },
+    },
+    async (request, reply) => {
+      const after = readLastEventId(request, request.query.last_event_id)
+      const app = await requireApp(deps.db, request.teamId, request.params.app_id)
+      if (open.size >= settings.maxStreams) throw refusals.tooManyStreams()
+      const stream = openStream(request, reply, () => {
+        open.delete(stream)
+        deps.metrics.streams.set(open.size)
+      })
+      open.add(stream)
+      deps.metrics.streams.set(open.size)
+      const id = newId()
+      const renew = () => renewLease(deps, settings, app.id, id)
+      await renew()
+      const types = request.query.event && new Set(request.query.event)
+      const follower = await startFollower(deps.db, app.id, { after, types, sweepMs: settings.sweepMs })
+      keepLease(deps, settings, request, { appId: app.id, renew, stream })
+      request.raw.socket.setTimeout(settings.stallMs)
+      const text = writeEventStream(follower, settings, stream.signal)
+      return reply
+        .headers({
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          // Or nginx would hold the events back until its buffer is full.
+          'x-accel-buffering': 'no',
+          connection: 'close',
+        })
+        .send(Readable.from(endOnError(text, deps, app.id)))
+    },
+  )
+}
+
+function readLastEventId(request: FastifyRequest, fromQuery: string | undefined): string | undefined {
+  // A client that connects again by itself has the old URL and a new header.
+  const fromHeader = request.headers['last-event-id']
+  const [name, value] = fromHeader ? ['Last-Event-ID', String(fromHeader)] : ['last_event_id', fromQuery]
+  if (value === undefined) return undefined
+  if (!isId(value)) throw refusals.invalid({ [name!]: ['must be the UUID of an event'] })
+  return value.toLowerCase()
+}
+
+interface OpenStream {
+  /** Aborted when the stream is to end. */
+  signal: AbortSignal
+  end(): void
+  /** Ends it, and does not wait long for a client that takes nothing. */
+  drain(): void
+}
+
+function openStream(request: FastifyRequest, reply: FastifyReply, onClosed: () => void): OpenStream {
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  const closed = () => {
+    end()
+    onClosed()
+  }
+  // Also when it is refused after all. What closed before this has no more to say.
+  if (reply.raw.closed) queueMicrotask(closed)
+  else reply.raw.once('close', closed)
+  return {
+    signal: ending.signal,
+    end,
+    drain() {
+      end()
+      const cut = setTimeout(() => request.raw.socket.destroy(), graceMs)
+      reply.raw.once('close', () => clearTimeout(cut))
+    },
+  }
+}
+
+async function renewLease(
+  { db, clock }: StreamDeps,
+  { leaseMs }: StreamSettings,
+  appId: string,
+  id: string,
+): Promise<void> {
+  const now = clock.now()
+  await takeLease(db, { appId, id, expiresAt: new Date(now.getTime() + leaseMs) }, now)
+}
+
+/** Renews the lease while the stream is open, however slow its client; ends it with its key or its app. */
+async function keepLease(
+  deps: StreamDeps,
+  { renewMs }: StreamSettings,
+  request: FastifyRequest,
+  { appId, renew, stream }: { appId: string; renew: () => Promise<void>; stream: OpenStream },
+): Promise<void> {
+  try {
+    for (;;) {
+      await sleep(renewMs, undefined, { signal: stream.signal, ref: false })
+      const key = await authenticate(deps, request)
+      if (!key) break
+      await requireApp(deps.db, key.teamId, appId)
+      await renew()
+    }
+  } catch (error) {
+    const isExpected = stream.signal.aborted || error instanceof ApiError
+    if (!isExpected) deps.log.warn({ err: error, appId }, 'stream.failed')
+  }
+  stream.end()
+}
+
+/** The head of the answer is long gone: all that can be done is to end, so that the client connects again. */
+async function* endOnError(
+  text: AsyncGenerator<string>,
+  { log }: Pick<Deps, 'log'>,
+  appId: string,
+): AsyncGenerator<string> {
+  try {
+    yield* text
+  } catch (error) {
+    log.warn({ err: error, appId }, 'stream.failed')
+  }
+}
