@@ -18,7 +18,7 @@ export interface BenchInput {
 export async function startBenchService({ env, ca }: BenchInput): Promise<Service> {
   keepHeapSmall()
   const config = readConfig({ PORT: '0', KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8', ...env })
-  return startService(config, { ca, log: createLogger('error') })
+  return startService(config, { ca, log: createLogger(process.env.BENCH_LOG ?? 'error') })
 }
 
 /** An app of the first team, made without the API. @returns its id */

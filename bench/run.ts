@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { startPostgres } from '../test/support/postgres-server.ts'
+import { startBadPeer } from './bad-peer.ts'
 import { measure } from './child.ts'
 import type { DeliveriesInput, DeliveriesResult } from './deliveries.ts'
+import type { IsolationResult } from './isolation.ts'
 import type { Audiences } from './make-audiences.ts'
 import { startPeer } from './peer.ts'
 import type { PushesResult } from './pushes.ts'
@@ -15,6 +17,7 @@ import type { WebPushInput } from './web-push-loop.ts'
 
 const deliveries = Number(process.env.BENCH_DELIVERIES ?? 20_000)
 const subscribers = Number(process.env.BENCH_SUBSCRIBERS ?? 100_000)
+const isolationEvents = 1_000
 const baselinePushes = 5_000
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
@@ -111,10 +114,34 @@ async function findServer(): Promise<{ url: string | null; reason: string | null
 
 const serverSettings = ['shared_buffers=128MB', 'max_connections=100']
 
+/** A webhook's p99 may not suffer from its neighbours. */
+async function benchIsolation(storages: (() => Promise<Storage>)[]): Promise<void> {
+  const peer = await startPeer()
+  const bad = await startBadPeer()
+  line('', 'p50', 'p99')
+  for (const make of storages) {
+    const { name, env, drop } = await make()
+    const input = {
+      ca: peer.certificates.ca + bad.certificates.ca,
+      origin: peer.origin,
+      badOrigin: bad.origin,
+    }
+    const { result } = await measure<IsolationResult>('isolation', { ...input, events: isolationEvents, env })
+    for (const [phase, { p50Ms, p99Ms }] of Object.entries(result)) {
+      const label = phase === 'alone' ? 'a healthy webhook, alone' : '… beside some that hang, drip and flood'
+      line(`${label}, ${name}`, `${p50Ms.toFixed(1)} ms`, `${p99Ms.toFixed(1)} ms`)
+    }
+    await drop()
+  }
+  bad.stop()
+  peer.stop()
+}
+
 const server = await findServer()
 const storages = server.url ? [embedded, () => postgres(server.url!)] : [embedded]
 line('', 'rate', 'ratio', 'peak memory')
 await benchDeliveries(storages)
 await benchPushes(storages)
+await benchIsolation(storages)
 if (server.reason) console.log(server.reason)
 await server.stop()

@@ -1,0 +1,43 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import type { Http2ServerResponse } from 'node:http2'
+import { fileURLToPath } from 'node:url'
+import { type Certificates, makeCertificates } from '../src/demo/certificates.ts'
+import { startTlsServer } from '../src/demo/tls-server.ts'
+import type { Peer } from './peer.ts'
+
+/** What receivers do that nobody should suffer from but themselves, by path. */
+const manners: Record<string, (response: Http2ServerResponse) => void> = {
+  '/hang': () => {},
+  '/drip': (response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' })
+    const timer = setInterval(() => response.write('.'), 500)
+    response.on('close', () => clearInterval(timer))
+  },
+  '/flood': (response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' })
+    const chunk = Buffer.alloc(65_536, 'x')
+    const more = () => {
+      while (!response.destroyed && response.write(chunk));
+    }
+    response.on('drain', more)
+    more()
+  },
+}
+
+export const badPaths = Object.keys(manners)
+
+/** Receivers that hang, drip and flood, in a process of their own. */
+export async function startBadPeer(): Promise<Peer> {
+  const certificates = await makeCertificates()
+  const child: ChildProcess = fork(fileURLToPath(import.meta.url))
+  child.send(certificates)
+  const [origin] = (await once(child, 'message')) as [string]
+  return { origin, certificates, stop: () => child.kill() }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [certificates] = (await once(process, 'message')) as [Certificates]
+  const { origin } = await startTlsServer(certificates, ({ path }, response) => manners[path]?.(response))
+  process.send!(origin)
+}
