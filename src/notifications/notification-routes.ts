@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
-import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
+import { jsonObject, nesting, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { acceptNotification } from './accept-notification.ts'
@@ -14,18 +14,20 @@ import { maxTtlSeconds } from './payload.ts'
 const maxFieldLength = 4_000
 const field = text(maxFieldLength).nullable().optional()
 
-const webOverrides = z.looseObject({
-  ttl: z
-    .int()
-    .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
-    .meta({ minimum: 0, maximum: maxTtlSeconds })
-    .optional(),
-  urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional(),
-  topic: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
-    .optional(),
-})
+const webOverrides = z
+  .looseObject({
+    ttl: z
+      .int()
+      .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
+      .meta({ minimum: 0, maximum: maxTtlSeconds })
+      .optional(),
+    urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional(),
+    topic: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
+      .optional(),
+  })
+  .refine(...nesting)
 
 const body = z.object({
   title: requiredText(maxFieldLength),

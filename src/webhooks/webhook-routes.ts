@@ -29,8 +29,12 @@ import {
 
 const url = text(2_048)
 const secret = secretField.nullable()
+/** What was sent is shown so that a slip is seen, and no more of it than that takes. */
+const maxShownCharacters = 100
+const unknownEvent = ({ input }: { input?: unknown }) =>
+  `has an unknown event: ${String(JSON.stringify(input)).slice(0, maxShownCharacters)}`
 const events = z
-  .array(z.enum(eventTypes, { error: (issue) => `has an unknown event: ${JSON.stringify(issue.input)}` }))
+  .array(z.enum(eventTypes, { error: unknownEvent }))
   .max(100)
   .transform((names) => [...new Set(names)])
 const ofApp = z.object({ app_id: z.string() })

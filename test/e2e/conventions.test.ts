@@ -45,6 +45,11 @@ async function makeThings(api: Api): Promise<Things> {
     api.post(`${base}/notifications`, { title: 'T', targeting: { type: 'user_ids', ids: ['nobody'] } }),
     api.post(`${base}/webhooks`, { url: webhookUrl }),
   ])
+  // What is still under way would change between two looks at it.
+  await poll(
+    () => api.get(`${base}/notifications/${notification.body.data.id}`),
+    ({ body }) => body.data.status === 'sent',
+  )
   return {
     app,
     subscriber: subscriber.body.data.id,
@@ -511,6 +516,49 @@ describeOnEachBackend('conventions', (make) => {
       const { app } = await makeThings(api)
       const deleted = await api.send(`/push/apps/${app}`, { method: 'DELETE', headers: json })
       expect(deleted).toMatchObject({ status: 204, body: undefined })
+    })
+
+    test('a body that is nested too deeply names the field, and stores nothing', async () => {
+      const { app } = await makeThings(api)
+      const base = `/push/apps/${app}`
+      const before = await readAll(api, app)
+      const bodies: [Call, field: string, (nested: string) => string][] = [
+        [{ method: 'PATCH', path: base }, 'settings', (nested) => `{"settings":${nested}}`],
+        [
+          { method: 'POST', path: `${base}/subscribers` },
+          'metadata',
+          (nested) => `{"platform":"android","token":"deep","metadata":${nested}}`,
+        ],
+        [
+          { method: 'POST', path: `${base}/notifications` },
+          'data',
+          (nested) => `{"title":"T","data":${nested}}`,
+        ],
+        [
+          { method: 'POST', path: `${base}/notifications` },
+          'platform_overrides.web',
+          (nested) => `{"title":"T","platform_overrides":{"web":${nested}}}`,
+        ],
+      ]
+      const nest = (levels: number) => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`
+      for (const [call, field, body] of bodies) {
+        for (const levels of [101, 1_000, 8_000, 400_000]) {
+          const answer = await withBody(call, body(nest(levels)))
+          expect({ call, levels, status: answer.status, body: answer.body }).toEqual({
+            call,
+            levels,
+            status: 422,
+            body: {
+              error: 'Validation failed',
+              details: { [field]: ['must be nested at most 100 levels deep'] },
+            },
+          })
+        }
+      }
+      expect(await readAll(api, app)).toEqual(before)
+      for (const [call, , body] of bodies) {
+        expect((await withBody(call, body(nest(100)))).status).toBeOneOf([200, 201])
+      }
     })
 
     test('unknown fields are ignored', async () => {

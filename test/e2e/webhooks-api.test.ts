@@ -393,6 +393,10 @@ describeOnEachBackend('webhooks', (make) => {
         body: { events: Array(101).fill('notification.sent') },
         details: { events: ['must have at most 100 entries'] },
       },
+      {
+        body: { events: ['x'.repeat(10_000)] },
+        details: { events: [`has an unknown event: "${'x'.repeat(99)}`] },
+      },
       { body: { enabled: 'true' }, details: { enabled: ['must be a boolean'] } },
       { body: { enabled: null }, details: { enabled: ['must be a boolean'] } },
       {

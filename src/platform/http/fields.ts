@@ -16,10 +16,25 @@ export const text = (maxLength: number) =>
 export const requiredText = (maxLength: number) =>
   text(maxLength).refine((value) => value.trim() !== '', 'must not be empty')
 
-/** A JSON object of a bounded size, in bytes as JSON. */
+/** Objects and arrays in each other: what is nested by the thousand can be read, but not written out again. */
+const maxNesting = 100
+
+/** For {@link z.ZodType.refine}: a value that is nested no deeper than can be stored and shown. */
+export const nesting = [
+  (value: unknown) => isNestedWithin(maxNesting, value),
+  { error: `must be nested at most ${maxNesting} levels deep`, abort: true },
+] as const
+
+function isNestedWithin(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((inner) => isNestedWithin(levels - 1, inner))
+}
+
+/** A JSON object of a bounded size, in bytes as JSON, and depth. */
 export const jsonObject = (maxBytes: number) =>
   z
     .record(z.string(), z.unknown())
+    .refine(...nesting)
     .refine(
       (value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes,
       `must be at most ${maxBytes} bytes of JSON`,
