@@ -38,6 +38,17 @@ function createProgram(): Command {
     .description('a whole round on this machine: subscribers, a notification, a verified webhook')
     .option('--subscribers <n>', 'how many devices to register and push to', parseSubscribers, 1_000)
     .action(async ({ subscribers }) => (await import('./demo.ts')).demo(subscribers))
+  program
+    .command('listen')
+    .description("post an app's events to this machine, signed, as a webhook gets them")
+    .requiredOption('--forward <url>', 'where to, e.g. http://localhost:3000/hook')
+    .option('--app <id>', 'the app; may be left out when there is only one')
+    .option('--url <url>', 'the service (KRAFTER_PUBLIC_URL, or http://127.0.0.1:8080)')
+    .option('--key <key>', 'an API key with push:read (KRAFTER_API_KEY)')
+    .option('--events <names>', 'comma-separated; otherwise all')
+    .option('--secret <secret>', 'what to sign with; otherwise one is made and printed')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./listen.ts')).listen(options))
   const keys = program.command('keys').description('manage API keys')
   keys
     .command('create')

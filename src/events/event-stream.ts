@@ -12,10 +12,11 @@ const reconnectMs = 2_000
  */
 export async function* writeEventStream(
   follower: Follower,
-  { pollMs, heartbeatMs }: { pollMs: number; heartbeatMs: number },
+  { startId, pollMs, heartbeatMs }: { startId: string; pollMs: number; heartbeatMs: number },
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  yield `retry: ${reconnectMs}\n\n`
+  // An id without data is no event, but what a client goes on from when it is cut before the first one.
+  yield `retry: ${reconnectMs}\nid: ${startId}\n\n`
   let sentAt = performance.now()
   while (!signal.aborted) {
     const { events, caughtUp } = await follower.read()

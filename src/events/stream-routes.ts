@@ -94,6 +94,7 @@ export function registerStreamRoutes(
       })
       open.add(stream)
       deps.metrics.streams.set(open.size)
+      // It tells the time as ids of events do.
       const id = newId()
       const renew = () => renewLease(deps, settings, app.id, id)
       await renew()
@@ -101,7 +102,8 @@ export function registerStreamRoutes(
       const follower = await startFollower(deps.db, app.id, { after, types, sweepMs: settings.sweepMs })
       keepLease(deps, settings, request, { appId: app.id, renew, stream })
       request.raw.socket.setTimeout(settings.stallMs)
-      const text = writeEventStream(follower, settings, stream.signal)
+      const startId = after === undefined || after > id ? id : after
+      const text = writeEventStream(follower, { ...settings, startId }, stream.signal)
       return reply
         .headers({
           'content-type': 'text/event-stream',

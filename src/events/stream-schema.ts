@@ -19,7 +19,7 @@ export const streamDocs = {
       content: {
         type: 'text/event-stream',
         schema: { type: 'string' },
-        example: `retry: 2000\n\nid: ${example.id}\nevent: ${example.event}\ndata: ${JSON.stringify(example)}\n\n`,
+        example: `retry: 2000\nid: 01996d62-c3a5-7b1e-8f26-0a9b8c7d6e5f\n\nid: ${example.id}\nevent: ${example.event}\ndata: ${JSON.stringify(example)}\n\n`,
       },
       shapes: [],
     },

@@ -87,7 +87,7 @@ describeOnEachBackend('the stream of events', (make) => {
       ...Array(3).fill('notification.sent'),
       'subscriber.registered',
     ])
-    expect(stream.text()).toMatch(/^retry: 2000\n\n/)
+    expect(stream.text()).toMatch(/^retry: 2000\nid: [\da-f-]{36}\n\n/)
   })
 
   test('events of another process come too', async (context) => {
@@ -102,7 +102,7 @@ describeOnEachBackend('the stream of events', (make) => {
     const stream = await open()
     await poll(
       async () => stream.text(),
-      (text) => text === `retry: 2000\n\n${':\n\n'.repeat(3)}`,
+      (text) => /^retry: 2000\nid: \S+\n\n(:\n\n){3}/.test(text),
     )
   })
 
@@ -140,6 +140,19 @@ describeOnEachBackend('the stream of events', (make) => {
     expect((await long.waitFor(all.length)).map(({ id }) => id)).toEqual(all)
     await emit(running.service, appId)
     expect(await long.waitFor(all.length + 1)).toHaveLength(all.length + 1)
+  })
+
+  test('a stream that is cut before its first event goes on from its beginning', async () => {
+    const cut = await open()
+    const [, id] = await poll(
+      async () => /^id: (.+)$/m.exec(cut.text()),
+      (found) => found !== null,
+    ).then((found) => found!)
+    cut.cut()
+    await emit(running.service, appId)
+    const resumed = await open('', { 'last-event-id': id! })
+    const [row] = await kept()
+    expect((await resumed.waitFor(1)).map((message) => message.id)).toEqual([row!.id])
   })
 
   test('an id of the future is taken as now', async () => {

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto'
+import { ConfigError } from '../config/config.ts'
+import { toTimestamp } from '../platform/clock.ts'
+import type { StreamMessage } from './listen/event-stream-parser.ts'
+import { followEvents, unreachable } from './listen/follow-events.ts'
+import { type Forwarded, forwardEvent } from './listen/forward-event.ts'
+import { findOnlyApp, type ServiceAddress } from './listen/service-client.ts'
+
+export interface ListenOptions {
+  forward: string
+  app?: string
+  url?: string
+  key?: string
+  /** Comma-separated. */
+  events?: string
+  secret?: string
+  json?: boolean
+}
+
+/** Events under way to the receiver at a time: one that is slow holds the stream up instead of filling the memory. */
+const maxInFlight = 8
+
+/**
+ * `krafter-push listen`: posts an app's events to an address of this machine, as a webhook would get them, until Ctrl-C.
+ *
+ * @throws ConfigError in one sentence
+ */
+export async function listen(options: ListenOptions): Promise<void> {
+  const { service, to } = readAddresses(options)
+  const secret = options.secret || `whsec_${randomBytes(32).toString('base64')}`
+  const print = options.json ? printJson : printText
+  const interrupt = new AbortController()
+  const { signal } = interrupt
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
+  try {
+    const app = options.app ? { id: options.app } : await findApp(service, signal)
+    const opened = { service: service.url, app, to, secret: options.secret ? undefined : secret }
+    let isFirst = true
+    const stream = followEvents(
+      {
+        service,
+        appId: app.id,
+        events: options.events,
+        onOpen: () => {
+          print(isFirst ? { kind: 'listening', ...opened } : { kind: 'reconnected' })
+          isFirst = false
+        },
+        onCut: (reason, waitMs) => print({ kind: 'cut', reason, waitMs }),
+      },
+      signal,
+    )
+    const inFlight = new Set<Promise<void>>()
+    for await (const message of stream) {
+      const forwarded = forwardEvent(message, { to, secret }, signal).then((result) => {
+        inFlight.delete(forwarded)
+        if (!signal.aborted) print({ kind: 'event', at: new Date(), message, result })
+      })
+      inFlight.add(forwarded)
+      if (inFlight.size >= maxInFlight) await Promise.race(inFlight)
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  // Whatever still holds the event loop (a connection that is kept) has nothing left to do.
+  process.exit(0)
+}
+
+async function findApp(service: ServiceAddress, signal: AbortSignal): Promise<{ id: string; name: string }> {
+  return findOnlyApp(service, signal).catch((error: unknown) => {
+    throw error instanceof ConfigError ? error : unreachable(service, error)
+  })
+}
+
+const defaultUrl = 'http://127.0.0.1:8080'
+
+/** What is not given comes from the environment, where an empty value counts as absent. */
+function readAddresses(options: ListenOptions): { service: ServiceAddress; to: string } {
+  const { KRAFTER_API_KEY, KRAFTER_PUBLIC_URL } = process.env
+  const key = options.key || KRAFTER_API_KEY
+  if (!key) throw new ConfigError('--key is required: an API key, here or in KRAFTER_API_KEY')
+  // It becomes a header.
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new ConfigError('--key is no API key')
+  const url = options.url || KRAFTER_PUBLIC_URL || defaultUrl
+  requireHttp(options.url ? '--url' : 'KRAFTER_PUBLIC_URL', url)
+  requireHttp('--forward', options.forward)
+  return { service: { url: url.replace(/\/+$/, ''), key }, to: options.forward }
+}
+
+function requireHttp(name: string, value: string): void {
+  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return
+  throw new ConfigError(`${name} must be an http:// or https:// URL`)
+}
+
+type Line =
+  | {
+      kind: 'listening'
+      service: string
+      app: { id: string; name?: string }
+      to: string
+      /** Only one that was made here. */
+      secret: string | undefined
+    }
+  | { kind: 'reconnected' }
+  | { kind: 'cut'; reason: string; waitMs: number }
+  | { kind: 'event'; at: Date; message: StreamMessage; result: Forwarded }
+
+function printText(line: Line): void {
+  switch (line.kind) {
+    case 'listening': {
+      const { id, name } = line.app
+      console.log(`Listening to the events of ${name ? `${name} (${id})` : id} at ${line.service}`)
+      console.log(`Forwarding them to ${line.to}, Ctrl-C ends it`)
+      if (line.secret) console.log(`Secret, for this run: ${line.secret}`)
+      console.log()
+      break
+    }
+    case 'reconnected':
+      console.error('connected again, nothing was lost')
+      break
+    case 'cut':
+      console.error(`disconnected (${line.reason}): trying again in ${line.waitMs / 1_000} s`)
+      break
+    case 'event': {
+      const { status, error, ms } = line.result
+      const { event } = line.message
+      console.log(
+        `${toTimestamp(line.at)}  ${event.padEnd(eventWidth)}  ${status ?? error}  ${ms} ms  ${line.message.id}`,
+      )
+    }
+  }
+}
+
+const eventWidth = 'subscriber.unsubscribed'.length
+
+/** One object per line; all but events on stderr, so that stdout has one form alone. */
+function printJson(line: Line): void {
+  if (line.kind !== 'event') {
+    const { kind, ...rest } = line
+    console.error(JSON.stringify({ state: kind, ...rest }))
+    return
+  }
+  const { at, message, result } = line
+  console.log(JSON.stringify({ at: toTimestamp(at), id: message.id, event: message.event, ...result }))
+}
