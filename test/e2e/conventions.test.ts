@@ -775,7 +775,7 @@ describeOnEachBackend('rate limits', (make) => {
 
   beforeAll(async () => {
     storage = await make()
-    running = await startTestService(storage, limits)
+    running = await startTestService(storage, limits, ['api'])
   })
 
   afterAll(async () => {
