@@ -1,5 +1,6 @@
 import { readConfig } from '../src/config/config.ts'
 import type { Deps } from '../src/deps.ts'
+import { createCryptoAtRest } from '../src/platform/crypto-at-rest.ts'
 import { createHttpServer } from '../src/platform/http/server.ts'
 import { createLogger } from '../src/platform/log.ts'
 import { registerRoutes } from '../src/routes.ts'
@@ -12,7 +13,8 @@ import { version } from '../src/version.ts'
  * @returns formatted JSON, as openapi.json holds it
  */
 export async function renderOpenapi(): Promise<string> {
-  const deps = { config: readConfig({}), log: createLogger('silent'), version } as Deps
+  const crypto = createCryptoAtRest([Buffer.alloc(32)])
+  const deps = { config: readConfig({}), log: createLogger('silent'), crypto, version } as Deps
   const server = await createHttpServer(deps)
   await registerRoutes(server, deps, undefined)
   await server.ready()

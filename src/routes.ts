@@ -16,6 +16,7 @@ import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import type { Server } from './platform/http/server.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
+import { registerTrackingRoutes } from './tracking/tracking-routes.ts'
 import { registerDeliveryLogRoutes } from './webhooks/delivery-log-routes.ts'
 import { registerHealthReportRoutes } from './webhooks/health-routes.ts'
 import { registerSecretRoutes } from './webhooks/secret-routes.ts'
@@ -25,6 +26,7 @@ const tags = [
   { name: 'apps', description: 'An app has subscribers, notifications, webhooks and a VAPID key pair.' },
   { name: 'subscribers', description: 'Browsers and devices that can be pushed to.' },
   { name: 'notifications', description: 'What is pushed to an audience of subscribers.' },
+  { name: 'tracking', description: 'Where devices say what became of a push: no key.' },
   { name: 'webhooks', description: 'Where an app hears what became of them.' },
   { name: 'deliveries', description: 'What webhooks were sent, and how it went.' },
   { name: 'events', description: 'What happened in an app, and what webhooks receive.' },
@@ -49,6 +51,10 @@ export async function registerRoutes(
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   await server.register(reference, { routePrefix: '/docs' })
   const limits = await createRateLimits(deps.config.rateLimits, pool)
+  await server.register(
+    async (tracking) => registerTrackingRoutes(tracking as unknown as Server, deps, limits),
+    { prefix: '/api/v1/push/track' },
+  )
   await server.register(async (api) => registerApi(api as unknown as Server, deps, limits, streams), {
     prefix: '/api/v1',
   })

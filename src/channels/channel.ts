@@ -22,6 +22,8 @@ export interface Recipient {
   token: string
   p256dh: Uint8Array | null
   auth: Uint8Array | null
+  /** What its payload alone has; see {@link Push.stampAt}. */
+  stamp?: Uint8Array
 }
 
 /** The app's identity towards push services. */
@@ -35,6 +37,8 @@ export interface Sender {
 /** One notification as this channel sends it: the payload's bytes and the delivery options, the same for a page. */
 export interface Push {
   payload: Uint8Array
+  /** Where in the payload each recipient's `stamp` goes, all equally long, over what is there; null: they have none. */
+  stampAt: number | null
   /** Seconds the push service keeps it for a device that is offline. */
   ttlSeconds: number
   urgency: 'very-low' | 'low' | 'normal' | 'high'

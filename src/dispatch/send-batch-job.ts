@@ -9,6 +9,7 @@ import { type SendBatch, sendBatch } from '../pipeline.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { type AudienceMember, readAudienceMembers, readAudiencePage } from '../subscribers/audience-store.ts'
 import { audienceCondition } from '../subscribers/targeting.ts'
+import { createTokenSigner, trackingPurpose } from '../tracking/tracking-token.ts'
 import { type OpenBatch, readOpenBatch } from './batch-store.ts'
 
 /** What is not sent by then comes back as a retry; well within the job's expiry. */
@@ -83,12 +84,17 @@ async function sendPage(
     const error = `this version cannot send to ${platform} yet`
     return page.map(() => ({ kind: 'rejected', status: null, reason: 'rejected', error }))
   }
-  const payload = payloadBytes(
+  const { payload, tokenAt } = payloadBytes(
     { id: message.notificationId, appId: message.appId, title: batch.title, content: batch.content },
     batch.settings,
     platform,
   )
-  return channel.send(sender, { payload, ...pushOptions(batch.content) }, page, signal)
+  const push = { payload, stampAt: tokenAt, ...pushOptions(batch.content) }
+  if (tokenAt === null) return channel.send(sender, push, page, signal)
+  const [key] = deps.crypto.deriveKeys(trackingPurpose)
+  const makeToken = createTokenSigner(key!, message)
+  const recipients = page.map((member) => ({ ...member, stamp: makeToken(member.id) }))
+  return channel.send(sender, push, recipients, signal)
 }
 
 function report(

@@ -39,12 +39,12 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
   },
   'notification.delivered': {
     when: 'A device reports that it received the notification.',
-    emitted: false,
+    emitted: true,
     example: { id, event: 'notification.delivered', timestamp, data: { ...push, at: timestamp } },
   },
   'notification.clicked': {
     when: 'A device reports a click on the notification, or on the action that it names.',
-    emitted: false,
+    emitted: true,
     example: {
       id,
       event: 'notification.clicked',

@@ -1,5 +1,6 @@
 import { maxPlaintextBytes } from '../channels/web-push/encrypt.ts'
 import type { NotificationContent, Platform } from '../database.ts'
+import { tokenLength } from '../tracking/tracking-token.ts'
 
 /** A notification as far as its payload goes. */
 export interface PayloadSource {
@@ -32,7 +33,13 @@ export function pushOptions(content: NotificationContent): PushOptions {
   return { ttlSeconds: ttl ?? maxTtlSeconds, urgency: urgency ?? 'normal', topic: topic ?? null }
 }
 
-/** What a device gets: the notification with the app's defaults and the platform's overrides, absent fields left out. */
+/** Where each subscriber's own token goes. */
+const noToken = '-'.repeat(tokenLength)
+
+/**
+ * What a device gets: the notification with the app's defaults and the platform's overrides, absent fields left out,
+ * and for web, last, `t`, by which the device reports: tracking/tracking-token.ts.
+ */
 export function payloadOf(
   source: PayloadSource,
   settings: Record<string, unknown>,
@@ -54,18 +61,20 @@ export function payloadOf(
     data,
     ...Object.fromEntries(overrides),
   }
-  return Object.fromEntries(
-    Object.entries(payload).filter(([, value]) => value !== undefined && value !== null),
-  )
+  const present = Object.entries(payload).filter(([, value]) => value !== undefined && value !== null)
+  if (platform !== 'web') return Object.fromEntries(present)
+  return Object.fromEntries([...present.filter(([key]) => key !== 't'), ['t', noToken]])
 }
 
-/** The payload's bytes: JSON, read by the service worker. */
+/** JSON as its bytes, read by the service worker. `tokenAt`: where in it the token goes; null: it has none. */
 export function payloadBytes(
   source: PayloadSource,
   settings: Record<string, unknown>,
   platform: Platform,
-): Uint8Array {
-  return Buffer.from(JSON.stringify(payloadOf(source, settings, platform)))
+): { payload: Uint8Array; tokenAt: number | null } {
+  const payload = Buffer.from(JSON.stringify(payloadOf(source, settings, platform)))
+  const closing = '"}'.length
+  return { payload, tokenAt: platform === 'web' ? payload.length - closing - tokenLength : null }
 }
 
 /** The field to shorten when the web payload would not fit into one push (RFC 8291 §4), and what to say of it. */
@@ -77,7 +86,9 @@ export function findOversize(
   const sizeOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
   const bytes = sizeOf(payload)
   if (bytes <= maxPlaintextBytes) return undefined
-  const [longest] = Object.keys(payload).sort((a, b) => sizeOf(payload[b]) - sizeOf(payload[a]))
+  const [longest] = Object.keys(payload)
+    .filter((key) => key !== 't')
+    .sort((a, b) => sizeOf(payload[b]) - sizeOf(payload[a]))
   const overridden = longest! in (source.content.platform_overrides?.web ?? {})
   return {
     field: overridden ? `platform_overrides.web.${longest}` : longest!,

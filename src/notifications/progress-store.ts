@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Trx } from '../platform/db.ts'
 
 /** How far a notification's fan-out has come, as the transaction that moved it sees it. */
@@ -92,4 +93,32 @@ export async function finishNotification(
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .execute()
+}
+
+/** Locks notifications in the order of their ids. @returns the ids of those that exist */
+export async function lockNotifications(
+  trx: Trx,
+  keys: readonly { appId: string; notificationId: string }[],
+): Promise<Set<string>> {
+  const wanted = keys.map(({ appId, notificationId }) => ({ app_id: appId, id: notificationId }))
+  const { rows } = await sql<{ id: string }>`
+    select id from notifications
+    where (app_id, id) in (
+      select app_id, id from json_to_recordset(${JSON.stringify(wanted)}::text::json) as key (app_id uuid, id uuid))
+    order by app_id, id for no key update`.execute(trx)
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** Adds what devices reported to each notification. */
+export async function addReceiptCounts(
+  trx: Trx,
+  counts: readonly { appId: string; id: string; delivered: number; clicked: number }[],
+): Promise<void> {
+  const rows = counts.map(({ appId, ...count }) => ({ app_id: appId, ...count }))
+  await sql`
+    update notifications as notification
+    set delivered_count = delivered_count + delivered, clicked_count = clicked_count + clicked
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (app_id uuid, id uuid, delivered int, clicked int)
+    where notification.app_id = row.app_id and notification.id = row.id`.execute(trx)
 }

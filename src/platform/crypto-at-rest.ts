@@ -1,9 +1,10 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 
 const ivBytes = 12
 const tagBytes = 16
 const keyIdBytes = 4
 const version = 1
+const derivedKeyBytes = 32
 
 /** Encrypts secrets before they are stored: AES-256-GCM with a fresh IV per value. */
 export interface CryptoAtRest {
@@ -14,6 +15,13 @@ export interface CryptoAtRest {
   encrypt(plaintext: Uint8Array | string, context: string): Buffer
   /** @throws DecryptionError when no key fits or the value was changed */
   decrypt(stored: Uint8Array, context: string): Buffer
+  /**
+   * Keys for another purpose, which tell nothing of those they come from nor of each other (HKDF-SHA256, RFC 5869).
+   *
+   * @param purpose what they are for, in a word that nothing else uses
+   * @returns 32 bytes for each key, in their order: the first makes, all verify
+   */
+  deriveKeys(purpose: string): Buffer[]
 }
 
 export class DecryptionError extends Error {
@@ -51,6 +59,8 @@ export function createCryptoAtRest(keys: readonly Buffer[]): CryptoAtRest {
         throw new DecryptionError(`a stored secret is damaged (${context})`, { cause })
       }
     },
+    deriveKeys: (purpose) =>
+      keys.map((key) => Buffer.from(hkdfSync('sha256', key, '', `krafter-push ${purpose}`, derivedKeyBytes))),
   }
 }
 

@@ -12,6 +12,8 @@ export interface Metrics {
   notifications: Counter<'status'>
   /** Streams of events that are open in this process. */
   streams: Gauge
+  /** What devices reported, counted once for each push, by `kind` (`delivered`, `clicked`). */
+  receipts: Counter<'kind'>
   /** Jobs not settled yet, by `queue`; read when `/metrics` is. */
   queueDepth: Gauge<'queue'>
 }
@@ -49,6 +51,12 @@ export function createMetrics(): Metrics {
     streams: new Gauge({
       name: 'krafter_push_event_streams',
       help: 'Streams of events that are open',
+      registers,
+    }),
+    receipts: new Counter({
+      name: 'krafter_push_receipts_total',
+      help: 'Pushes that devices reported as delivered or clicked',
+      labelNames: ['kind'],
       registers,
     }),
     queueDepth: new Gauge({

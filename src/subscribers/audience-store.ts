@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Platform } from '../database.ts'
-import type { Db } from '../platform/db.ts'
+import type { Db, Trx } from '../platform/db.ts'
 
 /** A subscriber as the channels need it, and as events name it. */
 export interface AudienceMember {
@@ -48,4 +48,43 @@ export async function readAudienceMembers(
   return members(db, appId)
     .where(sql<boolean>`id = any(${sql.val(ids)}::uuid[])`)
     .execute()
+}
+
+/** What events say of a subscriber besides its id. */
+export interface KnownSubscriber {
+  userId: string | null
+  platform: Platform
+}
+
+/** @returns by id, as far as they exist */
+export async function readSubscribers(
+  trx: Trx,
+  keys: readonly { appId: string; subscriberId: string }[],
+): Promise<Map<string, KnownSubscriber>> {
+  const { rows } = await sql<{ id: string } & KnownSubscriber>`
+    select id, user_id as "userId", platform from subscribers
+    where (app_id, id) in (select app_id, id from ${keyRows(keys)})`.execute(trx)
+  return new Map(rows.map(({ id, ...known }) => [id, known]))
+}
+
+/** A device that reports is there; to write that down every time would cost more than it is worth. */
+const seenAgainAfterMs = 7 * 86_400_000
+
+/** Notes that devices were heard of. Waits for nobody: a row that is being changed is left as it is. */
+export async function markSeen(
+  trx: Trx,
+  keys: readonly { appId: string; subscriberId: string }[],
+  now: Date,
+): Promise<void> {
+  await sql`
+    update subscribers set last_seen_at = ${now} where (app_id, id) in (
+      select app_id, id from subscribers
+      where (app_id, id) in (select app_id, id from ${keyRows(keys)})
+        and last_seen_at < ${new Date(now.getTime() - seenAgainAfterMs)}
+      for update skip locked)`.execute(trx)
+}
+
+function keyRows(keys: readonly { appId: string; subscriberId: string }[]) {
+  const rows = keys.map(({ appId, subscriberId }) => ({ app_id: appId, id: subscriberId }))
+  return sql`json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, id uuid)`
 }

@@ -79,8 +79,10 @@ describeOnEachBackend('the main job', (make) => {
         body: 'Your order has been shipped',
         icon: 'https://shop.example/icon.png',
         url: 'https://shop.example/orders/1',
+        t: expect.stringMatching(/^[A-Za-z0-9_-]{84}$/),
       }),
     )
+    expect(new Set(pushService.pushes.map(({ payload }) => payload.t)).size).toBe(3)
     expect(pushService.pushes[0]!.headers).toMatchObject({ ttl: '600', urgency: 'high', topic: 'order-1' })
 
     const read = await api.get(`${base}/notifications/${sent.body.data.id}`)

@@ -8,6 +8,9 @@ import { type Device, type PushService, startPushService } from '../support/push
 import { startTestService, type TestService } from '../support/service.ts'
 
 const maxPayloadBytes = 3_993
+/** What a device reports by: `t` in its payload, another for each. */
+const tokenLength = 84
+const tokenForm = /^[A-Za-z0-9_-]{84}$/
 const dayMs = 86_400_000
 const iosToken = 'ab'.repeat(32)
 const androidToken = 'fcm:APA91b_-'
@@ -611,7 +614,7 @@ describeOnEachBackend('the push API', (make) => {
         ],
         data: { z: 1, a: { nested: [null, 'NUL \u0000'] } },
         platform_overrides: {
-          web: { title: 'For browsers', ttl: 60, urgency: 'low', badge: 'b' },
+          web: { title: 'For browsers', ttl: 60, urgency: 'low', badge: 'b', t: 'not ours' },
           ios: { sound: 's' },
         },
       }
@@ -619,7 +622,14 @@ describeOnEachBackend('the push API', (make) => {
       expect(sent).toMatchObject({ ...content, status: 'sent', targeting: { type: 'all' } })
       const { payload, headers } = pushService.pushes.at(-1)!
       const { platform_overrides: _, ...shown } = content
-      expect(payload).toEqual({ id: sent.id, app_id: app.id, ...shown, title: 'For browsers', badge: 'b' })
+      expect(payload).toEqual({
+        id: sent.id,
+        app_id: app.id,
+        ...shown,
+        title: 'For browsers',
+        badge: 'b',
+        t: expect.stringMatching(tokenForm),
+      })
       expect(headers).toMatchObject({ ttl: '60', urgency: 'low' })
     })
 
@@ -814,7 +824,7 @@ describeOnEachBackend('the push API', (make) => {
     /** A body that makes the payload as long as wanted. */
     const bodyFor = (bytes: number) => {
       const id = '00000000-0000-0000-0000-000000000000'
-      const rest = JSON.stringify({ id, app_id: id, title: 'T', body: '' })
+      const rest = JSON.stringify({ id, app_id: id, title: 'T', body: '', t: 'x'.repeat(tokenLength) })
       return 'x'.repeat(bytes - Buffer.byteLength(rest))
     }
 

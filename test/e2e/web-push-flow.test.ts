@@ -119,7 +119,8 @@ describeOnEachBackend('web push', (make) => {
     })
     expect(await theEvent(appId)).toMatchObject({ sent_count: 5, failed_count: 5 })
     const inactive = await running.api.get(`${base}/subscribers?status=inactive`)
-    expect(inactive.body.data.map(({ id }: { id: string }) => id)).toEqual(subscriberIds.slice(3, 5))
+    const inactiveIds = inactive.body.data.map(({ id }: { id: string }) => id)
+    expect(new Set(inactiveIds)).toEqual(new Set(subscriberIds.slice(3, 5)))
 
     const pushesTo = (device: Device) =>
       [pushService, throttling, broken]
@@ -191,7 +192,8 @@ describeOnEachBackend('web push', (make) => {
     const pushes = pushService.pushes.slice(before)
     expect(pushes).toHaveLength(2_500)
     expect(new Set(pushes.map(({ device }) => device)).size).toBe(2_500)
-    expect(new Set(pushes.map(({ payload }) => JSON.stringify(payload))).size).toBe(1)
+    expect(new Set(pushes.map(({ payload }) => payload.t)).size).toBe(2_500)
+    expect(new Set(pushes.map(({ payload: { t: _, ...shared } }) => JSON.stringify(shared))).size).toBe(1)
     // Signing is dear, and push services slow down those who sign anew for every push.
     expect(new Set(pushes.map(({ headers }) => headers.authorization)).size).toBe(1)
     expect(await theEvent(appId)).toEqual({

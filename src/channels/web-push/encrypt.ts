@@ -62,6 +62,8 @@ export function encrypt(
 export interface Encryptor {
   /** Length of every body. */
   readonly bodyBytes: number
+  /** Replaces a part of the plaintext by one as long, for the bodies to come. */
+  replace(at: number, part: Uint8Array): void
   /**
    * Writes a body, as {@link encrypt} returns it.
    *
@@ -82,6 +84,10 @@ export function createEncryptor(plaintext: Uint8Array): Encryptor {
 
   return {
     bodyBytes: plaintext.length + overheadBytes,
+    replace(at, part) {
+      if (at + part.length > plaintext.length) throw new RangeError('the part is beyond the plaintext')
+      record.set(part, at)
+    },
     encryptInto(target, keys, randomness) {
       if (randomness) {
         sender.setPrivateKey(randomness.senderPrivateKey)

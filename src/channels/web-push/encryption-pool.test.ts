@@ -18,22 +18,52 @@ function subscriber() {
 test('encrypts a payload for each subscription, in order', async () => {
   const payload = randomBytes(300)
   const tasks = Array.from({ length: 4 }, () => Array.from({ length: messagesPerTask }, subscriber))
-  const batches = await Promise.all(tasks.map((subscribers) => pool.encrypt(payload, subscribers)))
+  const batches = await Promise.all(
+    tasks.map((subscribers) => pool.encrypt({ payload, stampAt: null }, subscribers)),
+  )
   for (const [i, { pair, auth }] of tasks.flat().entries()) {
     const params = { version: 'aes128gcm', privateKey: pair, authSecret: auth.toString('base64url') }
     expect(decrypt(Buffer.from(batches.flat()[i]!), params)).toEqual(payload)
   }
 })
 
+test('puts the stamp of each subscription into its own message', async () => {
+  const payload = randomBytes(300)
+  const subscribers = Array.from({ length: messagesPerTask }, () => ({
+    ...subscriber(),
+    stamp: randomBytes(84),
+  }))
+  const bodies = await pool.encrypt({ payload, stampAt: 200 }, subscribers)
+  for (const [i, { pair, auth, stamp }] of subscribers.entries()) {
+    const params = { version: 'aes128gcm', privateKey: pair, authSecret: auth.toString('base64url') }
+    const expected = Buffer.concat([payload.subarray(0, 200), stamp, payload.subarray(284)])
+    expect(decrypt(Buffer.from(bodies[i]!), params)).toEqual(expected)
+  }
+})
+
+test('refuses stamps that differ in length, are missing, or do not fit', async () => {
+  const plaintext = { payload: Buffer.alloc(20), stampAt: 10 }
+  const stamped = (bytes: number) => ({ ...subscriber(), stamp: Buffer.alloc(bytes) })
+  await expect(pool.encrypt(plaintext, [stamped(4), stamped(5)])).rejects.toThrow(RangeError)
+  await expect(pool.encrypt(plaintext, [stamped(4), subscriber()])).rejects.toThrow(RangeError)
+  await expect(pool.encrypt(plaintext, [stamped(11)])).rejects.toThrow(RangeError)
+})
+
 test('one subscription with unusable keys costs nobody else', async () => {
   const bad = { p256dh: Buffer.alloc(65, 4), auth: Buffer.alloc(16) }
-  const bodies = await pool.encrypt(Buffer.from('x'), [subscriber(), bad, subscriber()])
+  const bodies = await pool.encrypt({ payload: Buffer.from('x'), stampAt: null }, [
+    subscriber(),
+    bad,
+    subscriber(),
+  ])
   expect(bodies.map((body) => body?.length)).toEqual([104, undefined, 104])
 })
 
 test('refuses a payload that does not fit', async () => {
   const oversize = Buffer.alloc(maxPlaintextBytes + 1)
-  await expect(pool.encrypt(oversize, [subscriber()])).rejects.toThrow(PayloadTooLargeError)
+  await expect(pool.encrypt({ payload: oversize, stampAt: null }, [subscriber()])).rejects.toThrow(
+    PayloadTooLargeError,
+  )
 })
 
 test('an idle pool does not keep the process alive', async () => {
@@ -42,7 +72,7 @@ test('an idle pool does not keep the process alive', async () => {
     const { createEncryptionPool } = await import(${JSON.stringify(new URL('encryption-pool.ts', import.meta.url).href)})
     const pair = createECDH('prime256v1')
     pair.generateKeys()
-    const [body] = await createEncryptionPool().encrypt(Buffer.from('x'), [{ p256dh: pair.getPublicKey(), auth: Buffer.alloc(16) }])
+    const [body] = await createEncryptionPool().encrypt({ payload: Buffer.from('x'), stampAt: null }, [{ p256dh: pair.getPublicKey(), auth: Buffer.alloc(16) }])
     process.stdout.write(String(body.length))
   `
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {

@@ -9,6 +9,17 @@ export const messagesPerTask = 48
 /** How long a thread without work is kept. */
 const idleThreadMs = 60_000
 
+/** A payload for many, and where in it each one's stamp goes; null: it is the same for all. */
+export interface Plaintext {
+  payload: Uint8Array
+  stampAt: number | null
+}
+
+/** Whom a payload is encrypted for. The stamps of a payload are equally long. */
+export interface StampedSubscription extends SubscriptionKeys {
+  stamp?: Uint8Array
+}
+
 export interface EncryptionPool {
   readonly threads: number
   /**
@@ -16,8 +27,9 @@ export interface EncryptionPool {
    *
    * @returns their request bodies in order; null where p256dh is no point on the curve
    * @throws PayloadTooLargeError when the payload exceeds maxPlaintextBytes
+   * @throws RangeError when a stamp is missing, or as long as no other
    */
-  encrypt(payload: Uint8Array, subscriptions: readonly SubscriptionKeys[]): Promise<(Uint8Array | null)[]>
+  encrypt(plaintext: Plaintext, subscriptions: readonly StampedSubscription[]): Promise<(Uint8Array | null)[]>
   close(): Promise<void>
 }
 
@@ -42,11 +54,16 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
 
   return {
     threads,
-    async encrypt(payload, subscriptions) {
+    async encrypt({ payload, stampAt }, subscriptions) {
       if (payload.length > maxPlaintextBytes) {
         throw new PayloadTooLargeError(`payload is ${payload.length} bytes, at most ${maxPlaintextBytes} fit`)
       }
-      const { bodies, failed } = await piscina.run({ payload, keys: packKeys(subscriptions) })
+      const { bodies, failed } = await piscina.run({
+        payload,
+        keys: packKeys(subscriptions),
+        stamps: stampAt === null ? new Uint8Array(0) : packStamps(subscriptions),
+        stampAt: stampAt ?? 0,
+      })
       const bodyBytes = payload.length + overheadBytes
       const unusable = new Set(failed)
       return subscriptions.map((_, i) =>
@@ -64,4 +81,14 @@ function packKeys(subscriptions: readonly SubscriptionKeys[]): Uint8Array {
     keys.set(auth, i * keyBytes + 65)
   }
   return keys
+}
+
+function packStamps(subscriptions: readonly StampedSubscription[]): Uint8Array {
+  const stampBytes = subscriptions[0]?.stamp?.length ?? 0
+  const stamps = new Uint8Array(subscriptions.length * stampBytes)
+  for (const [i, { stamp }] of subscriptions.entries()) {
+    if (!stamp || stamp.length !== stampBytes) throw new RangeError('stamps must be equally long')
+    stamps.set(stamp, i * stampBytes)
+  }
+  return stamps
 }

@@ -19,7 +19,13 @@ import { createWebPushChannel } from './web-push-channel.ts'
 const { ca, key, cert } = await makeCertificates()
 const vapid = generateVapidKeys()
 const sender: Sender = { appId: 'app', vapidPublicKey: vapid.publicKey, vapidPrivateKey: vapid.privateKey }
-const push: Push = { payload: Buffer.from('{"title":"hello"}'), ttlSeconds: 60, urgency: 'high', topic: null }
+const push: Push = {
+  payload: Buffer.from('{"title":"hello"}'),
+  stampAt: null,
+  ttlSeconds: 60,
+  urgency: 'high',
+  topic: null,
+}
 const unaborted = new AbortController().signal
 
 const cleanups: (() => Promise<unknown> | unknown)[] = []

@@ -2,8 +2,14 @@ import type { Outbound } from '../../outbound/outbound.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Channel, Outcome, Push, Recipient, Sender } from '../channel.ts'
 import { classify } from './classify.ts'
-import { PayloadTooLargeError, type SubscriptionKeys } from './encrypt.ts'
-import { createEncryptionPool, type EncryptionPool, messagesPerTask } from './encryption-pool.ts'
+import { PayloadTooLargeError } from './encrypt.ts'
+import {
+  createEncryptionPool,
+  type EncryptionPool,
+  messagesPerTask,
+  type Plaintext,
+  type StampedSubscription,
+} from './encryption-pool.ts'
 import { type PushOrigin, PushOrigins } from './push-origin.ts'
 import { createVapidSigner, type VapidSigner } from './vapid.ts'
 
@@ -22,7 +28,7 @@ export interface WebPushOptions {
 }
 
 /** A recipient whose message can be encrypted and sent. `index` is its place in the page. */
-interface Target extends SubscriptionKeys {
+interface Target extends StampedSubscription {
   index: number
   url: URL
 }
@@ -39,7 +45,7 @@ interface Parts {
 interface Lane {
   origin: PushOrigin
   headers: Record<string, string>
-  payload: Uint8Array
+  plaintext: Plaintext
   targets: Target[]
   outcomes: Outcome[]
   signal: AbortSignal
@@ -65,7 +71,7 @@ export function createWebPushChannel(options: WebPushOptions): Channel {
           const lane = {
             origin: origins.get(origin),
             headers,
-            payload: push.payload,
+            plaintext: push,
             targets,
             outcomes,
             signal,
@@ -83,14 +89,14 @@ export function createWebPushChannel(options: WebPushOptions): Channel {
 /** Sorts recipients by push service; those that cannot be sent to get their outcome at once. */
 function groupByOrigin(recipients: readonly Recipient[], outcomes: Outcome[]): Map<string, Target[]> {
   const groups = new Map<string, Target[]>()
-  for (const [index, { token, p256dh, auth }] of recipients.entries()) {
+  for (const [index, { token, p256dh, auth, stamp }] of recipients.entries()) {
     const url = URL.parse(token)
     if (!url) {
       outcomes[index] = rejected('the endpoint is no URL')
     } else if (p256dh?.length !== 65 || auth?.length !== 16) {
       outcomes[index] = rejected('the subscription has no usable keys')
     } else {
-      const target = { index, url, p256dh, auth }
+      const target = { index, url, p256dh, auth, stamp }
       const group = groups.get(url.origin)
       if (group) {
         group.push(target)
@@ -165,7 +171,7 @@ async function encryptChunk(parts: Parts, lane: Lane, targets: Target[]): Promis
     return { targets, bodies: targets.map(() => withheld) }
   }
   try {
-    const bodies = await parts.encryption.encrypt(lane.payload, targets)
+    const bodies = await parts.encryption.encrypt(lane.plaintext, targets)
     return { targets, bodies: bodies.map((body) => body ?? rejected('p256dh is no point on the curve')) }
   } catch (error) {
     const outcome = encryptionFailure(error as Error)

@@ -14,6 +14,8 @@ declare module 'fastify' {
     scope?: Scope
     /** Counted in the `strict` bucket besides `default`. */
     strict?: boolean
+    /** Takes no key, from any client: counted in the `public` bucket. */
+    open?: boolean
   }
 }
 

@@ -65,7 +65,7 @@ const toJsonSchemas = createJsonSchemaTransform({ zodToJsonConfig: { override } 
 function describeRoute(document: Parameters<SwaggerTransform>[0], shapes: Map<string, Shape>) {
   const { schema, url } = toJsonSchemas(document as never) as { schema: FastifySchema & Json; url: string }
   if (!schema || schema.hide) return { schema, url }
-  const { scope } = (document.route as RouteOptions).config ?? {}
+  const { scope, open = false } = (document.route as RouteOptions).config ?? {}
   for (const shape of Object.values(schema.answers ?? {}).flatMap((answer) => answer.shapes)) {
     shapes.set(shape.name, shape)
   }
@@ -79,9 +79,10 @@ function describeRoute(document: Parameters<SwaggerTransform>[0], shapes: Map<st
     body: body && bodyExample ? { ...body, examples: [bodyExample] } : body,
     security: scope ? [{ key: [scope] }] : [],
     'x-answers': {
-      ...successAnswers(schema.answers ?? {}, scope !== undefined),
+      ...successAnswers(schema.answers ?? {}, scope !== undefined || open),
       ...refusalAnswers({
         keyed: scope !== undefined,
+        open,
         hasParams: params !== undefined,
         hasBody: body !== undefined,
         validates: [body, querystring, takesHeaders].some((part) => part !== undefined),

@@ -4,6 +4,8 @@ import { type ApiError, refusals } from '../../errors.ts'
 export interface RefusalTraits {
   /** It takes a key. */
   keyed: boolean
+  /** It takes no key, and a body that is never refused for what is in it. */
+  open: boolean
   hasParams: boolean
   hasBody: boolean
   /** Something in the request besides the path is validated. */
@@ -12,17 +14,18 @@ export interface RefusalTraits {
 
 /** The refusals that a route can answer with: status → a reference to one of {@link refusalComponents}. */
 export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: string }> {
-  const { keyed, hasParams, hasBody, validates } = traits
+  const { keyed, open, hasParams, hasBody, validates } = traits
+  const judgesBody = hasBody && !open
   const names = [
-    hasBody && 'MalformedBody',
+    judgesBody && 'MalformedBody',
     keyed && 'Unauthorized',
     keyed && 'InsufficientScope',
     hasParams && 'NotFound',
     hasBody && 'BodyTooLarge',
-    hasBody && 'NotJson',
-    validates && 'Invalid',
-    keyed && 'RateLimited',
-    keyed && 'Failed',
+    judgesBody && 'NotJson',
+    validates && !open && 'Invalid',
+    (keyed || open) && 'RateLimited',
+    (keyed || open) && 'Failed',
   ] as const
   return Object.fromEntries(
     names
@@ -50,7 +53,7 @@ const components = {
   },
   BodyTooLarge: {
     ...fromCatalogue(refusals.bodyTooLarge()),
-    description: 'The body is longer than 1 MiB.',
+    description: 'The body is longer than the route takes: 1 MiB at most.',
   },
   NotJson: { ...fromCatalogue(refusals.notJson()), description: 'The body is not sent as application/json.' },
   Invalid: {
@@ -59,7 +62,8 @@ const components = {
   },
   RateLimited: {
     ...fromCatalogue(refusals.rateLimited(23)),
-    description: 'The team has used up its requests of this minute; `retry_after` is in seconds.',
+    description:
+      'The team, or without a key the client, has used up its requests of this minute; `retry_after` is in seconds.',
   },
   Failed: {
     status: 500,

@@ -1,0 +1,37 @@
+import { sql } from 'kysely'
+import type { Trx } from '../platform/db.ts'
+import type { ReceiptKind } from './report.ts'
+import type { TrackedPush } from './tracking-token.ts'
+
+/**
+ * Notes that devices reported one thing of pushes.
+ *
+ * @param reports one at most for each push, in the order in which rows are to be locked
+ * @returns those that had not been noted before
+ */
+export async function insertReceipts<Report extends TrackedPush & { at: Date }>(
+  trx: Trx,
+  kind: ReceiptKind,
+  reports: readonly Report[],
+): Promise<Report[]> {
+  if (reports.length === 0) return []
+  const column = sql.ref(`${kind}_at`)
+  const rows = reports.map(({ appId, notificationId, subscriberId, at }, index) => ({
+    app_id: appId,
+    notification_id: notificationId,
+    subscriber_id: subscriberId,
+    at,
+    index,
+  }))
+  const noted = await sql<{ notificationId: string; subscriberId: string }>`
+    insert into receipts as receipt (app_id, notification_id, subscriber_id, ${column})
+    select app_id, notification_id, subscriber_id, at
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (app_id uuid, notification_id uuid, subscriber_id uuid, at timestamptz, index int)
+    order by index
+    on conflict (app_id, notification_id, subscriber_id) do update set ${column} = excluded.${column}
+      where receipt.${column} is null
+    returning notification_id as "notificationId", subscriber_id as "subscriberId"`.execute(trx)
+  const isNoted = new Set(noted.rows.map(({ notificationId, subscriberId }) => notificationId + subscriberId))
+  return reports.filter(({ notificationId, subscriberId }) => isNoted.has(notificationId + subscriberId))
+}

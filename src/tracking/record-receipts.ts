@@ -1,0 +1,93 @@
+import { holdApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { emitEvents, type NewEvent } from '../events/emit-event.ts'
+import { addReceiptCounts, lockNotifications } from '../notifications/progress-store.ts'
+import { toTimestamp } from '../platform/clock.ts'
+import type { Trx } from '../platform/db.ts'
+import { firstIdOf } from '../platform/partitions.ts'
+import { type KnownSubscriber, markSeen, readSubscribers } from '../subscribers/audience-store.ts'
+import { insertReceipts } from './receipt-store.ts'
+import type { ReceiptKind, Report } from './report.ts'
+
+const dayMs = 86_400_000
+
+/** A report of a push that exists, and whom it went to. */
+interface KnownReport extends Report {
+  subscriber: KnownSubscriber
+}
+
+/**
+ * Records what devices reported, in one transaction: a receipt, a count on the notification and an event for each
+ * thing that is reported of a push for the first time. The rest changes nothing: what was reported before, what is
+ * about a notification or a subscriber that is gone, or about a notification older than what is kept.
+ *
+ * @returns how many were counted
+ */
+export async function recordReceipts(
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config'>,
+  reports: readonly Report[],
+): Promise<Record<ReceiptKind, number>> {
+  const keptSince = firstIdOf(new Date(deps.clock.now().getTime() - deps.config.retentionDays * dayMs))
+  const kept = reports.filter(({ notificationId }) => notificationId >= keptSince)
+  if (kept.length === 0) return { delivered: 0, clicked: 0 }
+  return deps.db.transaction().execute(async (trx) => {
+    const known = await findKnown(trx, kept)
+    const delivered = await insertReceipts(trx, 'delivered', firstOfEach(known, 'delivered'))
+    const clicked = await insertReceipts(trx, 'clicked', firstOfEach(known, 'clicked'))
+    const counted = [...delivered, ...clicked]
+    if (counted.length > 0) {
+      await addReceiptCounts(trx, countByNotification(counted))
+      await markSeen(trx, counted, deps.clock.now())
+      await emitEvents(trx, deps, counted.map(receiptEvent))
+    }
+    return { delivered: delivered.length, clicked: clicked.length }
+  })
+}
+
+/** Locks apps and notifications, always in this order: two processes never wait for each other. */
+async function findKnown(trx: Trx, reports: readonly Report[]): Promise<KnownReport[]> {
+  const apps = new Set<string>()
+  for (const appId of new Set(reports.map((report) => report.appId).sort())) {
+    if (await holdApp(trx, appId)) apps.add(appId)
+  }
+  const ofApps = reports.filter(({ appId }) => apps.has(appId))
+  const notifications = await lockNotifications(trx, ofApps)
+  const subscribers = await readSubscribers(trx, ofApps)
+  return ofApps.flatMap((report) => {
+    const subscriber = subscribers.get(report.subscriberId)
+    return subscriber && notifications.has(report.notificationId) ? [{ ...report, subscriber }] : []
+  })
+}
+
+function firstOfEach(reports: readonly KnownReport[], kind: ReceiptKind): KnownReport[] {
+  const first = new Map<string, KnownReport>()
+  for (const report of reports) {
+    if (report.kind === kind) first.getOrInsert(report.notificationId + report.subscriberId, report)
+  }
+  return [...first.values()]
+}
+
+function countByNotification(reports: readonly KnownReport[]) {
+  return [...Map.groupBy(reports, ({ notificationId }) => notificationId).values()].map((ofOne) => ({
+    appId: ofOne[0]!.appId,
+    id: ofOne[0]!.notificationId,
+    delivered: ofOne.filter(({ kind }) => kind === 'delivered').length,
+    clicked: ofOne.filter(({ kind }) => kind === 'clicked').length,
+  }))
+}
+
+function receiptEvent({ kind, appId, notificationId, subscriberId, subscriber, at, action }: KnownReport) {
+  const data = {
+    notification_id: notificationId,
+    app_id: appId,
+    subscriber_id: subscriberId,
+    user_id: subscriber.userId,
+    platform: subscriber.platform,
+    at: toTimestamp(at),
+  }
+  const event: NewEvent =
+    kind === 'delivered'
+      ? { appId, type: 'notification.delivered', occurredAt: at, data }
+      : { appId, type: 'notification.clicked', occurredAt: at, data: { ...data, ...(action && { action }) } }
+  return event
+}
