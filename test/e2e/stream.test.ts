@@ -120,6 +120,20 @@ describeOnEachBackend('the stream of events', (make) => {
     expect(new Set(ids).size).toBe(5)
   })
 
+  test('an event whose transaction is slow is sent when it commits', async (context) => {
+    context.skip(storage.backend === 'pglite', 'the embedded database has one transaction at a time')
+    const stream = await open()
+    const slowId = newId()
+    await running.service.deps.db.transaction().execute(async (trx) => {
+      await trx.insertInto('events').values(makeEvent(slowId, 'notification.sent')).execute()
+      await emit(running.service, appId)
+      await stream.waitFor(1)
+    })
+    const [first, second] = await stream.waitFor(2)
+    expect(second!.id).toBe(slowId)
+    expect(slowId < first!.id).toBe(true)
+  })
+
   test('after a cut nothing is lost, what was committed late included', async () => {
     const cut = await open()
     await emit(running.service, appId, 2)
