@@ -7,6 +7,7 @@ import { makeCertificates } from '../../src/demo/certificates.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { openStorage } from '../../src/storage.ts'
+import { startDeliveryPump } from '../../src/webhooks/delivery-pump.ts'
 import { type Api, createApi, poll } from '../support/api.ts'
 import { describeOnEachBackend, makeDatabase, type TestStorage } from '../support/backends.ts'
 import {
@@ -18,6 +19,7 @@ import {
   insertDevices,
   takeOverClaims,
   unfinishedJobs,
+  waitingJobs,
 } from '../support/database.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
@@ -338,6 +340,32 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
     await expectCleanEnd(api)
     await expectAllDone(stage, work)
   }, 120_000)
+
+  test('an attempt that the end of its process breaks off is no failure of the receiver', async () => {
+    const { pushService, receiver } = stage
+    const accepting = await startTestService(stage.storage, environment, ['api'])
+    try {
+      const { api, service } = accepting
+      holdAnswers(stage, { push: () => false, deliveriesAfter: 0 })
+      const total = { subscribers: 0, events: 5 }
+      const { appId, webhookId } = await acceptWork(api, service, pushService, receiver, total)
+      const pump = startDeliveryPump(service.deps)
+      await receiver.waitFor(5, `/${appId}`)
+      await pump.stop(100)
+
+      const deliveries = await deliveriesOf(service.deps.db, webhookId)
+      expect(deliveries.map(({ status, attempt_count }) => ({ status, attempt_count }))).toEqual(
+        Array(5).fill({ status: 'pending', attempt_count: 0 }),
+      )
+      const webhook = await api.get(`/push/apps/${appId}/webhooks/${webhookId}`)
+      expect(webhook.body.data.failure_count).toBe(0)
+      const jobs = await waitingJobs(service.deps.db, 'deliver')
+      expect(jobs.map(({ id }) => id).sort()).toEqual(deliveries.map(({ id }) => id))
+      expect(Math.max(...jobs.map(({ waitSeconds }) => waitSeconds))).toBeLessThanOrEqual(0)
+    } finally {
+      await accepting.stop()
+    }
+  })
 })
 
 /** A device's place among those of its work, as its name tells. */
