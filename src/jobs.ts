@@ -7,11 +7,13 @@ import {
   fanOut,
   idempotencyUpkeep,
   probeWebhook,
+  replayStep,
   retention,
   sendBatch,
   subscriberUpkeep,
 } from './pipeline.ts'
 import { vacuumBusyTables } from './platform/vacuum.ts'
+import { runReplayStep } from './replays/replay-job.ts'
 import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
 import { runProbe } from './webhooks/probe-job.ts'
@@ -20,6 +22,8 @@ import { runProbe } from './webhooks/probe-job.ts'
 const fanOutsAtOnce = 1
 /** While one batch is accounted, the next is on the wire. Each holds a page of subscribers in memory. */
 const batchesAtOnce = 3
+/** Each step is short, or waits for deliveries to be made. */
+const replaysAtOnce = 2
 
 /** Each waits for a receiver that may hang until the deadline. */
 const probesAtOnce = 4
@@ -29,6 +33,7 @@ export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(fanOut, fanOutsAtOnce, (job) => runFanOut(deps, job))
   await deps.queue.work(sendBatch, batchesAtOnce, (job) => runSendBatch(deps, job))
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
+  await deps.queue.work(replayStep, replaysAtOnce, (job) => runReplayStep(deps, job))
   await deps.queue.schedule(subscriberUpkeep, '0 3 * * *', () => runSubscriberUpkeep(deps))
   await deps.queue.schedule(idempotencyUpkeep, '17 * * * *', () => runIdempotencyUpkeep(deps))
   await deps.queue.schedule(retention, '30 2 * * *', () => runRetention(deps))

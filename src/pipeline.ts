@@ -8,6 +8,7 @@ import type { QueueDefinition } from './platform/queue.ts'
  * take up twice: what it did is accounted in the transaction that settles it.
  *
  *   POST …/notifications ─► FanOut ─► SendBatch ─► (event) ─► Deliver
+ *   POST …/replay ─► ReplayStep ─► … ─► ReplayStep, each ─► Deliver
  */
 
 /** Cut the audience of a notification into batches. Job id: the notification's. */
@@ -53,6 +54,16 @@ export const probeWebhook = {
   expireInSeconds: 120,
 } as const satisfies QueueDefinition
 
+/**
+ * Make the next deliveries of a replay. Each step goes on from where the one before says in the replay's row, and
+ * enqueues the next: there is one at a time.
+ */
+export const replayStep = {
+  name: 'replay',
+  schema: z.object({ appId: z.guid(), replayId: z.guid() }),
+  expireInSeconds: 60,
+} as const satisfies QueueDefinition
+
 /** Daily: subscribers unseen for long turn inactive, then go. */
 export const subscriberUpkeep = {
   name: 'subscriber-upkeep',
@@ -85,6 +96,7 @@ export type FanOut = z.infer<typeof fanOut.schema>
 export type SendBatch = z.infer<typeof sendBatch.schema>
 export type Deliver = z.infer<typeof deliver.schema>
 export type ProbeWebhook = z.infer<typeof probeWebhook.schema>
+export type ReplayStep = z.infer<typeof replayStep.schema>
 
 /** Every queue there is; each is made at start. */
 export const queues: readonly QueueDefinition[] = [
@@ -92,6 +104,7 @@ export const queues: readonly QueueDefinition[] = [
   sendBatch,
   deliver,
   probeWebhook,
+  replayStep,
   subscriberUpkeep,
   idempotencyUpkeep,
   retention,

@@ -15,11 +15,13 @@ import { registerHealthRoutes } from './platform/http/health-routes.ts'
 import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import type { Server } from './platform/http/server.ts'
+import { registerReplayRoutes } from './replays/replay-routes.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
 import { registerTrackingRoutes } from './tracking/tracking-routes.ts'
 import { registerDeliveryLogRoutes } from './webhooks/delivery-log-routes.ts'
 import { registerHealthReportRoutes } from './webhooks/health-routes.ts'
 import { registerSecretRoutes } from './webhooks/secret-routes.ts'
+import { registerTestDeliveryRoute } from './webhooks/test-delivery-route.ts'
 import { registerWebhookRoutes } from './webhooks/webhook-routes.ts'
 
 const tags = [
@@ -89,6 +91,8 @@ async function registerApi(
   registerNotificationRoutes(api, deps)
   registerWebhookRoutes(api, deps)
   registerDeliveryLogRoutes(api, deps)
+  registerReplayRoutes(api, deps)
+  registerTestDeliveryRoute(api, deps)
   registerEventRoutes(api, deps)
   registerSecretRoutes(api, deps)
   registerHealthReportRoutes(api, deps)

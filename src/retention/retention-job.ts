@@ -1,5 +1,6 @@
 import type { Deps } from '../deps.ts'
 import { dropPartitions } from '../platform/partitions.ts'
+import { deleteOldReplays } from '../replays/replay-store.ts'
 import { eventLog, prepareEventLog } from './event-log.ts'
 
 const dayMs = 86_400_000
@@ -11,6 +12,8 @@ export async function runRetention(
   const { retentionDays } = deps.config
   const now = deps.clock.now()
   await prepareEventLog(deps.db, retentionDays, now)
-  const dropped = await dropPartitions(deps, eventLog, new Date(now.getTime() - retentionDays * dayMs))
+  const before = new Date(now.getTime() - retentionDays * dayMs)
+  const dropped = await dropPartitions(deps, eventLog, before)
+  await deleteOldReplays(deps.db, before)
   deps.log.info({ dropped }, 'retention.done')
 }

@@ -14,6 +14,7 @@ export interface Attempt {
   startedAt: Date
   durationMs: number
   outcome: AttemptOutcome
+  requestHeaders: Record<string, string>
 }
 
 export type DeliverJob = ClaimedJob<{ appId: string }>
@@ -53,11 +54,12 @@ export async function attemptMessage(
 ): Promise<Attempt> {
   const id = randomUUID()
   const startedAt = deps.clock.now()
+  const requestHeaders = attemptHeaders(id, startedAt, message, target, deps.version)
   const from = performance.now()
   const result = await deps.outbound.exchange({
     url: target.url,
     method: 'POST',
-    headers: attemptHeaders(id, startedAt, message, target, deps.version),
+    headers: requestHeaders,
     body: message.body,
     timeoutMs: deps.config.deliveryTimeoutMs,
     maxAnswerBytes,
@@ -67,14 +69,18 @@ export async function attemptMessage(
     startedAt,
     durationMs: Math.round(performance.now() - from),
     outcome: classifyResponse(result, deps.clock.now()),
+    requestHeaders,
   }
 }
 
-/** A batch's body is an array of the very bytes that its events would have had alone. */
 function toMessage({ deliveries, batched }: Parcel): Message {
   const { delivery } = deliveries[0]!
-  if (!batched) return { id: delivery.eventId, event: delivery.eventType, body: delivery.body, extra: {} }
-  const bodies = deliveries.map((each) => each.delivery.body)
+  if (batched) return batchMessage(deliveries.map((each) => each.delivery.body))
+  return { id: delivery.eventId, event: delivery.eventType, body: delivery.body, extra: {} }
+}
+
+/** A batch's body is an array of the very bytes that its events would have had alone. */
+export function batchMessage(bodies: readonly string[]): Message {
   const extra = { 'x-krafter-batch': String(bodies.length) }
   return { id: newId(), event: 'batch', body: `[${bodies.join(',')}]`, extra }
 }

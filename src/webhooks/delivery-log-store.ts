@@ -175,7 +175,10 @@ function allOf(conditions: readonly (RawBuilder<unknown> | '' | undefined)[]): R
 /** Clocks of several machines differ. */
 const marginMs = 60_000
 
-/** A bound on the ids of an event's deliveries: none is older than the event, so that earlier partitions need no look. */
-export function firstDeliveryOf(eventId: string): string {
-  return firstIdOf(new Date(Math.max(0, momentOf(eventId).getTime() - marginMs)))
+/**
+ * A bound on the ids of the deliveries of an event, or of a replay: none is older than that, so that earlier partitions
+ * need no look.
+ */
+export function firstDeliveryOf(id: string): string {
+  return firstIdOf(new Date(Math.max(0, momentOf(id).getTime() - marginMs)))
 }

@@ -35,7 +35,7 @@ export interface DueWebhook {
 
 /**
  * Of the deliveries of claimed jobs, those that are to be attempted. The others are not returned: they have ended,
- * their webhook is gone, disabled, or was disabled since they were made.
+ * their webhook is gone, disabled, or was disabled since they were made, or their replay was canceled.
  */
 export async function readDueDeliveries(
   db: Db,
@@ -49,7 +49,9 @@ export async function readDueDeliveries(
     from deliveries d
     join events e on e.app_id = d.app_id and e.id = d.event_id
     join webhooks w on w.app_id = d.app_id and w.id = d.webhook_id
-    where ${isOneOf(keys)} and d.status = 'pending' and w.enabled and w.generation = d.webhook_generation`.execute(
+    where ${isOneOf(keys)} and d.status = 'pending' and w.enabled and w.generation = d.webhook_generation
+      and not exists (
+        select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled')`.execute(
     db,
   )
   const webhooks = await readDueWebhooks(db, rows, now)
@@ -68,16 +70,32 @@ async function readDueWebhooks(
   if (deliveries.length === 0) return new Map()
   const appIds = [...new Set(deliveries.map(({ appId }) => appId))]
   const ids = [...new Set(deliveries.map(({ webhookId }) => webhookId))]
-  const { rows } = await sql<DueWebhook>`
-    select id, generation, url, secret, signing_key as "signingKey", header_values as "headerValues",
-      case when previous_secret_expires_at > ${now} then previous_secret end as "previousSecret",
-      retry_schedule as "retrySchedule", rate_limit as "rateLimit", max_in_flight as "maxInFlight", batch
-    from webhooks
-    where app_id = any(${sql.val(appIds)}::uuid[]) and id = any(${sql.val(ids)}::uuid[]) and enabled`.execute(
-    db,
-  )
+  const rows = await selectDueWebhooks(db, now)
+    .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[]) and id = any(${sql.val(ids)}::uuid[])`)
+    .where('enabled', '=', true)
+    .execute()
   return new Map(rows.map((row) => [row.id, row]))
 }
+
+/** What attempts to webhooks take, enabled or not. */
+export const selectDueWebhooks = (db: Db, now: Date) =>
+  db
+    .selectFrom('webhooks')
+    .select([
+      'id',
+      'generation',
+      'url',
+      'secret',
+      'signing_key as signingKey',
+      'header_values as headerValues',
+      sql<Uint8Array | null>`case when previous_secret_expires_at > ${now} then previous_secret end`.as(
+        'previousSecret',
+      ),
+      'retry_schedule as retrySchedule',
+      'rate_limit as rateLimit',
+      'max_in_flight as maxInFlight',
+      'batch',
+    ])
 
 /** An attempt and what it makes of its delivery. */
 export interface AttemptRecord {

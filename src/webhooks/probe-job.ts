@@ -38,7 +38,7 @@ export async function runProbe(
     webhook &&
     (await attemptMessage(
       deps,
-      sampleMessage(type, message.appId, deps.clock.now()),
+      sampleMessage(type, message.appId, deps.clock.now(), webhook.batch !== null),
       toTarget(deps, webhook),
     ))
   const succeeded = attempt?.outcome.succeeded === true

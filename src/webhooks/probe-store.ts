@@ -1,6 +1,5 @@
-import { sql } from 'kysely'
 import type { Db, Trx } from '../platform/db.ts'
-import type { DueWebhook } from './delivery-store.ts'
+import { type DueWebhook, selectDueWebhooks } from './delivery-store.ts'
 
 /** Which disabling a probe is about: a webhook enabled since, and disabled again, is another's. */
 export interface ProbeKey {
@@ -15,24 +14,8 @@ export async function readProbedWebhook(
   { appId, webhookId, generation }: ProbeKey,
   now: Date,
 ): Promise<(DueWebhook & { events: string[] }) | undefined> {
-  return db
-    .selectFrom('webhooks')
-    .select([
-      'id',
-      'generation',
-      'url',
-      'events',
-      'secret',
-      'signing_key as signingKey',
-      'header_values as headerValues',
-      sql<Uint8Array | null>`case when previous_secret_expires_at > ${now} then previous_secret end`.as(
-        'previousSecret',
-      ),
-      'retry_schedule as retrySchedule',
-      'rate_limit as rateLimit',
-      'max_in_flight as maxInFlight',
-      'batch',
-    ])
+  return selectDueWebhooks(db, now)
+    .select('events')
     .where('app_id', '=', appId)
     .where('id', '=', webhookId)
     .where('generation', '=', generation)

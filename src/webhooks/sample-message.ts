@@ -2,12 +2,31 @@ import type { EventType } from '../events/catalog.ts'
 import { eventDocs } from '../events/event-schema.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { newId } from '../platform/ids.ts'
-import type { Message } from './attempt-delivery.ts'
+import { batchMessage, type Message } from './attempt-delivery.ts'
 
-/** A message as a real event would make it, with the sample's data but this app's id; marked as a test. */
-export function sampleMessage(type: EventType, appId: string, now: Date): Message {
+/**
+ * A message as a real event would make it, for a webhook that takes batches too: the sample's data with this app's id,
+ * new ids of everything else, and this moment. Marked as a test.
+ */
+export function sampleMessage(type: EventType, appId: string, now: Date, batched: boolean): Message {
   const id = newId()
-  const data = { ...eventDocs[type].example.data, app_id: appId }
-  const body = JSON.stringify({ id, event: type, timestamp: toTimestamp(now), data })
-  return { id, event: type, body, extra: { 'x-krafter-test': 'true' } }
+  const body = JSON.stringify({
+    id,
+    event: type,
+    timestamp: toTimestamp(now),
+    data: sampleData(type, appId, now),
+  })
+  const message = batched ? batchMessage([body]) : { id, event: type, body, extra: {} }
+  return { ...message, extra: { ...message.extra, 'x-krafter-test': 'true' } }
+}
+
+function sampleData(type: EventType, appId: string, now: Date): Record<string, unknown> {
+  const { data } = eventDocs[type].example
+  const fresh: Record<string, string> = {
+    app_id: appId,
+    notification_id: newId(),
+    subscriber_id: newId(),
+    at: toTimestamp(now),
+  }
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, fresh[name] ?? value]))
 }

@@ -31,7 +31,7 @@ export interface Webhook {
 }
 
 /** What a header's value is shown as: it may be a secret. */
-const maskedValue = '***'
+export const maskedValue = '***'
 
 /** A webhook as the API shows it, in the contract's order; never its secret. */
 export function presentWebhook(webhook: Webhook) {

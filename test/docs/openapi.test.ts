@@ -33,7 +33,7 @@ test('every operation has an id of its own', () => {
 })
 
 /** What they do is all in their path. */
-const bodyless = /\/unsubscribe$/
+const bodyless = /\/(unsubscribe|cancel|deliveries\/\{delivery_id\}\/replay)$/
 
 describe.each(operations)('%s', (name, operation) => {
   const open = name.includes('/push/track/')

@@ -78,8 +78,15 @@ function callsTo({ app, subscriber, notification, webhook }: Things): Call[] {
     { method: 'GET', path: `${base}/webhooks` },
     { method: 'POST', path: `${base}/webhooks`, body: { url: webhookUrl } },
     { method: 'GET', path: `${base}/webhooks/${webhook}` },
+    {
+      method: 'POST',
+      path: `${base}/webhooks/${webhook}/replay`,
+      body: { since: '2026-01-01T00:00:00Z', events: ['notification.sent'] },
+    },
     { method: 'PATCH', path: `${base}/webhooks/${webhook}`, body: { enabled: false } },
     { method: 'GET', path: `${base}/webhooks/${webhook}/deliveries` },
+    { method: 'POST', path: `${base}/webhooks/${webhook}/test`, body: {} },
+    { method: 'GET', path: `${base}/webhooks/${webhook}/replays` },
     { method: 'GET', path: `${base}/events` },
     { method: 'DELETE', path: `${base}/webhooks/${webhook}` },
     { method: 'DELETE', path: base },
@@ -113,6 +120,10 @@ function rateLimitOf({ headers }: Answer) {
   }
   return { limit: read('limit'), remaining: read('remaining'), reset: read('reset') }
 }
+
+/** The limit of the last bucket that counts a call. */
+const limitOf = ({ method, path }: Call): number =>
+  method === 'POST' && /\/(subscribers|test)$/.test(path) ? 1_800 : 6_000
 
 function expectRateLimit(answer: Answer, limit: number): void {
   const { remaining, reset, ...rest } = rateLimitOf(answer)
@@ -260,7 +271,10 @@ describeOnEachBackend('conventions', (make) => {
         })
         expectRateLimit(refusal, 6_000)
         const answer = await perform(allowed, call)
-        expect({ call, status: answer.status }).toEqual({ call, status: expect.toBeOneOf([200, 201, 204]) })
+        expect({ call, status: answer.status }).toEqual({
+          call,
+          status: expect.toBeOneOf([200, 201, 202, 204]),
+        })
       }
       expect(await reader.post('/push/apps', { name: 'No' })).toMatchObject({
         status: 403,
@@ -309,7 +323,7 @@ describeOnEachBackend('conventions', (make) => {
           body: notFound,
         })
         expect([...answer.headers.keys()]).toEqual([...other.headers.keys()])
-        expectRateLimit(answer, call.path.endsWith('/subscribers') && call.method === 'POST' ? 1_800 : 6_000)
+        expectRateLimit(answer, limitOf(call))
       }
       expect((await stranger.get('/push/apps')).body).toEqual({ data: [] })
       expect(await readAll(api, things.app)).toEqual(before)
@@ -364,10 +378,7 @@ describeOnEachBackend('conventions', (make) => {
             status: 404,
             body: notFound,
           })
-          expectRateLimit(
-            answer,
-            call.path.endsWith('/subscribers') && call.method === 'POST' ? 1_800 : 6_000,
-          )
+          expectRateLimit(answer, limitOf(call))
         }
       }
       const malformed = await api.send('/push/apps/nonsense', { method: 'PATCH', headers: json, body: '{' })
@@ -431,7 +442,7 @@ describeOnEachBackend('conventions', (make) => {
             status: 400,
             body: { error: 'Request body is not valid JSON' },
           })
-          expectRateLimit(answer, call.path.endsWith('/subscribers') ? 1_800 : 6_000)
+          expectRateLimit(answer, limitOf(call))
         }
       }
     })
@@ -468,7 +479,7 @@ describeOnEachBackend('conventions', (make) => {
             status: 415,
             body: { error: 'Content-Type must be application/json' },
           })
-          expectRateLimit(answer, call.path.endsWith('/subscribers') ? 1_800 : 6_000)
+          expectRateLimit(answer, limitOf(call))
         }
         const untyped = await api.send(call.path, {
           method: call.method,
@@ -557,7 +568,7 @@ describeOnEachBackend('conventions', (make) => {
       }
       expect(await readAll(api, app)).toEqual(before)
       for (const [call, , body] of bodies) {
-        expect((await withBody(call, body(nest(100)))).status).toBeOneOf([200, 201])
+        expect((await withBody(call, body(nest(100)))).status).toBeOneOf([200, 201, 202])
       }
     })
 
@@ -584,12 +595,13 @@ describeOnEachBackend('conventions', (make) => {
         await api.patch(`${base}/webhooks/${webhook}`, extra),
       ]
       for (const { status, body } of answers) {
-        expect(status).toBeOneOf([200, 201])
+        expect(status).toBeOneOf([200, 201, 202])
         expect(body.data).not.toHaveProperty('x-unknown')
         expect(body.data).not.toHaveProperty('team_id')
         expect(body.data.id).not.toBe(extra.id)
         expect(body.data.created_at).not.toBe(extra.created_at)
-        expect(JSON.stringify(body)).not.toContain('987')
+        // As a value: an id may have these digits.
+        expect(JSON.stringify(body)).not.toMatch(/:987[,}]/)
       }
       expect(answers[4]!.body.data.platform).toBe('android')
       expect((await api.get(base)).body.data.name).toBe('B')
@@ -675,7 +687,7 @@ describeOnEachBackend('conventions', (make) => {
         status: 422,
         body: { error: 'Validation failed', details },
       })
-      expectRateLimit(answer, call.path.endsWith('/subscribers') && call.method === 'POST' ? 1_800 : 6_000)
+      expectRateLimit(answer, limitOf(call))
     }
   })
 
@@ -739,7 +751,7 @@ describeOnEachBackend('conventions', (make) => {
           status: 500,
           body: internalError,
         })
-        expectRateLimit(answer, 6_000)
+        expectRateLimit(answer, limitOf(call))
         expect(JSON.stringify([...answer.headers])).not.toMatch(/webhooks|relation|select|node_modules/)
       }
     } finally {

@@ -4,7 +4,11 @@ import { firstIdOf } from '../partitions.ts'
 
 /** A timestamp (RFC 3339, with any offset) in a query or a body, read as a moment. */
 export const momentField = z.iso
-  .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
+  .datetime({
+    offset: true,
+    error: ({ input }) =>
+      input === undefined ? 'is required' : 'must be a timestamp such as 2025-06-01T08:00:00Z',
+  })
   .transform((text) => new Date(text))
 
 /** `since` (inclusive) and `until` (exclusive) of a list. */

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { holdApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { insertDeliveries } from '../events/emit-event.ts'
+import { type ReplayStep, replayStep } from '../pipeline.ts'
+import type { Trx } from '../platform/db.ts'
+import type { ClaimedJob } from '../platform/queue.ts'
+import { matchesFilter } from '../webhooks/filter.ts'
+import {
+  countPending,
+  endReplay,
+  findReceived,
+  findReplayTarget,
+  type HeldReplay,
+  holdReplay,
+  moveReplay,
+  type Replay,
+  type ReplayedEvent,
+  type ReplayTarget,
+  readEventData,
+  readNextEvents,
+} from './replay-store.ts'
+
+/** A replay makes no more deliveries while it has more than this pending: those of the moment come before the past. */
+const maxPending = 200
+const maxDeliveriesPerStep = 200
+/** Events that one step looks at. Of a long window there may be few that are wanted. */
+const maxEventsPerStep = 2_000
+const eventsWithDataAtOnce = 200
+
+/**
+ * An event is in the log when its transaction commits, under an id made before that: only after this time is the log
+ * of a moment taken for whole.
+ */
+const settlesAfterMs = 5_000
+
+/** How long a step waits for its turn itself, and after that the queue. */
+const waitMs = 1_000
+const lookAgainMs = 50
+const waitSeconds = 1
+
+type ReplayDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'log'>
+
+/** What a step makes of a replay. */
+type Outcome = { status: 'running'; delaySeconds: number } | { status: 'completed' | 'canceled' }
+
+/**
+ * ReplayStep → the next deliveries of a replay, how far it has come, and the next step, in one transaction: a process
+ * killed anywhere leaves the step undone, to be taken up again, or done.
+ */
+export async function runReplayStep(deps: ReplayDeps, job: ClaimedJob<ReplayStep>): Promise<void> {
+  const { appId, replayId } = job.message
+  await waitForTurn(deps, job.message)
+  const ended = await deps.db.transaction().execute(async (trx) => {
+    const settled = await deps.queue.settle(trx, replayStep, [job])
+    if (!settled.has(job.id) || !(await holdApp(trx, appId))) return undefined
+    const replay = await holdReplay(trx, appId, replayId)
+    if (replay?.status !== 'running') return undefined
+    const outcome = await takeStep(trx, deps, replay)
+    if (outcome.status !== 'running') return endReplay(trx, replay, outcome.status, deps.clock.now())
+    const { delaySeconds } = outcome
+    // Under an id of its own: the worker that has this job completes it by its id when we are done.
+    await deps.queue.enqueue(trx, replayStep, [{ delaySeconds, message: job.message }])
+    return undefined
+  })
+  if (ended) reportReplay(deps, appId, ended)
+}
+
+/** One line for the end of a replay, however it ended. */
+export function reportReplay({ log }: Pick<Deps, 'log'>, appId: string, replay: Replay): void {
+  const { id, webhookId, status, eventCount, createdAt, finishedAt } = replay
+  const ms = finishedAt!.getTime() - createdAt.getTime()
+  log.info({ appId, replayId: id, webhookId, status, events: eventCount, ms }, 'replay.ended')
+}
+
+/** Deliveries take milliseconds, a job put back for its time about a second: a little patience keeps the pace. */
+async function waitForTurn({ db }: ReplayDeps, { appId, replayId }: ReplayStep): Promise<void> {
+  const deadline = performance.now() + waitMs
+  while (performance.now() < deadline && (await hasManyPending(db, appId, replayId))) await sleep(lookAgainMs)
+}
+
+async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise<Outcome> {
+  const webhook = await findReplayTarget(trx, replay.appId, replay.webhookId)
+  // A later generation: it was disabled since, though it may be enabled again.
+  if (!webhook?.enabled || webhook.generation !== replay.generation) return { status: 'canceled' }
+  if (await hasManyPending(trx, replay.appId, replay.id)) {
+    return { status: 'running', delaySeconds: waitSeconds }
+  }
+  const now = deps.clock.now()
+  const settled = new Date(now.getTime() - settlesAfterMs)
+  const isWhole = replay.until <= settled
+  const events = await readNextEvents(trx, replay, isWhole ? replay.until : settled, maxEventsPerStep)
+  const wanted = await select(trx, replay, webhook, events)
+  const hasMore = wanted.length > maxDeliveriesPerStep || events.length === maxEventsPerStep
+  const taken = wanted.slice(0, maxDeliveriesPerStep)
+  const reached = wanted.length > taken.length ? taken.at(-1)! : events.at(-1)
+  const deliveries = taken.map((row) => ({
+    row,
+    webhookId: webhook.id,
+    generation: webhook.generation,
+    replayId: replay.id,
+  }))
+  await insertDeliveries(trx, deps, replay.appId, deliveries, now)
+  await moveReplay(trx, replay, reached?.id ?? replay.lastEventId, taken.length)
+  if (hasMore) return { status: 'running', delaySeconds: 0 }
+  if (isWhole) return { status: 'completed' }
+  return { status: 'running', delaySeconds: (replay.until.getTime() - settled.getTime()) / 1_000 }
+}
+
+/** Of the next events those to be delivered, in their order: more than a step takes say only that there are more. */
+async function select(
+  trx: Trx,
+  replay: HeldReplay,
+  { filter }: ReplayTarget,
+  events: readonly ReplayedEvent[],
+): Promise<ReplayedEvent[]> {
+  const named = events.filter(({ type }) => replay.events.includes(type))
+  const received = replay.selection === 'failed' ? await findReceived(trx, replay, named) : new Set()
+  const missing = named.filter(({ id }) => !received.has(id))
+  if (!filter) return missing
+  const wanted: ReplayedEvent[] = []
+  for (let start = 0; start < missing.length; start += eventsWithDataAtOnce) {
+    const some = missing.slice(start, start + eventsWithDataAtOnce)
+    const data = await readEventData(trx, replay.appId, some)
+    wanted.push(...some.filter(({ id }) => matchesFilter(filter, data.get(id)!)))
+    if (wanted.length > maxDeliveriesPerStep) break
+  }
+  return wanted
+}
+
+async function hasManyPending(db: ReplayDeps['db'], appId: string, replayId: string): Promise<boolean> {
+  return (await countPending(db, appId, replayId, maxPending + 1)) > maxPending
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { requireApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { eventTypes } from '../events/catalog.ts'
+import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { page } from '../platform/http/fields.ts'
+import type { Server } from '../platform/http/server.ts'
+import { momentField } from '../platform/http/time-window.ts'
+import { presentDelivery } from '../webhooks/delivery-log-store.ts'
+import { readWebhook } from '../webhooks/webhook-store.ts'
+import { cancelReplay } from './cancel-replay.ts'
+import { reportReplay } from './replay-job.ts'
+import { replayDocs } from './replay-schema.ts'
+import { holdReplay, listReplays, presentReplay, readReplay } from './replay-store.ts'
+import { replayDelivery, startReplay } from './start-replay.ts'
+
+/** As cursors name it. */
+const list = 'r'
+const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
+const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
+const ofReplay = z.object({ ...ofWebhook.shape, replay_id: z.string() })
+const events = z
+  .array(z.enum(eventTypes, { error: (issue) => `has an unknown event: ${JSON.stringify(issue.input)}` }))
+  .min(1)
+  .max(100)
+  .transform((names) => [...new Set(names)])
+
+/** Deliveries made once more: one, or those of a window. */
+export function registerReplayRoutes(
+  server: Server,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'log'>,
+): void {
+  const { db, clock } = deps
+  server.post(
+    '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id/replay',
+    { config: { scope: 'push:write' }, schema: { ...replayDocs.deliver, params: ofDelivery } },
+    async (request, reply) => {
+      const { webhook_id: webhookId, delivery_id: deliveryId } = request.params
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const delivery = await replayDelivery(deps, app.id, webhookId, deliveryId)
+      return reply.code(202).send({ data: presentDelivery(delivery) })
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/webhooks/:webhook_id/replay',
+    {
+      config: { scope: 'push:write' },
+      schema: {
+        ...replayDocs.start,
+        params: ofWebhook,
+        body: z.object({
+          since: momentField,
+          until: momentField.optional(),
+          events: events.optional(),
+          status: z.enum(['failed', 'all']).default('failed'),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const { since, until, events, status } = request.body
+      const asked = { since, until, events, selection: status }
+      const replay = await startReplay(deps, app.id, request.params.webhook_id, asked)
+      return reply.code(202).send({ data: presentReplay(replay) })
+    },
+  )
+  server.get(
+    '/push/apps/:app_id/webhooks/:webhook_id/replays',
+    {
+      config: { scope: 'push:read' },
+      schema: {
+        ...replayDocs.list,
+        params: ofWebhook,
+        querystring: z.object({ limit: page.limit, cursor: cursorField(list) }),
+      },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const webhook = await readWebhook(db, app.id, request.params.webhook_id)
+      const { cursor, limit } = request.query
+      const rows = await listReplays(db, app.id, webhook.id, { after: cursor, limit })
+      return presentPage(toPage(list, rows, limit), presentReplay)
+    },
+  )
+  server.get(
+    '/push/apps/:app_id/webhooks/:webhook_id/replays/:replay_id',
+    { config: { scope: 'push:read' }, schema: { ...replayDocs.read, params: ofReplay } },
+    async (request) => {
+      const { webhook_id: webhookId, replay_id: replayId } = request.params
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      return { data: presentReplay(await readReplay(db, app.id, webhookId, replayId)) }
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/webhooks/:webhook_id/replays/:replay_id/cancel',
+    { config: { scope: 'push:write' }, schema: { ...replayDocs.cancel, params: ofReplay } },
+    async (request) => {
+      const { webhook_id: webhookId, replay_id: replayId } = request.params
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const { before, after } = await db.transaction().execute(async (trx) => {
+        const before = await holdReplay(trx, app.id, replayId)
+        if (before?.webhookId !== webhookId) throw refusals.notFound()
+        return { before, after: await cancelReplay(trx, before, clock.now()) }
+      })
+      if (after.status !== before.status) reportReplay(deps, app.id, after)
+      return { data: presentReplay(after) }
+    },
+  )
+}

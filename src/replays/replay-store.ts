@@ -1,0 +1,269 @@
+import { sql } from 'kysely'
+import type { ReplayStatus } from '../database.ts'
+import { refusals } from '../errors.ts'
+import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
+import type { Db, Trx } from '../platform/db.ts'
+import { firstIdOf } from '../platform/partitions.ts'
+import { firstDeliveryOf } from '../webhooks/delivery-log-store.ts'
+import type { Filter } from '../webhooks/filter.ts'
+
+/** Deliveries of past events, made anew for one webhook. */
+export interface Replay {
+  id: string
+  webhookId: string
+  since: Date
+  /** Exclusive. */
+  until: Date
+  events: string[]
+  selection: 'failed' | 'all'
+  status: ReplayStatus
+  /** Deliveries made so far. */
+  eventCount: number
+  createdAt: Date
+  finishedAt: Date | null
+}
+
+/** A replay as the API shows it. */
+export function presentReplay(replay: Replay) {
+  return {
+    id: replay.id,
+    webhook_id: replay.webhookId,
+    since: toTimestamp(replay.since),
+    until: toTimestamp(replay.until),
+    events: replay.events,
+    status: replay.status,
+    selection: replay.selection,
+    event_count: replay.eventCount,
+    created_at: toTimestamp(replay.createdAt),
+    finished_at: toTimestampOrNull(replay.finishedAt),
+  }
+}
+
+const columns = [
+  'id',
+  'webhook_id as webhookId',
+  'since',
+  'until',
+  'events',
+  'selection',
+  'status',
+  'event_count as eventCount',
+  'created_at as createdAt',
+  'finished_at as finishedAt',
+] as const
+
+/** What of a webhook decides on a replay. */
+export interface ReplayTarget {
+  id: string
+  enabled: boolean
+  generation: number
+  events: string[]
+  filter: Filter | null
+}
+
+/** A webhook as it stands; null when the app has no such one. */
+export async function findReplayTarget(
+  db: Db,
+  appId: string,
+  webhookId: string,
+): Promise<ReplayTarget | null> {
+  const webhook = await db
+    .selectFrom('webhooks')
+    .select(['id', 'enabled', 'generation', 'events', 'filter'])
+    .where('app_id', '=', appId)
+    .where('id', '=', webhookId)
+    .executeTakeFirst()
+  return (webhook as ReplayTarget | undefined) ?? null
+}
+
+export type NewReplay = Pick<Replay, 'id' | 'webhookId' | 'since' | 'until' | 'events' | 'selection'> & {
+  appId: string
+  generation: number
+}
+
+export async function insertReplay(trx: Trx, replay: NewReplay, now: Date): Promise<Replay> {
+  return trx
+    .insertInto('replays')
+    .values({
+      app_id: replay.appId,
+      id: replay.id,
+      webhook_id: replay.webhookId,
+      webhook_generation: replay.generation,
+      since: replay.since,
+      until: replay.until,
+      events: replay.events,
+      selection: replay.selection,
+      status: 'running',
+      created_at: now,
+    })
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+/** Replays of a webhook, newest first: `limit` and one more where there are more. @param after only older ones */
+export async function listReplays(
+  db: Db,
+  appId: string,
+  webhookId: string,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<Replay[]> {
+  return db
+    .selectFrom('replays')
+    .select(columns)
+    .where('app_id', '=', appId)
+    .where('webhook_id', '=', webhookId)
+    .$if(after !== undefined, (query) => query.where('id', '<', after!))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+}
+
+/** @throws 404 when the webhook has no such replay */
+export async function readReplay(db: Db, appId: string, webhookId: string, id: string): Promise<Replay> {
+  const replay = await db
+    .selectFrom('replays')
+    .select(columns)
+    .where('app_id', '=', appId)
+    .where('webhook_id', '=', webhookId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!replay) throw refusals.notFound()
+  return replay
+}
+
+/** A replay that a transaction holds: nobody else moves it on or ends it meanwhile. */
+export interface HeldReplay extends Replay {
+  appId: string
+  /** The webhook's when it was asked for. */
+  generation: number
+  lastEventId: string | null
+}
+
+/** @returns null when there is no such replay */
+export async function holdReplay(trx: Trx, appId: string, id: string): Promise<HeldReplay | null> {
+  const replay = await trx
+    .selectFrom('replays')
+    .select([
+      ...columns,
+      'app_id as appId',
+      'webhook_generation as generation',
+      'last_event_id as lastEventId',
+    ])
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+  return replay ?? null
+}
+
+/** @param lastEventId how far it has come. @param made deliveries made since */
+export async function moveReplay(
+  trx: Trx,
+  { appId, id }: HeldReplay,
+  lastEventId: string | null,
+  made: number,
+): Promise<void> {
+  await trx
+    .updateTable('replays')
+    .set((eb) => ({ last_event_id: lastEventId, event_count: eb('event_count', '+', made) }))
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function endReplay(
+  trx: Trx,
+  { appId, id }: HeldReplay,
+  status: 'completed' | 'canceled',
+  now: Date,
+): Promise<Replay> {
+  return trx
+    .updateTable('replays')
+    .set({ status, finished_at: now })
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+/** Those that ended so long ago that their deliveries are gone. */
+export async function deleteOldReplays(db: Db, before: Date): Promise<void> {
+  await db.deleteFrom('replays').where('finished_at', '<', before).execute()
+}
+
+/** How many deliveries of a replay are pending, up to `most`. */
+export async function countPending(db: Db, appId: string, id: string, most: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from (${pendingOf(appId, id)} limit ${most}) pending`.execute(db)
+  return rows[0]!.count
+}
+
+/**
+ * Locks the deliveries of a replay that are pending, but for those whose attempt is being recorded: what records it
+ * may wait for others of them.
+ */
+export async function lockPending(trx: Trx, { appId, id }: HeldReplay): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`${pendingOf(appId, id)} for update skip locked`.execute(trx)
+  return rows.map(({ id }) => id)
+}
+
+const pendingOf = (appId: string, id: string) => sql`
+  select id from deliveries
+  where app_id = ${appId} and replay_id = ${id} and status = 'pending' and id >= ${firstDeliveryOf(id)}`
+
+export interface ReplayedEvent {
+  id: string
+  type: string
+}
+
+/** Events of a replay's window that it has not come to yet, oldest first. @param before exclusive */
+export async function readNextEvents(
+  trx: Trx,
+  { appId, since, lastEventId }: HeldReplay,
+  before: Date,
+  limit: number,
+): Promise<ReplayedEvent[]> {
+  return trx
+    .selectFrom('events')
+    .select(['id', 'type'])
+    .where('app_id', '=', appId)
+    .where('id', lastEventId ? '>' : '>=', lastEventId ?? firstIdOf(since))
+    .where('id', '<', firstIdOf(before))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+}
+
+/**
+ * Of some events, oldest first, those that the webhook got or is about to get. A look-up for each: planned as a join,
+ * it could read the whole log instead.
+ */
+export async function findReceived(
+  trx: Trx,
+  { appId, webhookId }: HeldReplay,
+  events: readonly ReplayedEvent[],
+): Promise<Set<string>> {
+  if (events.length === 0) return new Set()
+  const ids = events.map(({ id }) => id)
+  const { rows } = await sql<{ id: string }>`
+    select event.id from unnest(${sql.val(ids)}::uuid[]) as event (id)
+    cross join lateral (
+      select from deliveries
+      where app_id = ${appId} and event_id = event.id and webhook_id = ${webhookId}
+        and status in ('succeeded', 'pending') and id >= ${firstDeliveryOf(ids[0]!)}
+      limit 1
+    ) received`.execute(trx)
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** The `data` of some events. */
+export async function readEventData(
+  trx: Trx,
+  appId: string,
+  events: readonly ReplayedEvent[],
+): Promise<Map<string, Record<string, unknown>>> {
+  const ids = events.map(({ id }) => id)
+  const { rows } = await sql<{ id: string; body: string }>`
+    select id, body from events where app_id = ${appId} and id = any(${sql.val(ids)}::uuid[])`.execute(trx)
+  return new Map(rows.map(({ id, body }) => [id, JSON.parse(body).data]))
+}

@@ -1,0 +1,85 @@
+import { holdApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { insertDeliveries } from '../events/emit-event.ts'
+import { findEvent } from '../events/event-store.ts'
+import { replayStep } from '../pipeline.ts'
+import type { Trx } from '../platform/db.ts'
+import { newId } from '../platform/ids.ts'
+import { type LoggedDelivery, readDelivery } from '../webhooks/delivery-log-store.ts'
+import { findReplayTarget, insertReplay, type Replay, type ReplayTarget } from './replay-store.ts'
+
+/** What is asked for: the events of a window, all of them or those that the webhook did not get. */
+export interface ReplayRequest {
+  since: Date
+  /** Exclusive; absent: now. */
+  until: Date | undefined
+  /** Absent: those that the webhook names. */
+  events: string[] | undefined
+  selection: 'failed' | 'all'
+}
+
+/**
+ * Accepts a replay: its row and its first step in one transaction.
+ *
+ * @throws 404 when the app has no such webhook; 422 when it is disabled or the window is none
+ */
+export async function startReplay(
+  deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
+  appId: string,
+  webhookId: string,
+  asked: ReplayRequest,
+): Promise<Replay> {
+  return deps.db.transaction().execute(async (trx) => {
+    const now = deps.clock.now()
+    const webhook = await requireEnabled(trx, appId, webhookId)
+    const { since, until = now, selection } = asked
+    checkReplayWindow(since, until, now)
+    const events = asked.events ?? webhook.events
+    if (events.length === 0) throw refusals.invalid({ events: ['the webhook names none: say which'] })
+    const id = newId()
+    const { generation } = webhook
+    const asAsked = { id, appId, webhookId, generation, since, until, events, selection }
+    const replay = await insertReplay(trx, asAsked, now)
+    await deps.queue.enqueue(trx, replayStep, [{ message: { appId, replayId: id } }])
+    return replay
+  })
+}
+
+/**
+ * Delivers the event of a delivery once more, whatever became of the first: the new delivery and its message.
+ *
+ * @throws 404 when the webhook has no such delivery; 422 when the webhook is disabled or the event no longer kept
+ */
+export async function replayDelivery(
+  deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
+  appId: string,
+  webhookId: string,
+  deliveryId: string,
+): Promise<LoggedDelivery> {
+  return deps.db.transaction().execute(async (trx) => {
+    const { generation } = await requireEnabled(trx, appId, webhookId)
+    const { eventId } = await readDelivery(trx, appId, webhookId, deliveryId)
+    const event = await findEvent(trx, appId, eventId)
+    if (!event) throw refusals.invalid({ event_id: ['the event is past the retention'] })
+    const row = { id: event.id, type: event.type }
+    const again = [{ row, webhookId, generation }]
+    const [id] = await insertDeliveries(trx, deps, appId, again, deps.clock.now())
+    return readDelivery(trx, appId, webhookId, id!)
+  })
+}
+
+async function requireEnabled(trx: Trx, appId: string, webhookId: string): Promise<ReplayTarget> {
+  const webhook = (await holdApp(trx, appId)) && (await findReplayTarget(trx, appId, webhookId))
+  if (!webhook) throw refusals.notFound()
+  if (!webhook.enabled) throw refusals.invalid({ enabled: ['the webhook is disabled: enable it first'] })
+  return webhook
+}
+
+function checkReplayWindow(since: Date, until: Date, now: Date): void {
+  const details: Record<string, string[]> = {}
+  if (since > now) details.since = ['must not be in the future']
+  else if (since >= until) details.since = ['must be before until']
+  if (until > now) details.until = ['must not be in the future']
+  if (Object.keys(details).length > 0) throw refusals.invalid(details)
+}
