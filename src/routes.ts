@@ -16,6 +16,7 @@ import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import type { Server } from './platform/http/server.ts'
 import { registerReplayRoutes } from './replays/replay-routes.ts'
+import { registerSdkRoutes } from './sdk/sdk-routes.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
 import { registerTrackingRoutes } from './tracking/tracking-routes.ts'
 import { registerDeliveryLogRoutes } from './webhooks/delivery-log-routes.ts'
@@ -52,6 +53,7 @@ export async function registerRoutes(
   registerHealthRoutes(server, deps)
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   await server.register(reference, { routePrefix: '/docs' })
+  registerSdkRoutes(server, deps)
   const limits = await createRateLimits(deps.config.rateLimits, pool)
   await server.register(
     async (tracking) => registerTrackingRoutes(tracking as unknown as Server, deps, limits),

@@ -1,0 +1,211 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Browser, BrowserContext, CDPSession, Page, Worker } from 'playwright-core'
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Api } from '../support/api.ts'
+import { poll } from '../support/api.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { chromiumPath, noBrowser, startBrowser } from '../support/browser.ts'
+import { type Device, type PushService, startPushService } from '../support/push-service.ts'
+import { type Receiver, startReceiver } from '../support/receiver.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const events = [
+  'subscriber.registered',
+  'notification.delivered',
+  'notification.clicked',
+  'subscriber.unsubscribed',
+]
+
+/** The example's backend, as its page says to start it. */
+interface Backend {
+  origin: string
+  process: ChildProcess
+}
+
+async function startExample(krafterUrl: string, key: string): Promise<Backend> {
+  const script = fileURLToPath(new URL('../../examples/web/server.mjs', import.meta.url))
+  const env = { ...process.env, KRAFTER_URL: krafterUrl, KRAFTER_KEY: key, PORT: '0' }
+  const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = await once(child.stdout, 'data')
+  const [, origin] = /Open (http:\S+)/.exec(String(line))!
+  return { origin: origin!, process: child }
+}
+
+if (chromiumPath) describeOnEachBackend('in a browser', inBrowser)
+else describe('in a browser', () => test.skip(noBrowser, () => {}))
+
+function inBrowser(make: () => Promise<TestStorage>): void {
+  let storage: TestStorage
+  let running: TestService
+  let pushService: PushService
+  let receiver: Receiver
+  let browser: Browser
+  let context: BrowserContext
+  let example: Backend
+  let page: Page
+  let cdp: CDPSession
+  let api: Api
+  let base: string
+  let device: Device
+
+  beforeAll(async () => {
+    storage = await make()
+    ;[running, pushService, receiver, browser] = await Promise.all([
+      startTestService(storage),
+      startPushService(),
+      startReceiver(),
+      startBrowser(),
+    ])
+    api = running.api
+    example = await startExample(running.service.url!, api.key)
+    const [app] = (await api.get('/push/apps')).body.data
+    base = `/push/apps/${app.id}`
+    await api.post(`${base}/webhooks`, { url: `${receiver.origin}/hook`, events, secret })
+    context = await browser.newContext()
+    await context.grantPermissions(['notifications'], { origin: example.origin })
+    page = await context.newPage()
+    cdp = await context.newCDPSession(page)
+  }, 120_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    example?.process.kill()
+    await running?.stop()
+    await Promise.all([pushService?.stop(), receiver?.stop()])
+    await storage?.drop()
+  })
+
+  /** The verified events that the webhook got, by name. */
+  async function received(type: string, count = 1) {
+    const named = () => receiver.to('/hook').filter(({ headers }) => headers['x-krafter-event'] === type)
+    const requests = await poll(
+      async () => named(),
+      (found) => found.length >= count,
+    )
+    return requests.map(({ body, headers }) => {
+      const event = new Webhook(secret).verify(body, headers as Record<string, string>)
+      return (event as { data: Record<string, unknown> }).data
+    })
+  }
+
+  const worker = (): Worker => {
+    const found = context.serviceWorkers().find((one) => one.url().startsWith(example.origin))
+    if (!found) throw new Error('the service worker does not run')
+    return found
+  }
+
+  /** What the page's own backend sends, as the browser gets it: by its own machinery. Resolves once it is shown. */
+  async function push(title: string): Promise<string> {
+    const before = pushService.pushes.length
+    await page.fill('input[name=title]', title)
+    await page.click('#send button')
+    await poll(
+      async () => pushService.pushes.length,
+      (count) => count > before,
+    )
+    const { payload } = pushService.pushes.at(-1)!
+    const found = once(cdp as never, 'ServiceWorker.workerRegistrationUpdated')
+    await cdp.send('ServiceWorker.enable')
+    const [{ registrations }] = await found
+    await cdp.send('ServiceWorker.deliverPushMessage', {
+      origin: example.origin,
+      registrationId: registrations[0].registrationId,
+      data: JSON.stringify(payload),
+    })
+    await cdp.send('ServiceWorker.disable')
+    await poll(shown, (notifications) => notifications.some(({ tag }) => tag === payload.id))
+    return payload.id as string
+  }
+
+  /** The notifications that are shown. */
+  const shown = (): Promise<{ title: string; body: string; tag: string; data: unknown }[]> =>
+    page.evaluate(`(async () => {
+      const registration = await navigator.serviceWorker.ready
+      const notifications = await registration.getNotifications()
+      return notifications.map(({ title, body, tag, data }) => ({ title, body, tag, data }))
+    })()`)
+
+  /**
+   * A click, dispatched where the browser would: no window is there to be clicked in.
+   *
+   * @returns what was opened
+   */
+  const click = (tag: string, action: string): Promise<string[]> =>
+    worker().evaluate(`(async () => {
+      const opened = []
+      clients.openWindow = async (url) => opened.push(url)
+      const [notification] = await registration.getNotifications({ tag: '${tag}' })
+      const event = new NotificationEvent('notificationclick', { notification, action: '${action}' })
+      const work = []
+      // Only an event of the browser's own may wait.
+      event.waitUntil = (promise) => work.push(promise)
+      dispatchEvent(event)
+      await Promise.all(work)
+      return opened
+    })()`)
+
+  const state = (text: string) => page.waitForSelector(`#state:text-is("${text}")`)
+
+  const stats = async (id: string) => (await api.get(`${base}/notifications/${id}`)).body.data.stats
+
+  test('the page subscribes, and its backend registers the subscriber', async () => {
+    device = pushService.makeDevice()
+    await page.goto(example.origin)
+    await state('Ready')
+    // A browser subscribes at its maker's push service, which a test cannot reach: ours stands in for it.
+    const { token, keys } = device.registration
+    await page.evaluate(`
+      PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
+        if (!userVisibleOnly || applicationServerKey.length !== 65) throw new Error('wrong options')
+        return { toJSON: () => (${JSON.stringify({ endpoint: token, keys })}) }
+      }`)
+    await page.click('#subscribe')
+    await state('Subscribed')
+    const subscribers = (await api.get(`${base}/subscribers`)).body.data
+    expect(subscribers).toMatchObject([
+      { platform: 'web', token: device.registration.token, user_id: 'user-1', status: 'active' },
+    ])
+    expect(await received('subscriber.registered')).toMatchObject([{ subscriber_id: subscribers[0].id }])
+  })
+
+  test('a push is shown, and reported as delivered', async () => {
+    const id = await push('On its way')
+    expect(await shown()).toEqual([
+      {
+        title: 'On its way',
+        body: 'Your order has been shipped',
+        tag: id,
+        data: { krafterPush: expect.objectContaining({ id }) },
+      },
+    ])
+    expect(await received('notification.delivered')).toMatchObject([
+      { notification_id: id, user_id: 'user-1', platform: 'web' },
+    ])
+    expect(await stats(id)).toMatchObject({ delivered_count: 1, clicked_count: 0 })
+  })
+
+  test('a click is reported, with its action, and opens what it is for', async () => {
+    const [first] = await shown()
+    expect(await click(first!.tag, '')).toEqual([`${example.origin}/?from=notification`])
+    await poll(shown, (notifications) => notifications.length === 0)
+    expect(await received('notification.clicked')).toMatchObject([{ notification_id: first!.tag }])
+
+    const second = await push('Once more')
+    expect(await click(second, 'thanks')).toEqual([])
+    const clicks = await received('notification.clicked', 2)
+    expect(clicks.find((data) => data.notification_id === second)).toMatchObject({ action: 'thanks' })
+    expect(await stats(second)).toMatchObject({ delivered_count: 1, clicked_count: 1 })
+  })
+
+  test('opting out on the notification unsubscribes', async () => {
+    const id = await push('Too much')
+    expect(await click(id, 'unsubscribe')).toEqual([])
+    const [left] = await received('subscriber.unsubscribed')
+    const subscriber = await api.get(`${base}/subscribers/${left!.subscriber_id}`)
+    expect(subscriber.body.data).toMatchObject({ token: device.registration.token, status: 'unsubscribed' })
+  })
+}
