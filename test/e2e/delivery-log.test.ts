@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { eventShape, loggedEventShape } from '../../src/events/event-log-schema.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { firstIdOf } from '../../src/platform/partitions.ts'
+import { deliveryShape, loggedDeliveryShape } from '../../src/webhooks/delivery-log-schema.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { emit } from '../support/database.ts'
 import { makeKey } from '../support/keys.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { expectShape } from '../support/shapes.ts'
 
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 const notFound = { status: 404, body: { error: 'Not found' } }
@@ -121,8 +124,9 @@ describeOnEachBackend('the log', (make) => {
       last_attempt: lastAttempt,
     }
     expect(delivery).toEqual(shown)
-    expect(Object.keys(delivery)).toEqual(Object.keys(shown))
+    expectShape(delivery, deliveryShape)
     const read = await running.api.get(`${log}/${delivery.id}`)
+    expectShape(read.body.data, loggedDeliveryShape)
     expect(read.body.data).toEqual({
       ...delivery,
       body: sent,
@@ -328,8 +332,9 @@ describeOnEachBackend('the log', (make) => {
     for (const event of data) {
       const requests = receiver.requests.filter(({ headers }) => headers['webhook-id'] === event.id)
       expect(requests.map(({ body }) => JSON.parse(body.toString()))).toEqual([event, event])
-      expect(Object.keys(event)).toEqual(['id', 'event', 'timestamp', 'data'])
+      expectShape(event, eventShape)
       const read = (await running.api.get(`${base}/events/${event.id}`)).body.data
+      expectShape(read, loggedEventShape)
       expect(read).toMatchObject({ ...event, deliveries: [{ status: 'succeeded' }, { status: 'succeeded' }] })
       const of = read.deliveries.map(({ webhook_id }: { webhook_id: string }) => webhook_id)
       expect(of.toSorted()).toEqual(webhooks.toSorted())

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { appShape, createdAppShape } from '../../src/apps/app-schema.ts'
 import { notificationShape } from '../../src/notifications/notification-schema.ts'
-import type { Shape } from '../../src/platform/http/answers.ts'
 import { subscriberShape } from '../../src/subscribers/subscriber-schema.ts'
 import { webhookShape } from '../../src/webhooks/webhook-schema.ts'
 import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { expectShape } from '../support/shapes.ts'
 
 let storage: TestStorage
 let running: TestService
@@ -19,21 +19,6 @@ afterAll(async () => {
   await running.stop()
   await storage.drop()
 })
-
-/** The field names of a thing in their order, those of objects in it too, but for those that users fill. */
-function outline(thing: object): unknown[] {
-  const free = ['settings', 'metadata', 'data', 'targeting', 'platform_overrides', 'headers', 'filter']
-  return Object.entries(thing).map(([name, value]) => {
-    const nested =
-      value !== null && typeof value === 'object' && !Array.isArray(value) && !free.includes(name)
-    return nested ? [name, outline(value)] : name
-  })
-}
-
-function expectShape(thing: object, shape: Shape): void {
-  expect(shape.schema.parse(thing)).toEqual(thing)
-  expect(outline(thing)).toEqual(outline(shape.example as object))
-}
 
 test('the examples of the description are accepted, and the answers are as described, field by field', async () => {
   const { api } = running

@@ -4,11 +4,13 @@ import { emitEvents } from '../../src/events/emit-event.ts'
 import { replayStep } from '../../src/pipeline.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { newId } from '../../src/platform/ids.ts'
+import { replayShape } from '../../src/replays/replay-schema.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { deliveriesOf, emit, makeDue, waitingJobs } from '../support/database.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { expectShape } from '../support/shapes.ts'
 
 const notFound = { status: 404, body: { error: 'Not found' } }
 /** The service's clock goes ahead by this, so that what the tests have just published has settled. */
@@ -212,6 +214,7 @@ describeOnEachBackend('replay', (make) => {
     expect(idsAt(hook.at).toSorted()).toEqual([...missing, ...(await eventIds(appId))].toSorted())
 
     const list = (await running.api.get(`${hook.path}/replays?limit=2`)).body
+    for (const each of list.data) expectShape(each, replayShape)
     expect(list.data.map(({ id }: { id: string }) => id)).toEqual([everything, again])
     const rest = (await running.api.get(`${hook.path}/replays?limit=2&cursor=${list.next_cursor}`)).body
     expect(rest).toMatchObject({ data: [{ id: replay }], next_cursor: null })

@@ -3,10 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { catalog, type EventType, eventTypes } from '../../src/events/catalog.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { version } from '../../src/version.ts'
+import { testDeliveryShape } from '../../src/webhooks/test-delivery-schema.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { deliveriesOf, waitingJobs } from '../support/database.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { expectShape } from '../support/shapes.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const deliveryTimeoutMs = 500
@@ -47,6 +49,7 @@ describeOnEachBackend('a test delivery', (make) => {
       const { status, body, headers } = await running.api.post(`${path}/test`, { event })
       expect(status).toBe(200)
       expect(headers.get('x-ratelimit-limit')).toBe('1000')
+      expectShape(body.data, testDeliveryShape)
       const request = receiver.to(at).at(-1)!
       expect(body.data).toEqual({
         status: 202,
