@@ -12,6 +12,7 @@ function outline(thing: object): unknown[] {
     'platform_overrides',
     'headers',
     'filter',
+    'request_headers',
   ]
   return Object.entries(thing).map(([name, value]) => {
     const nested =
