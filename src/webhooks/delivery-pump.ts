@@ -33,10 +33,14 @@ const minInFlightPerHost = 8
 const maxHeldPerWebhook = 192
 /** Claimed jobs that wait for the limits of their webhooks; beyond, no more of such jobs are claimed. */
 const maxParked = 1_024
+/** Those that stay here of a webhook that is slow: what is put back would not be here when a slot is free. */
+const maxParkedOfStalled = 16
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
 const idlePollMs = 150
 const afterErrorMs = 1_000
+/** An attempt without an answer that took so long has hung; a connection refused at once costs nobody anything. */
+const hungAfterMs = 1_000
 /** How long a job of a webhook that hangs is put back for, spread so that they do not all return at once. */
 const putBackSeconds = () => 20 + Math.random() * 40
 /** The same for one that is only slow. Held, its jobs would keep those of others from being claimed. */
@@ -127,7 +131,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       if (known && isSpecial(known)) parked.park(webhookId, job)
       else if (hasRoom(webhookId))
         taken.push(takeSlot({ webhookId, jobs: [job], paid: false, batched: false }))
-      else if (isStalled(webhookId)) releaseStalled(webhookId, [job])
+      else if (webhooks.isStruggling(webhookId) || isStalled(webhookId)) releaseStalled(webhookId, [job])
       else waiting.push(job)
     }
     held = waiting
@@ -145,7 +149,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       }
       release(parked.takeBeyond(webhookId, maxParkedOf(known)), putBackSlowSeconds)
       if (!hasRoom(webhookId) && isStalled(webhookId)) {
-        releaseStalled(webhookId, parked.take(webhookId, Number.POSITIVE_INFINITY))
+        releaseStalled(webhookId, parked.takeBeyond(webhookId, maxParkedOfStalled))
         continue
       }
       taken.push(...(await takeOf(webhookId, known)))
@@ -187,7 +191,8 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     hosts.take(host)
     attemptParcel(deps, parcel)
       .then((attempt) => {
-        const hungSince = attempt.outcome.status === null ? startedAt : null
+        const hung = attempt.outcome.status === null && attempt.durationMs >= hungAfterMs
+        const hungSince = hung ? startedAt : null
         hosts.give(host, hungSince)
         end(claimedParcel, hungSince)
         if (stopping && attempt.outcome.error === 'aborted') {
@@ -230,7 +235,8 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       inFlight -= ended.length
       claimedParcel.jobs = due.map(({ job }) => job)
       if (due.length === 0) {
-        giveUp(claimedParcel)
+        // Its webhook is gone or disabled: however little it was left with, the rest of its jobs end quickly.
+        end(claimedParcel, null)
       } else if (!target) {
         giveUp(claimedParcel)
         release(claimedParcel.jobs, putBackSeconds)

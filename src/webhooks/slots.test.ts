@@ -48,7 +48,7 @@ describe('slots', () => {
     expect(slots.isStruggling('a')).toBe(true)
   })
 
-  test('a key is stalled once it has had no room for a second', () => {
+  test('a key is stalled once it has had no room for a second, and whenever it has none in the minute after', () => {
     const clock = { ms: 0 }
     const slots = createSlots(2, 1, () => clock.ms)
     slots.take('a')
@@ -60,6 +60,10 @@ describe('slots', () => {
     expect(slots.isStalled('b')).toBe(false)
     slots.give('a', null)
     expect(slots.isStalled('a')).toBe(false)
+    slots.take('a')
+    expect(slots.isStalled('a')).toBe(true)
+    clock.ms = 70_000
+    slots.give('a', null)
     slots.take('a')
     expect(slots.isStalled('a')).toBe(false)
   })

@@ -4,7 +4,7 @@ export interface Slots {
   hasRoom(key: string): boolean
   /** Whether the key's limit has been cut because it lets attempts hang. */
   isStruggling(key: string): boolean
-  /** Whether the key has had no room for so long that nothing should wait for it. */
+  /** Whether the key has had no room for so long, now or a while ago, that nothing should wait for it. */
   isStalled(key: string): boolean
   /** @param cap what the key's limit is besides, from now on */
   take(key: string, cap?: number): void
@@ -27,12 +27,15 @@ interface State {
   cap: number
   answeredAt: number
   fullSince: number
+  stalledAt: number
 }
 
 /** Keys remembered at most; the idle ones are forgotten first. */
 const maxKeys = 10_000
 /** Longer than the event loop is ever held up, which would look the same. */
 const stalledAfterMs = 1_000
+/** For so long one that was stalled gets no such second again. */
+const stallRememberedMs = 60_000
 
 /**
  * Additive increase, multiplicative decrease, as TCP does it: a receiver that hangs is soon down to one attempt at a
@@ -59,6 +62,7 @@ export function createSlots(
       cap: Number.POSITIVE_INFINITY,
       answeredAt: Number.NEGATIVE_INFINITY,
       fullSince: 0,
+      stalledAt: Number.NEGATIVE_INFINITY,
     }
     states.set(key, made)
     return made
@@ -75,7 +79,9 @@ export function createSlots(
     isStruggling: (key) => (states.get(key)?.limit ?? limit) < limit,
     isStalled(key) {
       const state = states.get(key)
-      return state !== undefined && isFull(state) && now() - state.fullSince > stalledAfterMs
+      if (!state || !isFull(state)) return false
+      if (now() - state.fullSince > stalledAfterMs) state.stalledAt = now()
+      return now() - state.stalledAt < stallRememberedMs
     },
     take(key, cap = Number.POSITIVE_INFINITY) {
       const state = stateOf(key)

@@ -21,8 +21,10 @@ export async function emit(
 
 /** Registers devices, far quicker than the API does one by one. Returns the subscribers' ids, ascending, in their order. */
 export async function insertDevices(db: Db, appId: string, devices: readonly Device[]): Promise<string[]> {
-  const rows = devices.map(({ registration: { token, keys } }) => ({
-    id: newId(),
+  // Those made within one millisecond are in no order of their own.
+  const ids = devices.map(newId).sort()
+  const rows = devices.map(({ registration: { token, keys } }, index) => ({
+    id: ids[index]!,
     token,
     hash: tokenHash('web', token).toString('base64'),
     p256dh: Buffer.from(keys.p256dh, 'base64url').toString('base64'),
@@ -35,7 +37,7 @@ export async function insertDevices(db: Db, appId: string, devices: readonly Dev
       decode(auth, 'base64'), '{}', '{}', 'active', now(), now(), now()
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (id uuid, token text, hash text, p256dh text, auth text)`.execute(db)
-  return rows.map(({ id }) => id)
+  return ids
 }
 
 /** A webhook's deliveries, oldest first. */
