@@ -585,14 +585,14 @@ describeOnEachBackend('delivery', (make) => {
   test('webhooks whose receivers are down delay no other, and are not put off themselves', async () => {
     const appId = await makeApp()
     const down = [await makeWebhook(appId, await closedPort()), await makeWebhook(appId, await closedPort())]
-    await emit(running.service, appId, 200)
+    await emit(running.service, appId, 100)
     const healthy = await makeWebhook(appId, at('/up'))
     const startedAt = Date.now()
     await emit(running.service, appId, 100)
     await ended(healthy, 100)
     expect(Date.now() - startedAt).toBeLessThan(2 * latenessMs)
     for (const webhookId of down) {
-      const deliveries = await ended(webhookId, 300)
+      const deliveries = await ended(webhookId, 200)
       expect(new Set(deliveries.map((delivery) => delivery.attempt_count))).toEqual(new Set([5]))
     }
   })
@@ -601,7 +601,7 @@ describeOnEachBackend('delivery', (make) => {
     const slowness = deliveryTimeoutMs * 0.75
     const appId = await makeApp()
     const slow: string[] = []
-    for (let count = 0; count < 4; count += 1) {
+    for (let count = 0; count < 3; count += 1) {
       const other = await startReceiver()
       onTestFinished(() => other.stop())
       other.answer = (_, response) => {
@@ -656,9 +656,9 @@ describeOnEachBackend('delivery', (make) => {
     onTestFinished(() => old.stop())
     const appId = await makeApp()
     const webhookId = await makeWebhook(appId, `${old.origin}/old?key=a%20b`, { secret: standardSecret })
-    await emit(running.service, appId, 200)
-    await ended(webhookId, 200)
-    expect(old.to('/old?key=a%20b')).toHaveLength(200)
+    await emit(running.service, appId, 100)
+    await ended(webhookId, 100)
+    expect(old.to('/old?key=a%20b')).toHaveLength(100)
     for (const request of old.requests) {
       const { id } = JSON.parse(request.body.toString())
       expect(request.headers.host).toBe(new URL(old.origin).host)
