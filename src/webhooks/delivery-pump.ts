@@ -30,7 +30,15 @@ export const maxInFlightPerHost = 128
 /** What a host that hangs is left with: were it one, a webhook that hangs would have it to itself, and others none. */
 const minInFlightPerHost = 8
 /** Claimed jobs of one webhook that wait for its next slot; beyond, its jobs are passed over. */
-const maxHeldPerWebhook = 192
+const maxHeldPerWebhook = 64
+/** The same over all webhooks; beyond, the slow ones' go back, so that there is always room for the others'. */
+const maxHeld = 512
+/** A webhook whose attempts take longer is slow. */
+const slowMs = 200
+/** For so long a webhook whose jobs went back for that is passed over. */
+const coolingMs = 2_000
+/** Claimed jobs of one webhook that wait for its own limits; twice a batch, if that is more. */
+const maxParkedPerWebhook = 192
 /** Claimed jobs that wait for the limits of their webhooks; beyond, no more of such jobs are claimed. */
 const maxParked = 1_024
 /** Those that stay here of a webhook that is slow: what is put back would not be here when a slot is free. */
@@ -74,6 +82,8 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const wanted = createWakeUp()
   const results = createResultBuffer(deps, () => wanted.ring())
   let held: DeliverJob[] = []
+  /** Until when webhooks are passed over, milliseconds of performance.now(). */
+  const coolingUntil = new Map<string, number>()
   let inFlight = 0
   let stopping = false
 
@@ -101,6 +111,10 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     for (const [id, { host }] of traits.entries()) if (!hosts.hasRoom(host)) ignored.add(id)
     const heldById = Map.groupBy(held, webhookIdOf)
     for (const [id, jobs] of heldById) if (jobs.length >= maxHeldPerWebhook) ignored.add(id)
+    for (const [id, until] of coolingUntil) {
+      if (until > performance.now()) ignored.add(id)
+      else coolingUntil.delete(id)
+    }
     const isFull = parked.size() >= maxParked
     for (const id of parked.webhookIds()) {
       if (isFull || parked.count(id) >= maxParkedOf(traits.get(id))) ignored.add(id)
@@ -108,8 +122,30 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return [...ignored]
   }
 
+  /** Whether what waits for its slots waits for long. One that answers at once may be full as well, for a moment. */
+  const isSlow = (webhookId: string) => {
+    const paceMs = traits.get(webhookId)?.paceMs ?? 0
+    return paceMs > slowMs || webhooks.fullForMs(webhookId) > slowMs
+  }
+
+  /** What waits in numbers waits for receivers that are slow: each keeps its share, the rest comes back later. */
+  const makeRoomInHeld = () => {
+    if (held.length <= maxHeld) return
+    const byId = Map.groupBy(held, webhookIdOf)
+    const share = Math.floor(maxHeld / 2 / byId.size)
+    held = []
+    for (const [id, jobs] of byId) {
+      const kept = isSlow(id) ? share : jobs.length
+      held.push(...jobs.slice(0, kept))
+      if (jobs.length <= kept) continue
+      releaseStalled(id, jobs.slice(kept))
+      coolingUntil.set(id, performance.now() + coolingMs)
+    }
+  }
+
   const claim = async (): Promise<number> => {
-    if (maxClaimed - claimed() < claimSize || held.length > claimSize) return 0
+    makeRoomInHeld()
+    if (held.length > maxHeld || maxClaimed - claimed() < claimSize) return 0
     const jobs = await deps.queue.claim(deliver, claimSize, passedOver())
     held.push(...jobs)
     return jobs.length
@@ -195,6 +231,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
         const hungSince = hung ? startedAt : null
         hosts.give(host, hungSince)
         end(claimedParcel, hungSince)
+        traits.notePace(claimedParcel.webhookId, attempt.durationMs)
         if (stopping && attempt.outcome.error === 'aborted') {
           // It was us who broke it off: that is no failure of the receiver's.
           release(claimedParcel.jobs, () => 0)
@@ -313,9 +350,9 @@ function webhookIdOf(job: DeliverJob): string {
 const parkedSeconds = 20
 
 function maxParkedOf(known: Traits | undefined): number {
-  if (known?.batch) return Math.max(maxHeldPerWebhook, 2 * known.batch.max_events)
-  if (!known?.rateLimit) return maxHeldPerWebhook
-  return Math.min(maxHeldPerWebhook, known.rateLimit * parkedSeconds)
+  if (known?.batch) return Math.max(maxParkedPerWebhook, 2 * known.batch.max_events)
+  if (!known?.rateLimit) return maxParkedPerWebhook
+  return Math.min(maxParkedPerWebhook, known.rateLimit * parkedSeconds)
 }
 
 interface ReadParcel {

@@ -13,6 +13,8 @@ export interface Slots {
    *   has answered another one since. Null: an answer of any kind, which raises the limit by one.
    */
   give(key: string, hungSince: number | null): void
+  /** Milliseconds that the key has had no room, 0 when it has. */
+  fullForMs(key: string): number
   /** Gives back what no attempt was made with: nothing is learned. */
   cancel(key: string): void
   /** Whether more are under way than `cap`. */
@@ -93,6 +95,10 @@ export function createSlots(
       const state = stateOf(key)
       state.taken -= 1
       forgetIfFresh(key, state)
+    },
+    fullForMs(key) {
+      const state = states.get(key)
+      return state && isFull(state) ? now() - state.fullSince : 0
     },
     isOver: (key, cap) => (states.get(key)?.taken ?? 0) > cap,
     give(key, hungSince) {
