@@ -48,8 +48,7 @@ export async function readDueDeliveries(
       d.webhook_generation as generation
     from deliveries d
     join events e on e.app_id = d.app_id and e.id = d.event_id
-    join webhooks w on w.app_id = d.app_id and w.id = d.webhook_id
-    where ${isOneOf(keys)} and d.status = 'pending' and w.enabled and w.generation = d.webhook_generation
+    where ${isOneOf(keys)} and d.status = 'pending'
       and not exists (
         select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled')`.execute(
     db,
