@@ -34,7 +34,7 @@ const maxHeldPerWebhook = 64
 /** The same over all webhooks; beyond, the slow ones' go back, so that there is always room for the others'. */
 const maxHeld = 512
 /** A webhook whose attempts take longer is slow. */
-const slowMs = 200
+const slowMs = 500
 /** For so long a webhook whose jobs went back for that is passed over. */
 const coolingMs = 2_000
 /** Claimed jobs of one webhook that wait for its own limits; twice a batch, if that is more. */
@@ -46,6 +46,8 @@ const maxParkedOfStalled = 16
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
 const idlePollMs = 150
+/** A claim that passes jobs over reads through them: the longer it took, the longer the next one waits. */
+const restPerClaim = 3
 const afterErrorMs = 1_000
 /** An attempt without an answer that took so long has hung; a connection refused at once costs nobody anything. */
 const hungAfterMs = 1_000
@@ -96,9 +98,16 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     const host = traits.get(webhookId)?.host
     return webhooks.isStruggling(webhookId) || (host !== undefined && hosts.isStruggling(host))
   }
+  /** Whether what waits for its slots waits for long. One that answers at once may be full as well, for a moment. */
+  const isSlow = (webhookId: string) => {
+    const paceMs = traits.get(webhookId)?.paceMs ?? 0
+    return paceMs > slowMs || webhooks.fullForMs(webhookId) > slowMs
+  }
+  /** A busy host is full again and again, and its webhooks' turn comes all the same: only one where nothing moves stalls. */
   const isStalled = (webhookId: string) => {
     const host = traits.get(webhookId)?.host
-    return webhooks.isStalled(webhookId) || (host !== undefined && hosts.isStalled(host))
+    if (host !== undefined && hosts.fullForMs(host) > hungAfterMs) return true
+    return webhooks.isStalled(webhookId) && isSlow(webhookId)
   }
   const release = (jobs: readonly DeliverJob[], delaySeconds: () => number) => {
     for (const job of jobs) results.add({ kind: 'released', job, delaySeconds: delaySeconds() })
@@ -108,7 +117,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
 
   const passedOver = () => {
     const ignored = new Set(webhooks.full().filter((id) => isStruggling(id) || isStalled(id)))
-    for (const [id, { host }] of traits.entries()) if (!hosts.hasRoom(host)) ignored.add(id)
+    for (const [id, { host }] of traits.entries()) if (hosts.fullForMs(host) > slowMs) ignored.add(id)
     const heldById = Map.groupBy(held, webhookIdOf)
     for (const [id, jobs] of heldById) if (jobs.length >= maxHeldPerWebhook) ignored.add(id)
     for (const [id, until] of coolingUntil) {
@@ -120,12 +129,6 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       if (isFull || parked.count(id) >= maxParkedOf(traits.get(id))) ignored.add(id)
     }
     return [...ignored]
-  }
-
-  /** Whether what waits for its slots waits for long. One that answers at once may be full as well, for a moment. */
-  const isSlow = (webhookId: string) => {
-    const paceMs = traits.get(webhookId)?.paceMs ?? 0
-    return paceMs > slowMs || webhooks.fullForMs(webhookId) > slowMs
   }
 
   /** What waits in numbers waits for receivers that are slow: each keeps its share, the rest comes back later. */
@@ -300,9 +303,13 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const claimLoop = async () => {
     while (!stopping) {
       try {
+        const startedAt = performance.now()
         const found = await claim()
         if (found > 0) freed.ring()
-        if (found < claimSize) await wanted.wait(gatherMs, idlePollMs)
+        if (found < claimSize) {
+          const restMs = Math.max(gatherMs, restPerClaim * (performance.now() - startedAt))
+          await wanted.wait(Math.min(restMs, idlePollMs), idlePollMs)
+        }
       } catch (error) {
         deps.log.error({ err: error }, 'delivery.claim_failed')
         await wanted.wait(afterErrorMs, afterErrorMs)
