@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Http2ServerResponse } from 'node:http2'
 import { fileURLToPath } from 'node:url'
-import { type Certificates, makeCertificates } from '../src/demo/certificates.ts'
+import type { Certificates } from '../src/demo/certificates.ts'
 import { startTlsServer } from '../src/demo/tls-server.ts'
 import type { Peer } from './peer.ts'
 
@@ -27,9 +27,12 @@ const manners: Record<string, (response: Http2ServerResponse) => void> = {
 
 export const badPaths = Object.keys(manners)
 
-/** Receivers that hang, drip and flood, in a process of their own. */
-export async function startBadPeer(): Promise<Peer> {
-  const certificates = await makeCertificates()
+/**
+ * Receivers that hang, drip and flood, in a process of their own.
+ *
+ * @param certificates those of the good peer: of two authorities of the same name, OpenSSL tries only the first
+ */
+export async function startBadPeer(certificates: Certificates): Promise<Peer> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url))
   child.send(certificates)
   const [origin] = (await once(child, 'message')) as [string]
@@ -37,6 +40,7 @@ export async function startBadPeer(): Promise<Peer> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.once('disconnect', () => process.exit())
   const [certificates] = (await once(process, 'message')) as [Certificates]
   const { origin } = await startTlsServer(certificates, ({ path }, response) => manners[path]?.(response))
   process.send!(origin)

@@ -29,6 +29,8 @@ export interface IsolationResult {
 const badBacklog = 2_000
 const perSecond = 100
 const tickMs = 100
+/** How long the last deliveries may take. */
+const patienceMs = 30_000
 
 /** A healthy webhook's latency, created → answered, alone and beside receivers that hang, drip and flood. */
 await answerParent(async (input: IsolationInput): Promise<IsolationResult> => {
@@ -82,6 +84,7 @@ async function emit({ deps }: Service, appId: string, count: number): Promise<vo
 }
 
 async function readLatency({ deps }: Service, appId: string, count: number): Promise<Latency> {
+  const giveUpAt = performance.now() + patienceMs
   for (;;) {
     const { rows } = await sql<Latency & { count: number }>`
       select count(*)::int as count,
@@ -91,6 +94,7 @@ async function readLatency({ deps }: Service, appId: string, count: number): Pro
         where app_id = ${appId}::uuid and status = 'succeeded') as settled`.execute(deps.db)
     const { p50Ms, p99Ms, count: settled } = rows[0]!
     if (settled >= count) return { p50Ms, p99Ms }
+    if (performance.now() > giveUpAt) throw new Error(`only ${settled} of ${count} deliveries succeeded`)
     await sleep(50)
   }
 }

@@ -21,6 +21,7 @@ export async function startPeer(http2 = true): Promise<Peer> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.once('disconnect', () => process.exit())
   const [certificates] = (await once(process, 'message')) as [Certificates]
   const options = { http2: process.argv[2] === 'true' }
   const { origin } = await startTlsServer(

@@ -31,11 +31,11 @@ export const maxInFlightPerHost = 128
 const minInFlightPerHost = 8
 /** Claimed jobs of one webhook that wait for its next slot; beyond, its jobs are passed over. */
 const maxHeldPerWebhook = 64
-/** The same over all webhooks; beyond, the slow ones' go back, so that there is always room for the others'. */
+/** The same over all webhooks; beyond, those go back whose webhook is not known to answer quickly: room for others'. */
 const maxHeld = 512
-/** A webhook whose attempts take longer is slow. */
+/** A webhook whose attempts take longer is slow. One that has not answered yet may be. */
 const slowMs = 500
-/** For so long a webhook whose jobs went back for that is passed over. */
+/** For so long a webhook whose jobs went back for that is passed over, unless it answers quickly before. */
 const coolingMs = 2_000
 /** Claimed jobs of one webhook that wait for its own limits; twice a batch, if that is more. */
 const maxParkedPerWebhook = 192
@@ -45,6 +45,9 @@ const maxParked = 1_024
 const maxParkedOfStalled = 16
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
+/** How soon after a claim that left nothing the next one looks again, and how that grows with the time without a job. */
+const busyPollMs = 20
+const pollGrowth = 0.02
 const idlePollMs = 150
 /** A claim that passes jobs over reads through them: the longer it took, the longer the next one waits. */
 const restPerClaim = 3
@@ -55,6 +58,8 @@ const hungAfterMs = 1_000
 const putBackSeconds = () => 20 + Math.random() * 40
 /** The same for one that is only slow. Held, its jobs would keep those of others from being claimed. */
 const putBackSlowSeconds = () => 2 + Math.random() * 4
+/** The same for one that nothing is known of yet. */
+const putBackUnknownSeconds = () => 0.3 + Math.random() * 0.4
 
 /** Jobs of one webhook that have taken a slot together and go out in one request, should their reading allow it. */
 interface ClaimedParcel {
@@ -98,6 +103,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     const host = traits.get(webhookId)?.host
     return webhooks.isStruggling(webhookId) || (host !== undefined && hosts.isStruggling(host))
   }
+  const isUnknown = (webhookId: string) => (traits.get(webhookId)?.paceMs ?? null) === null
   /** Whether what waits for its slots waits for long. One that answers at once may be full as well, for a moment. */
   const isSlow = (webhookId: string) => {
     const paceMs = traits.get(webhookId)?.paceMs ?? 0
@@ -112,8 +118,10 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const release = (jobs: readonly DeliverJob[], delaySeconds: () => number) => {
     for (const job of jobs) results.add({ kind: 'released', job, delaySeconds: delaySeconds() })
   }
-  const releaseStalled = (webhookId: string, jobs: readonly DeliverJob[]) =>
-    release(jobs, isStruggling(webhookId) ? putBackSeconds : putBackSlowSeconds)
+  const releaseStalled = (webhookId: string, jobs: readonly DeliverJob[]) => {
+    if (isStruggling(webhookId)) release(jobs, putBackSeconds)
+    else release(jobs, isUnknown(webhookId) ? putBackUnknownSeconds : putBackSlowSeconds)
+  }
 
   const passedOver = () => {
     const ignored = new Set(webhooks.full().filter((id) => isStruggling(id) || isStalled(id)))
@@ -131,14 +139,14 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return [...ignored]
   }
 
-  /** What waits in numbers waits for receivers that are slow: each keeps its share, the rest comes back later. */
+  /** What waits in numbers waits for receivers that are slow, or may be: each keeps its share, the rest comes back. */
   const makeRoomInHeld = () => {
     if (held.length <= maxHeld) return
     const byId = Map.groupBy(held, webhookIdOf)
     const share = Math.floor(maxHeld / 2 / byId.size)
     held = []
     for (const [id, jobs] of byId) {
-      const kept = isSlow(id) ? share : jobs.length
+      const kept = isSlow(id) || isUnknown(id) ? share : jobs.length
       held.push(...jobs.slice(0, kept))
       if (jobs.length <= kept) continue
       releaseStalled(id, jobs.slice(kept))
@@ -148,7 +156,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
 
   const claim = async (): Promise<number> => {
     makeRoomInHeld()
-    if (held.length > maxHeld || maxClaimed - claimed() < claimSize) return 0
+    if (maxClaimed - claimed() < claimSize) return 0
     const jobs = await deps.queue.claim(deliver, claimSize, passedOver())
     held.push(...jobs)
     return jobs.length
@@ -235,6 +243,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
         hosts.give(host, hungSince)
         end(claimedParcel, hungSince)
         traits.notePace(claimedParcel.webhookId, attempt.durationMs)
+        if (attempt.durationMs <= slowMs) coolingUntil.delete(claimedParcel.webhookId)
         if (stopping && attempt.outcome.error === 'aborted') {
           // It was us who broke it off: that is no failure of the receiver's.
           release(claimedParcel.jobs, () => 0)
@@ -301,14 +310,20 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
 
   /** Claims ahead of the slots, so that a freed one finds its next job here. */
   const claimLoop = async () => {
+    let foundAt = Number.NEGATIVE_INFINITY
     while (!stopping) {
       try {
         const startedAt = performance.now()
         const found = await claim()
-        if (found > 0) freed.ring()
+        const now = performance.now()
+        if (found > 0) {
+          foundAt = now
+          freed.ring()
+        }
         if (found < claimSize) {
-          const restMs = Math.max(gatherMs, restPerClaim * (performance.now() - startedAt))
-          await wanted.wait(Math.min(restMs, idlePollMs), idlePollMs)
+          const pollMs = Math.min(idlePollMs, busyPollMs + (now - foundAt) * pollGrowth)
+          const restMs = Math.max(gatherMs, restPerClaim * (now - startedAt))
+          await wanted.wait(Math.min(restMs, pollMs), pollMs)
         }
       } catch (error) {
         deps.log.error({ err: error }, 'delivery.claim_failed')
