@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { startPostgres } from '../test/support/postgres-server.ts'
+import { makeServerDatabase } from '../test/support/server-database.ts'
 import { startBadPeer } from './bad-peer.ts'
 import { measure } from './child.ts'
 import type { DeliveriesInput, DeliveriesResult } from './deliveries.ts'
@@ -35,21 +35,9 @@ async function embedded(): Promise<Storage> {
 
 /** A database of its own on the server that DATABASE_URL names. */
 async function postgres(serverUrl: string): Promise<Storage> {
-  const name = `krafter_bench_${randomBytes(4).toString('hex')}`
-  await onServer(serverUrl, `create database ${name}`)
-  const url = new URL(serverUrl)
-  url.pathname = `/${name}`
-  return {
-    name: 'PostgreSQL',
-    env: { DATABASE_URL: url.href, KRAFTER_ENCRYPTION_KEY: randomBytes(32).toString('base64') },
-    drop: () => onServer(serverUrl, `drop database ${name} with (force)`),
-  }
-}
-
-async function onServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(statement).finally(() => client.end())
+  const { url, drop } = await makeServerDatabase(serverUrl, 'krafter_bench')
+  const env = { DATABASE_URL: url, KRAFTER_ENCRYPTION_KEY: randomBytes(32).toString('base64') }
+  return { name: 'PostgreSQL', env, drop }
 }
 
 const rate = (perSecond: number) => `${Math.round(perSecond).toLocaleString('en')}/s`

@@ -162,7 +162,8 @@ async function renewLease(
   id: string,
 ): Promise<void> {
   const now = clock.now()
-  await takeLease(db, { appId, id, expiresAt: new Date(now.getTime() + leaseMs) }, now)
+  const expiresAt = new Date(now.getTime() + leaseMs)
+  if (!(await takeLease(db, { appId, id, expiresAt }, now))) throw refusals.notFound()
 }
 
 /** Renews the lease while the stream is open, however slow its client; ends it with its key or its app. */

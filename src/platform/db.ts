@@ -6,6 +6,7 @@ import { type ConnectionOptions, fromPglite } from 'pg-boss'
 import { migrations } from '../../migrations/index.ts'
 import { ConfigError } from '../config/config.ts'
 import type { Database } from '../database.ts'
+import { makeEmbedded } from './make-embedded.ts'
 
 export type Db = Kysely<Database>
 export type Trx = Transaction<Database>
@@ -29,6 +30,9 @@ export interface OpenDatabase {
  */
 export const claimPlanSettings = ['enable_sort = off', 'enable_bitmapscan = off'] as const
 
+/** A quarter of PGlite's default is as fast here, starts in half the time and leaves 100 MB to others. */
+const embeddedParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB']
+
 /** More would not make two cores faster; the queue has a pool of its own. */
 const maxConnections = 10
 const connectTimeoutMs = 5_000
@@ -42,7 +46,8 @@ const connectTimeoutMs = 5_000
 export async function openEmbedded(path: string): Promise<OpenDatabase> {
   let pglite: PGlite
   try {
-    pglite = await PGlite.create(path)
+    if (path !== inMemory) await makeEmbedded(path)
+    pglite = await PGlite.create(path, { startParams: embeddedParams })
     await pglite.exec(claimPlanSettings.map((setting) => `set ${setting}`).join(';'))
   } catch (cause) {
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
@@ -92,6 +97,7 @@ export async function openPostgres(url: string, onIdleError: (error: Error) => v
   return { db, backend: 'postgres', queueDb: undefined, pool, close: () => db.destroy() }
 }
 
+const inMemory = 'memory://'
 const minimumServerVersion = 150_000
 
 /**

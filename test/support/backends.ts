@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { describe, inject, test } from 'vitest'
 import { type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db.ts'
+import { makeServerDatabase } from './server-database.ts'
 
 /** Where a service under test keeps its data: environment variables for it, and how to remove it. */
 export interface TestStorage {
@@ -26,28 +26,12 @@ export function makeDataFolder(): TestStorage {
 
 /** A fresh database on the run's PostgreSQL. */
 export async function makeDatabase(): Promise<TestStorage> {
-  const { url } = inject('postgres')
-  const name = `krafter_test_${randomBytes(6).toString('hex')}`
-  await onServer(url!, `create database ${name}`)
-  const databaseUrl = new URL(url!)
-  databaseUrl.pathname = `/${name}`
+  const { url: serverUrl, template } = inject('postgres')
+  const { url, drop } = await makeServerDatabase(serverUrl!, 'krafter_test', template)
   return {
     backend: 'postgres',
-    env: {
-      DATABASE_URL: databaseUrl.href,
-      KRAFTER_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-    },
-    drop: () => onServer(url!, `drop database ${name} with (force)`),
-  }
-}
-
-async function onServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
+    env: { DATABASE_URL: url, KRAFTER_ENCRYPTION_KEY: randomBytes(32).toString('base64') },
+    drop,
   }
 }
 

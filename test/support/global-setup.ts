@@ -2,28 +2,46 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { openEmbedded } from '../../src/platform/db.ts'
+import { queues } from '../../src/pipeline.ts'
+import { migrate, type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { startQueue } from '../../src/platform/queue.ts'
 import { startPostgres } from './postgres-server.ts'
+import { makeServerDatabase } from './server-database.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A server that test databases can be made on, or null and why there is none. */
-    postgres: { url: string | null; reason: string | null }
-    /** The files of an embedded database with nothing in it, to copy. */
+    /**
+     * A server that test databases can be made on, or null and why there is none. `template` is the name of one that
+     * has its tables and nothing in them, to make others from.
+     */
+    postgres: { url: string | null; reason: string | null; template: string }
+    /** The files of an embedded database that has its tables and nothing in them, to copy. */
     emptyDatabase: string
   }
 }
 
-/** One PostgreSQL and one empty embedded database for the whole run. */
+/** One PostgreSQL, and one empty database of each kind, for the whole run: making one takes seconds. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-empty-'))
   const emptyDatabase = join(folder, 'database')
-  await (await openEmbedded(emptyDatabase)).close()
+  await makeTables(await openEmbedded(emptyDatabase))
   const server = await startPostgres()
-  project.provide('postgres', { url: server.url, reason: server.reason })
+  const made = server.url ? await makeServerDatabase(server.url, 'krafter_template') : null
+  if (made) await makeTables(await openPostgres(made.url, () => {}), made.url)
+  project.provide('postgres', { url: server.url, reason: server.reason, template: made?.name ?? '' })
   project.provide('emptyDatabase', emptyDatabase)
   return async () => {
+    await made?.drop()
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** As the first start does it. */
+async function makeTables(database: OpenDatabase, url?: string): Promise<void> {
+  await migrate(database.db)
+  const queue = await startQueue(database, url, queues, createLogger('error'), false)
+  await queue.stop(1_000)
+  await database.close()
 }

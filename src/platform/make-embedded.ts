@@ -1,0 +1,32 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PGlite } from '@electric-sql/pglite'
+
+/**
+ * Makes the files of an embedded database in `path`, unless they are there. In a process of its own, because making
+ * them takes 400 MB more than using them, which this process would keep; and elsewhere first, so that a crash leaves
+ * no half of them where a whole is looked for. Only one process at a time may make those of a folder.
+ *
+ * @throws whatever the file system has against it
+ */
+export async function makeEmbedded(path: string): Promise<void> {
+  if (existsSync(path)) return
+  const [folder, name] = [dirname(path), `${basename(path)}.new-`]
+  for (const left of readdirSync(folder)) {
+    if (left.startsWith(name)) rmSync(join(folder, left), { recursive: true, force: true })
+  }
+  const unfinished = mkdtempSync(join(folder, name))
+  const child = fork(fileURLToPath(import.meta.url), [unfinished], { execArgv: [] })
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Error(`making it ended with code ${code}`)
+  renameSync(unfinished, path)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.once('disconnect', () => process.exit(1))
+  await (await PGlite.create(process.argv[2]!)).close()
+  process.exit(0)
+}
