@@ -6,8 +6,8 @@ import { queues } from '../../src/pipeline.ts'
 import { migrate, type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { startQueue } from '../../src/platform/queue.ts'
-import { startPostgres } from './postgres-server.ts'
-import { makeServerDatabase } from './server-database.ts'
+import { type PostgresServer, startPostgres } from './postgres-server.ts'
+import { makeServerDatabase, type ServerDatabase } from './server-database.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -25,10 +25,10 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-empty-'))
   const emptyDatabase = join(folder, 'database')
-  await makeTables(await openEmbedded(emptyDatabase))
-  const server = await startPostgres()
-  const made = server.url ? await makeServerDatabase(server.url, 'krafter_template') : null
-  if (made) await makeTables(await openPostgres(made.url, () => {}), made.url)
+  const [{ server, made }] = await Promise.all([
+    makeTemplate(),
+    openEmbedded(emptyDatabase).then((database) => makeTables(database)),
+  ])
   project.provide('postgres', { url: server.url, reason: server.reason, template: made?.name ?? '' })
   project.provide('emptyDatabase', emptyDatabase)
   return async () => {
@@ -36,6 +36,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function makeTemplate(): Promise<{ server: PostgresServer; made: ServerDatabase | null }> {
+  const server = await startPostgres()
+  const made = server.url ? await makeServerDatabase(server.url, 'krafter_template') : null
+  if (made) await makeTables(await openPostgres(made.url, () => {}), made.url)
+  return { server, made }
 }
 
 /** As the first start does it. */
