@@ -1,4 +1,3 @@
-import reference from '@scalar/fastify-api-reference'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
 import { z } from 'zod'
@@ -14,6 +13,7 @@ import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes } from './platform/http/health-routes.ts'
 import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
+import { registerReferencePage } from './platform/http/reference-page.ts'
 import type { Server } from './platform/http/server.ts'
 import { registerReplayRoutes } from './replays/replay-routes.ts'
 import { registerSdkRoutes } from './sdk/sdk-routes.ts'
@@ -52,7 +52,7 @@ export async function registerRoutes(
   await registerOpenapi(server, { version: deps.version, publicUrl, tags, webhooks: eventRequests() })
   registerHealthRoutes(server, deps)
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
-  await server.register(reference, { routePrefix: '/docs' })
+  registerReferencePage(server)
   registerSdkRoutes(server, deps)
   const limits = await createRateLimits(deps.config.rateLimits, pool)
   await server.register(

@@ -47,3 +47,15 @@ test('the examples of the description are accepted, and the answers are as descr
     expectShape(list.body.data[0], shape)
   }
 })
+
+test('the description is there to read, and brings its own script', async () => {
+  const read = (path: string) => fetch(new URL(path, running.api.url))
+  const page = await read('/docs')
+  expect(page.headers.get('content-type')).toContain('text/html')
+  expect(await page.text()).toContain('<script src="js/scalar.js">')
+  const script = await read('/docs/js/scalar.js')
+  expect(script.status).toBe(200)
+  expect(script.headers.get('content-type')).toContain('javascript')
+  expect((await read('/docs/openapi.json')).status).toBe(200)
+  expect((await read('/docs/nothing')).status).toBe(404)
+})
