@@ -8,6 +8,8 @@ export default defineConfig({
     // Half of the time the tests wait: for a retry's turn, a claim to lapse, a process to start.
     maxWorkers: 3,
     isolate: false,
+    // PGlite is WebAssembly, which V8 would compile twice: none of it runs long enough here for that to pay.
+    execArgv: ['--liftoff-only'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

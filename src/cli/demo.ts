@@ -14,26 +14,19 @@ const interruptedCode = 130
  */
 export async function demo(subscribers: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-demo-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const interrupt = new AbortController()
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      interrupt.abort()
-      // Whoever asks twice does not want to wait for what is in flight.
-      process.once(signal, () => process.exit(interruptedCode))
+      // Nothing in flight is worth waiting for: all of it is in the folder.
+      console.log('\nInterrupted; everything is cleaned up.')
+      process.exit(interruptedCode)
     })
   }
   console.log(`Starting a service, a push service and a webhook receiver on this machine, in ${folder}\n`)
   const progress = createProgress(process.stdout)
-  try {
-    const result = await runDemo({ subscribers, folder, progress, signal: interrupt.signal })
-    console.log(`\n${describe(result)}`)
-    if (result.problems.length > 0) throw new Error(result.problems.join('; '))
-  } catch (error) {
-    if (!interrupt.signal.aborted) throw error
-    console.log('\nInterrupted; everything is cleaned up.')
-    process.exit(interruptedCode)
-  }
+  const result = await runDemo({ subscribers, folder, progress })
+  console.log(`\n${describe(result)}`)
+  if (result.problems.length > 0) throw new Error(result.problems.join('; '))
   // Whatever still holds the event loop (a socket that lingers) has nothing left to do.
   process.exit(0)
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const startTimeoutMs = 30_000
-/** A third of a start is compiling, and the tests start a hundred processes. */
+/** A third of a start is compiling, and the tests start dozens of processes. */
+const quickStart = '--liftoff-only'
 const compileCache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url))
 
 /** Variables of the caller's that would change what a process under test does. */
@@ -30,21 +31,25 @@ export interface Finished {
 export interface RunningCommand {
   /** What it has printed so far. */
   output: { stdout: string; stderr: string }
+  /** As a terminal does it: to its children as well. */
   kill(signal: NodeJS.Signals): void
   finished: Promise<Finished>
 }
 
 /** Starts `krafter-push …`. */
 export function startCommand(args: readonly string[], env: Record<string, string> = {}): RunningCommand {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [quickStart, main, ...args], {
     env: environment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   })
   const output = collect(child)
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   return {
     output,
-    kill: (signal) => void child.kill(signal),
+    kill(signal) {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, signal)
+    },
     finished: ended.then(([code, signal]) => ({ code, signal, ...output })),
   }
 }
@@ -80,7 +85,7 @@ export async function startServiceProcess(
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-ca-'))
   const caFile = join(folder, 'ca.pem')
   if (options.ca) writeFileSync(caFile, options.ca)
-  const child = spawn(process.execPath, [main, 'serve', ...(options.args ?? [])], {
+  const child = spawn(process.execPath, [quickStart, main, 'serve', ...(options.args ?? [])], {
     env: environment({ PORT: '0', ...(options.ca ? { NODE_EXTRA_CA_CERTS: caFile } : {}), ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
