@@ -6,7 +6,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Api } from '../support/api.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { chromiumPath, noBrowser, startBrowser } from '../support/browser.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
@@ -35,10 +35,11 @@ async function startExample(krafterUrl: string, key: string): Promise<Backend> {
   return { origin: origin!, process: child }
 }
 
-if (chromiumPath) describeOnEachBackend('in a browser', inBrowser)
+// What it needs of the database, tracking.test.ts tries on both.
+if (chromiumPath) describe('in a browser', () => inBrowser(makeDataFolder))
 else describe('in a browser', () => test.skip(noBrowser, () => {}))
 
-function inBrowser(make: () => Promise<TestStorage>): void {
+function inBrowser(make: () => TestStorage): void {
   let storage: TestStorage
   let running: TestService
   let pushService: PushService
@@ -53,7 +54,7 @@ function inBrowser(make: () => Promise<TestStorage>): void {
   let device: Device
 
   beforeAll(async () => {
-    storage = await make()
+    storage = make()
     ;[running, pushService, receiver, browser] = await Promise.all([
       startTestService(storage),
       startPushService(),

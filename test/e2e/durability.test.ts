@@ -225,7 +225,7 @@ describeOnEachBackend('durability', (make) => {
     if (stage.storage.backend === 'postgres') await stage.withDatabase(takeOverClaims)
   }
 
-  test('killed at its worst moments and at any others, it loses nothing and counts nothing twice', async () => {
+  test('killed at its worst moments and at any other, it loses nothing and counts nothing twice', async () => {
     const { receiver } = stage
     const work = await stage.prepare({ subscribers: 1_200, events: 600 })
     // One in the second batch is not answered, and no delivery after the first 250.
@@ -241,13 +241,11 @@ describeOnEachBackend('durability', (make) => {
     await takeOver()
 
     answerAfter(stage, 50)
-    for (let round = 0; round < 2; round += 1) {
-      const running = await stage.start()
-      // On purpose: the moments that nobody has thought of are the ones to find.
-      await sleep(randomInt(500))
-      await running.end('SIGKILL')
-      await takeOver()
-    }
+    const second = await stage.start()
+    // On purpose: the moments that nobody has thought of are the ones to find.
+    await sleep(randomInt(1_000))
+    await second.end('SIGKILL')
+    await takeOver()
     const last = await stage.start()
     await untilDone(stage, last, work)
     await expectCleanEnd(last)
