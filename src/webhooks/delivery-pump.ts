@@ -47,7 +47,7 @@ const maxParkedOfStalled = 16
 const gatherMs = 5
 /** How soon after a claim that left nothing the next one looks again, and how that grows with the time without a job. */
 const busyPollMs = 20
-const pollGrowth = 0.02
+const pollGrowth = 0.1
 const idlePollMs = 150
 /** A claim that passes jobs over reads through them: the longer it took, the longer the next one waits. */
 const restPerClaim = 3
