@@ -24,6 +24,8 @@ type PumpDeps = Pick<
 /** Jobs claimed and not yet recorded, over all webhooks: what bounds memory. */
 const maxClaimed = 2_048
 const claimSize = 256
+/** While jobs are held whose webhook has not answered yet: many of them might have to go back. */
+const cautiousClaimSize = 64
 /** Attempts under way to one webhook, and to one host whatever the webhooks. */
 export const maxInFlightPerWebhook = 64
 export const maxInFlightPerHost = 128
@@ -154,12 +156,13 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     }
   }
 
-  const claim = async (): Promise<number> => {
+  const claim = async (): Promise<{ found: number; mayHaveMore: boolean }> => {
     makeRoomInHeld()
-    if (maxClaimed - claimed() < claimSize) return 0
-    const jobs = await deps.queue.claim(deliver, claimSize, passedOver())
+    if (maxClaimed - claimed() < claimSize) return { found: 0, mayHaveMore: false }
+    const size = held.some((job) => isUnknown(webhookIdOf(job))) ? cautiousClaimSize : claimSize
+    const jobs = await deps.queue.claim(deliver, size, passedOver())
     held.push(...jobs)
-    return jobs.length
+    return { found: jobs.length, mayHaveMore: jobs.length === size }
   }
 
   const takeSlot = (parcel: ClaimedParcel) => {
@@ -314,13 +317,13 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     while (!stopping) {
       try {
         const startedAt = performance.now()
-        const found = await claim()
+        const { found, mayHaveMore } = await claim()
         const now = performance.now()
         if (found > 0) {
           foundAt = now
           freed.ring()
         }
-        if (found < claimSize) {
+        if (!mayHaveMore) {
           const pollMs = Math.min(idlePollMs, busyPollMs + (now - foundAt) * pollGrowth)
           const restMs = Math.max(gatherMs, restPerClaim * (now - startedAt))
           await wanted.wait(Math.min(restMs, pollMs), pollMs)
