@@ -50,7 +50,13 @@ async function initialize({ initdb, user, folder }: PostgresBinaries, password: 
   writeFileSync(passwordFile, password, { mode: 0o600 })
   if (user) for (const path of [own, passwordFile]) chownSync(path, user.uid, user.gid)
   const dataFolder = join(own, 'data')
-  const options = ['--username=postgres', '--auth=password', `--pwfile=${passwordFile}`, '--set=scram_iterations=1']
+  const options = [
+    '--username=postgres',
+    '--auth=password',
+    `--pwfile=${passwordFile}`,
+    // Each connection would take five milliseconds more.
+    '--set=scram_iterations=1',
+  ]
   await promisify(execFile)(
     initdb,
     [...options, '--encoding=UTF8', '--locale=C', '--no-sync', '-D', dataFolder],
