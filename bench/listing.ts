@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
-import pg from 'pg'
+import type pg from 'pg'
 import { type Db, migrate, openPostgres } from '../src/platform/db.ts'
 import { fromCursor, toPage } from '../src/platform/http/cursor.ts'
 import { newId } from '../src/platform/ids.ts'
@@ -8,6 +7,7 @@ import { ensurePartitions } from '../src/platform/partitions.ts'
 import { eventLog } from '../src/retention/event-log.ts'
 import { type DeliveryQuery, listDeliveries } from '../src/webhooks/delivery-log-store.ts'
 import { startPostgres } from '../test/support/postgres-server.ts'
+import { makeServerDatabase } from '../test/support/server-database.ts'
 
 /**
  * `node bench/listing.ts`: how long pages of a webhook's delivery log take, and how PostgreSQL reads them. A database
@@ -25,13 +25,10 @@ const dayMs = 86_400_000
 
 const server = await startPostgres(['shared_buffers=128MB', 'max_connections=100'])
 if (!server.url) throw new Error(server.reason!)
-const name = `krafter_listing_${randomBytes(4).toString('hex')}`
-await onServer(`create database ${name}`)
-const url = new URL(server.url)
-url.pathname = `/${name}`
+const { url, drop } = await makeServerDatabase(server.url, 'krafter_listing')
 /** Every query that the pool is given, to be explained as it was. */
 const asked: { text: string; values: unknown[] }[] = []
-const { db, pool, close } = await openPostgres(url.href, () => {})
+const { db, pool, close } = await openPostgres(url, () => {})
 await migrate(db)
 
 const [appId, webhookId, otherWebhookId] = [newId(), newId(), newId()]
@@ -44,7 +41,7 @@ await measure('status=pending (none)', { status: 'pending' })
 await measure('status=succeeded', { status: 'succeeded' })
 await measure('event of one in 1,000', { event: 'notification.sent' })
 await close()
-await onServer(`drop database ${name} with (force)`)
+await drop()
 await server.stop()
 
 /** Rows as the service leaves them, their ids spread evenly over the days, newest now. */
@@ -152,10 +149,4 @@ function recordQueries(pool: pg.Pool): void {
       return query(text, values, ...rest)
     }) as typeof client.query
   })
-}
-
-async function onServer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: server.url! })
-  await client.connect()
-  await client.query(statement).finally(() => client.end())
 }

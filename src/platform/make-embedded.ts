@@ -33,7 +33,6 @@ export async function makeEmbedded(path: string): Promise<void> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.once('disconnect', () => process.exit(1))
   await (await PGlite.create(process.argv[2]!)).close()
   process.exit(0)
 }

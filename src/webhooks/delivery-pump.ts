@@ -97,14 +97,11 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   let stopping = false
 
   const claimed = () => held.length + parked.size() + inFlight + results.size()
-  const hasRoom = (webhookId: string) => {
-    const host = traits.get(webhookId)?.host
-    return webhooks.hasRoom(webhookId) && (host === undefined || hosts.hasRoom(host))
-  }
-  const isStruggling = (webhookId: string) => {
-    const host = traits.get(webhookId)?.host
-    return webhooks.isStruggling(webhookId) || (host !== undefined && hosts.isStruggling(host))
-  }
+  /** No host has this name, so that the slots of one not known yet are free. */
+  const hostOf = (webhookId: string) => traits.get(webhookId)?.host ?? ''
+  const hasRoom = (webhookId: string) => webhooks.hasRoom(webhookId) && hosts.hasRoom(hostOf(webhookId))
+  const isStruggling = (webhookId: string) =>
+    webhooks.isStruggling(webhookId) || hosts.isStruggling(hostOf(webhookId))
   const isUnknown = (webhookId: string) => (traits.get(webhookId)?.paceMs ?? null) === null
   /** Whether what waits for its slots waits for long. One that answers at once may be full as well, for a moment. */
   const isSlow = (webhookId: string) => {
@@ -112,11 +109,8 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return paceMs > slowMs || webhooks.fullForMs(webhookId) > slowMs
   }
   /** A busy host is full again and again, and its webhooks' turn comes all the same: only one where nothing moves stalls. */
-  const isStalled = (webhookId: string) => {
-    const host = traits.get(webhookId)?.host
-    if (host !== undefined && hosts.fullForMs(host) > hungAfterMs) return true
-    return webhooks.isStalled(webhookId) && isSlow(webhookId)
-  }
+  const isStalled = (webhookId: string) =>
+    hosts.fullForMs(hostOf(webhookId)) > hungAfterMs || (webhooks.isStalled(webhookId) && isSlow(webhookId))
   const release = (jobs: readonly DeliverJob[], delaySeconds: () => number) => {
     for (const job of jobs) results.add({ kind: 'released', job, delaySeconds: delaySeconds() })
   }
