@@ -20,7 +20,8 @@ export interface DeliveriesResult {
 const webhookCount = 8
 /** Events of one transaction: as a batch of a fan-out makes them. */
 const eventsAtOnce = 500
-const warmUp = 2_000
+/** The embedded database is WebAssembly: it takes some seconds until what is busy is compiled well. */
+const warmUp = 10_000
 
 /** From the first event's transaction to the last attempt's record. */
 await answerParent(async (input: DeliveriesInput): Promise<DeliveriesResult> => {

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import { Kysely, PGliteDialect, PostgresDialect, sql, type Transaction } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
@@ -6,6 +5,7 @@ import { type ConnectionOptions, fromPglite } from 'pg-boss'
 import { migrations } from '../../migrations/index.ts'
 import { ConfigError } from '../config/config.ts'
 import type { Database } from '../database.ts'
+import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
 import { makeEmbedded } from './make-embedded.ts'
 
 export type Db = Kysely<Database>
@@ -14,7 +14,7 @@ export type Trx = Transaction<Database>
 /** An open database and how the queue gets at it. */
 export interface OpenDatabase {
   db: Db
-  /** `pglite`: one connection in this process; `postgres`: a pool. */
+  /** `pglite`: one connection in a thread; `postgres`: a pool. */
   backend: 'pglite' | 'postgres'
   /** The same embedded database for pg-boss's own statements; absent with PostgreSQL, where it has a pool. */
   queueDb: ConnectionOptions['db']
@@ -30,9 +30,6 @@ export interface OpenDatabase {
  */
 export const claimPlanSettings = ['enable_sort = off', 'enable_bitmapscan = off'] as const
 
-/** A quarter of PGlite's default is as fast here, starts in half the time and leaves 100 MB to others. */
-const embeddedParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB']
-
 /** More would not make two cores faster; the queue has a pool of its own. */
 const maxConnections = 10
 const connectTimeoutMs = 5_000
@@ -44,11 +41,10 @@ const connectTimeoutMs = 5_000
  * @throws ConfigError when the files there cannot be opened as a database
  */
 export async function openEmbedded(path: string): Promise<OpenDatabase> {
-  let pglite: PGlite
+  let pglite: EmbeddedClient
   try {
     if (path !== inMemory) await makeEmbedded(path)
-    pglite = await PGlite.create(path, { startParams: embeddedParams })
-    await pglite.exec(claimPlanSettings.map((setting) => `set ${setting}`).join(';'))
+    pglite = await openEmbeddedClient(path, [...claimPlanSettings])
   } catch (cause) {
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
   }
@@ -58,7 +54,11 @@ export async function openEmbedded(path: string): Promise<OpenDatabase> {
     backend: 'pglite',
     queueDb: fromPglite(pglite),
     pool: undefined,
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy()
+      // Kysely closes only what it has used.
+      await pglite.close()
+    },
   }
 }
 
@@ -128,11 +128,11 @@ function hostOf(url: string): string {
 
 /**
  * Connecting to several addresses fails with an AggregateError, whose own message is empty; the embedded database's
- * file system throws objects that have a number and no message.
+ * file system throws what has a number and no message.
  */
 function messageOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.errors[0]) return messageOf(cause.errors[0])
-  if (cause instanceof Error) return cause.message
+  if (cause instanceof Error && cause.message) return cause.message
   const { errno } = cause as { errno?: number }
   return wasiErrors[errno ?? -1] ?? `error ${errno ?? String(cause)}`
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
 import { attemptParcel, type DeliverJob, type Parcel } from './attempt-delivery.ts'
@@ -24,7 +25,7 @@ type PumpDeps = Pick<
 /** Jobs claimed and not yet recorded, over all webhooks: what bounds memory. */
 const maxClaimed = 2_048
 const claimSize = 256
-/** While jobs are held whose webhook has not answered yet: many of them might have to go back. */
+/** While many of them might have to go back: those of a webhook that has not answered yet, or that hangs. */
 const cautiousClaimSize = 64
 /** Attempts under way to one webhook, and to one host whatever the webhooks. */
 export const maxInFlightPerWebhook = 64
@@ -47,6 +48,8 @@ const maxParked = 1_024
 const maxParkedOfStalled = 16
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
+/** Attempts started without a pause: a database transaction under way waits for its next statement meanwhile. */
+const startsAtOnce = 16
 /** How soon after a claim that left nothing the next one looks again, and how that grows with the time without a job. */
 const busyPollMs = 20
 const pollGrowth = 0.1
@@ -153,8 +156,12 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const claim = async (): Promise<{ found: number; mayHaveMore: boolean }> => {
     makeRoomInHeld()
     if (maxClaimed - claimed() < claimSize) return { found: 0, mayHaveMore: false }
-    const size = held.some((job) => isUnknown(webhookIdOf(job))) ? cautiousClaimSize : claimSize
-    const jobs = await deps.queue.claim(deliver, size, passedOver())
+    const ignored = passedOver()
+    const isRisky =
+      held.some((job) => isUnknown(webhookIdOf(job))) ||
+      webhooks.struggling().some((id) => !ignored.includes(id))
+    const size = isRisky ? cautiousClaimSize : claimSize
+    const jobs = await deps.queue.claim(deliver, size, ignored)
     held.push(...jobs)
     return { found: jobs.length, mayHaveMore: jobs.length === size }
   }
@@ -276,7 +283,8 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       }
       throw error
     })
-    for (const { claimedParcel, due, ended, target } of read) {
+    for (const [index, { claimedParcel, due, ended, target }] of read.entries()) {
+      if (index % startsAtOnce === startsAtOnce - 1) await setImmediate()
       for (const job of ended) results.add({ kind: 'canceled', job })
       inFlight -= ended.length
       claimedParcel.jobs = due.map(({ job }) => job)

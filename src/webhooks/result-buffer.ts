@@ -12,9 +12,9 @@ export interface ResultBuffer {
 }
 
 /** A transaction costs about as much as 40 rows, so results wait a little for company, but not for long. */
-const flushAt = 200
+const flushAt = 100
 const flushAfterMs = 12
-const maxPerFlush = 400
+const maxPerFlush = 128
 
 /**
  * Collects results and records many in one transaction, one transaction at a time: while one runs, the next fills.

@@ -21,6 +21,8 @@ export interface Slots {
   isOver(key: string, cap: number): boolean
   /** Keys that have no room. */
   full(): string[]
+  /** Keys whose limit has been cut. */
+  struggling(): string[]
 }
 
 interface State {
@@ -113,6 +115,7 @@ export function createSlots(
       forgetIfFresh(key, state)
     },
     full: () => [...states].filter(([, state]) => isFull(state)).map(([key]) => key),
+    struggling: () => [...states].filter(([, state]) => state.limit < limit).map(([key]) => key),
   }
 }
 

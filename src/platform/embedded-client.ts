@@ -1,0 +1,135 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { Failure, Reply, Request, Work } from './embedded-thread.ts'
+
+interface Result<Row> {
+  rows: Row[]
+  affectedRows?: number
+  fields: { name: string; dataTypeID: number }[]
+}
+
+/** Statements of one transaction. */
+export interface EmbeddedTransaction {
+  query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
+  rollback(): Promise<void>
+}
+
+/**
+ * The embedded database in a thread of its own, with as much of PGlite's interface as Kysely and pg-boss need. It has
+ * one connection: statements and transactions run one after the other, in the order they were asked for.
+ */
+export interface EmbeddedClient {
+  query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
+  /** Runs any number of statements without parameters. @returns a result for each */
+  exec(sql: string): Promise<Result<unknown>[]>
+  /** Commits when `run` resolves, rolls back when it rejects. */
+  transaction<T>(run: (transaction: EmbeddedTransaction) => Promise<T>): Promise<T>
+  listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
+  /** Ends the thread. Safe to call twice. */
+  close(): Promise<void>
+  readonly closed: boolean
+  readonly ready: boolean
+  readonly waitReady: Promise<void>
+}
+
+/**
+ * Opens the database in the folder `path` in a new thread, with settings like `enable_sort = off`. What happens to the
+ * thread happens to the process: should it end by itself, the process ends with an uncaught error.
+ *
+ * Rejections carry the database's own `code`, `constraint` and so on, never a statement's parameters.
+ *
+ * @throws the database's error; one of its file system has WASI's `errno` and no message
+ */
+export async function openEmbeddedClient(path: string, settings: string[]): Promise<EmbeddedClient> {
+  const thread = new Worker(new URL('./embedded-thread.ts', import.meta.url))
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  const listeners = new Map<string, Set<(payload: string) => void>>()
+  let asked = 0
+  let closing: Promise<void> | undefined
+
+  const ask = async <Answer = void>(work: Work): Promise<Answer> => {
+    if (closing) throw closed()
+    asked += 1
+    const answer = Promise.withResolvers<unknown>()
+    waiting.set(asked, answer)
+    thread.postMessage({ ...work, id: asked } satisfies Request)
+    return answer.promise as Promise<Answer>
+  }
+  thread.on('message', (reply: Reply) => {
+    if ('channel' in reply) {
+      for (const callback of listeners.get(reply.channel) ?? []) callback(reply.payload)
+      return
+    }
+    const answer = waiting.get(reply.id)!
+    waiting.delete(reply.id)
+    if ('failure' in reply) answer.reject(toError(reply.failure))
+    else answer.resolve(reply.result)
+  })
+  thread.on('exit', (code) => {
+    if (!closing) throw new Error(`the thread of the embedded database ended with code ${code}`)
+    for (const answer of waiting.values()) answer.reject(closed())
+  })
+  const end = async (work: Promise<unknown>) => {
+    const ended = once(thread, 'exit')
+    await work
+    await ended
+  }
+
+  try {
+    await ask({ kind: 'open', path, settings })
+  } catch (error) {
+    closing = end(thread.terminate())
+    await closing
+    throw error
+  }
+  return {
+    query: (sql, params) =>
+      ask({ kind: 'query', sql, params: params?.map(detached), transaction: undefined }),
+    exec: (sql) => ask({ kind: 'exec', sql }),
+    async transaction(run) {
+      const transaction = asked + 1
+      // Its first statement need not wait for that: they come to the thread in this order, and fail with it.
+      const begun = ask({ kind: 'begin', transaction })
+      begun.catch(() => {})
+      let isOpen = true
+      const finish = (commit: boolean) => {
+        isOpen = false
+        return ask({ kind: 'end', transaction, commit })
+      }
+      try {
+        const result = await run({
+          query: (sql, params) => ask({ kind: 'query', sql, params: params?.map(detached), transaction }),
+          rollback: () => finish(false),
+        })
+        if (isOpen) await finish(true)
+        return result
+      } catch (error) {
+        if (isOpen) await finish(false)
+        throw error
+      }
+    },
+    async listen(channel, callback) {
+      const callbacks = listeners.getOrInsertComputed(channel, () => new Set())
+      callbacks.add(callback)
+      await ask({ kind: 'listen', channel })
+      return async () => void callbacks.delete(callback)
+    },
+    close: () => (closing ??= end(ask({ kind: 'close' }))),
+    get closed() {
+      return closing !== undefined
+    },
+    ready: true,
+    waitReady: Promise.resolve(),
+  }
+}
+
+/** Bytes by themselves: posting a view copies the whole of what it looks into, which for a Buffer is a shared pool. */
+function detached(value: unknown): unknown {
+  return value instanceof Uint8Array ? Uint8Array.from(value) : value
+}
+
+const closed = () => new Error('the embedded database is closed')
+
+function toError({ message, details }: Failure): Error {
+  return Object.assign(new Error(message), details)
+}
