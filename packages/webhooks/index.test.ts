@@ -91,7 +91,7 @@ describe('against standardwebhooks', () => {
 
   test('what it signs with raw bytes, verifies here with the text of those bytes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ minLength: 1, unit: 'grapheme' }), async (text) => {
+      fc.asyncProperty(fc.string({ minLength: 1, unit: 'binary' }), async (text) => {
         const judge = new Webhook(Buffer.from(`s${text}`), { format: 'raw' })
         const headers = {
           ...sign(body, []),

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
 import { attemptParcel, type DeliverJob, type Parcel } from './attempt-delivery.ts'
@@ -48,8 +47,6 @@ const maxParked = 1_024
 const maxParkedOfStalled = 16
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
-/** Attempts started without a pause: a database transaction under way waits for its next statement meanwhile. */
-const startsAtOnce = 16
 /** How soon after a claim that left nothing the next one looks again, and how that grows with the time without a job. */
 const busyPollMs = 20
 const pollGrowth = 0.1
@@ -283,8 +280,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       }
       throw error
     })
-    for (const [index, { claimedParcel, due, ended, target }] of read.entries()) {
-      if (index % startsAtOnce === startsAtOnce - 1) await setImmediate()
+    for (const { claimedParcel, due, ended, target } of read) {
       for (const job of ended) results.add({ kind: 'canceled', job })
       inFlight -= ended.length
       claimedParcel.jobs = due.map(({ job }) => job)

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import type { TestProject } from 'vitest/node'
 import { queues } from '../../src/pipeline.ts'
 import { migrate, type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db.ts'
@@ -27,7 +28,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const emptyDatabase = join(folder, 'database')
   const [{ server, made }] = await Promise.all([
     makeTemplate(),
-    openEmbedded(emptyDatabase).then((database) => makeTables(database)),
+    openEmbedded(emptyDatabase).then(async (database) => {
+      await dropTemplates(database)
+      await makeTables(database)
+    }),
   ])
   project.provide('postgres', { url: server.url, reason: server.reason, template: made?.name ?? '' })
   project.provide('emptyDatabase', emptyDatabase)
@@ -43,6 +47,12 @@ async function makeTemplate(): Promise<{ server: PostgresServer; made: ServerDat
   const made = server.url ? await makeServerDatabase(server.url, 'krafter_template') : null
   if (made) await makeTables(await openPostgres(made.url, () => {}), made.url)
   return { server, made }
+}
+
+/** Half of the files, and of the time to copy them; nobody makes another database in there. */
+async function dropTemplates({ db }: OpenDatabase): Promise<void> {
+  await sql`update pg_database set datistemplate = false`.execute(db)
+  for (const name of ['template0', 'template1']) await sql`drop database ${sql.id(name)}`.execute(db)
 }
 
 /** As the first start does it. */

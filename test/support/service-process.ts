@@ -9,14 +9,13 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const startTimeoutMs = 30_000
 /** A third of a start is compiling, and the tests start dozens of processes. */
 const quickStart = '--liftoff-only'
-const compileCache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url))
 
 /** Variables of the caller's that would change what a process under test does. */
 const foreign = /^(PORT|HOST|DATABASE_URL|KRAFTER_.*|NODE_OPTIONS|VITEST.*)$/
 
 function environment(env: Record<string, string>): Record<string, string | undefined> {
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name))
-  return { NODE_COMPILE_CACHE: compileCache, ...Object.fromEntries(inherited), ...env }
+  return { ...Object.fromEntries(inherited), ...env }
 }
 
 /** What a command printed and how it ended. */
