@@ -213,7 +213,7 @@ test('a 429 pauses its push service for as long as it says, and no other', async
 test('a push service that hangs is left alone after twenty timeouts and holds up no other', async () => {
   const hanging = await pushService(() => null)
   const other = await pushService(() => ({ status: 201 }))
-  const { channel } = makeChannel({ concurrency: 20, timeoutMs: 300 })
+  const { channel } = makeChannel({ concurrency: 20, timeoutMs: 1_000 })
   const recipients = [...makeRecipients(hanging.origin, 500), ...makeRecipients(other.origin, 500)]
   const outcomes = await channel.send(sender, push, recipients, unaborted)
   expect(tally(outcomes.slice(0, 500))).toEqual({ retry: 500 })
