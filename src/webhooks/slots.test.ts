@@ -18,6 +18,8 @@ describe('slots', () => {
     for (let taken = 0; taken < 64; taken += 1) slots.take('a')
     for (let given = 0; given < 64; given += 1) slots.give('a', performance.now())
     expect(slots.isStruggling('a')).toBe(true)
+    slots.take('b')
+    expect(slots.struggling()).toEqual(['a'])
     slots.take('a')
     expect(slots.hasRoom('a')).toBe(false)
   })
