@@ -44,7 +44,7 @@ export async function openEmbedded(path: string): Promise<OpenDatabase> {
   let pglite: EmbeddedClient
   try {
     if (path !== inMemory) await makeEmbedded(path)
-    pglite = await openEmbeddedClient(path, [...claimPlanSettings])
+    pglite = await openEmbeddedClient(path, claimPlanSettings)
   } catch (cause) {
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
   }

@@ -91,6 +91,17 @@ describe('the embedded database in its thread', () => {
     await stop()
   })
 
+  test('hands a notification on once to each who listens', async () => {
+    const heard: string[] = []
+    const both = await Promise.all(
+      [1, 2].map((n) => client.listen('twice', (text) => heard.push(`${n} ${text}`))),
+    )
+    await client.query(`select pg_notify('twice', 'a')`)
+    await client.query('select 1')
+    expect(heard).toEqual(['1 a', '2 a'])
+    for (const stop of both) await stop()
+  })
+
   test('refuses to work once closed, however often it is closed', async () => {
     const other = makeDataFolder()
     const closed = await openEmbeddedClient(join(other.env.KRAFTER_DATA_DIR!, 'database'), [])

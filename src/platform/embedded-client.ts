@@ -40,7 +40,7 @@ export interface EmbeddedClient {
  *
  * @throws the database's error; one of its file system has WASI's `errno` and no message
  */
-export async function openEmbeddedClient(path: string, settings: string[]): Promise<EmbeddedClient> {
+export async function openEmbeddedClient(path: string, settings: readonly string[]): Promise<EmbeddedClient> {
   const thread = new Worker(new URL('./embedded-thread.ts', import.meta.url))
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const listeners = new Map<string, Set<(payload: string) => void>>()
@@ -82,9 +82,12 @@ export async function openEmbeddedClient(path: string, settings: string[]): Prom
     await closing
     throw error
   }
+  const queryIn =
+    (transaction: number | undefined): EmbeddedClient['query'] =>
+    (sql, params) =>
+      ask({ kind: 'query', sql, params: params?.map(detached), transaction })
   return {
-    query: (sql, params) =>
-      ask({ kind: 'query', sql, params: params?.map(detached), transaction: undefined }),
+    query: queryIn(undefined),
     exec: (sql) => ask({ kind: 'exec', sql }),
     async transaction(run) {
       const transaction = asked + 1
@@ -98,7 +101,7 @@ export async function openEmbeddedClient(path: string, settings: string[]): Prom
       }
       try {
         const result = await run({
-          query: (sql, params) => ask({ kind: 'query', sql, params: params?.map(detached), transaction }),
+          query: queryIn(transaction),
           rollback: () => finish(false),
         })
         if (isOpen) await finish(true)
@@ -109,9 +112,11 @@ export async function openEmbeddedClient(path: string, settings: string[]): Prom
       }
     },
     async listen(channel, callback) {
+      const isNew = !listeners.has(channel)
       const callbacks = listeners.getOrInsertComputed(channel, () => new Set())
       callbacks.add(callback)
-      await ask({ kind: 'listen', channel })
+      // The thread posts each notification once for each time it was asked.
+      if (isNew) await ask({ kind: 'listen', channel })
       return async () => void callbacks.delete(callback)
     },
     close: () => (closing ??= end(ask({ kind: 'close' }))),

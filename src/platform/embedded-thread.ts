@@ -4,7 +4,7 @@ import { PGlite, type Transaction } from '@electric-sql/pglite'
 /** What the thread does for its client (embedded-client.ts). */
 export type Work =
   /** Opens the database in the folder `path`; comes first. */
-  | { kind: 'open'; path: string; settings: string[] }
+  | { kind: 'open'; path: string; settings: readonly string[] }
   /** One statement, in an open transaction where one is given. */
   | { kind: 'query'; sql: string; params: unknown[] | undefined; transaction: number | undefined }
   /** Any number of statements without parameters. */

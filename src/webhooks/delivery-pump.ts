@@ -132,7 +132,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     for (const id of parked.webhookIds()) {
       if (isFull || parked.count(id) >= maxParkedOf(traits.get(id))) ignored.add(id)
     }
-    return [...ignored]
+    return ignored
   }
 
   /** What waits in numbers waits for receivers that are slow, or may be: each keeps its share, the rest comes back. */
@@ -155,10 +155,9 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     if (maxClaimed - claimed() < claimSize) return { found: 0, mayHaveMore: false }
     const ignored = passedOver()
     const isRisky =
-      held.some((job) => isUnknown(webhookIdOf(job))) ||
-      webhooks.struggling().some((id) => !ignored.includes(id))
+      held.some((job) => isUnknown(webhookIdOf(job))) || webhooks.struggling().some((id) => !ignored.has(id))
     const size = isRisky ? cautiousClaimSize : claimSize
-    const jobs = await deps.queue.claim(deliver, size, ignored)
+    const jobs = await deps.queue.claim(deliver, size, [...ignored])
     held.push(...jobs)
     return { found: jobs.length, mayHaveMore: jobs.length === size }
   }
