@@ -35,12 +35,17 @@ export const sendBatch = {
 } as const satisfies QueueDefinition
 
 /**
- * Make the next attempt of a delivery. Job id: the delivery's, so that a delivery never has two at a time.
- * Group: its webhook, so that one at its limit can be passed over.
+ * Make the next attempt of some deliveries of a webhook, all of which have had `attemptCount` when the job was made:
+ * one that has had more since is another job's. Group: the webhook, so that one at its limit can be passed over.
  */
 export const deliver = {
   name: 'deliver',
-  schema: z.object({ appId: z.guid() }),
+  schema: z.object({
+    appId: z.guid(),
+    webhookId: z.guid(),
+    attemptCount: z.int(),
+    deliveryIds: z.array(z.guid()),
+  }),
   expireInSeconds: 90,
 } as const satisfies QueueDefinition
 

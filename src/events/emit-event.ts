@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { Deps } from '../deps.ts'
-import { deliver } from '../pipeline.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Trx } from '../platform/db.ts'
 import { newId } from '../platform/ids.ts'
+import { enqueueDeliveries } from '../webhooks/enqueue-deliveries.ts'
 import { type Filter, matchesFilter } from '../webhooks/filter.ts'
 import type { EventData, EventType } from './catalog.ts'
 
@@ -145,7 +145,13 @@ export async function insertDeliveries(
       event_type text, webhook_id uuid, webhook_generation int, replay_id uuid, created_at timestamptz)`.execute(
     trx,
   )
-  const messages = deliveries.map(({ id, webhook_id }) => ({ id, group: webhook_id, message: { appId } }))
-  await deps.queue.enqueue(trx, deliver, messages)
+  const byWebhook = Map.groupBy(deliveries, (delivery) => delivery.webhook_id)
+  const messages = [...byWebhook].map(([webhookId, ofWebhook]) => ({
+    appId,
+    webhookId,
+    attemptCount: 0,
+    deliveryIds: ofWebhook.map(({ id }) => id),
+  }))
+  await enqueueDeliveries(trx, deps, messages)
   return deliveries.map(({ id }) => id)
 }

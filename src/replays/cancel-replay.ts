@@ -11,10 +11,6 @@ export async function cancelReplay(trx: Trx, replay: HeldReplay, now: Date): Pro
   if (replay.status === 'canceled') return replay
   const pending = await lockPending(trx, replay)
   if (replay.status === 'completed' && pending.length === 0) return replay
-  await cancelDeliveries(
-    trx,
-    pending.map((id) => ({ appId: replay.appId, id })),
-    now,
-  )
+  await cancelDeliveries(trx, pending, now)
   return endReplay(trx, replay, 'canceled', now)
 }

@@ -5,6 +5,7 @@ import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db.ts'
 import { firstIdOf } from '../platform/partitions.ts'
 import { firstDeliveryOf } from '../webhooks/delivery-log-store.ts'
+import type { HeldDelivery } from '../webhooks/delivery-store.ts'
 import type { Filter } from '../webhooks/filter.ts'
 
 /** Deliveries of past events, made anew for one webhook. */
@@ -194,7 +195,7 @@ export async function deleteOldReplays(db: Db, before: Date): Promise<void> {
 /** How many deliveries of a replay are pending, up to `most`. */
 export async function countPending(db: Db, appId: string, id: string, most: number): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from (${pendingOf(appId, id)} limit ${most}) pending`.execute(db)
+    select count(*)::int as count from (select ${pendingOf(appId, id)} limit ${most}) pending`.execute(db)
   return rows[0]!.count
 }
 
@@ -202,13 +203,15 @@ export async function countPending(db: Db, appId: string, id: string, most: numb
  * Locks the deliveries of a replay that are pending, but for those whose attempt is being recorded: what records it
  * may wait for others of them.
  */
-export async function lockPending(trx: Trx, { appId, id }: HeldReplay): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`${pendingOf(appId, id)} for update skip locked`.execute(trx)
-  return rows.map(({ id }) => id)
+export async function lockPending(trx: Trx, { appId, id }: HeldReplay): Promise<HeldDelivery[]> {
+  const { rows } = await sql<HeldDelivery>`
+    select app_id as "appId", id, attempt_count as "attemptCount" ${pendingOf(appId, id)}
+    for update skip locked`.execute(trx)
+  return rows
 }
 
 const pendingOf = (appId: string, id: string) => sql`
-  select id from deliveries
+  from deliveries
   where app_id = ${appId} and replay_id = ${id} and status = 'pending' and id >= ${firstDeliveryOf(id)}`
 
 export interface ReplayedEvent {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Deps } from '../deps.ts'
 import { newId } from '../platform/ids.ts'
-import type { ClaimedJob } from '../platform/queue.ts'
+import type { ClaimedDelivery } from './claimed-delivery.ts'
 import { type AttemptOutcome, classifyResponse, maxAnswerBytes } from './classify-response.ts'
 import type { DueDelivery } from './delivery-store.ts'
 import type { Target } from './delivery-targets.ts'
@@ -17,11 +17,9 @@ export interface Attempt {
   requestHeaders: Record<string, string>
 }
 
-export type DeliverJob = ClaimedJob<{ appId: string }>
-
 /** What goes out in one request: a delivery, or several of one webhook that takes batches. */
 export interface Parcel {
-  deliveries: { job: DeliverJob; delivery: DueDelivery }[]
+  deliveries: { claimed: ClaimedDelivery; delivery: DueDelivery }[]
   target: Target
   /** Whether its body is an array, of however many events. */
   batched: boolean

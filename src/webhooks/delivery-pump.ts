@@ -1,9 +1,10 @@
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
-import { attemptParcel, type DeliverJob, type Parcel } from './attempt-delivery.ts'
+import { attemptParcel, type Parcel } from './attempt-delivery.ts'
+import { type ClaimedDelivery, toClaimedDeliveries } from './claimed-delivery.ts'
 import { readDueDeliveries } from './delivery-store.ts'
 import { type Target, toTarget } from './delivery-targets.ts'
-import { createParkedJobs } from './parked-jobs.ts'
+import { createParkedDeliveries } from './parked-deliveries.ts'
 import { createRates } from './rates.ts'
 import { createResultBuffer } from './result-buffer.ts'
 import { createSlots } from './slots.ts'
@@ -12,7 +13,7 @@ import { createTraitsMemory, isSpecial, type Traits } from './webhook-traits.ts'
 
 /** The loop that claims Deliver messages and makes the attempts. */
 export interface DeliveryPump {
-  /** Takes no more jobs, lets the attempts under way end and records them; breaks them off after `timeoutMs`. */
+  /** Claims no more, lets the attempts under way end and records them; breaks them off after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>
 }
 
@@ -21,30 +22,33 @@ type PumpDeps = Pick<
   'db' | 'queue' | 'clock' | 'config' | 'log' | 'crypto' | 'outbound' | 'metrics' | 'version'
 >
 
-/** Jobs claimed and not yet recorded, over all webhooks: what bounds memory. */
+/** Deliveries claimed and not yet recorded, over all webhooks: what bounds memory. */
 const maxClaimed = 2_048
+/** Deliveries that a claim is to bring, as far as can be told: it is jobs that are claimed. */
 const claimSize = 256
-/** While many of them might have to go back: those of a webhook that has not answered yet, or that hangs. */
+/** While many of them might have to go back: those to a webhook that has not answered yet, or that hangs. */
 const cautiousClaimSize = 64
 /** Attempts under way to one webhook, and to one host whatever the webhooks. */
 export const maxInFlightPerWebhook = 64
 export const maxInFlightPerHost = 128
 /** What a host that hangs is left with: were it one, a webhook that hangs would have it to itself, and others none. */
 const minInFlightPerHost = 8
-/** Claimed jobs of one webhook that wait for its next slot; beyond, its jobs are passed over. */
+/** Claimed deliveries to one webhook that wait for its next slot; beyond, its jobs are passed over. */
 const maxHeldPerWebhook = 64
 /** The same over all webhooks; beyond, those go back whose webhook is not known to answer quickly: room for others'. */
 const maxHeld = 512
 /** A webhook whose attempts take longer is slow. One that has not answered yet may be. */
 const slowMs = 500
-/** For so long a webhook whose jobs went back for that is passed over, unless it answers quickly before. */
+/** For so long a webhook whose deliveries went back for that is passed over, unless it answers quickly before. */
 const coolingMs = 2_000
-/** Claimed jobs of one webhook that wait for its own limits; twice a batch, if that is more. */
+/** Claimed deliveries to one webhook that wait for its own limits; twice a batch, if that is more. */
 const maxParkedPerWebhook = 192
-/** Claimed jobs that wait for the limits of their webhooks; beyond, no more of such jobs are claimed. */
+/** Claimed deliveries that wait for the limits of their webhooks; beyond, no more of such are claimed. */
 const maxParked = 1_024
 /** Those that stay here of a webhook that is slow: what is put back would not be here when a slot is free. */
 const maxParkedOfStalled = 16
+/** What is left of a peak in the number of deliveries in a job with each claim. */
+const perJobDecay = 0.8
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
 /** How soon after a claim that left nothing the next one looks again, and how that grows with the time without a job. */
@@ -56,17 +60,17 @@ const restPerClaim = 3
 const afterErrorMs = 1_000
 /** An attempt without an answer that took so long has hung; a connection refused at once costs nobody anything. */
 const hungAfterMs = 1_000
-/** How long a job of a webhook that hangs is put back for, spread so that they do not all return at once. */
+/** How long deliveries to a webhook that hangs are put back for, spread so that they do not all return at once. */
 const putBackSeconds = () => 20 + Math.random() * 40
-/** The same for one that is only slow. Held, its jobs would keep those of others from being claimed. */
+/** The same for one that is only slow. Held, they would keep others from being claimed. */
 const putBackSlowSeconds = () => 2 + Math.random() * 4
 /** The same for one that nothing is known of yet. */
 const putBackUnknownSeconds = () => 0.3 + Math.random() * 0.4
 
-/** Jobs of one webhook that have taken a slot together and go out in one request, should their reading allow it. */
+/** Deliveries to one webhook that have taken a slot together and go out in one request, should their reading allow it. */
 interface ClaimedParcel {
   webhookId: string
-  jobs: DeliverJob[]
+  deliveries: ClaimedDelivery[]
   /** The request is counted in its webhook's rate. */
   paid: boolean
   batched: boolean
@@ -77,20 +81,22 @@ interface ClaimedParcel {
  *
  * Between the read and the start of an attempt nothing is awaited: a webhook disabled or deleted before the read is
  * never attempted after it. What a webhook's own limits are (a rate, attempts at a time, batches) is known from the
- * first read on: what was taken too early then goes back, and such jobs wait apart.
+ * first read on: what was taken too early then goes back, and the like of it waits apart.
  */
 export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   const webhooks = createSlots(maxInFlightPerWebhook, 1)
   const hosts = createSlots(maxInFlightPerHost, minInFlightPerHost)
   const traits = createTraitsMemory()
-  const parked = createParkedJobs()
+  const parked = createParkedDeliveries()
   const rates = createRates(deps.db)
-  /** A slot is free or a job was claimed. */
+  /** A slot is free or something was claimed. */
   const freed = createWakeUp()
-  /** There may be room for more jobs. */
+  /** There may be room for more. */
   const wanted = createWakeUp()
   const results = createResultBuffer(deps, () => wanted.ring())
-  let held: DeliverJob[] = []
+  let held: ClaimedDelivery[] = []
+  /** Deliveries in a job of late. A burst of full ones after single ones must not bring many times what there is room for. */
+  let perJob = 1
   /** Until when webhooks are passed over, milliseconds of performance.now(). */
   const coolingUntil = new Map<string, number>()
   let inFlight = 0
@@ -111,19 +117,22 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   /** A busy host is full again and again, and its webhooks' turn comes all the same: only one where nothing moves stalls. */
   const isStalled = (webhookId: string) =>
     hosts.fullForMs(hostOf(webhookId)) > hungAfterMs || (webhooks.isStalled(webhookId) && isSlow(webhookId))
-  const release = (jobs: readonly DeliverJob[], delaySeconds: () => number) => {
-    for (const job of jobs) results.add({ kind: 'released', job, delaySeconds: delaySeconds() })
+  const release = (deliveries: readonly ClaimedDelivery[], delaySeconds: () => number) => {
+    for (const claimed of deliveries) {
+      results.add({ kind: 'released', claimed, delaySeconds: delaySeconds() })
+    }
   }
-  const releaseStalled = (webhookId: string, jobs: readonly DeliverJob[]) => {
-    if (isStruggling(webhookId)) release(jobs, putBackSeconds)
-    else release(jobs, isUnknown(webhookId) ? putBackUnknownSeconds : putBackSlowSeconds)
+  const releaseStalled = (webhookId: string, deliveries: readonly ClaimedDelivery[]) => {
+    if (isStruggling(webhookId)) release(deliveries, putBackSeconds)
+    else release(deliveries, isUnknown(webhookId) ? putBackUnknownSeconds : putBackSlowSeconds)
   }
+
+  const heldById = () => Map.groupBy(held, ({ webhookId }) => webhookId)
 
   const passedOver = () => {
     const ignored = new Set(webhooks.full().filter((id) => isStruggling(id) || isStalled(id)))
     for (const [id, { host }] of traits.entries()) if (hosts.fullForMs(host) > slowMs) ignored.add(id)
-    const heldById = Map.groupBy(held, webhookIdOf)
-    for (const [id, jobs] of heldById) if (jobs.length >= maxHeldPerWebhook) ignored.add(id)
+    for (const [id, ofWebhook] of heldById()) if (ofWebhook.length >= maxHeldPerWebhook) ignored.add(id)
     for (const [id, until] of coolingUntil) {
       if (until > performance.now()) ignored.add(id)
       else coolingUntil.delete(id)
@@ -138,14 +147,14 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   /** What waits in numbers waits for receivers that are slow, or may be: each keeps its share, the rest comes back. */
   const makeRoomInHeld = () => {
     if (held.length <= maxHeld) return
-    const byId = Map.groupBy(held, webhookIdOf)
+    const byId = heldById()
     const share = Math.floor(maxHeld / 2 / byId.size)
     held = []
-    for (const [id, jobs] of byId) {
-      const kept = isSlow(id) || isUnknown(id) ? share : jobs.length
-      held.push(...jobs.slice(0, kept))
-      if (jobs.length <= kept) continue
-      releaseStalled(id, jobs.slice(kept))
+    for (const [id, ofWebhook] of byId) {
+      const kept = isSlow(id) || isUnknown(id) ? share : ofWebhook.length
+      held.push(...ofWebhook.slice(0, kept))
+      if (ofWebhook.length <= kept) continue
+      releaseStalled(id, ofWebhook.slice(kept))
       coolingUntil.set(id, performance.now() + coolingMs)
     }
   }
@@ -155,37 +164,40 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     if (maxClaimed - claimed() < claimSize) return { found: 0, mayHaveMore: false }
     const ignored = passedOver()
     const isRisky =
-      held.some((job) => isUnknown(webhookIdOf(job))) || webhooks.struggling().some((id) => !ignored.has(id))
-    const size = isRisky ? cautiousClaimSize : claimSize
-    const jobs = await deps.queue.claim(deliver, size, [...ignored])
-    held.push(...jobs)
-    return { found: jobs.length, mayHaveMore: jobs.length === size }
+      held.some(({ webhookId }) => isUnknown(webhookId)) ||
+      webhooks.struggling().some((id) => !ignored.has(id))
+    const limit = Math.ceil((isRisky ? cautiousClaimSize : claimSize) / perJob)
+    const jobs = await deps.queue.claim(deliver, limit, [...ignored])
+    const found = jobs.flatMap(toClaimedDeliveries)
+    held.push(...found)
+    if (jobs.length > 0) perJob = Math.max(found.length / jobs.length, perJob * perJobDecay)
+    return { found: found.length, mayHaveMore: jobs.length === limit }
   }
 
   const takeSlot = (parcel: ClaimedParcel) => {
     webhooks.take(parcel.webhookId, traits.get(parcel.webhookId)?.maxInFlight ?? undefined)
-    inFlight += parcel.jobs.length
+    inFlight += parcel.deliveries.length
     return parcel
   }
 
-  /** Takes the held jobs that have a slot now, and puts back those of webhooks that hang or are slow. */
+  /** Takes what is held and has a slot now, and puts back what goes to webhooks that hang or are slow. */
   const takeHeld = (): ClaimedParcel[] => {
     const taken: ClaimedParcel[] = []
-    const waiting: DeliverJob[] = []
-    for (const job of held) {
-      const webhookId = webhookIdOf(job)
+    const waiting: ClaimedDelivery[] = []
+    for (const delivery of held) {
+      const { webhookId } = delivery
       const known = traits.get(webhookId)
-      if (known && isSpecial(known)) parked.park(webhookId, job)
+      if (known && isSpecial(known)) parked.park(delivery)
       else if (hasRoom(webhookId))
-        taken.push(takeSlot({ webhookId, jobs: [job], paid: false, batched: false }))
-      else if (webhooks.isStruggling(webhookId) || isStalled(webhookId)) releaseStalled(webhookId, [job])
-      else waiting.push(job)
+        taken.push(takeSlot({ webhookId, deliveries: [delivery], paid: false, batched: false }))
+      else if (webhooks.isStruggling(webhookId) || isStalled(webhookId)) releaseStalled(webhookId, [delivery])
+      else waiting.push(delivery)
     }
     held = waiting
     return taken
   }
 
-  /** Takes parked jobs as far as the limits of their webhooks allow now. */
+  /** Takes what is parked as far as the limits of their webhooks allow now. */
   const takeParked = async (): Promise<ClaimedParcel[]> => {
     const taken: ClaimedParcel[] = []
     for (const webhookId of parked.webhookIds()) {
@@ -214,21 +226,21 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     let allowed = rateLimit === null ? parcels : await rates.take(webhookId, rateLimit, parcels)
     const taken: ClaimedParcel[] = []
     while (allowed > 0 && isDue() && hasRoom(webhookId)) {
-      const jobs = parked.take(webhookId, batch?.max_events ?? 1)
-      taken.push(takeSlot({ webhookId, jobs, paid: rateLimit !== null, batched: batch !== null }))
+      const deliveries = parked.take(webhookId, batch?.max_events ?? 1)
+      taken.push(takeSlot({ webhookId, deliveries, paid: rateLimit !== null, batched: batch !== null }))
       allowed -= 1
     }
     return taken
   }
 
-  const end = ({ webhookId, jobs }: ClaimedParcel, hungSince: number | null) => {
-    inFlight -= jobs.length
+  const end = ({ webhookId, deliveries }: ClaimedParcel, hungSince: number | null) => {
+    inFlight -= deliveries.length
     webhooks.give(webhookId, hungSince)
   }
 
   /** No attempt was made, so that nothing is learned about the receiver. */
-  const giveUp = ({ webhookId, jobs }: ClaimedParcel) => {
-    inFlight -= jobs.length
+  const giveUp = ({ webhookId, deliveries }: ClaimedParcel) => {
+    inFlight -= deliveries.length
     webhooks.cancel(webhookId)
   }
 
@@ -246,28 +258,28 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
         if (attempt.durationMs <= slowMs) coolingUntil.delete(claimedParcel.webhookId)
         if (stopping && attempt.outcome.error === 'aborted') {
           // It was us who broke it off: that is no failure of the receiver's.
-          release(claimedParcel.jobs, () => 0)
+          release(claimedParcel.deliveries, () => 0)
           return
         }
-        for (const { job, delivery } of parcel.deliveries) {
-          results.add({ kind: 'attempted', job, delivery, attempt })
+        for (const { claimed, delivery } of parcel.deliveries) {
+          results.add({ kind: 'attempted', claimed, delivery, attempt })
         }
         reportAttempt(deps, parcel, attempt)
       })
       .catch((error: unknown) => {
         hosts.cancel(host)
         giveUp(claimedParcel)
-        release(claimedParcel.jobs, putBackSeconds)
-        deps.log.error({ err: error, deliveryId: claimedParcel.jobs[0]!.id }, 'delivery.broken')
+        release(claimedParcel.deliveries, putBackSeconds)
+        deps.log.error({ err: error, deliveryId: claimedParcel.deliveries[0]!.id }, 'delivery.broken')
       })
       .finally(() => freed.ring())
   }
 
   /** Whether what is now known of the webhook allows what was taken. */
-  const isAllowed = ({ webhookId, jobs, paid, batched }: ClaimedParcel, known: Traits): boolean =>
+  const isAllowed = ({ webhookId, deliveries, paid, batched }: ClaimedParcel, known: Traits): boolean =>
     (known.rateLimit === null || paid) &&
     (known.batch !== null) === batched &&
-    jobs.length <= (known.batch?.max_events ?? 1) &&
+    deliveries.length <= (known.batch?.max_events ?? 1) &&
     !webhooks.isOver(webhookId, known.maxInFlight ?? Number.POSITIVE_INFINITY)
 
   const startAll = async (parcels: ClaimedParcel[]) => {
@@ -275,31 +287,31 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     const read = await readParcels(deps, parcels).catch((error: unknown) => {
       for (const parcel of parcels) {
         giveUp(parcel)
-        held.push(...parcel.jobs)
+        held.push(...parcel.deliveries)
       }
       throw error
     })
     for (const { claimedParcel, due, ended, target } of read) {
-      for (const job of ended) results.add({ kind: 'canceled', job })
+      for (const claimed of ended) results.add({ kind: 'canceled', claimed })
       inFlight -= ended.length
-      claimedParcel.jobs = due.map(({ job }) => job)
+      claimedParcel.deliveries = due.map(({ claimed }) => claimed)
       if (due.length === 0) {
-        // Its webhook is gone or disabled: however little it was left with, the rest of its jobs end quickly.
+        // Its webhook is gone or disabled: however little it was left with, the rest ends quickly.
         end(claimedParcel, null)
       } else if (!target) {
         giveUp(claimedParcel)
-        release(claimedParcel.jobs, putBackSeconds)
+        release(claimedParcel.deliveries, putBackSeconds)
       } else if (isAllowed(claimedParcel, traits.remember(due[0]!.delivery.webhook, target.url.host))) {
         start(claimedParcel, { deliveries: due, target, batched: claimedParcel.batched })
       } else {
         giveUp(claimedParcel)
-        held.push(...claimedParcel.jobs)
+        held.push(...claimedParcel.deliveries)
         freed.ring()
       }
     }
   }
 
-  /** Milliseconds until a parked job may go, 0 when nothing says so. */
+  /** Milliseconds until what is parked may go, 0 when nothing says so. */
   const nextParkedMs = () => {
     const waits = parked.webhookIds().map((id) => {
       const batch = traits.get(id)?.batch
@@ -308,7 +320,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return Math.max(0, Math.min(idlePollMs, ...waits.filter((wait) => wait > 0)))
   }
 
-  /** Claims ahead of the slots, so that a freed one finds its next job here. */
+  /** Claims ahead of the slots, so that a freed one finds its next delivery here. */
   const claimLoop = async () => {
     let foundAt = Number.NEGATIVE_INFINITY
     while (!stopping) {
@@ -364,10 +376,6 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   }
 }
 
-function webhookIdOf(job: DeliverJob): string {
-  return job.group ?? job.id
-}
-
 /** Seconds' worth of a rate that may wait here, well within a claim's expiry. */
 const parkedSeconds = 20
 
@@ -381,7 +389,7 @@ interface ReadParcel {
   claimedParcel: ClaimedParcel
   due: Parcel['deliveries']
   /** Their delivery or webhook is not to be attempted any more. */
-  ended: DeliverJob[]
+  ended: ClaimedDelivery[]
   /** Null: the webhook's secrets do not decrypt. An operator has to mend that, the others go on. */
   target: Target | null
 }
@@ -390,16 +398,16 @@ async function readParcels(
   deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'log'>,
   parcels: readonly ClaimedParcel[],
 ): Promise<ReadParcel[]> {
-  const keys = parcels.flatMap(({ jobs }) => jobs.map((job) => ({ appId: job.message.appId, id: job.id })))
-  const found = await readDueDeliveries(deps.db, keys, deps.clock.now())
+  const held = parcels.flatMap(({ deliveries }) => deliveries)
+  const found = await readDueDeliveries(deps.db, held, deps.clock.now())
   const byId = new Map(found.map((delivery) => [delivery.id, delivery]))
   const targets = new Map<string, Target | null>()
   return parcels.map((claimedParcel) => {
-    const due = claimedParcel.jobs.flatMap((job) => {
-      const delivery = byId.get(job.id)
-      return delivery ? [{ job, delivery }] : []
+    const due = claimedParcel.deliveries.flatMap((claimed) => {
+      const delivery = byId.get(claimed.id)
+      return delivery ? [{ claimed, delivery }] : []
     })
-    const ended = claimedParcel.jobs.filter((job) => !byId.has(job.id))
+    const ended = claimedParcel.deliveries.filter(({ id }) => !byId.has(id))
     const webhook = due[0]?.delivery.webhook
     const target = webhook ? targets.getOrInsertComputed(webhook.id, () => readTarget(deps, webhook)) : null
     return { claimedParcel, due, ended, target }

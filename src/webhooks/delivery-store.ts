@@ -34,27 +34,30 @@ export interface DueWebhook {
 }
 
 /**
- * Of the deliveries of claimed jobs, those that are to be attempted. The others are not returned: they have ended,
- * their webhook is gone, disabled, or was disabled since they were made, or their replay was canceled.
+ * Of the deliveries of claimed jobs, those that are to be attempted. The others are not returned: they have ended or
+ * have been attempted since, their webhook is gone, disabled, or was disabled since they were made, or their replay was
+ * canceled.
  */
 export async function readDueDeliveries(
   db: Db,
-  keys: readonly { appId: string; id: string }[],
+  held: readonly HeldDelivery[],
   now: Date,
 ): Promise<DueDelivery[]> {
+  const attemptCounts = new Map(held.map(({ id, attemptCount }) => [id, attemptCount]))
   const { rows } = await sql<Omit<DueDelivery, 'webhook'> & { webhookId: string; generation: number }>`
     select d.app_id as "appId", d.id, d.attempt_count as "attemptCount",
       d.event_id as "eventId", d.event_type as "eventType", e.body, d.webhook_id as "webhookId",
       d.webhook_generation as generation
     from deliveries d
     join events e on e.app_id = d.app_id and e.id = d.event_id
-    where ${isOneOf(keys)} and d.status = 'pending'
+    where ${isOneOf(held)} and d.status = 'pending'
       and not exists (
         select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled')`.execute(
     db,
   )
-  const webhooks = await readDueWebhooks(db, rows, now)
-  return rows.flatMap(({ webhookId, generation, ...delivery }) => {
+  const unchanged = rows.filter(({ id, attemptCount }) => attemptCount === attemptCounts.get(id))
+  const webhooks = await readDueWebhooks(db, unchanged, now)
+  return unchanged.flatMap(({ webhookId, generation, ...delivery }) => {
     const webhook = webhooks.get(webhookId)
     return webhook?.generation === generation ? [{ ...delivery, webhook }] : []
   })
@@ -113,11 +116,16 @@ export interface AttemptRecord {
   finished_at: Date | null
 }
 
-/** Writes attempts and moves their deliveries on, in one statement; of deliveries that are gone it writes nothing. */
-export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[]): Promise<void> {
-  if (attempts.length === 0) return
+/**
+ * Writes attempts and moves their deliveries on, in one statement. Of a delivery that is gone or has had an attempt of
+ * this number it writes nothing.
+ *
+ * @returns the ids of the deliveries that it moved on
+ */
+export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[]): Promise<Set<string>> {
+  if (attempts.length === 0) return new Set()
   const keys = attempts.map((attempt) => ({ appId: attempt.app_id, id: attempt.delivery_id }))
-  await sql`
+  const { rows } = await sql<{ id: string }>`
     with made as (
       select * from json_to_recordset(${JSON.stringify(attempts)}::text::json) as row (
         app_id uuid, delivery_id uuid, number int, id uuid, started_at timestamptz, duration_ms int,
@@ -127,25 +135,35 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
       update deliveries d
       set status = made.status, attempt_count = made.number,
         next_attempt_at = made.next_attempt_at, finished_at = made.finished_at
-      from made where d.app_id = made.app_id and d.id = made.delivery_id and ${isOneOf(keys)}
+      from made where d.app_id = made.app_id and d.id = made.delivery_id and d.attempt_count = made.number - 1
+        and ${isOneOf(keys)}
       returning d.app_id, d.id
     )
     insert into attempts
       (app_id, delivery_id, number, id, started_at, duration_ms, response_status, error, response_body)
     select made.app_id, delivery_id, number, made.id, started_at, duration_ms, response_status, error, response_body
-    from made join moved on moved.app_id = made.app_id and moved.id = made.delivery_id`.execute(trx)
+    from made join moved on moved.app_id = made.app_id and moved.id = made.delivery_id
+    returning delivery_id as id`.execute(trx)
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** A delivery as a job has it: whoever holds it may act on it while it has had so many attempts. */
+export interface HeldDelivery {
+  appId: string
+  id: string
+  attemptCount: number
 }
 
 /** Ends deliveries without an attempt: their webhook was disabled or deleted since. */
-export async function cancelDeliveries(
-  trx: Trx,
-  keys: readonly { appId: string; id: string }[],
-  now: Date,
-): Promise<void> {
-  if (keys.length === 0) return
+export async function cancelDeliveries(trx: Trx, held: readonly HeldDelivery[], now: Date): Promise<void> {
+  if (held.length === 0) return
+  const keys = held.map(({ appId, id, attemptCount }) => ({ appId, id, attemptCount }))
   await sql`
     update deliveries d set status = 'canceled', next_attempt_at = null, finished_at = ${now}
-    where ${isOneOf(keys)} and d.status = 'pending'`.execute(trx)
+    from json_to_recordset(${JSON.stringify(keys)}::text::json) as held (id uuid, "attemptCount" int)
+    where ${isOneOf(keys)} and d.id = held.id and d.attempt_count = held."attemptCount" and d.status = 'pending'`.execute(
+    trx,
+  )
 }
 
 /**

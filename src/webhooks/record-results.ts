@@ -1,66 +1,65 @@
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
 import type { Trx } from '../platform/db.ts'
-import type { Attempt, DeliverJob } from './attempt-delivery.ts'
+import type { Attempt } from './attempt-delivery.ts'
+import type { ClaimedDelivery, OpenJob } from './claimed-delivery.ts'
 import { type AttemptRecord, cancelDeliveries, type DueDelivery, recordAttempts } from './delivery-store.ts'
+import { enqueueDeliveries } from './enqueue-deliveries.ts'
 import { type Disabled, recordHealth, type WebhookSamples } from './health-store.ts'
 import { scheduleProbe } from './probe-job.ts'
 import { type Decision, decideAfterAttempt } from './retry-policy.ts'
 
 /**
- * What became of a claimed job.
+ * What became of a claimed delivery.
  * - `attempted`: an attempt was made, of this delivery alone or of several in one request.
  * - `canceled`: the webhook was disabled or deleted since, or the delivery has ended.
  * - `released`: nothing was tried; it is to come back after `delaySeconds`.
  */
 export type Result =
-  | { kind: 'attempted'; job: DeliverJob; delivery: DueDelivery; attempt: Attempt }
-  | { kind: 'canceled'; job: DeliverJob }
-  | { kind: 'released'; job: DeliverJob; delaySeconds: number }
+  | { kind: 'attempted'; claimed: ClaimedDelivery; delivery: DueDelivery; attempt: Attempt }
+  | { kind: 'canceled'; claimed: ClaimedDelivery }
+  | { kind: 'released'; claimed: ClaimedDelivery; delaySeconds: number }
 
 type Attempted = Extract<Result, { kind: 'attempted' }>
+type Decided = Attempted & { decision: Decision }
 
 /** What recording did beyond the rows. */
 export interface Recorded {
-  /** Jobs whose claim had lapsed: another process has them, and nothing of them was recorded. */
+  /** Attempts of deliveries that another process has attempted meanwhile, its claim having followed ours: not recorded. */
   lapsed: number
   disabled: Disabled[]
 }
 
 /**
- * Records results in one transaction: the jobs' end, attempts, deliveries, the webhooks' health, and the Deliver
- * messages of what is to be tried again.
+ * Records results in one transaction: attempts, deliveries, the webhooks' health, the Deliver messages of what is to be
+ * tried again, and the end of those jobs that have no other delivery left.
  */
 export async function recordResults(
   deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config'>,
   results: readonly Result[],
 ): Promise<Recorded> {
+  const decided = results
+    .filter((result) => result.kind === 'attempted')
+    .map((result) => ({ ...result, decision: decide(deps, result) }))
+  const canceled = results.filter((result) => result.kind === 'canceled').map(({ claimed }) => claimed)
   return deps.db.transaction().execute(async (trx) => {
     const now = deps.clock.now()
-    const jobs = results.map((result) => result.job)
-    const settled = await deps.queue.settle(trx, deliver, jobs)
-    const ours = results.filter((result) => settled.has(result.job.id))
-    const decided = ours
-      .filter((result) => result.kind === 'attempted')
-      .map((result) => ({ ...result, decision: decide(deps, result) }))
-
-    await recordAttempts(
-      trx,
-      decided.map(({ decision, ...result }) => toRecord(result, decision)),
-    )
-    const canceled = ours.filter((result) => result.kind === 'canceled')
-    await cancelDeliveries(
-      trx,
-      canceled.map(({ job }) => ({ appId: job.message.appId, id: job.id })),
-      now,
-    )
-    const disabled = await recordHealth(trx, samplesOf(decided), deps.config.disableAfterSeconds, now)
-    await enqueueAgain(trx, deps, ours, decided)
+    const recorded = await recordAttempts(trx, decided.map(toRecord))
+    const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
+    await cancelDeliveries(trx, canceled, now)
+    const disabled = await recordHealth(trx, samplesOf(ours), deps.config.disableAfterSeconds, now)
+    await enqueueAgain(trx, deps, results, ours)
+    await deps.queue.settle(trx, deliver, jobsEndedBy(results))
     for (const { appId, webhookId, generation, autoRecover } of disabled) {
       if (autoRecover) await scheduleProbe(trx, deps, { appId, webhookId, generation, number: 0 })
     }
-    return { lapsed: results.length - ours.length, disabled }
+    return { lapsed: decided.length - ours.length, disabled }
   })
+}
+
+function jobsEndedBy(results: readonly Result[]): OpenJob[] {
+  const byJob = Map.groupBy(results, ({ claimed }) => claimed.job)
+  return [...byJob].filter(([job, ofJob]) => ofJob.length === job.unrecorded).map(([job]) => job)
 }
 
 function decide(deps: Pick<Deps, 'config'>, { attempt, delivery }: Attempted): Decision {
@@ -71,31 +70,39 @@ function decide(deps: Pick<Deps, 'config'>, { attempt, delivery }: Attempted): D
 async function enqueueAgain(
   trx: Trx,
   deps: Pick<Deps, 'queue'>,
-  ours: readonly Result[],
-  decided: readonly { job: DeliverJob; decision: Decision }[],
+  results: readonly Result[],
+  ours: readonly Decided[],
 ): Promise<void> {
-  const released = ours.filter((result) => result.kind === 'released')
-  const retried = decided.flatMap(({ job, decision }) =>
-    decision.kind === 'retry' ? [{ job, delaySeconds: decision.delaySeconds }] : [],
-  )
-  const again = [...released, ...retried].map(({ job, delaySeconds }) => ({
-    id: job.id,
-    group: job.group ?? undefined,
-    delaySeconds,
-    message: job.message,
+  const released = results.filter((result) => result.kind === 'released')
+  const putBack = [...Map.groupBy(released, ({ claimed }) => claimed.job)].map(([{ message }, ofJob]) => ({
+    ...message,
+    deliveryIds: ofJob.map(({ claimed }) => claimed.id),
+    delaySeconds: ofJob[0]!.delaySeconds,
   }))
-  await deps.queue.enqueue(trx, deliver, again)
+  const retried = ours.flatMap(({ claimed: { id, job }, decision }) =>
+    decision.kind === 'retry'
+      ? [
+          {
+            ...job.message,
+            deliveryIds: [id],
+            attemptCount: job.message.attemptCount + 1,
+            delaySeconds: decision.delaySeconds,
+          },
+        ]
+      : [],
+  )
+  await enqueueDeliveries(trx, deps, [...putBack, ...retried])
 }
 
 const statusAfter = { succeeded: 'succeeded', retry: 'pending', failed: 'failed' } as const
 
-function toRecord({ job, delivery, attempt }: Attempted, decision: Decision): AttemptRecord {
+function toRecord({ delivery, attempt, decision }: Decided): AttemptRecord {
   const { id, startedAt, durationMs, outcome } = attempt
   const endedAt = new Date(startedAt.getTime() + durationMs)
   const retry = decision.kind === 'retry'
   return {
-    app_id: job.message.appId,
-    delivery_id: job.id,
+    app_id: delivery.appId,
+    delivery_id: delivery.id,
     number: delivery.attemptCount + 1,
     id,
     started_at: startedAt,
@@ -111,7 +118,7 @@ function toRecord({ job, delivery, attempt }: Attempted, decision: Decision): At
 
 function samplesOf(attempted: readonly Attempted[]): WebhookSamples[] {
   return [...Map.groupBy(attempted, ({ delivery }) => delivery.webhook.id)].map(([webhookId, results]) => ({
-    appId: results[0]!.job.message.appId,
+    appId: results[0]!.delivery.appId,
     webhookId,
     // A request counts once, however many events it carried.
     samples: [...new Set(results.map(({ attempt }) => attempt))].map((attempt) => ({

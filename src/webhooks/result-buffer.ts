@@ -19,7 +19,7 @@ const maxPerFlush = 128
 /**
  * Collects results and records many in one transaction, one transaction at a time: while one runs, the next fills.
  * When a transaction fails each of its results is tried alone, so that one that cannot be recorded takes no other
- * with it; that one is logged and left: its claim lapses and the delivery is made again.
+ * with it; that one is logged and left: its job's claim lapses and the delivery is made again.
  *
  * @param onRecorded called after each flush with how many results it took out
  */
@@ -61,10 +61,14 @@ async function recordOrIsolate(
 ): Promise<void> {
   try {
     const { lapsed, disabled } = await recordResults(deps, batch)
+    for (const { claimed } of batch) claimed.job.unrecorded -= 1
     if (lapsed > 0) deps.log.warn({ lapsed }, 'delivery.claims_lapsed')
     for (const webhook of disabled) deps.log.warn(webhook, 'webhook.disabled')
   } catch (error) {
-    deps.log.error({ err: error, results: batch.length, jobId: batch[0]!.job.id }, 'delivery.record_failed')
+    deps.log.error(
+      { err: error, results: batch.length, deliveryId: batch[0]!.claimed.id },
+      'delivery.record_failed',
+    )
     if (batch.length === 1) return
     for (const result of batch) await recordOrIsolate(deps, [result])
   }

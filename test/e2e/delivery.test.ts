@@ -8,7 +8,14 @@ import type { Db } from '../../src/platform/db.ts'
 import { version } from '../../src/version.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
-import { attemptsOf, deliveriesOf, emit, makeDue, waitingJobs } from '../support/database.ts'
+import {
+  attemptsOf,
+  deliveriesOf,
+  emit,
+  makeDue,
+  waitingDeliveries,
+  waitingJobs,
+} from '../support/database.ts'
 import { type RawServer, startRawTlsServer, startTcpServer } from '../support/raw-server.ts'
 import { type Received, type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -202,7 +209,7 @@ describeOnEachBackend('delivery', (make) => {
     }
     expect(times).toHaveLength(5)
     const [delivery] = await deliveriesOf(db, webhookId)
-    expect((await waitingJobs(db, 'deliver')).map(({ id }) => id)).not.toContain(delivery!.id)
+    expect((await waitingDeliveries(db)).map(({ id }) => id)).not.toContain(delivery!.id)
   })
 
   test('takes every 2xx for success and nothing else, and follows no redirect', async () => {
@@ -255,9 +262,9 @@ describeOnEachBackend('delivery', (make) => {
       const waitSeconds = (delivery!.next_attempt_at!.getTime() - endedAt) / 1_000
       expect(waitSeconds).toBeGreaterThanOrEqual(fromSeconds)
       expect(waitSeconds).toBeLessThanOrEqual(toSeconds)
-      const job = (await waitingJobs(db, 'deliver')).find(({ id }) => id === delivery!.id)
-      expect(job!.waitSeconds).toBeGreaterThan(fromSeconds - latenessMs / 1_000)
-      expect(job!.waitSeconds).toBeLessThanOrEqual(toSeconds)
+      const waiting = (await waitingDeliveries(db)).find(({ id }) => id === delivery!.id)
+      expect(waiting!.waitSeconds).toBeGreaterThan(fromSeconds - latenessMs / 1_000)
+      expect(waiting!.waitSeconds).toBeLessThanOrEqual(toSeconds)
       expect(receiver.to(`/retry-after/${index}`)).toHaveLength(1)
     }
     await makeDue(db, 'deliver')

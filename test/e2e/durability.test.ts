@@ -19,7 +19,7 @@ import {
   insertDevices,
   takeOverClaims,
   unfinishedJobs,
-  waitingJobs,
+  waitingDeliveries,
 } from '../support/database.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
@@ -345,9 +345,9 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
       )
       const webhook = await api.get(`/push/apps/${appId}/webhooks/${webhookId}`)
       expect(webhook.body.data.failure_count).toBe(0)
-      const jobs = await waitingJobs(service.deps.db, 'deliver')
-      expect(jobs.map(({ id }) => id).sort()).toEqual(deliveries.map(({ id }) => id))
-      expect(Math.max(...jobs.map(({ waitSeconds }) => waitSeconds))).toBeLessThanOrEqual(0)
+      const waiting = await waitingDeliveries(service.deps.db)
+      expect(waiting.map(({ id }) => id).sort()).toEqual(deliveries.map(({ id }) => id))
+      expect(Math.max(...waiting.map(({ waitSeconds }) => waitSeconds))).toBeLessThanOrEqual(0)
     } finally {
       await accepting.stop()
     }

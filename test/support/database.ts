@@ -65,6 +65,15 @@ export async function waitingJobs(db: Db, queue: string): Promise<{ id: string; 
   return rows
 }
 
+/** Deliveries whose next attempt waits for its time, each once for every job that has it. */
+export async function waitingDeliveries(db: Db): Promise<{ id: string; waitSeconds: number }[]> {
+  const { rows } = await sql<{ id: string; waitSeconds: number }>`
+    select delivery_id as id, extract(epoch from start_after - now())::float8 as "waitSeconds"
+    from pgboss.job, jsonb_array_elements_text(data -> 'deliveryIds') delivery_id
+    where name = 'deliver' and state < 'active' order by start_after`.execute(db)
+  return rows
+}
+
 /** Makes the waiting jobs of a queue due, where a test would have to wait for minutes. */
 export async function makeDue(db: Db, queue: string): Promise<void> {
   await sql`
