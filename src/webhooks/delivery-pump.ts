@@ -28,9 +28,10 @@ const maxClaimed = 2_048
 const claimSize = 256
 /** While many of them might have to go back: those to a webhook that has not answered yet, or that hangs. */
 const cautiousClaimSize = 64
-/** Attempts under way to one webhook, and to one host whatever the webhooks. */
+/** Attempts taken up or under way to one webhook, and to one host whatever the webhooks. */
 export const maxInFlightPerWebhook = 64
-export const maxInFlightPerHost = 128
+/** Being read takes longer than being answered: with half as many, ten webhooks of a host get a quarter less. */
+export const maxInFlightPerHost = 512
 /** What a host that hangs is left with: were it one, a webhook that hangs would have it to itself, and others none. */
 const minInFlightPerHost = 8
 /** Claimed deliveries to one webhook that wait for its next slot; beyond, its jobs are passed over. */
@@ -70,6 +71,8 @@ const putBackUnknownSeconds = () => 0.3 + Math.random() * 0.4
 /** Deliveries to one webhook that have taken a slot together and go out in one request, should their reading allow it. */
 interface ClaimedParcel {
   webhookId: string
+  /** Where its slot of a host is taken; empty while no host is known. */
+  host: string
   deliveries: ClaimedDelivery[]
   /** The request is counted in its webhook's rate. */
   paid: boolean
@@ -100,6 +103,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
   /** Until when webhooks are passed over, milliseconds of performance.now(). */
   const coolingUntil = new Map<string, number>()
   let inFlight = 0
+  let startingIdle: Promise<void> | undefined
   let stopping = false
 
   const claimed = () => held.length + parked.size() + inFlight + results.size()
@@ -174,20 +178,30 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return { found: found.length, mayHaveMore: jobs.length === limit }
   }
 
-  const takeSlot = (parcel: ClaimedParcel) => {
+  const takeSlot = (given: Omit<ClaimedParcel, 'host'>): ClaimedParcel => {
+    const parcel = { ...given, host: '' }
     webhooks.take(parcel.webhookId, traits.get(parcel.webhookId)?.maxInFlight ?? undefined)
+    takeHost(parcel, hostOf(parcel.webhookId))
     inFlight += parcel.deliveries.length
     return parcel
   }
 
-  /** Takes what is held and has a slot now, and puts back what goes to webhooks that hang or are slow. */
-  const takeHeld = (): ClaimedParcel[] => {
+  const takeHost = (parcel: ClaimedParcel, host: string) => {
+    if (parcel.host === host) return
+    if (parcel.host) hosts.cancel(parcel.host)
+    if (host) hosts.take(host)
+    parcel.host = host
+  }
+
+  /** Takes what is held for `wanted` and has a slot now, and puts back what goes to webhooks that hang or are slow. */
+  const takeHeld = (wanted: (webhookId: string) => boolean): ClaimedParcel[] => {
     const taken: ClaimedParcel[] = []
     const waiting: ClaimedDelivery[] = []
     for (const delivery of held) {
       const { webhookId } = delivery
       const known = traits.get(webhookId)
-      if (known && isSpecial(known)) parked.park(delivery)
+      if (!wanted(webhookId)) waiting.push(delivery)
+      else if (known && isSpecial(known)) parked.park(delivery)
       else if (hasRoom(webhookId))
         taken.push(takeSlot({ webhookId, deliveries: [delivery], paid: false, batched: false }))
       else if (webhooks.isStruggling(webhookId) || isStalled(webhookId)) releaseStalled(webhookId, [delivery])
@@ -233,26 +247,25 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return taken
   }
 
-  const end = ({ webhookId, deliveries }: ClaimedParcel, hungSince: number | null) => {
+  const end = ({ webhookId, host, deliveries }: ClaimedParcel, hungSince: number | null) => {
     inFlight -= deliveries.length
     webhooks.give(webhookId, hungSince)
+    if (host) hosts.give(host, hungSince)
   }
 
   /** No attempt was made, so that nothing is learned about the receiver. */
-  const giveUp = ({ webhookId, deliveries }: ClaimedParcel) => {
-    inFlight -= deliveries.length
-    webhooks.cancel(webhookId)
+  const giveUp = (parcel: ClaimedParcel) => {
+    inFlight -= parcel.deliveries.length
+    webhooks.cancel(parcel.webhookId)
+    takeHost(parcel, '')
   }
 
   const start = (claimedParcel: ClaimedParcel, parcel: Parcel) => {
-    const { host } = parcel.target.url
     const startedAt = performance.now()
-    hosts.take(host)
     attemptParcel(deps, parcel)
       .then((attempt) => {
         const hung = attempt.outcome.status === null && attempt.durationMs >= hungAfterMs
         const hungSince = hung ? startedAt : null
-        hosts.give(host, hungSince)
         end(claimedParcel, hungSince)
         traits.notePace(claimedParcel.webhookId, attempt.durationMs)
         if (attempt.durationMs <= slowMs) coolingUntil.delete(claimedParcel.webhookId)
@@ -267,7 +280,6 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
         reportAttempt(deps, parcel, attempt)
       })
       .catch((error: unknown) => {
-        hosts.cancel(host)
         giveUp(claimedParcel)
         release(claimedParcel.deliveries, putBackSeconds)
         deps.log.error({ err: error, deliveryId: claimedParcel.deliveries[0]!.id }, 'delivery.broken')
@@ -280,7 +292,8 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     (known.rateLimit === null || paid) &&
     (known.batch !== null) === batched &&
     deliveries.length <= (known.batch?.max_events ?? 1) &&
-    !webhooks.isOver(webhookId, known.maxInFlight ?? Number.POSITIVE_INFINITY)
+    !webhooks.isOver(webhookId, known.maxInFlight ?? Number.POSITIVE_INFINITY) &&
+    !hosts.isOver(known.host, maxInFlightPerHost)
 
   const startAll = async (parcels: ClaimedParcel[]) => {
     if (parcels.length === 0) return
@@ -298,10 +311,16 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       if (due.length === 0) {
         // Its webhook is gone or disabled: however little it was left with, the rest ends quickly.
         end(claimedParcel, null)
-      } else if (!target) {
+        continue
+      }
+      if (!target) {
         giveUp(claimedParcel)
         release(claimedParcel.deliveries, putBackSeconds)
-      } else if (isAllowed(claimedParcel, traits.remember(due[0]!.delivery.webhook, target.url.host))) {
+        continue
+      }
+      const { host } = target.url
+      takeHost(claimedParcel, host)
+      if (isAllowed(claimedParcel, traits.remember(due[0]!.delivery.webhook, host))) {
         start(claimedParcel, { deliveries: due, target, batched: claimedParcel.batched })
       } else {
         giveUp(claimedParcel)
@@ -320,6 +339,20 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     return Math.max(0, Math.min(idlePollMs, ...waits.filter((wait) => wait > 0)))
   }
 
+  /**
+   * Webhooks with nothing under way do not wait until what has been taken for busy ones is read, which takes as long as
+   * the database is busy with them.
+   */
+  const startIdle = () => {
+    if (startingIdle) return
+    const busy = new Set(held.map(({ webhookId }) => webhookId).filter((id) => webhooks.isOver(id, 0)))
+    startingIdle = startAll(takeHeld((id) => !busy.has(id)))
+      .catch((error: unknown) => deps.log.error({ err: error }, 'delivery.read_failed'))
+      .finally(() => {
+        startingIdle = undefined
+      })
+  }
+
   /** Claims ahead of the slots, so that a freed one finds its next delivery here. */
   const claimLoop = async () => {
     let foundAt = Number.NEGATIVE_INFINITY
@@ -330,6 +363,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
         const now = performance.now()
         if (found > 0) {
           foundAt = now
+          startIdle()
           freed.ring()
         }
         if (!mayHaveMore) {
@@ -348,7 +382,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     while (!stopping) {
       await freed.wait(gatherMs, nextParkedMs())
       try {
-        const fromHeld = takeHeld()
+        const fromHeld = takeHeld(() => true)
         await startAll([...fromHeld, ...(await takeParked())])
         wanted.ring()
       } catch (error) {
@@ -366,6 +400,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       wanted.ring()
       freed.ring()
       await running
+      await startingIdle
       release(held, () => 0)
       held = []
       for (const id of parked.webhookIds()) release(parked.take(id, Number.POSITIVE_INFINITY), () => 0)

@@ -40,10 +40,23 @@ export interface DueWebhook {
  */
 export async function readDueDeliveries(
   db: Db,
-  held: readonly HeldDelivery[],
+  held: readonly (HeldDelivery & { webhookId: string })[],
   now: Date,
 ): Promise<DueDelivery[]> {
+  if (held.length === 0) return []
+  const [deliveries, webhooks] = await Promise.all([readPending(db, held), readDueWebhooks(db, held, now)])
   const attemptCounts = new Map(held.map(({ id, attemptCount }) => [id, attemptCount]))
+  return deliveries.flatMap(({ webhookId, generation, ...delivery }) => {
+    const webhook = webhooks.get(webhookId)
+    const isHeld = delivery.attemptCount === attemptCounts.get(delivery.id)
+    return isHeld && webhook?.generation === generation ? [{ ...delivery, webhook }] : []
+  })
+}
+
+async function readPending(
+  db: Db,
+  held: readonly HeldDelivery[],
+): Promise<(Omit<DueDelivery, 'webhook'> & { webhookId: string; generation: number })[]> {
   const { rows } = await sql<Omit<DueDelivery, 'webhook'> & { webhookId: string; generation: number }>`
     select d.app_id as "appId", d.id, d.attempt_count as "attemptCount",
       d.event_id as "eventId", d.event_type as "eventType", e.body, d.webhook_id as "webhookId",
@@ -55,12 +68,7 @@ export async function readDueDeliveries(
         select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled')`.execute(
     db,
   )
-  const unchanged = rows.filter(({ id, attemptCount }) => attemptCount === attemptCounts.get(id))
-  const webhooks = await readDueWebhooks(db, unchanged, now)
-  return unchanged.flatMap(({ webhookId, generation, ...delivery }) => {
-    const webhook = webhooks.get(webhookId)
-    return webhook?.generation === generation ? [{ ...delivery, webhook }] : []
-  })
+  return rows
 }
 
 /** Each webhook once, however many deliveries go to it. One disabled or deleted in between is not returned. */
@@ -69,7 +77,6 @@ async function readDueWebhooks(
   deliveries: readonly { appId: string; webhookId: string }[],
   now: Date,
 ): Promise<Map<string, DueWebhook>> {
-  if (deliveries.length === 0) return new Map()
   const appIds = [...new Set(deliveries.map(({ appId }) => appId))]
   const ids = [...new Set(deliveries.map(({ webhookId }) => webhookId))]
   const rows = await selectDueWebhooks(db, now)

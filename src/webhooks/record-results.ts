@@ -25,7 +25,7 @@ type Decided = Attempted & { decision: Decision }
 
 /** What recording did beyond the rows. */
 export interface Recorded {
-  /** Attempts of deliveries that another process has attempted meanwhile, its claim having followed ours: not recorded. */
+  /** Attempts not recorded: another of the same number is, by who claimed the delivery after us. */
   lapsed: number
   disabled: Disabled[]
 }
@@ -38,9 +38,8 @@ export async function recordResults(
   deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config'>,
   results: readonly Result[],
 ): Promise<Recorded> {
-  const decided = results
-    .filter((result) => result.kind === 'attempted')
-    .map((result) => ({ ...result, decision: decide(deps, result) }))
+  const attempted = results.filter((result) => result.kind === 'attempted')
+  const decided = firstOfEach(attempted).map((result) => ({ ...result, decision: decide(deps, result) }))
   const canceled = results.filter((result) => result.kind === 'canceled').map(({ claimed }) => claimed)
   return deps.db.transaction().execute(async (trx) => {
     const now = deps.clock.now()
@@ -53,8 +52,15 @@ export async function recordResults(
     for (const { appId, webhookId, generation, autoRecover } of disabled) {
       if (autoRecover) await scheduleProbe(trx, deps, { appId, webhookId, generation, number: 0 })
     }
-    return { lapsed: decided.length - ours.length, disabled }
+    return { lapsed: attempted.length - ours.length, disabled }
   })
+}
+
+/** Two jobs may have the same delivery, when a process died that had put it back. */
+function firstOfEach(attempted: readonly Attempted[]): Attempted[] {
+  return [
+    ...new Map(attempted.toReversed().map((result) => [result.delivery.id, result])).values(),
+  ].toReversed()
 }
 
 function jobsEndedBy(results: readonly Result[]): OpenJob[] {

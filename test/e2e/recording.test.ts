@@ -51,10 +51,10 @@ describeOnEachBackend('the record of deliveries', (make) => {
     const due = await readDueDeliveries(db, claimed, running.service.deps.clock.now())
     return new Map(due.map((delivery) => [delivery.id, delivery]))
   }
-  /** Records an attempt of each as answered with `status`. */
-  const record = async (claimed: readonly ClaimedDelivery[], status: number) => {
+  /** Makes an attempt of each, answered with `status`. @returns records them */
+  const attempt = async (claimed: readonly ClaimedDelivery[], status: number) => {
     const due = await readDue(claimed)
-    const attempt = (): Attempt => ({
+    const answered = (): Attempt => ({
       id: randomUUID(),
       startedAt: new Date(),
       durationMs: 5,
@@ -66,7 +66,7 @@ describeOnEachBackend('the record of deliveries', (make) => {
     })
     return () => {
       for (const each of claimed) {
-        results.add({ kind: 'attempted', claimed: each, delivery: due.get(each.id)!, attempt: attempt() })
+        results.add({ kind: 'attempted', claimed: each, delivery: due.get(each.id)!, attempt: answered() })
       }
       return results.drain()
     }
@@ -86,9 +86,9 @@ describeOnEachBackend('the record of deliveries', (make) => {
     expect(claimed).toHaveLength(16)
     expect(await claimedJobs(db, 'deliver')).toBe(1)
 
-    await (await record(claimed.slice(0, 15), 204))()
+    await (await attempt(claimed.slice(0, 15), 204))()
     expect(await claimedJobs(db, 'deliver')).toBe(1)
-    await (await record(claimed.slice(15), 204))()
+    await (await attempt(claimed.slice(15), 204))()
     expect(await claimedJobs(db, 'deliver')).toBe(0)
     expect(await statuses(claimed)).toEqual(Array(16).fill('succeeded'))
   })
@@ -96,8 +96,8 @@ describeOnEachBackend('the record of deliveries', (make) => {
   test('of a job whose process died, what is recorded is not attempted again', async () => {
     await emit(running.service, appId, 3)
     const [done, failed, open] = await claim()
-    await (await record([done!], 204))()
-    await (await record([failed!], 500))()
+    await (await attempt([done!], 204))()
+    await (await attempt([failed!], 500))()
     await takeOverClaims(db)
 
     const again = await claim()
@@ -106,30 +106,37 @@ describeOnEachBackend('the record of deliveries', (make) => {
     expect([...due.keys()]).toEqual([open!.id])
     // As the pump does with what is not due. The one that waits for its second attempt has a job of its own.
     for (const claimed of again.slice(0, 2)) results.add({ kind: 'canceled', claimed })
-    await (await record(again.slice(2), 204))()
+    await (await attempt(again.slice(2), 204))()
     expect(await statuses(again)).toEqual(['succeeded', 'pending', 'succeeded'])
     expect(await waiting()).toEqual([failed!.id])
     expect(await claimedJobs(db, 'deliver')).toBe(0)
   })
 
-  test('of two that hold the same delivery, only the first is recorded', async () => {
-    await emit(running.service, appId, 2)
-    const slow = await claim()
-    const recordSlow = await record(slow, 500)
-    await takeOverClaims(db)
-    const quick = await claim()
-    await (await record(quick, 500))()
-    await recordSlow()
+  test.each(['before', 'together with'])(
+    'of two attempts of one number only the first is recorded, %s the second',
+    async (order) => {
+      await emit(running.service, appId, 2)
+      const recordSlow = await attempt(await claim(), 500)
+      await takeOverClaims(db)
+      const quick = await claim()
+      const recordQuick = await attempt(quick, 500)
+      const recorded = recordQuick()
+      if (order === 'before') await recorded
+      running.logs.length = 0
+      await Promise.all([recorded, recordSlow()])
 
-    const attempts = await attemptsOf(db, webhookId)
-    expect(attempts.map(({ number }) => number)).toEqual([1, 1])
-    expect(new Set(attempts.map((attempt) => attempt.delivery_id))).toEqual(idsOf(quick))
-    expect(running.logs.filter(({ msg }) => msg === 'delivery.claims_lapsed')).toMatchObject([{ lapsed: 2 }])
-    expect(await waiting()).toHaveLength(2)
-    expect(new Set(await waiting())).toEqual(idsOf(quick))
-    const webhook = await running.api.get(`/push/apps/${appId}/webhooks/${webhookId}`)
-    expect(webhook.body.data.failure_count).toBe(2)
-  })
+      const attempts = await attemptsOf(db, webhookId)
+      expect(attempts.map(({ number }) => number)).toEqual([1, 1])
+      expect(new Set(attempts.map((attempt) => attempt.delivery_id))).toEqual(idsOf(quick))
+      expect(running.logs.filter(({ level }) => level !== 'debug')).toMatchObject([
+        { msg: 'delivery.claims_lapsed', lapsed: 2 },
+      ])
+      expect(await waiting()).toHaveLength(2)
+      expect(new Set(await waiting())).toEqual(idsOf(quick))
+      const webhook = await running.api.get(`/push/apps/${appId}/webhooks/${webhookId}`)
+      expect(webhook.body.data.failure_count).toBe(2)
+    },
+  )
 
   test('what is put back comes back together, as the job that it was', async () => {
     await emit(running.service, appId, 5)
