@@ -10,6 +10,8 @@ export interface PoolLimits {
   http2ConnectionsPerOrigin: number
   /** Exchanges at a time on one HTTP/2 connection; the peer may allow fewer, then the rest wait in it. */
   http2StreamsPerConnection: number
+  /** Bytes of one answer that an HTTP/2 peer may send ahead of what is read. */
+  http2WindowBytes: number
   /** Idle connections kept over all origins; above it the longest idle one is closed. */
   idleConnections: number
   /** How long an idle HTTP/1.1 connection is kept, unless its Keep-Alive header says otherwise. */
@@ -293,6 +295,8 @@ export class ConnectionPool {
       keepAliveMaxTimeout: this.#limits.http1MaxIdleMs,
       headersTimeout: strandedRequestMs,
       h2Options: { maxConcurrentStreams: this.#limits.http2StreamsPerConnection },
+      // Where undici 8 reads it from, whatever its types say of h2Options.
+      initialWindowSize: this.#limits.http2WindowBytes,
     })
   }
 

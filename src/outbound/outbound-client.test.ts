@@ -402,6 +402,25 @@ describe('HTTP/2', () => {
     return { url: new URL(`https://127.0.0.1:${port}/push`), sessions, server }
   }
 
+  test('lets an answer that does not end send a few thousand bytes, not all that a window holds by default', async () => {
+    const { url, sessions } = await https2((stream) => {
+      stream.on('error', () => {})
+      stream.respond({ ':status': 200 })
+      const more = () => {
+        while (!stream.destroyed && stream.write(Buffer.alloc(16_384)));
+      }
+      stream.on('drain', more)
+      more()
+    })
+    const outbound = makeOutbound()
+    for (let count = 0; count < 10; count += 1) {
+      expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+    }
+    const sent = [...sessions].reduce((sum, { socket }) => sum + socket.bytesWritten, 0)
+    expect(sent).toBeGreaterThan(10 * 1_024)
+    expect(sent).toBeLessThan(10 * 16_384)
+  })
+
   test('carries many exchanges on few connections', async () => {
     const { url, sessions } = await https2((stream) => {
       stream.resume()
