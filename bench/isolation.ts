@@ -29,6 +29,10 @@ export interface IsolationResult {
 const badBacklog = 2_000
 const perSecond = 100
 const tickMs = 100
+/** Of the warm-up: transactions at once and one after the other, and the events of each. */
+const burstWidth = 12
+const burstRounds = 8
+const burstEvents = 40
 /** How long the last deliveries may take. */
 const patienceMs = 30_000
 
@@ -36,6 +40,7 @@ const patienceMs = 30_000
 await answerParent(async (input: IsolationInput): Promise<IsolationResult> => {
   const service = await startBenchService(input)
   await run(service, input, perSecond)
+  await burst(service, input)
   const alone = await run(service, input, input.events)
   await makeBadNeighbours(service, input.badOrigin)
   const beside = await run(service, input, input.events)
@@ -81,6 +86,16 @@ async function emit({ deps }: Service, appId: string, count: number): Promise<vo
     }
   })
   await deps.db.transaction().execute((trx) => emitEvents(trx, deps, events))
+}
+
+/** Without it the burst of the bad neighbours would be the first, and open connections that do not know the tables yet. */
+async function burst(service: Service, { origin }: IsolationInput): Promise<void> {
+  const appId = await makeApp(service)
+  await makeWebhook(service, appId, `${origin}/hook`)
+  for (let round = 0; round < burstRounds; round += 1) {
+    await Promise.all(Array.from({ length: burstWidth }, () => emit(service, appId, burstEvents)))
+  }
+  await readLatency(service, appId, burstRounds * burstWidth * burstEvents)
 }
 
 async function readLatency({ deps }: Service, appId: string, count: number): Promise<Latency> {

@@ -33,6 +33,8 @@ export const claimPlanSettings = ['enable_sort = off', 'enable_bitmapscan = off'
 /** More would not make two cores faster; the queue has a pool of its own. */
 const maxConnections = 10
 const connectTimeoutMs = 5_000
+/** A new connection has to learn the tables: its first statements take up to 100 ms, and a burst wants some at once. */
+const idleConnectionMs = 600_000
 
 /**
  * Opens PGlite in `path` (a crash is recovered from its write-ahead log, as PostgreSQL does it).
@@ -72,6 +74,7 @@ export async function openPostgres(url: string, onIdleError: (error: Error) => v
     connectionString: url,
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: idleConnectionMs,
     application_name: 'krafter-push',
   })
   // Without a listener a connection that drops while idle would end the process.

@@ -44,7 +44,8 @@ export async function readDueDeliveries(
   now: Date,
 ): Promise<DueDelivery[]> {
   if (held.length === 0) return []
-  const [deliveries, webhooks] = await Promise.all([readPending(db, held), readDueWebhooks(db, held, now)])
+  const deliveries = await readPending(db, held)
+  const webhooks = await readDueWebhooks(db, held, now)
   const attemptCounts = new Map(held.map(({ id, attemptCount }) => [id, attemptCount]))
   return deliveries.flatMap(({ webhookId, generation, ...delivery }) => {
     const webhook = webhooks.get(webhookId)
