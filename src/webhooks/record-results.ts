@@ -58,9 +58,7 @@ export async function recordResults(
 
 /** Two jobs may have the same delivery, when a process died that had put it back. */
 function firstOfEach(attempted: readonly Attempted[]): Attempted[] {
-  return [
-    ...new Map(attempted.toReversed().map((result) => [result.delivery.id, result])).values(),
-  ].toReversed()
+  return [...Map.groupBy(attempted, ({ delivery }) => delivery.id).values()].map(([first]) => first!)
 }
 
 function jobsEndedBy(results: readonly Result[]): OpenJob[] {
