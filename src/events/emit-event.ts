@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Deps } from '../deps.ts'
 import { toTimestamp } from '../platform/clock.ts'
-import type { Trx } from '../platform/db.ts'
+import { type Trx, together } from '../platform/db.ts'
 import { newId } from '../platform/ids.ts'
 import { enqueueDeliveries } from '../webhooks/enqueue-deliveries.ts'
 import { type Filter, matchesFilter } from '../webhooks/filter.ts'
@@ -66,17 +66,19 @@ async function emitForApp(
     .filter((event) => isFollowed || named.has(event.type))
     .map((event) => ({ event, row: toRow(event) }))
   if (kept.length === 0) return
-  await insertEvents(
-    trx,
-    appId,
-    kept.map(({ row }) => row),
-  )
   const deliveries = kept.flatMap(({ event, row }) =>
     listeners
       .filter((listener) => wants(listener, event))
       .map((listener) => ({ row, webhookId: listener.id, generation: listener.generation })),
   )
-  await insertDeliveries(trx, deps, appId, deliveries, events[0]!.occurredAt)
+  await together([
+    insertEvents(
+      trx,
+      appId,
+      kept.map(({ row }) => row),
+    ),
+    insertDeliveries(trx, deps, appId, deliveries, events[0]!.occurredAt),
+  ])
 }
 
 /** Whether somebody follows the app's events as they happen (events/stream-routes.ts). */
@@ -136,7 +138,7 @@ export async function insertDeliveries(
     replay_id: replayId ?? null,
     created_at: now,
   }))
-  await sql`
+  const inserted = sql`
     insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, replay_id, status,
       next_attempt_at, created_at)
     select ${appId}::uuid, id, event_id, event_type, webhook_id, webhook_generation, replay_id, 'pending',
@@ -152,6 +154,6 @@ export async function insertDeliveries(
     attemptCount: 0,
     deliveryIds: ofWebhook.map(({ id }) => id),
   }))
-  await enqueueDeliveries(trx, deps, messages)
+  await together([inserted, enqueueDeliveries(trx, deps, messages)])
   return deliveries.map(({ id }) => id)
 }

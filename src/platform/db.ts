@@ -1,4 +1,4 @@
-import { Kysely, PGliteDialect, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
 import { type ConnectionOptions, fromPglite } from 'pg-boss'
@@ -6,6 +6,7 @@ import { migrations } from '../../migrations/index.ts'
 import { ConfigError } from '../config/config.ts'
 import type { Database } from '../database.ts'
 import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
+import { createEmbeddedDialect } from './embedded-dialect.ts'
 import { makeEmbedded } from './make-embedded.ts'
 
 export type Db = Kysely<Database>
@@ -50,7 +51,7 @@ export async function openEmbedded(path: string): Promise<OpenDatabase> {
   } catch (cause) {
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
   }
-  const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
+  const db = new Kysely<Database>({ dialect: createEmbeddedDialect(pglite) })
   return {
     db,
     backend: 'pglite',
@@ -76,6 +77,8 @@ export async function openPostgres(url: string, onIdleError: (error: Error) => v
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: idleConnectionMs,
     application_name: 'krafter-push',
+    // Statements of one transaction that do not need each other's rows are sent together.
+    pipeline: true,
   })
   // Without a listener a connection that drops while idle would end the process.
   pool.on('error', onIdleError)
@@ -98,6 +101,19 @@ export async function openPostgres(url: string, onIdleError: (error: Error) => v
     )
   }
   return { db, backend: 'postgres', queueDb: undefined, pool, close: () => db.destroy() }
+}
+
+/**
+ * Waits for statements of one transaction or connection that were asked for together: the database runs them in their
+ * order, without waiting for us in between. Whatever fails, none of them is left to come when the transaction has ended.
+ *
+ * @throws the first one's error, in their order
+ */
+export async function together<Results extends readonly unknown[] | []>(
+  statements: { [Index in keyof Results]: Promise<Results[Index]> },
+): Promise<Results> {
+  await Promise.allSettled(statements)
+  return (await Promise.all(statements)) as unknown as Results
 }
 
 const inMemory = 'memory://'

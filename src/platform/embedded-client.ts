@@ -8,9 +8,11 @@ interface Result<Row> {
   fields: { name: string; dataTypeID: number }[]
 }
 
-/** Statements of one transaction. */
+/** A transaction that has begun, or will when those before it have ended. Everything else waits until it ends. */
 export interface EmbeddedTransaction {
   query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
+  /** @throws the database's error; nothing is committed then, and the transaction has ended all the same */
+  commit(): Promise<void>
   rollback(): Promise<void>
 }
 
@@ -22,8 +24,7 @@ export interface EmbeddedClient {
   query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
   /** Runs any number of statements without parameters. @returns a result for each */
   exec(sql: string): Promise<Result<unknown>[]>
-  /** Commits when `run` resolves, rolls back when it rejects. */
-  transaction<T>(run: (transaction: EmbeddedTransaction) => Promise<T>): Promise<T>
+  begin(): EmbeddedTransaction
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
   /** Ends the thread. Safe to call twice. */
   close(): Promise<void>
@@ -89,27 +90,12 @@ export async function openEmbeddedClient(path: string, settings: readonly string
   return {
     query: queryIn(undefined),
     exec: (sql) => ask({ kind: 'exec', sql }),
-    async transaction(run) {
+    begin() {
       const transaction = asked + 1
-      // Its first statement need not wait for that: they come to the thread in this order, and fail with it.
-      const begun = ask({ kind: 'begin', transaction })
-      begun.catch(() => {})
-      let isOpen = true
-      const finish = (commit: boolean) => {
-        isOpen = false
-        return ask({ kind: 'end', transaction, commit })
-      }
-      try {
-        const result = await run({
-          query: queryIn(transaction),
-          rollback: () => finish(false),
-        })
-        if (isOpen) await finish(true)
-        return result
-      } catch (error) {
-        if (isOpen) await finish(false)
-        throw error
-      }
+      // Its statements need not wait for that: they come to the thread in this order, and fail with it.
+      ask({ kind: 'begin', transaction }).catch(() => {})
+      const end = (commit: boolean) => ask({ kind: 'end', transaction, commit })
+      return { query: queryIn(transaction), commit: () => end(true), rollback: () => end(false) }
     },
     async listen(channel, callback) {
       const isNew = !listeners.has(channel)

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { BatchSettings, DeliveryStatus } from '../database.ts'
-import type { Db, Trx } from '../platform/db.ts'
+import { type Db, type Trx, together } from '../platform/db.ts'
 
 /** A delivery that an attempt is to be made of, and its webhook as it stands. */
 export interface DueDelivery {
@@ -44,8 +44,11 @@ export async function readDueDeliveries(
   now: Date,
 ): Promise<DueDelivery[]> {
   if (held.length === 0) return []
-  const deliveries = await readPending(db, held)
-  const webhooks = await readDueWebhooks(db, held, now)
+  const [deliveries, webhooks] = await db
+    .connection()
+    .execute((connection) =>
+      together([readPending(connection, held), readDueWebhooks(connection, held, now)]),
+    )
   const attemptCounts = new Map(held.map(({ id, attemptCount }) => [id, attemptCount]))
   return deliveries.flatMap(({ webhookId, generation, ...delivery }) => {
     const webhook = webhooks.get(webhookId)

@@ -19,7 +19,8 @@ export interface Disabled {
   autoRecover: boolean
 }
 
-interface LockedWebhook {
+/** A webhook's row as it is until the transaction ends. */
+export interface LockedWebhook {
   id: string
   failureCount: number
   failingSince: Date | null
@@ -32,20 +33,23 @@ interface LockedWebhook {
 const triggeredStepMs = 1_000
 
 /**
- * Brings the webhooks' failure counts and times up to date, and disables those whose time has come.
+ * Brings the failure counts and times of locked webhooks up to date, and disables those whose time has come.
  *
+ * @param locked by {@link lockChanging} in this transaction, for these samples or for more
  * @returns those that this call disabled
  */
 export async function recordHealth(
   trx: Trx,
+  locked: readonly LockedWebhook[],
   webhooks: readonly WebhookSamples[],
   disableAfterSeconds: number,
   now: Date,
 ): Promise<Disabled[]> {
-  if (webhooks.length === 0) return []
   const disabled: Disabled[] = []
-  for (const row of await lockChanging(trx, webhooks, now)) {
-    const { appId, webhookId, samples } = webhooks.find((webhook) => webhook.webhookId === row.id)!
+  for (const row of locked) {
+    const found = webhooks.find((webhook) => webhook.webhookId === row.id)
+    if (!found) continue
+    const { appId, webhookId, samples } = found
     const health = nextHealth(row, samples)
     const reason = row.enabled ? reasonToDisable(health, samples, disableAfterSeconds, now) : null
     await trx
@@ -77,11 +81,12 @@ export async function recordHealth(
  * Of the webhooks, those whose row changes: a failure, the first success after one, or a second has passed. In the
  * order of their ids, so that two processes that record the same webhooks never wait for each other.
  */
-async function lockChanging(
+export async function lockChanging(
   trx: Trx,
   webhooks: readonly WebhookSamples[],
   now: Date,
 ): Promise<LockedWebhook[]> {
+  if (webhooks.length === 0) return []
   const keys = webhooks.map(({ appId, webhookId, samples }) => ({
     appId,
     webhookId,

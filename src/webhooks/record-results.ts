@@ -1,11 +1,11 @@
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
-import type { Trx } from '../platform/db.ts'
+import { type Trx, together } from '../platform/db.ts'
 import type { Attempt } from './attempt-delivery.ts'
 import type { ClaimedDelivery, OpenJob } from './claimed-delivery.ts'
 import { type AttemptRecord, cancelDeliveries, type DueDelivery, recordAttempts } from './delivery-store.ts'
 import { enqueueDeliveries } from './enqueue-deliveries.ts'
-import { type Disabled, recordHealth, type WebhookSamples } from './health-store.ts'
+import { type Disabled, lockChanging, recordHealth, type WebhookSamples } from './health-store.ts'
 import { scheduleProbe } from './probe-job.ts'
 import { type Decision, decideAfterAttempt } from './retry-policy.ts'
 
@@ -43,12 +43,17 @@ export async function recordResults(
   const canceled = results.filter((result) => result.kind === 'canceled').map(({ claimed }) => claimed)
   return deps.db.transaction().execute(async (trx) => {
     const now = deps.clock.now()
-    const recorded = await recordAttempts(trx, decided.map(toRecord))
+    const [recorded, locked] = await together([
+      recordAttempts(trx, decided.map(toRecord)),
+      lockChanging(trx, samplesOf(decided), now),
+      cancelDeliveries(trx, canceled, now),
+      deps.queue.settle(trx, deliver, jobsEndedBy(results)),
+    ])
     const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
-    await cancelDeliveries(trx, canceled, now)
-    const disabled = await recordHealth(trx, samplesOf(ours), deps.config.disableAfterSeconds, now)
-    await enqueueAgain(trx, deps, results, ours)
-    await deps.queue.settle(trx, deliver, jobsEndedBy(results))
+    const [disabled] = await together([
+      recordHealth(trx, locked, samplesOf(ours), deps.config.disableAfterSeconds, now),
+      enqueueAgain(trx, deps, results, ours),
+    ])
     for (const { appId, webhookId, generation, autoRecover } of disabled) {
       if (autoRecover) await scheduleProbe(trx, deps, { appId, webhookId, generation, number: 0 })
     }
