@@ -22,30 +22,31 @@ export interface Latency {
 
 export interface IsolationResult {
   alone: Latency
-  beside: Latency
+  besideGood: Latency
+  besideBad: Latency
 }
 
-/** Deliveries that each bad receiver has waiting when the second phase begins. */
-const badBacklog = 2_000
+/** Deliveries that each neighbour has waiting when its phase begins. */
+const backlog = 2_000
 const perSecond = 100
 const tickMs = 100
-/** Of the warm-up: transactions at once and one after the other, and the events of each. */
-const burstWidth = 12
-const burstRounds = 8
-const burstEvents = 40
 /** How long the last deliveries may take. */
 const patienceMs = 30_000
 
-/** A healthy webhook's latency, created → answered, alone and beside receivers that hang, drip and flood. */
+/**
+ * A healthy webhook's latency, created → answered: alone, beside busy webhooks whose receivers answer at once, and
+ * beside as busy ones whose receivers hang, drip and flood.
+ */
 await answerParent(async (input: IsolationInput): Promise<IsolationResult> => {
   const service = await startBenchService(input)
   await run(service, input, perSecond)
-  await burst(service, input)
   const alone = await run(service, input, input.events)
-  await makeBadNeighbours(service, input.badOrigin)
-  const beside = await run(service, input, input.events)
+  await makeNeighbours(service, input.origin)
+  const besideGood = await run(service, input, input.events)
+  await makeNeighbours(service, input.badOrigin)
+  const besideBad = await run(service, input, input.events)
   await service.stop()
-  return { alone, beside }
+  return { alone, besideGood, besideBad }
 })
 
 async function makeWebhook({ deps }: Service, appId: string, url: string): Promise<void> {
@@ -53,11 +54,12 @@ async function makeWebhook({ deps }: Service, appId: string, url: string): Promi
   await insertWebhook(deps.db, webhook, deps.clock.now())
 }
 
-async function makeBadNeighbours(service: Service, origin: string): Promise<void> {
+/** A busy webhook for each path that a bad receiver has; a good one answers on any. */
+async function makeNeighbours(service: Service, origin: string): Promise<void> {
   for (const path of badPaths) {
     const appId = await makeApp(service)
     await makeWebhook(service, appId, `${origin}${path}`)
-    await emit(service, appId, badBacklog)
+    await emit(service, appId, backlog)
   }
 }
 
@@ -86,16 +88,6 @@ async function emit({ deps }: Service, appId: string, count: number): Promise<vo
     }
   })
   await deps.db.transaction().execute((trx) => emitEvents(trx, deps, events))
-}
-
-/** Without it the burst of the bad neighbours would be the first, and open connections that do not know the tables yet. */
-async function burst(service: Service, { origin }: IsolationInput): Promise<void> {
-  const appId = await makeApp(service)
-  await makeWebhook(service, appId, `${origin}/hook`)
-  for (let round = 0; round < burstRounds; round += 1) {
-    await Promise.all(Array.from({ length: burstWidth }, () => emit(service, appId, burstEvents)))
-  }
-  await readLatency(service, appId, burstRounds * burstWidth * burstEvents)
 }
 
 async function readLatency({ deps }: Service, appId: string, count: number): Promise<Latency> {

@@ -102,7 +102,13 @@ async function findServer(): Promise<{ url: string | null; reason: string | null
 
 const serverSettings = ['shared_buffers=128MB', 'max_connections=100']
 
-/** A webhook's p99 may not suffer from its neighbours. */
+const isolationPhases = {
+  alone: 'a healthy webhook, alone',
+  besideGood: '… beside busy ones that answer at once',
+  besideBad: '… beside busy ones that hang, drip and flood',
+}
+
+/** A webhook's p99 may not suffer from how its neighbours behave. */
 async function benchIsolation(storages: (() => Promise<Storage>)[]): Promise<void> {
   const peer = await startPeer()
   const bad = await startBadPeer(peer.certificates)
@@ -111,8 +117,8 @@ async function benchIsolation(storages: (() => Promise<Storage>)[]): Promise<voi
     const { name, env, drop } = await make()
     const input = { ca: peer.certificates.ca, origin: peer.origin, badOrigin: bad.origin }
     const { result } = await measure<IsolationResult>('isolation', { ...input, events: isolationEvents, env })
-    for (const [phase, { p50Ms, p99Ms }] of Object.entries(result)) {
-      const label = phase === 'alone' ? 'a healthy webhook, alone' : '… beside some that hang, drip and flood'
+    for (const [phase, label] of Object.entries(isolationPhases)) {
+      const { p50Ms, p99Ms } = result[phase as keyof IsolationResult]
       line(`${label}, ${name}`, `${p50Ms.toFixed(1)} ms`, `${p99Ms.toFixed(1)} ms`)
     }
     await drop()
