@@ -10,6 +10,8 @@ export interface PoolLimits {
   http2ConnectionsPerOrigin: number
   /** Exchanges at a time on one HTTP/2 connection; the peer may allow fewer, then the rest wait in it. */
   http2StreamsPerConnection: number
+  /** Exchanges broken off on one HTTP/2 connection before it is replaced; see {@link ConnectionPool.noteBrokenOff}. */
+  http2BrokenOffPerConnection: number
   /** Bytes of one answer that an HTTP/2 peer may send ahead of what is read. */
   http2WindowBytes: number
   /** Idle connections kept over all origins; above it the longest idle one is closed. */
@@ -36,6 +38,7 @@ export interface Connection {
   /** Milliseconds of performance.now() when it last brought an answer; tells a dead connection from a slow answer. */
   lastAnswerAt: number
   active: number
+  brokenOff: number
   usable: boolean
   readonly origin: Origin
   /** The open socket until the first exchange; undici watches it only from then on. */
@@ -128,6 +131,16 @@ export class ConnectionPool {
     origin.connections = origin.connections.filter((other) => other !== connection)
     void connection.client.close().catch(() => {})
     this.#forgetIfUnused(origin)
+  }
+
+  /**
+   * Counts an exchange that was broken off while it ran. A peer that got too many stream resets takes them for an attack
+   * (CVE-2023-44487; Node.js after 1,000) and closes the connection with all that runs on it: it goes before that.
+   */
+  noteBrokenOff(connection: Connection): void {
+    connection.brokenOff += 1
+    const isWorn = connection.brokenOff >= this.#limits.http2BrokenOffPerConnection
+    if (connection.multiplexed && connection.usable && isWorn) this.retire(connection)
   }
 
   /** Fails everybody who waits and breaks off what runs. */
@@ -241,6 +254,7 @@ export class ConnectionPool {
       capacity: multiplexed ? this.#limits.http2StreamsPerConnection : 1,
       lastAnswerAt: 0,
       active: 0,
+      brokenOff: 0,
       usable: true,
       origin,
       unused: socket,

@@ -389,8 +389,11 @@ describe('the guard', () => {
 })
 
 describe('HTTP/2', () => {
-  async function https2(onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void) {
-    const server = createSecureServer({ key, cert, allowHTTP1: true, settings: { maxConcurrentStreams: 50 } })
+  async function https2(
+    onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
+    settings = { maxConcurrentStreams: 50 },
+  ) {
+    const server = createSecureServer({ key, cert, allowHTTP1: true, settings })
     const sessions: ServerHttp2Session[] = []
     server.on('session', (session) => {
       sessions.push(session)
@@ -402,7 +405,7 @@ describe('HTTP/2', () => {
     return { url: new URL(`https://127.0.0.1:${port}/push`), sessions, server }
   }
 
-  test('lets an answer that does not end send a few thousand bytes, not all that a window holds by default', async () => {
+  test('lets an answer that does not end send some thousand bytes, not all that a window holds by default', async () => {
     const { url, sessions } = await https2((stream) => {
       stream.on('error', () => {})
       stream.respond({ ':status': 200 })
@@ -418,7 +421,61 @@ describe('HTTP/2', () => {
     }
     const sent = [...sessions].reduce((sum, { socket }) => sum + socket.bytesWritten, 0)
     expect(sent).toBeGreaterThan(10 * 1_024)
-    expect(sent).toBeLessThan(10 * 16_384)
+    expect(sent).toBeLessThan(10 * 24_576)
+  })
+
+  test('reads an answer longer than the cap to its end: a peer counts a stream that was reset as open for a while', async () => {
+    const { url, sessions } = await https2((stream) => {
+      stream.on('error', () => {})
+      stream.respond({ ':status': 200 })
+      stream.end(Buffer.alloc(8_192))
+    })
+    let resets = 0
+    const outbound = makeOutbound()
+    await outbound.exchange(request(url))
+    sessions[0]!.on('stream', (stream: ServerHttp2Stream) => {
+      stream.on('close', () => {
+        resets += stream.rstCode === 0 ? 0 : 1
+      })
+    })
+    for (let round = 0; round < 4; round += 1) {
+      const results = await Promise.all(Array.from({ length: 50 }, () => outbound.exchange(request(url))))
+      expect(new Set(results.map(errorOf))).toEqual(new Set(['answered 200']))
+    }
+    expect(resets).toBe(0)
+    expect(sessions).toHaveLength(1)
+  })
+
+  test('answers without an end do not fail others of their peer, however many resets it takes', async () => {
+    const { url } = await https2(
+      (stream, { ':path': path }) => {
+        stream.respond({ ':status': 200 })
+        if (path === '/endless') stream.write(Buffer.alloc(20_000))
+        else stream.end('received')
+      },
+      { maxConcurrentStreams: 1_000 },
+    )
+    const outbound = makeOutbound()
+    for (let round = 0; round < 100; round += 1) {
+      const endless = Array.from({ length: 30 }, () => outbound.exchange(request(new URL('/endless', url))))
+      const others = await Promise.all(Array.from({ length: 10 }, () => outbound.exchange(request(url))))
+      expect(new Set(others.map(errorOf))).toEqual(new Set(['answered 200']))
+      await Promise.all(endless)
+    }
+  })
+
+  test('does not wait for the rest of an answer, and breaks it off when it does not come', async () => {
+    let answered = false
+    const closed = Promise.withResolvers<boolean>()
+    const { url } = await https2((stream) => {
+      stream.on('close', () => closed.resolve(answered))
+      stream.respond({ ':status': 200 })
+      stream.write(Buffer.alloc(1_500))
+    })
+    const outbound = makeOutbound({ limits: { dropTimeoutMs: 100 } })
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+    answered = true
+    expect(await closed.promise).toBe(true)
   })
 
   test('carries many exchanges on few connections', async () => {

@@ -8,12 +8,20 @@ import type { ExchangeError, Outbound, OutboundAnswer, OutboundRequest, Outbound
 export interface OutboundLimits extends PoolLimits {
   /** For name look-up, TCP and TLS of one connection; an exchange's own deadline may be shorter. */
   connectTimeoutMs: number
+  /**
+   * Bytes of an answer that are read and dropped once its reader has all that it wants, and for how long, so that the
+   * answer ends by itself. One that is broken off costs an HTTP/1.1 connection; an HTTP/2 peer counts it as open for a
+   * while and refuses others, or takes many for an attack.
+   */
+  droppedBytes: number
+  dropTimeoutMs: number
 }
 
 export const defaultOutboundLimits: OutboundLimits = {
   http1ConnectionsPerOrigin: 64,
   http2ConnectionsPerOrigin: 2,
   http2StreamsPerConnection: 128,
+  http2BrokenOffPerConnection: 250,
   // Of an answer 1 KiB is read; undici's 256 KiB would all be sent by a peer that floods, and decrypted.
   http2WindowBytes: 4_096,
   idleConnections: 1_000,
@@ -22,6 +30,8 @@ export const defaultOutboundLimits: OutboundLimits = {
   http2IdleMs: 60_000,
   headerBytes: 16_384,
   connectTimeoutMs: 10_000,
+  droppedBytes: 16_384,
+  dropTimeoutMs: 1_000,
 }
 
 export interface OutboundOptions {
@@ -57,7 +67,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (request.url.protocol !== 'https:' || request.url.username || request.url.password) {
         return Promise.resolve(failure('refused_address', 'must be https:// without a user name or password'))
       }
-      return new Promise((resolve) => new Exchange(request, pool, resolve).begin())
+      return new Promise((resolve) => new Exchange(request, pool, limits, resolve).begin())
     },
     async close() {
       closed = true
@@ -67,17 +77,20 @@ export function createOutbound(options: OutboundOptions): Outbound {
 }
 
 /**
- * One exchange from its deadline's start to its result. It may outlive its result: a request that was handed to
- * undici but not sent yet is broken off when undici takes it up, and only then is its place on the connection free.
+ * One exchange from its deadline's start to its result. It may outlive its result, and with it its place on the
+ * connection: a request that was handed to undici but not sent yet is broken off when undici takes it up, and what
+ * little an answer has beyond its cap is read until it ends.
  */
 class Exchange implements Waiter, Dispatcher.DispatchHandler {
   readonly #request: OutboundRequest
   readonly #pool: ConnectionPool
+  readonly #limits: OutboundLimits
   readonly #resolve: (result: OutboundResult) => void
   readonly #startedAt = performance.now()
   readonly #chunks: Buffer[] = []
+  /** Bytes of the answer so far, and as announced. */
   #size = 0
-  #declaredSize = -1
+  #declaredSize = 0
   #timer: NodeJS.Timeout | undefined
   #controller: Dispatcher.DispatchController | undefined
   #connection: Connection | undefined
@@ -86,9 +99,15 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
   #settled = false
   #released = false
 
-  constructor(request: OutboundRequest, pool: ConnectionPool, resolve: (result: OutboundResult) => void) {
+  constructor(
+    request: OutboundRequest,
+    pool: ConnectionPool,
+    limits: OutboundLimits,
+    resolve: (result: OutboundResult) => void,
+  ) {
     this.#request = request
     this.#pool = pool
+    this.#limits = limits
     this.#resolve = resolve
   }
 
@@ -133,9 +152,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#settled) {
-      controller.abort(new errors.RequestAbortedError())
-    }
+    if (this.#settled) this.#breakOff(controller)
   }
 
   onResponseStart(
@@ -152,31 +169,41 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
       this.#reusable = false
     }
     const declared = headers['content-length']
-    this.#declaredSize = typeof declared === 'string' ? Number(declared) : -1
+    this.#declaredSize = typeof declared === 'string' ? Number(declared) : 0
     this.#answer = { status, headers, body: Buffer.alloc(0) }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    const room = this.#request.maxAnswerBytes - this.#size
-    this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
-    this.#size += Math.min(chunk.length, room)
-    // A body that fills the cap exactly ends by itself, if its length was announced: its connection stays good.
-    const isWhole = chunk.length === room && this.#declaredSize === this.#size
-    if (chunk.length >= room && !isWhole) {
+    const { maxAnswerBytes } = this.#request
+    const room = maxAnswerBytes - this.#size
+    if (room > 0) this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
+    this.#size += chunk.length
+    if (this.#size < maxAnswerBytes) return
+    if (!this.#settled) {
       this.#succeed()
-      controller.abort(new errors.RequestAbortedError())
+      this.#timer = setTimeout(() => this.#breakOff(controller), this.#limits.dropTimeoutMs)
+    }
+    if (Math.max(this.#size, this.#declaredSize) > maxAnswerBytes + this.#limits.droppedBytes) {
+      this.#breakOff(controller)
     }
   }
 
   onResponseEnd(): void {
+    clearTimeout(this.#timer)
     this.#succeed()
     this.#release(this.#reusable)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    clearTimeout(this.#timer)
     this.fail(error)
     // HTTP/1.1 cannot go on after a broken exchange; an HTTP/2 connection can, unless it has told the pool itself.
     this.#release(this.#connection!.multiplexed)
+  }
+
+  #breakOff(controller: Dispatcher.DispatchController): void {
+    this.#pool.noteBrokenOff(this.#connection!)
+    controller.abort(new errors.RequestAbortedError())
   }
 
   #onAbort = (): void => this.#giveUp(failure('aborted', 'aborted while it ran'))
@@ -195,7 +222,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
       this.#pool.leave(this.#request.url, this)
     }
     this.#settle(result)
-    this.#controller?.abort(new errors.RequestAbortedError())
+    if (this.#controller) this.#breakOff(this.#controller)
   }
 
   #succeed(): void {
