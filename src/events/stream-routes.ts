@@ -74,7 +74,9 @@ export function registerStreamRoutes(
 ): void {
   const settings = { ...defaultSettings, ...given }
   const open = new Set<OpenStream>()
+  let draining = false
   server.addHook('preClose', async () => {
+    draining = true
     for (const stream of open) stream.drain()
   })
   server.get(
@@ -94,6 +96,7 @@ export function registerStreamRoutes(
       })
       open.add(stream)
       deps.metrics.streams.set(open.size)
+      if (draining) stream.drain()
       // It tells the time as ids of events do.
       const id = newId()
       const renew = () => renewLease(deps, settings, app.id, id)

@@ -1,4 +1,6 @@
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { revokeKey } from '../../src/keys/key-store.ts'
 import { newId } from '../../src/platform/ids.ts'
@@ -280,6 +282,28 @@ describeOnEachBackend('the stream of events', (make) => {
     await new Promise((resolve) => socket.once('readable', resolve))
     return socket
   }
+
+  test('a stream that opens while the service drains ends too', async () => {
+    const held = Promise.withResolvers<void>()
+    const release = Promise.withResolvers<void>()
+    const holding = running.service.deps.db.transaction().execute(async (trx) => {
+      await sql`lock table apps in access exclusive mode`.execute(trx)
+      held.resolve()
+      await release.promise
+    })
+    await held.promise
+    const opening = open('', { 'last-event-id': idOf(60_000) }).catch(() => null)
+    // It arrives, and waits for the table.
+    await sleep(100)
+    const stopping = running.stop()
+    await sleep(100)
+    release.resolve()
+    await Promise.all([holding, stopping])
+    await (await opening)?.ended
+    running = await startTestService(storage, { KRAFTER_BOOTSTRAP_API_KEY: running.api.key }, undefined, {
+      streams,
+    })
+  })
 
   test('streams end when the service drains, even one whose client takes nothing; the next service resumes', async () => {
     const start = idOf(60_000)
