@@ -47,6 +47,7 @@ export const deliver = {
     deliveryIds: z.array(z.guid()),
   }),
   expireInSeconds: 90,
+  announced: true,
 } as const satisfies QueueDefinition
 
 /**

@@ -14,6 +14,7 @@ const greet = {
   expireInSeconds: 60,
 } as const satisfies QueueDefinition
 
+const announced = { ...greet, name: 'announced', announced: true } as const satisfies QueueDefinition
 const brief = { ...greet, name: 'brief', expireInSeconds: 1 } as const satisfies QueueDefinition
 
 const stopTimeoutMs = 1_000
@@ -30,7 +31,7 @@ async function openQueue(storage: TestStorage): Promise<OpenQueue> {
   const queue = await startQueue(
     database,
     storage.env.DATABASE_URL,
-    [greet, brief],
+    [greet, brief, announced],
     createLogger('silent'),
     true,
   )
@@ -61,7 +62,9 @@ describeOnEachBackend('the queue', (make) => {
 
   // Each test begins with empty queues, whatever the one before left claimed.
   beforeEach(async () => {
-    await sql`delete from pgboss.job where name in (${greet.name}, ${brief.name})`.execute(db)
+    await sql`delete from pgboss.job where name in (${greet.name}, ${brief.name}, ${announced.name})`.execute(
+      db,
+    )
   })
 
   const enqueue = (jobs: Parameters<typeof queue.enqueue<typeof greet>>[2]) =>
@@ -112,6 +115,31 @@ describeOnEachBackend('the queue', (make) => {
       await queue.enqueue(trx, greet, [{ id, message: { name: 'Grace' } }])
     })
     expect(await queue.claim(greet, 10, [])).toMatchObject([{ id, message: { name: 'Grace' } }])
+  })
+
+  test('an announced queue tells of jobs that are due, once they are committed', async () => {
+    const told = Promise.withResolvers<string>()
+    let step = 'before any'
+    queue.onEnqueued(announced, () => told.resolve(step))
+    const send = (to: QueueDefinition, delaySeconds?: number) =>
+      db.transaction().execute((trx) => queue.enqueue(trx, to, [{ message: { name: 'Ada' }, delaySeconds }]))
+    step = 'to another queue'
+    await send(greet)
+    step = 'for later'
+    await send(announced, 60)
+    step = 'rolled back'
+    const rolledBack = db.transaction().execute(async (trx) => {
+      await queue.enqueue(trx, announced, [{ message: { name: 'Ada' } }])
+      throw new Error('no')
+    })
+    await expect(rolledBack).rejects.toThrow('no')
+    step = 'not committed yet'
+    await db.transaction().execute(async (trx) => {
+      await queue.enqueue(trx, announced, [{ message: { name: 'Ada' } }])
+      step = 'committed'
+    })
+    expect(await told.promise).toBe('committed')
+    expect(await queue.claim(announced, 10, [])).toHaveLength(1)
   })
 
   test('a second job with the same id is dropped while the first is there', async () => {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import { claimPlanSettings, type Db, type OpenDatabase, type Trx } from './db.ts'
+import { claimPlanSettings, type Db, type OpenDatabase, type Trx, together } from './db.ts'
 
 /** A queue and the form of its messages. */
 export interface QueueDefinition {
@@ -10,6 +10,8 @@ export interface QueueDefinition {
   schema: z.ZodType
   /** How long a process may hold a job before another takes it up. Beyond every deadline inside the job. */
   expireInSeconds: number
+  /** For a queue without workers: {@link Queue.onEnqueued} tells of its new jobs. */
+  announced?: boolean
 }
 
 /** A job as this process claimed it; `retryCount` tells its claim from a later one of the same job. */
@@ -42,6 +44,11 @@ export interface Queue {
     limit: number,
     ignoreGroups: readonly string[],
   ): Promise<ClaimedJob<z.infer<Q['schema']>>[]>
+  /**
+   * Calls back when an announced queue has new jobs that are due, in whichever process they were enqueued. It is a hint
+   * that can be lost: nothing tells of jobs whose time comes later.
+   */
+  onEnqueued(queue: QueueDefinition, callback: () => void): void
   /**
    * Removes claimed jobs in the caller's transaction.
    * @returns the ids of those that were still ours; the others' claims have lapsed and must not be accounted
@@ -114,7 +121,7 @@ export async function startQueue(
   boss.on('error', (error) => log.error({ err: error }, 'queue.error'))
   boss.on('warning', (warning) => log.warn({ warning: warning.message, data: warning.data }, 'queue.warning'))
   await boss.start()
-  for (const { name, expireInSeconds } of definitions) {
+  for (const { name, expireInSeconds, announced } of definitions) {
     const options = {
       expireInSeconds,
       retryLimit,
@@ -123,7 +130,7 @@ export async function startQueue(
       retryDelayMax: 60,
       retentionSeconds: oneYearSeconds,
       deleteAfterSeconds: 3_600,
-      notify: true,
+      notify: !announced,
     }
     // A table of its own per queue: a backlog in one does not slow the others' claims.
     if (await boss.getQueue(name)) await boss.updateQueue(name, options)
@@ -131,7 +138,30 @@ export async function startQueue(
   }
   // The embedded database has no other process, so whatever is claimed was claimed by one that died.
   if (database.backend === 'pglite') await releaseOrphans(boss, database.db, definitions)
-  return createQueue(boss, database.db, log)
+  const callbacks: Callbacks = new Map()
+  const close = supervise ? await listen(boss, callbacks, log) : async () => {}
+  return createQueue(boss, database.db, log, callbacks, close)
+}
+
+/** By queue. */
+type Callbacks = Map<string, () => void>
+
+/** PostgreSQL's channel on which transactions tell, with the queue's name, that they enqueued what is due. */
+const channel = 'krafter_push_jobs'
+
+/** @returns what ends it */
+async function listen(boss: PgBoss, callbacks: Callbacks, log: Logger): Promise<() => Promise<void>> {
+  const callAll = () => {
+    for (const callback of callbacks.values()) callback()
+  }
+  try {
+    const { close } = await boss.getDb().listen!(channel, (name) => callbacks.get(name)?.(), callAll)
+    return close
+  } catch (error) {
+    // As behind a pooler that has no sessions. Whoever waits for jobs looks for them from time to time besides.
+    log.warn({ err: error }, 'queue.listen_failed')
+    return async () => {}
+  }
 }
 
 async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueDefinition[]): Promise<void> {
@@ -147,22 +177,22 @@ async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueD
   }
 }
 
-function createQueue(boss: PgBoss, db: Db, log: Logger): Queue {
+function createQueue(
+  boss: PgBoss,
+  db: Db,
+  log: Logger,
+  callbacks: Callbacks,
+  stopListening: () => Promise<void>,
+): Queue {
   return {
     async enqueue(trx, queue, jobs) {
-      for (let start = 0; start < jobs.length; start += enqueueChunk) {
-        await boss.insert(
-          queue.name,
-          jobs.slice(start, start + enqueueChunk).map((job) => ({
-            id: job.id,
-            data: job.message as object,
-            startAfter: job.delaySeconds,
-            group: job.group ? { id: job.group } : undefined,
-          })),
-          { db: inTransaction(trx) },
-        )
-      }
+      const isDue = jobs.some(({ delaySeconds = 0 }) => delaySeconds === 0)
+      await together([
+        insertJobs(boss, trx, queue, jobs),
+        queue.announced && isDue ? announce(trx, queue) : Promise.resolve(),
+      ])
     },
+    onEnqueued: (queue, callback) => void callbacks.set(queue.name, callback),
     async claim(queue, limit, ignoreGroups) {
       const jobs = await boss.fetch<object>(queue.name, { batchSize: limit, ignoreGroups: [...ignoreGroups] })
       return jobs.map((job) => toClaimed(queue, job))
@@ -200,12 +230,37 @@ function createQueue(boss: PgBoss, db: Db, log: Logger): Queue {
       return rows
     },
     async stop(timeoutMs) {
+      await stopListening()
       await boss.stop({ graceful: true, timeout: timeoutMs, close: true })
     },
   }
 }
 
 const enqueueChunk = 5_000
+
+async function insertJobs(
+  boss: PgBoss,
+  trx: Trx,
+  queue: QueueDefinition,
+  jobs: Parameters<Queue['enqueue']>[2],
+): Promise<void> {
+  for (let start = 0; start < jobs.length; start += enqueueChunk) {
+    await boss.insert(
+      queue.name,
+      jobs.slice(start, start + enqueueChunk).map((job) => ({
+        id: job.id,
+        data: job.message as object,
+        startAfter: job.delaySeconds,
+        group: job.group ? { id: job.group } : undefined,
+      })),
+      { db: inTransaction(trx) },
+    )
+  }
+}
+
+async function announce(trx: Trx, queue: QueueDefinition): Promise<void> {
+  await sql`select pg_notify(${channel}, ${queue.name})`.execute(trx)
+}
 
 type BossJob = Parameters<typeof toClaimed>[1]
 

@@ -52,12 +52,11 @@ const maxParkedOfStalled = 16
 const perJobDecay = 0.8
 /** How long free slots are collected before their next attempts are read from the database together. */
 const gatherMs = 5
-/** How soon after a claim that left nothing the next one looks again, and how that grows with the time without a job. */
-const busyPollMs = 20
-const pollGrowth = 0.1
+/** How long a claim that left nothing waits at most, should nobody tell of jobs: those whose time has come by then. */
 const idlePollMs = 150
 /** A claim that passes jobs over reads through them: the longer it took, the longer the next one waits. */
 const restPerClaim = 3
+const maxRestMs = 20
 const afterErrorMs = 1_000
 /** An attempt without an answer that took so long has hung; a connection refused at once costs nobody anything. */
 const hungAfterMs = 1_000
@@ -355,21 +354,17 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
 
   /** Claims ahead of the slots, so that a freed one finds its next delivery here. */
   const claimLoop = async () => {
-    let foundAt = Number.NEGATIVE_INFINITY
     while (!stopping) {
       try {
         const startedAt = performance.now()
         const { found, mayHaveMore } = await claim()
-        const now = performance.now()
         if (found > 0) {
-          foundAt = now
           startIdle()
           freed.ring()
         }
         if (!mayHaveMore) {
-          const pollMs = Math.min(idlePollMs, busyPollMs + (now - foundAt) * pollGrowth)
-          const restMs = Math.max(gatherMs, restPerClaim * (now - startedAt))
-          await wanted.wait(Math.min(restMs, pollMs), pollMs)
+          const restMs = Math.max(gatherMs, restPerClaim * (performance.now() - startedAt))
+          await wanted.wait(Math.min(restMs, maxRestMs), idlePollMs)
         }
       } catch (error) {
         deps.log.error({ err: error }, 'delivery.claim_failed')
@@ -391,6 +386,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       }
     }
   }
+  deps.queue.onEnqueued(deliver, wanted.ring)
   const running = Promise.all([claimLoop(), startLoop()])
 
   return {
