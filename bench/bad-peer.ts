@@ -16,7 +16,7 @@ const manners: Record<string, (response: Http2ServerResponse) => void> = {
   },
   '/flood': (response) => {
     response.writeHead(200, { 'content-type': 'text/plain' })
-    const chunk = Buffer.alloc(65_536, 'x')
+    const chunk = Buffer.alloc(16_384, 'x')
     const more = () => {
       while (!response.destroyed && response.write(chunk));
     }

@@ -22,11 +22,12 @@ export interface Latency {
 
 export interface IsolationResult {
   alone: Latency
-  besideGood: Latency
-  besideBad: Latency
+  burst: Latency
+  badBurst: Latency
+  bad: Latency
 }
 
-/** Deliveries that each neighbour has waiting when its phase begins. */
+/** Deliveries that each neighbour has waiting when it appears. */
 const backlog = 2_000
 const perSecond = 100
 const tickMs = 100
@@ -34,19 +35,21 @@ const tickMs = 100
 const patienceMs = 30_000
 
 /**
- * A healthy webhook's latency, created → answered: alone, beside busy webhooks whose receivers answer at once, and
- * beside as busy ones whose receivers hang, drip and flood.
+ * A healthy webhook's latency, created → answered: alone; while a burst to neighbours whose receivers answer at once is
+ * worked off; while one to neighbours whose receivers hang, drip and flood is; and beside these afterwards, while they
+ * get as many events as the healthy one.
  */
 await answerParent(async (input: IsolationInput): Promise<IsolationResult> => {
   const service = await startBenchService(input)
   await run(service, input, perSecond)
   const alone = await run(service, input, input.events)
   await makeNeighbours(service, input.origin)
-  const besideGood = await run(service, input, input.events)
-  await makeNeighbours(service, input.badOrigin)
-  const besideBad = await run(service, input, input.events)
+  const burst = await run(service, input, input.events)
+  const neighbours = await makeNeighbours(service, input.badOrigin)
+  const badBurst = await run(service, input, input.events)
+  const bad = await run(service, input, input.events, neighbours)
   await service.stop()
-  return { alone, besideGood, besideBad }
+  return { alone, burst, badBurst, bad }
 })
 
 async function makeWebhook({ deps }: Service, appId: string, url: string): Promise<void> {
@@ -54,25 +57,39 @@ async function makeWebhook({ deps }: Service, appId: string, url: string): Promi
   await insertWebhook(deps.db, webhook, deps.clock.now())
 }
 
-/** A busy webhook for each path that a bad receiver has; a good one answers on any. */
-async function makeNeighbours(service: Service, origin: string): Promise<void> {
+/** A webhook with a backlog for each path that a bad receiver has; a good one answers on any. @returns their apps */
+async function makeNeighbours(service: Service, origin: string): Promise<string[]> {
+  const appIds: string[] = []
   for (const path of badPaths) {
     const appId = await makeApp(service)
     await makeWebhook(service, appId, `${origin}${path}`)
     await emit(service, appId, backlog)
+    appIds.push(appId)
   }
+  return appIds
 }
 
-async function run(service: Service, { origin }: IsolationInput, count: number): Promise<Latency> {
+async function run(
+  service: Service,
+  { origin }: IsolationInput,
+  count: number,
+  neighbours: string[] = [],
+): Promise<Latency> {
   const appId = await makeApp(service)
   await makeWebhook(service, appId, `${origin}/hook`)
+  await Promise.all([feed(service, [appId], count), feed(service, neighbours, count)])
+  return readLatency(service, appId, count)
+}
+
+/** Emits `count` events to apps in turn, some with each tick. */
+async function feed(service: Service, appIds: string[], count: number): Promise<void> {
+  if (appIds.length === 0) return
   const perTick = (perSecond * tickMs) / 1_000
-  for (let sent = 0; sent < count; sent += perTick) {
+  for (let tick = 0; tick * perTick < count; tick += 1) {
     const startedAt = performance.now()
-    await emit(service, appId, perTick)
+    await emit(service, appIds[tick % appIds.length]!, perTick)
     await sleep(Math.max(0, tickMs - (performance.now() - startedAt)))
   }
-  return readLatency(service, appId, count)
 }
 
 async function emit({ deps }: Service, appId: string, count: number): Promise<void> {

@@ -104,8 +104,9 @@ const serverSettings = ['shared_buffers=128MB', 'max_connections=100']
 
 const isolationPhases = {
   alone: 'a healthy webhook, alone',
-  besideGood: '… beside busy ones that answer at once',
-  besideBad: '… beside busy ones that hang, drip and flood',
+  burst: '… during a burst to others',
+  badBurst: '… to others that hang, drip and flood',
+  bad: '… beside others that hang, drip and flood',
 }
 
 /** A webhook's p99 may not suffer from how its neighbours behave. */
