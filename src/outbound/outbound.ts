@@ -9,7 +9,7 @@ export interface OutboundRequest {
   body: Uint8Array | string
   /** For the whole exchange: name look-up, connect, TLS, headers and body. */
   timeoutMs: number
-  /** Bytes of the answer's body to keep; reading stops there and the connection is given up. */
+  /** Bytes of the answer's body to keep. What little is beyond is read and dropped, after that it is broken off. */
   maxAnswerBytes: number
   signal?: AbortSignal
 }
