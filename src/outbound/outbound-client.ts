@@ -22,7 +22,7 @@ export const defaultOutboundLimits: OutboundLimits = {
   http2ConnectionsPerOrigin: 2,
   http2StreamsPerConnection: 128,
   http2BrokenOffPerConnection: 250,
-  // Of an answer 1 KiB is read; undici's 256 KiB would all be sent by a peer that floods, and decrypted.
+  // Of an answer little is read; undici's 256 KiB would all be sent by a peer that floods, and decrypted.
   http2WindowBytes: 4_096,
   idleConnections: 1_000,
   http1IdleMs: 4_000,

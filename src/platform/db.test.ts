@@ -60,6 +60,11 @@ describeOnEachBackend('transactions', (make) => {
     expect((await sql`update counts set n = 2`.execute(db)).numAffectedRows).toBe(1n)
   })
 
+  test('say in an error who asked for the statement', async () => {
+    const error: Error = await sql`select 1 / 0`.execute(db).catch((reason) => reason)
+    expect(error.stack).toContain('db.test.ts')
+  })
+
   test('are apart while several are open', async () => {
     const seen = await Promise.all(
       [1, 2].map((n) =>

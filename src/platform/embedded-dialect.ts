@@ -53,8 +53,14 @@ function createConnection(client: EmbeddedClient): Connection {
   return {
     transaction: undefined,
     async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-      const { rows, affectedRows } = await (this.transaction ?? client).query<Row>(sql, [...parameters])
-      return { rows, numAffectedRows: affectedRows === undefined ? undefined : BigInt(affectedRows) }
+      try {
+        const { rows, affectedRows } = await (this.transaction ?? client).query<Row>(sql, [...parameters])
+        return { rows, numAffectedRows: affectedRows === undefined ? undefined : BigInt(affectedRows) }
+      } catch (error) {
+        // It has the stack of the thread's message; from here the stack leads to whoever asked.
+        Error.captureStackTrace(error as Error)
+        throw error
+      }
     },
     // biome-ignore lint/correctness/useYield: part of the interface
     async *streamQuery() {

@@ -86,7 +86,7 @@ const retryLimit = 1_000_000
  * Starts pg-boss on the open database and makes the queues.
  *
  * @param connectionString PostgreSQL only; embedded, pg-boss shares the one connection
- * @param supervise whether this process also runs the upkeep (expired claims, schedules)
+ * @param supervise whether this process also runs the upkeep (expired claims, schedules) and hears of new jobs
  */
 export async function startQueue(
   database: OpenDatabase,
