@@ -66,6 +66,18 @@ describe('tallyOutcomes', () => {
     })
   })
 
+  test('a retry that would come exactly when the time to live ends has expired', () => {
+    const boundarySeconds = 15
+    expect(tallyOutcomes(outcomesOf(retry(null)), 1, boundarySeconds)).toMatchObject({
+      failures: [{ subscriberId: 's0', reason: 'expired', status: 503 }],
+      retries: [],
+    })
+    expect(tallyOutcomes(outcomesOf(retry(null)), 1, boundarySeconds + 0.001)).toMatchObject({
+      failures: [],
+      retries: [{ delaySeconds: boundarySeconds, subscriberIds: ['s0'] }],
+    })
+  })
+
   test('the last attempt has no other after it', () => {
     expect(tallyOutcomes(outcomesOf(retry(null)), maxAttempts, day)).toMatchObject({
       failed: 1,
