@@ -2,7 +2,7 @@ import { ConfigError, readConfig } from '../config/config.ts'
 import { createKey, listKeys, revokeKey, type Scope, scopes } from '../keys/key-store.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import { type Db, migrate } from '../platform/db.ts'
-import { isId } from '../platform/ids.ts'
+import { parseId } from '../platform/ids.ts'
 import { createLogger } from '../platform/log.ts'
 import { openStorage } from '../storage.ts'
 
@@ -48,7 +48,7 @@ export async function listKeysCommand(options: Output): Promise<void> {
 
 /** `krafter-push keys revoke` */
 export async function revokeKeyCommand(id: string, options: Output): Promise<void> {
-  const revoked = isId(id) && (await withDatabase((db) => revokeKey(db, id, new Date())))
+  const revoked = parseId(id) !== undefined && (await withDatabase((db) => revokeKey(db, id, new Date())))
   if (!revoked) throw new ConfigError(`there is no key ${id}: krafter-push keys list shows them`)
   print(options, { id, revoked: true }, `revoked ${id}`)
 }

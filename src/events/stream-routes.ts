@@ -7,7 +7,7 @@ import type { Deps } from '../deps.ts'
 import { ApiError, refusals } from '../errors.ts'
 import { authenticate } from '../platform/http/auth.ts'
 import type { Server } from '../platform/http/server.ts'
-import { isId, newId } from '../platform/ids.ts'
+import { newId, parseId } from '../platform/ids.ts'
 import { type EventType, eventTypes } from './catalog.ts'
 import { startFollower } from './event-follower.ts'
 import { writeEventStream } from './event-stream.ts'
@@ -125,8 +125,9 @@ function readLastEventId(request: FastifyRequest, fromQuery: string | undefined)
   const fromHeader = request.headers['last-event-id']
   const [name, value] = fromHeader ? ['Last-Event-ID', String(fromHeader)] : ['last_event_id', fromQuery]
   if (value === undefined) return undefined
-  if (!isId(value)) throw refusals.invalid({ [name!]: ['must be the UUID of an event'] })
-  return value.toLowerCase()
+  const id = parseId(value)
+  if (id === undefined) throw refusals.invalid({ [name!]: ['must be the UUID of an event'] })
+  return id
 }
 
 interface OpenStream {

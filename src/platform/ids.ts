@@ -13,7 +13,12 @@ export function momentOfId(id: string): Date {
 
 const uuid = z.guid()
 
-/** Whether a path segment can be an id at all; what cannot is answered 404. */
-export function isId(value: string): boolean {
-  return uuid.safeParse(value).success
+/**
+ * Reads an id from a request. Every id that a client sends passes here once, so that the code compares, stores and
+ * encrypts with one spelling.
+ *
+ * @returns the id in lower case; undefined when the value is not a UUID
+ */
+export function parseId(value: string): string | undefined {
+  return uuid.safeParse(value).success ? value.toLowerCase() : undefined
 }

@@ -113,6 +113,25 @@ describeOnEachBackend('secrets of a webhook', (make) => {
     expect(request.headers['x-krafter-signature-previous']).toBeUndefined()
   })
 
+  test('whatever is encrypted for a webhook can be used, however its id was spelt', async () => {
+    const { answer } = await makeWebhook({})
+    const upper = `/push/apps/${appId.toUpperCase()}/webhooks/${answer.body.data.id.toUpperCase()}`
+    const settings = { secret: first, headers: { 'x-token': 'mine' }, signature: 'ed25519' }
+    expect((await running.api.patch(upper, settings)).status).toBe(200)
+    const patched = await deliver()
+    expect(patched.headers['x-token']).toBe('mine')
+    const schemes = String(patched.headers['webhook-signature']).split(' ')
+    expect(schemes.map((each) => each.split(',')[0])).toEqual(['v1', 'v1a'])
+    expect(isSignedBy(patched, first, schemes[0]!)).toBe(true)
+
+    const rotated = await running.api.post(`${upper}/rotate-secret`, {})
+    expect(rotated.body.data.webhook_id).toBe(answer.body.data.id)
+    const request = await deliver()
+    const [one, other] = String(request.headers['webhook-signature']).split(' ')
+    expect(isSignedBy(request, rotated.body.data.secret, one!)).toBe(true)
+    expect(isSignedBy(request, first, other!)).toBe(true)
+  })
+
   test.each([
     [{ overlap_seconds: 604_801 }, 'overlap_seconds'],
     [{ overlap_seconds: -1 }, 'overlap_seconds'],

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { refusals } from '../../errors.ts'
-import { isId } from '../ids.ts'
+import { parseId } from '../ids.ts'
 
 /** PostgreSQL text cannot hold it. */
 const noNul = (value: string) => !value.includes('\0')
@@ -77,9 +77,16 @@ function withArticle(type: string): string {
   return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`
 }
 
-/** @throws 404 when a path segment can be no id */
+/**
+ * Rewrites the ids of a path in lower case, in place.
+ *
+ * @throws 404 when a path segment is not a UUID
+ */
 export function requireIds(params: unknown): void {
-  for (const value of Object.values((params ?? {}) as Record<string, string>)) {
-    if (!isId(value)) throw refusals.notFound()
+  const segments = (params ?? {}) as Record<string, string>
+  for (const [name, value] of Object.entries(segments)) {
+    const id = parseId(value)
+    if (id === undefined) throw refusals.notFound()
+    segments[name] = id
   }
 }
