@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Failure, Reply, Request, Work } from './embedded-thread.ts'
+import { siblingModule } from './sibling-module.ts'
 
 interface Result<Row> {
   rows: Row[]
@@ -42,7 +43,7 @@ export interface EmbeddedClient {
  * @throws the database's error; one of its file system has WASI's `errno` and no message
  */
 export async function openEmbeddedClient(path: string, settings: readonly string[]): Promise<EmbeddedClient> {
-  const thread = new Worker(new URL('./embedded-thread.ts', import.meta.url))
+  const thread = new Worker(siblingModule(import.meta.url, 'embedded-thread'))
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const listeners = new Map<string, Set<(payload: string) => void>>()
   let asked = 0

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { siblingModule } from '../../platform/sibling-module.ts'
 import { maxPlaintextBytes, overheadBytes, PayloadTooLargeError, type SubscriptionKeys } from './encrypt.ts'
 import { type EncryptedBatch, type EncryptTask, keyBytes } from './encrypt-worker.ts'
 
@@ -42,8 +43,7 @@ export interface EncryptionPool {
  */
 export function createEncryptionPool(threads = Math.max(2, availableParallelism() - 1)): EncryptionPool {
   const piscina = new Piscina<EncryptTask, EncryptedBatch>({
-    // The same name beside this file, as source (.ts) and compiled (.js).
-    filename: new URL(`./encrypt-worker${import.meta.url.slice(-3)}`, import.meta.url).href,
+    filename: siblingModule(import.meta.url, 'encrypt-worker').href,
     name: 'encryptBatch',
     minThreads: 0,
     maxThreads: threads,
