@@ -1,5 +1,77 @@
 -- The tables as the migrations leave them. Made by `npm run schema`; not to be edited.
 
+CREATE OR REPLACE FUNCTION public.count_deleted_subscribers()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+  declare
+    changed record;
+  begin
+    for changed in
+      select app_id, sum(change) as change from (select app_id, -1 as change from old_rows where status = 'active' and exists (select from apps where id = app_id)) as row group by app_id having sum(change) <> 0
+    loop
+      update subscriber_counts set count = count + changed.change
+      where (app_id, part) = (
+        select app_id, part from subscriber_counts where app_id = changed.app_id limit 1 for update skip locked);
+      if not found then
+        insert into subscriber_counts (app_id, part, count)
+        values (changed.app_id, gen_random_uuid(), changed.change);
+      end if;
+    end loop;
+    return null;
+  end $function$;
+
+CREATE OR REPLACE FUNCTION public.count_inserted_subscribers()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+  declare
+    changed record;
+  begin
+    for changed in
+      select app_id, sum(change) as change from (select app_id, 1 as change from new_rows where status = 'active') as row group by app_id having sum(change) <> 0
+    loop
+      update subscriber_counts set count = count + changed.change
+      where (app_id, part) = (
+        select app_id, part from subscriber_counts where app_id = changed.app_id limit 1 for update skip locked);
+      if not found then
+        insert into subscriber_counts (app_id, part, count)
+        values (changed.app_id, gen_random_uuid(), changed.change);
+      end if;
+    end loop;
+    return null;
+  end $function$;
+
+CREATE OR REPLACE FUNCTION public.count_updated_subscribers()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+  declare
+    changed record;
+  begin
+    for changed in
+      select app_id, sum(change) as change from (select app_id, 1 as change from new_rows where status = 'active' union all select app_id, -1 as change from old_rows where status = 'active') as row group by app_id having sum(change) <> 0
+    loop
+      update subscriber_counts set count = count + changed.change
+      where (app_id, part) = (
+        select app_id, part from subscriber_counts where app_id = changed.app_id limit 1 for update skip locked);
+      if not found then
+        insert into subscriber_counts (app_id, part, count)
+        values (changed.app_id, gen_random_uuid(), changed.change);
+      end if;
+    end loop;
+    return null;
+  end $function$;
+
+CREATE OR REPLACE FUNCTION public.forget_subscriber_counts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+  begin
+    delete from subscriber_counts where app_id in (select id from old_rows);
+    return null;
+  end $function$;
+
 CREATE TABLE api_keys (
   id uuid NOT NULL,
   team_id uuid NOT NULL,
@@ -29,6 +101,7 @@ CREATE TABLE apps (
   CONSTRAINT apps_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
 );
 CREATE INDEX apps_team ON public.apps USING btree (team_id, id);
+CREATE TRIGGER forget_counts AFTER DELETE ON public.apps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION forget_subscriber_counts();
 
 CREATE TABLE event_streams (
   app_id uuid NOT NULL,
@@ -119,6 +192,13 @@ CREATE TABLE replays (
   CONSTRAINT replays_app_id_webhook_id_fkey FOREIGN KEY (app_id, webhook_id) REFERENCES webhooks(app_id, id) ON DELETE CASCADE
 );
 
+CREATE TABLE subscriber_counts (
+  app_id uuid NOT NULL,
+  part uuid NOT NULL,
+  count bigint NOT NULL,
+  CONSTRAINT subscriber_counts_pkey PRIMARY KEY (app_id, part)
+) WITH (fillfactor=50);
+
 CREATE TABLE subscribers (
   app_id uuid NOT NULL,
   id uuid NOT NULL,
@@ -141,6 +221,9 @@ CREATE TABLE subscribers (
 CREATE INDEX subscribers_audience ON public.subscribers USING btree (app_id, status, id);
 CREATE INDEX subscribers_last_seen ON public.subscribers USING btree (status, last_seen_at);
 CREATE INDEX subscribers_user ON public.subscribers USING btree (app_id, user_id) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER count_deleted AFTER DELETE ON public.subscribers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_deleted_subscribers();
+CREATE TRIGGER count_inserted AFTER INSERT ON public.subscribers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_inserted_subscribers();
+CREATE TRIGGER count_updated AFTER UPDATE ON public.subscribers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_updated_subscribers();
 
 CREATE TABLE teams (
   id uuid NOT NULL,

@@ -9,10 +9,11 @@ interface Table {
   constraints: { name: string; definition: string }[]
   /** Those that no constraint brings along. */
   indexes: string[]
+  triggers: string[]
 }
 
 /**
- * The tables of ours and their indexes as the catalog has them, whatever the migrations did to get there. The
+ * The tables of ours, their indexes and triggers, and the functions of these, as the catalog has them, whatever the migrations did to get there. The
  * queue's tables are pg-boss's, the migrator's its own: neither is here.
  *
  * @returns SQL, the same from every database
@@ -36,11 +37,17 @@ export async function dumpSchema(db: Db): Promise<string> {
       (select coalesce(json_agg(pg_get_indexdef(i.indexrelid) order by i.indexrelid::regclass::text collate "C"), '[]')
         from pg_index i where i.indrelid = t.oid
           and not exists (select from pg_constraint c where c.conindid = i.indexrelid and c.contype in ('p', 'u'))
-      ) as indexes
+      ) as indexes,
+      (select coalesce(json_agg(pg_get_triggerdef(g.oid) order by g.tgname collate "C"), '[]')
+        from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal) as triggers
     from pg_class t
     where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relname not like 'kysely\\_%'
     order by t.relname collate "C"`.execute(db)
-  return `-- The tables as the migrations leave them. Made by \`npm run schema\`; not to be edited.\n${rows.map(toSql).join('')}`
+  const functions = await sql<{ definition: string }>`
+    select pg_get_functiondef(p.oid) as definition from pg_proc p
+    where p.pronamespace = 'public'::regnamespace order by p.proname collate "C"`.execute(db)
+  const definitions = functions.rows.map(({ definition }) => `\n${definition.trimEnd()};\n`)
+  return `-- The tables as the migrations leave them. Made by \`npm run schema\`; not to be edited.\n${definitions.join('')}${rows.map(toSql).join('')}`
 }
 
 function toSql(table: Table): string {
@@ -53,7 +60,7 @@ function toSql(table: Table): string {
     `\nCREATE ${table.unlogged ? 'UNLOGGED ' : ''}TABLE ${table.name} (`,
     [...columns, ...constraints].map((line) => `  ${line}`).join(',\n'),
     `)${options};`,
-    ...table.indexes.map((index) => `${index};`),
+    ...[...table.indexes, ...table.triggers].map((statement) => `${statement};`),
     '',
   ].join('\n')
 }

@@ -67,6 +67,8 @@ export interface Database {
     created_at: Date
     updated_at: Date
   }
+  /** Active subscribers: an app's count is the sum of its parts. Written by triggers alone. */
+  subscriber_counts: { app_id: string; part: string; count: string }
   notifications: {
     app_id: string
     id: string

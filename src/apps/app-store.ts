@@ -8,7 +8,7 @@ export interface App {
   name: string
   vapidPublicKey: string
   settings: Record<string, unknown>
-  /** Active ones. */
+  /** Active ones: kept by triggers (migrations/0004_subscriber_count.ts), never counted. */
   subscriberCount: number
   createdAt: Date
   updatedAt: Date
@@ -38,10 +38,9 @@ const selectApps = (db: Db) =>
       'created_at as createdAt',
       'updated_at as updatedAt',
       eb
-        .selectFrom('subscribers')
-        .select(sql<number>`count(*)::int`.as('count'))
-        .whereRef('subscribers.app_id', '=', 'apps.id')
-        .where('subscribers.status', '=', 'active')
+        .selectFrom('subscriber_counts')
+        .select(sql<number>`coalesce(sum(count), 0)::int`.as('count'))
+        .whereRef('subscriber_counts.app_id', '=', 'apps.id')
         .$asScalar()
         .$notNull()
         .as('subscriberCount'),

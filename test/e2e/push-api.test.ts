@@ -1,6 +1,7 @@
 import { createECDH, ECDH } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { invalidateSubscribers } from '../../src/subscribers/invalidate.ts'
 import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
 import { type Api, poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
@@ -152,6 +153,57 @@ describeOnEachBackend('the push API', (make) => {
       expect(listed.find(({ id }: { id: string }) => id === app.id).subscriber_count).toBe(1)
     })
 
+    test('the count stays exact whatever happens at once, and is read without counting', async () => {
+      const { deps } = running.service
+      const { db } = deps
+      const tokens = Array.from({ length: 40 }, (_, n) => `${app.id}-${n}`)
+      const device = (token: string) => ({ platform: 'android', token })
+      // Each twice at once: half of the requests meet a token that is being registered.
+      const answers = await Promise.all(
+        [...tokens, ...tokens].map((token) => api.post(`${base}/subscribers`, device(token))),
+      )
+      const ids = [...new Set(answers.map(({ body }) => body.data.id as string))]
+      const path = (n: number) => `${base}/subscribers/${ids[n]}`
+      await Promise.all([
+        ...[0, 1, 2].map((n) => api.delete(path(n))),
+        ...[3, 4, 4].map((n) => api.post(`${path(n)}/unsubscribe`, {})),
+        ...[5, 6].map((n) => api.patch(path(n), { status: 'unsubscribed' })),
+        ...[7, 8, 8].map((n) => api.patch(path(n), { tags: ['a'] })),
+        db.transaction().execute((trx) => invalidateSubscribers(trx, app.id, ids.slice(9, 12), new Date())),
+        register(device(`${app.id}-new`)),
+      ])
+      const count = async () => (await api.get(base)).body.data.subscriber_count
+      expect(await count()).toBe(40 - 3 - 2 - 2 - 3 + 1)
+      await Promise.all([4, 4, 9].map((n) => api.patch(path(n), { status: 'active' })))
+      expect(await count()).toBe(33)
+      const active = await api.get(`${base}/subscribers?status=active&limit=100`)
+      expect(active.body.data).toHaveLength(33)
+      // What earlier versions write is counted too, and a transaction that failed is not.
+      await db.updateTable('subscribers').set({ status: 'inactive' }).where('app_id', '=', app.id).execute()
+      expect(await count()).toBe(0)
+      const failed = db.transaction().execute(async (trx) => {
+        await trx.updateTable('subscribers').set({ status: 'active' }).where('app_id', '=', app.id).execute()
+        throw new Error('fails')
+      })
+      await expect(failed).rejects.toThrow('fails')
+      expect(await count()).toBe(0)
+      await db.insertInto('subscriber_counts').values({ app_id: app.id, part: app.id, count: '7' }).execute()
+      expect(await count()).toBe(7)
+    })
+
+    test('no registration waits for another, though both are counted', async ({ skip }) => {
+      const { db, backend } = running.service.deps
+      if (backend === 'pglite') skip('it has one connection')
+      const device = (n: number) => ({ platform: 'android', token: `${app.id}-${n}` })
+      const [first] = [await register(device(0)), await register(device(1))]
+      await db.transaction().execute(async (trx) => {
+        await invalidateSubscribers(trx, app.id, [first.id], new Date())
+        await register(device(2))
+        expect((await api.get(base)).body.data.subscriber_count).toBe(3)
+      })
+      expect((await api.get(base)).body.data.subscriber_count).toBe(2)
+    })
+
     test('a deleted app takes all that is its along, and nothing else', async () => {
       const { db } = running.service.deps
       const tables = await sql<{ name: string }>`
@@ -175,6 +227,7 @@ describeOnEachBackend('the push API', (make) => {
         'idempotency_keys',
         'notification_batches',
         'notifications',
+        'subscriber_counts',
         'subscribers',
         'webhooks',
       ]
