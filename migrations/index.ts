@@ -1,9 +1,11 @@
 import type { Migration } from 'kysely/migration'
 import * as initial from './0001_initial.ts'
 import * as subscriberCount from './0004_subscriber_count.ts'
+import * as vapidPairs from './0010_vapid_pairs.ts'
 
 /** Every migration by name, in the order in which they run. Up only: a released one is never edited. */
 export const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0004_subscriber_count': subscriberCount,
+  '0010_vapid_pairs': vapidPairs,
 }

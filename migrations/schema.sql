@@ -97,6 +97,7 @@ CREATE TABLE apps (
   settings json NOT NULL,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
+  vapid_pair smallint NOT NULL DEFAULT 0,
   CONSTRAINT apps_pkey PRIMARY KEY (id),
   CONSTRAINT apps_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
 );
@@ -214,6 +215,7 @@ CREATE TABLE subscribers (
   last_seen_at timestamp with time zone NOT NULL,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
+  vapid_pair smallint NOT NULL DEFAULT 0,
   CONSTRAINT subscribers_app_id_token_hash_key UNIQUE (app_id, token_hash),
   CONSTRAINT subscribers_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT subscribers_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
@@ -230,6 +232,17 @@ CREATE TABLE teams (
   name text NOT NULL,
   created_at timestamp with time zone NOT NULL,
   CONSTRAINT teams_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE vapid_pairs (
+  app_id uuid NOT NULL,
+  number smallint NOT NULL,
+  public_key text NOT NULL,
+  private_key bytea NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  CONSTRAINT vapid_pairs_app_id_public_key_key UNIQUE (app_id, public_key),
+  CONSTRAINT vapid_pairs_pkey PRIMARY KEY (app_id, number),
+  CONSTRAINT vapid_pairs_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
 );
 
 CREATE UNLOGGED TABLE webhook_rates (

@@ -45,9 +45,20 @@ export interface Database {
     vapid_public_key: string
     /** 32-byte scalar, encrypted at rest. */
     vapid_private_key: Uint8Array
+    /** The number of this, the current pair, in `vapid_pairs`. */
+    vapid_pair: Generated<number>
     settings: Json<Record<string, unknown>>
     created_at: Date
     updated_at: Date
+  }
+  /** Key pairs of an app by number, from 0. The current one is in `apps`, and here too once it was replaced. */
+  vapid_pairs: {
+    app_id: string
+    number: number
+    public_key: string
+    /** Encrypted at rest, as in `apps`. */
+    private_key: Uint8Array
+    created_at: Date
   }
   subscribers: {
     app_id: string
@@ -59,6 +70,8 @@ export interface Database {
     /** Web only: the uncompressed P-256 point (65 bytes) and the auth secret (16 bytes), RFC 8291 §3. */
     p256dh: Uint8Array | null
     auth: Uint8Array | null
+    /** Web only: the number of the app's key pair that the subscription was made with. */
+    vapid_pair: Generated<number>
     user_id: string | null
     tags: string[]
     metadata: Json<Record<string, unknown>>

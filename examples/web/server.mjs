@@ -45,8 +45,10 @@ const routes = {
   }),
   'GET /config': async () =>
     json({ serverUrl: krafterUrl, appId: app.id, vapidPublicKey: app.vapid_public_key }),
-  'POST /subscribers': async ({ platform, token, keys }) =>
-    json(await call('POST', `${base}/subscribers`, { platform, token, keys, user_id: currentUser })),
+  'POST /subscribers': async ({ platform, token, keys, vapid_public_key }) => {
+    const subscriber = { platform, token, keys, vapid_public_key, user_id: currentUser }
+    return json(await call('POST', `${base}/subscribers`, subscriber))
+  },
   'POST /notifications': async ({ title, body }) =>
     json(
       await call('POST', `${base}/notifications`, {

@@ -1,15 +1,18 @@
 import { z } from 'zod'
-import { generateVapidKeys } from '../channels/web-push/vapid.ts'
+import { generateVapidKeys, parseVapidKeys, type VapidKeys } from '../channels/web-push/vapid.ts'
 import type { Deps } from '../deps.ts'
-import { jsonObject, requiredText } from '../platform/http/fields.ts'
+import { refusals } from '../errors.ts'
+import { jsonObject, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { appDocs } from './app-schema.ts'
-import { deleteApp, insertApp, listApps, presentApp, readApp, requireApp, updateApp } from './app-store.ts'
+import { deleteApp, insertApp, listApps, presentApp, readApp, requireApp } from './app-store.ts'
+import { changeApp, vapidKeyContext } from './change-app.ts'
 
 const maxSettingsBytes = 16_384
 const name = requiredText(255)
 const settings = jsonObject(maxSettingsBytes)
+const vapidKeys = { vapid_public_key: text(200).optional(), vapid_private_key: text(100).optional() }
 const params = z.object({ app_id: z.string() })
 
 /** Apps: contract section 4. */
@@ -24,18 +27,20 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
       config: { scope: 'push:write' },
       schema: {
         ...appDocs.create,
-        body: z.object({ name, settings: settings.default({}) }),
+        body: z.object({ name, settings: settings.default({}), ...vapidKeys }),
       },
     },
     async (request, reply) => {
       const id = newId()
-      const { publicKey, privateKey } = generateVapidKeys()
+      const { name, settings } = request.body
+      const { publicKey, privateKey } = givenVapidKeys(request.body) ?? generateVapidKeys()
       await insertApp(db, {
         id,
         teamId: request.teamId,
-        ...request.body,
+        name,
+        settings,
         vapidPublicKey: publicKey,
-        vapidPrivateKey: crypto.encrypt(privateKey, `vapid-private-key:${id}`),
+        vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
         now: clock.now(),
       })
       const app = presentApp(await readApp(db, request.teamId, id))
@@ -54,12 +59,13 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
       schema: {
         ...appDocs.update,
         params,
-        body: z.object({ name: name.optional(), settings: settings.optional() }),
+        body: z.object({ name: name.optional(), settings: settings.optional(), ...vapidKeys }),
       },
     },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      await updateApp(db, app.id, request.body, clock.now())
+      const { name, settings } = request.body
+      await changeApp(deps, app.id, { name, settings, vapidKeys: givenVapidKeys(request.body) })
       return { data: presentApp(await readApp(db, request.teamId, app.id)) }
     },
   )
@@ -75,4 +81,22 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
       return reply.code(204).send()
     },
   )
+}
+
+/** @throws 422 naming the key that is missing or wrong; undefined when neither is given */
+function givenVapidKeys(body: {
+  vapid_public_key?: string
+  vapid_private_key?: string
+}): VapidKeys | undefined {
+  const { vapid_public_key: publicKey, vapid_private_key: privateKey } = body
+  if (publicKey === undefined && privateKey === undefined) return undefined
+  if (publicKey === undefined) {
+    throw refusals.invalid({ vapid_public_key: ['is required with vapid_private_key'] })
+  }
+  if (privateKey === undefined) {
+    throw refusals.invalid({ vapid_private_key: ['is required with vapid_public_key'] })
+  }
+  const parsed = parseVapidKeys(publicKey, privateKey)
+  if (!parsed.ok) throw refusals.invalid({ [parsed.field]: [parsed.message] })
+  return parsed.keys
 }

@@ -22,16 +22,23 @@ const fields = {
   settings: z.record(z.string(), z.unknown()),
   created_at: timestampField,
   updated_at: timestampField,
+  vapid_public_keys: z.array(z.string()).meta({
+    description:
+      'Of every key pair of the app, the current one first. A subscription keeps the pair that it was made with.',
+  }),
 }
+
+const publicKey = 'BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8'
 
 const example = {
   id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
   name: 'My shop',
-  vapid_public_key: 'BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8',
+  vapid_public_key: publicKey,
   subscriber_count: 1204,
   settings: { default_icon: 'https://shop.example/icon.png' },
   created_at: '2026-06-01T08:00:00Z',
   updated_at: '2026-06-01T08:00:00Z',
+  vapid_public_keys: [publicKey],
 }
 
 export const appShape = defineShape<ShownApp>('App', z.object(fields), example)
@@ -59,7 +66,8 @@ export const appDocs = {
   create: {
     operationId: 'createApp',
     summary: 'Make an app and its VAPID keys',
-    description: 'The private key is in this answer only.',
+    description:
+      'Without `vapid_public_key` and `vapid_private_key` a pair is generated. Give a pair that is in use elsewhere to keep the subscriptions that were made with it. The private key is in this answer only.',
     tags,
     bodyExample,
     answers: { 201: one(createdAppShape, 'The app.') },
@@ -68,7 +76,8 @@ export const appDocs = {
   update: {
     operationId: 'updateApp',
     summary: 'Change an app',
-    description: 'Only the given fields change; settings are replaced whole.',
+    description:
+      'Only the given fields change; settings are replaced whole. A new VAPID key pair is for new subscriptions: existing ones keep theirs.',
     tags,
     bodyExample,
     answers: { 200: one(appShape, 'The app as it is now.') },

@@ -7,6 +7,8 @@ export interface App {
   id: string
   name: string
   vapidPublicKey: string
+  /** Of the pairs before the current one, the latest first. */
+  formerPublicKeys: string[]
   settings: Record<string, unknown>
   /** Active ones: kept by triggers (migrations/0004_subscriber_count.ts), never counted. */
   subscriberCount: number
@@ -24,8 +26,13 @@ export function presentApp(app: App) {
     settings: app.settings,
     created_at: toTimestamp(app.createdAt),
     updated_at: toTimestamp(app.updatedAt),
+    vapid_public_keys: [app.vapidPublicKey, ...app.formerPublicKeys],
   }
 }
+
+const formerPublicKeys = sql<string[]>`array(
+  select public_key from vapid_pairs
+  where app_id = apps.id and public_key <> apps.vapid_public_key order by number desc)`.as('formerPublicKeys')
 
 const selectApps = (db: Db) =>
   db
@@ -34,6 +41,7 @@ const selectApps = (db: Db) =>
       'id',
       'name',
       'vapid_public_key as vapidPublicKey',
+      formerPublicKeys,
       'settings',
       'created_at as createdAt',
       'updated_at as updatedAt',
@@ -62,10 +70,10 @@ export async function requireApp(
   db: Db,
   teamId: string,
   id: string,
-): Promise<{ id: string; settings: Record<string, unknown> }> {
+): Promise<{ id: string; settings: Record<string, unknown>; vapidPair: number }> {
   const app = await db
     .selectFrom('apps')
-    .select(['id', 'settings'])
+    .select(['id', 'settings', 'vapid_pair as vapidPair'])
     .where('team_id', '=', teamId)
     .where('id', '=', id)
     .executeTakeFirst()

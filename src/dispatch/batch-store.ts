@@ -11,6 +11,7 @@ export interface OpenBatch {
   targeting: unknown
   notificationCreatedAt: Date
   settings: Record<string, unknown>
+  vapidPair: number
   vapidPublicKey: string
   /** Encrypted at rest. */
   vapidPrivateKey: Uint8Array
@@ -68,6 +69,7 @@ export async function readOpenBatch(
       'notification.targeting',
       'notification.created_at as notificationCreatedAt',
       'app.settings',
+      'app.vapid_pair as vapidPair',
       'app.vapid_public_key as vapidPublicKey',
       'app.vapid_private_key as vapidPrivateKey',
     ])

@@ -1,6 +1,7 @@
 import { reportCompletion } from '../accounting/complete-notification.ts'
 import { recordBatch } from '../accounting/record-batch.ts'
 import { type Addressee, countByReason, type Tally, tallyOutcomes } from '../accounting/tally.ts'
+import { readSenders } from '../apps/senders.ts'
 import type { Outcome, Sender } from '../channels/channel.ts'
 import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
@@ -52,14 +53,13 @@ async function sendToMembers(
   batch: OpenBatch,
   members: AudienceMember[],
 ): Promise<MemberOutcome[]> {
-  const sender: Sender = {
-    appId: message.appId,
-    vapidPublicKey: batch.vapidPublicKey,
-    vapidPrivateKey: deps.crypto.decrypt(batch.vapidPrivateKey, `vapid-private-key:${message.appId}`),
-  }
+  const pairs = members.map(({ vapidPair }) => vapidPair)
+  const senderOf = await readSenders(deps, { ...batch, appId: message.appId }, pairs)
   const signal = AbortSignal.timeout(batchDeadlineMs)
-  const pages = [...Map.groupBy(members, (member) => member.platform)].map(async ([platform, page]) => {
-    const outcomes = await sendPage(deps, platform, message, batch, sender, page, signal)
+  const groups = Map.groupBy(members, ({ platform, vapidPair }) => `${platform} ${vapidPair}`)
+  const pages = [...groups.values()].map(async (page) => {
+    const { platform, vapidPair } = page[0]!
+    const outcomes = await sendPage(deps, platform, message, batch, senderOf(vapidPair), page, signal)
     return page.map(({ id, userId }, index) => ({
       subscriberId: id,
       userId,

@@ -10,12 +10,14 @@ export interface AudienceMember {
   token: string
   p256dh: Uint8Array | null
   auth: Uint8Array | null
+  /** The number of the app's key pair that it was made with. */
+  vapidPair: number
 }
 
 const members = (db: Db, appId: string) =>
   db
     .selectFrom('subscribers')
-    .select(['id', 'user_id as userId', 'platform', 'token', 'p256dh', 'auth'])
+    .select(['id', 'user_id as userId', 'platform', 'token', 'p256dh', 'auth', 'vapid_pair as vapidPair'])
     .where('app_id', '=', appId)
     .where('status', '=', 'active')
     .orderBy('id')

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
+import { findVapidPair } from '../apps/vapid-pair-store.ts'
 import { parseSubscriptionKeys } from '../channels/web-push/encrypt.ts'
+import { normalizeVapidPublicKey } from '../channels/web-push/vapid.ts'
 import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
@@ -24,6 +26,7 @@ const maxMetadataBytes = 16_384
 const token = requiredText(4_096)
 const keys = z.object({ p256dh: text(200), auth: text(100) })
 const optional = {
+  vapid_public_key: text(200).nullable().optional(),
   user_id: text(255).nullable().optional(),
   tags: z
     .array(requiredText(100))
@@ -75,12 +78,15 @@ export function registerSubscriberRoutes(
       const { platform, token, keys, user_id: userId, tags, metadata } = request.body
       const checkedKeys = checkKeys(platform, keys, true)
       await checkToken(deps, platform, token)
+      const vapidPair = await findPair(deps, app.id, platform, request.body.vapid_public_key)
       const { subscriber, created } = await registerSubscriber(deps, {
         id: newId(),
         appId: app.id,
         platform,
         token,
         keys: checkedKeys ?? null,
+        vapidPair,
+        currentVapidPair: app.vapidPair,
         userId,
         tags,
         metadata,
@@ -117,7 +123,11 @@ export function registerSubscriberRoutes(
       const { token, keys, user_id: userId, tags, metadata, status } = request.body
       const checkedKeys = checkKeys(subscriber.platform, keys, false)
       if (token !== undefined) await checkToken(deps, subscriber.platform, token)
-      const change = { token, keys: checkedKeys, userId, tags, metadata, status }
+      const named = await findPair(deps, app.id, subscriber.platform, request.body.vapid_public_key)
+      // Another token is another subscription, which browsers make with the current key.
+      const isNew = token !== undefined && token !== subscriber.token
+      const vapidPair = named ?? (isNew ? app.vapidPair : undefined)
+      const change = { token, keys: checkedKeys, vapidPair, userId, tags, metadata, status }
       return { data: presentSubscriber(await changeSubscriber(deps, subscriber, change)) }
     },
   )
@@ -161,6 +171,23 @@ function checkKeys(
   const parsed = parseSubscriptionKeys(given.p256dh, given.auth)
   if (!parsed.ok) throw refusals.invalid({ [`keys.${parsed.field}`]: [parsed.message] })
   return parsed.keys
+}
+
+/**
+ * The key pair that a subscription was made with; undefined where the request does not say.
+ *
+ * @throws 422 when the app has no such pair
+ */
+async function findPair(
+  { db }: Pick<Deps, 'db'>,
+  appId: string,
+  platform: Platform,
+  publicKey: string | null | undefined,
+): Promise<number | undefined> {
+  if (platform !== 'web' || publicKey === undefined || publicKey === null) return undefined
+  const pair = await findVapidPair(db, appId, normalizeVapidPublicKey(publicKey))
+  if (pair !== undefined) return pair
+  throw refusals.invalid({ vapid_public_key: ['is not a public key of this app'] })
 }
 
 /** What each platform's tokens look like; web endpoints go through the address guard. */

@@ -53,7 +53,8 @@ export const subscriberDocs = {
   register: {
     operationId: 'registerSubscriber',
     summary: 'Register a subscriber',
-    description: 'A token that is known already updates its subscriber and answers 200.',
+    description:
+      "A token that is known already updates its subscriber and answers 200. `vapid_public_key` says which of the app's keys the browser subscribed with; without it a new subscriber gets the current one, and a known one keeps its own.",
     tags,
     bodyExample: {
       platform: 'web',

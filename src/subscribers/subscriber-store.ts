@@ -66,6 +66,10 @@ export interface Registration {
   platform: Platform
   token: string
   keys: SubscriberKeys | null
+  /** The app's key pair that the subscription was made with, where the request names one. */
+  vapidPair?: number
+  /** The app's current one, which a new subscriber gets otherwise. */
+  currentVapidPair: number
   userId?: string | null
   tags?: string[]
   metadata?: Record<string, unknown>
@@ -78,6 +82,7 @@ function refreshed(given: Registration, now: Date) {
     last_seen_at: now,
     updated_at: now,
     ...(given.keys && { p256dh: given.keys.p256dh, auth: given.keys.auth }),
+    ...(given.vapidPair !== undefined && { vapid_pair: given.vapidPair }),
     ...(given.userId !== undefined && { user_id: given.userId }),
     ...(given.tags && { tags: given.tags }),
     ...(given.metadata && { metadata: JSON.stringify(given.metadata) }),
@@ -112,6 +117,7 @@ export async function insertSubscriber(
       token_hash: tokenHash(given.platform, given.token),
       p256dh: given.keys?.p256dh ?? null,
       auth: given.keys?.auth ?? null,
+      vapid_pair: given.vapidPair ?? given.currentVapidPair,
       user_id: given.userId ?? null,
       tags: given.tags ?? [],
       metadata: JSON.stringify(given.metadata ?? {}),
@@ -217,6 +223,7 @@ export async function markUnsubscribed(
 export interface SubscriberChange {
   token?: string
   keys?: SubscriberKeys
+  vapidPair?: number
   userId?: string | null
   tags?: string[]
   metadata?: Record<string, unknown>
@@ -234,7 +241,7 @@ export async function updateSubscriber(
   change: SubscriberChange,
   now: Date,
 ): Promise<Subscriber> {
-  const { token, keys, userId, tags, metadata, status } = change
+  const { token, keys, vapidPair, userId, tags, metadata, status } = change
   const query = trx
     .updateTable('subscribers')
     .set({
@@ -242,6 +249,7 @@ export async function updateSubscriber(
       token_hash: token === undefined ? undefined : tokenHash(subscriber.platform, token),
       p256dh: keys?.p256dh,
       auth: keys?.auth,
+      vapid_pair: vapidPair,
       user_id: userId,
       tags,
       metadata: metadata && JSON.stringify(metadata),

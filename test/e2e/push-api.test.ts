@@ -1,6 +1,7 @@
 import { createECDH, ECDH } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
 import { invalidateSubscribers } from '../../src/subscribers/invalidate.ts'
 import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
 import { type Api, poll } from '../support/api.ts'
@@ -78,6 +79,7 @@ describeOnEachBackend('the push API', (make) => {
       'settings',
       'created_at',
       'updated_at',
+      'vapid_public_keys',
     ]
 
     test('an app is made with its keys, and shows the private one this once', async () => {
@@ -114,6 +116,87 @@ describeOnEachBackend('the push API', (make) => {
       expect(Buffer.from(stored).includes(app.vapid_private_key)).toBe(false)
       expect(crypto.decrypt(stored, `vapid-private-key:${app.id}`)).toEqual(key)
       expect(JSON.stringify(running.logs)).not.toContain(app.vapid_private_key)
+    })
+
+    test('an app takes a key pair that is in use elsewhere, and only a pair', async () => {
+      const [own, other] = [generateVapidKeys(), generateVapidKeys()]
+      const body = (publicKey: unknown, privateKey: unknown) => ({
+        name: 'Moved here',
+        vapid_public_key: publicKey,
+        vapid_private_key: privateKey,
+      })
+      const privateKey = own.privateKey.toString('base64url')
+      // As other tools write keys: plain base64 with padding.
+      const plain = Buffer.from(own.publicKey, 'base64url').toString('base64')
+      const made = await api.post('/push/apps', body(plain, own.privateKey.toString('base64')))
+      expect(made.status).toBe(201)
+      expect(made.body.data).toMatchObject({
+        vapid_public_key: own.publicKey,
+        vapid_public_keys: [own.publicKey],
+        vapid_private_key: privateKey,
+      })
+
+      const path = `/push/apps/${made.body.data.id}`
+      const count = (await api.get('/push/apps')).body.data.length
+      const noPoint = 'must be an uncompressed P-256 public key in base64url'
+      const noScalar = 'must be a P-256 private key: 32 bytes in base64url'
+      const wrong: [object, Record<string, string[]>][] = [
+        [
+          body(own.publicKey, other.privateKey.toString('base64url')),
+          { vapid_private_key: ['does not belong to vapid_public_key'] },
+        ],
+        [body(own.publicKey, undefined), { vapid_private_key: ['is required with vapid_public_key'] }],
+        [body(undefined, privateKey), { vapid_public_key: ['is required with vapid_private_key'] }],
+        [body(privateKey, privateKey), { vapid_public_key: [noPoint] }],
+        [body(`${own.publicKey.slice(0, -1)}!`, privateKey), { vapid_public_key: [noPoint] }],
+        [body(own.publicKey, own.publicKey), { vapid_private_key: [noScalar] }],
+        [body(own.publicKey, 'A'.repeat(43)), { vapid_private_key: [noScalar] }],
+        [body(own.publicKey, 7), { vapid_private_key: ['must be a string'] }],
+      ]
+      for (const [given, details] of wrong) {
+        for (const answer of [await api.post('/push/apps', given), await api.patch(path, given)]) {
+          expect(answer).toMatchObject({ status: 422, body: { details } })
+          expect(JSON.stringify(answer.body)).not.toContain(privateKey)
+        }
+      }
+      expect((await api.get('/push/apps')).body.data).toHaveLength(count)
+      expect((await api.get(path)).body.data).toMatchObject({ vapid_public_keys: [own.publicKey] })
+      expect(JSON.stringify(running.logs)).not.toContain(privateKey)
+    })
+
+    test('an app changes its key pair and shows the public keys of all, at most 20', async () => {
+      const first = (await api.get(base)).body.data.vapid_public_key
+      const pairs = Array.from({ length: 20 }, generateVapidKeys)
+      const change = ({ publicKey, privateKey }: VapidKeys) =>
+        api.patch(base, {
+          vapid_public_key: publicKey,
+          vapid_private_key: privateKey.toString('base64url'),
+        })
+      for (const pair of pairs.slice(0, 19)) expect(await change(pair)).toMatchObject({ status: 200 })
+      expect(await change(pairs[19]!)).toMatchObject({
+        status: 422,
+        body: { details: { vapid_public_key: ['the app has 20 key pairs, and cannot have more'] } },
+      })
+      // One that it had before is no other, and the same again changes nothing.
+      for (const pair of [pairs[3]!, pairs[3]!]) expect(await change(pair)).toMatchObject({ status: 200 })
+      const shown = (await api.get(base)).body.data
+      expect(shown.vapid_public_key).toBe(pairs[3]!.publicKey)
+      expect(shown).not.toHaveProperty('vapid_private_key')
+      const newestFirst = pairs
+        .slice(0, 19)
+        .reverse()
+        .map(({ publicKey }) => publicKey)
+      expect(shown.vapid_public_keys).toEqual([
+        pairs[3]!.publicKey,
+        ...newestFirst.filter((key) => key !== pairs[3]!.publicKey),
+        first,
+      ])
+      const { db, crypto } = running.service.deps
+      const stored = await db.selectFrom('vapid_pairs').selectAll().where('app_id', '=', app.id).execute()
+      for (const { private_key } of stored.filter(({ number }) => number > 0)) {
+        const decrypted = crypto.decrypt(private_key, `vapid-private-key:${app.id}`)
+        expect(pairs.some(({ privateKey }) => privateKey.equals(decrypted))).toBe(true)
+      }
     })
 
     test('a change changes what is given; settings as a whole', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
@@ -204,6 +205,59 @@ describeOnEachBackend('web push', (make) => {
       failed_count: 21,
     })
     expect((await read(base)).subscriber_count).toBe(2_079)
+  })
+
+  test('signs each push with the key pair that its subscription was made with', async () => {
+    const { api } = running
+    const [elsewhere, next] = [generateVapidKeys(), generateVapidKeys()]
+    const given = ({ publicKey, privateKey }: VapidKeys) => ({
+      vapid_public_key: publicKey,
+      vapid_private_key: privateKey.toString('base64url'),
+    })
+    const app = await api.post('/push/apps', { name: 'Moved here' })
+    const generated: string = app.body.data.vapid_public_key
+    const base = `/push/apps/${app.body.data.id}`
+    const register = async (key: string, body: object = {}) => {
+      const { registration } = pushService.makeDevice(undefined, key)
+      const answer = await api.post(`${base}/subscribers`, { ...registration, ...body })
+      expect(answer.status, JSON.stringify(answer.body)).toBe(201)
+      return { id: answer.body.data.id as string, registration }
+    }
+    await register(generated)
+    await api.patch(base, given(elsewhere))
+    const moved = await register(elsewhere.publicKey)
+    await api.patch(base, given(next))
+    await register(next.publicKey)
+    // Pages that a cache has still name the key before; and so do those who move here after the next change.
+    await register(elsewhere.publicKey, { vapid_public_key: elsewhere.publicKey })
+    await register(generated, { vapid_public_key: `${generated}=` })
+    // Seen again without a word about keys: it keeps its own.
+    const again = await api.post(`${base}/subscribers`, { ...moved.registration, tags: ['seen'] })
+    expect(again.status).toBe(200)
+    // Another token of the same subscriber was made with the current pair.
+    const renewed = await register(elsewhere.publicKey, { vapid_public_key: elsewhere.publicKey })
+    const { token, keys } = pushService.makeDevice(undefined, next.publicKey).registration
+    expect(await api.patch(`${base}/subscribers/${renewed.id}`, { token, keys })).toMatchObject({
+      status: 200,
+    })
+    // Registered without the key that it was made with, then put right.
+    const mistaken = await register(elsewhere.publicKey)
+    const path = `${base}/subscribers/${mistaken.id}`
+    await api.patch(path, { vapid_public_key: elsewhere.publicKey })
+    for (const refused of [
+      await api.patch(path, { vapid_public_key: generateVapidKeys().publicKey }),
+      await api.post(`${base}/subscribers`, { ...mistaken.registration, vapid_public_key: 'no key' }),
+    ]) {
+      const details = { vapid_public_key: ['is not a public key of this app'] }
+      expect(refused).toMatchObject({ status: 422, body: { details } })
+    }
+
+    answerWith(() => 201)
+    const sent = await api.post(`${base}/notifications`, { title: 'To all' })
+    expect(await finished(`${base}/notifications/${sent.body.data.id}`)).toMatchObject({
+      status: 'sent',
+      stats: { sent_count: 7, failed_count: 0 },
+    })
   })
 
   test('reaches a push service that speaks HTTP/1.1 only', async () => {

@@ -9,6 +9,8 @@ export interface Device {
   path: string
   pair: ECDH
   auth: Buffer
+  /** The key it subscribed with: pushes signed with another are refused. Undefined: any will do. */
+  applicationServerKey: string | undefined
   /** As the API takes it. */
   registration: { platform: 'web'; token: string; keys: { p256dh: string; auth: string } }
 }
@@ -29,7 +31,7 @@ export interface PushService {
   /** Every request, refused ones included. */
   requests: ReceivedRequest[]
   pushes: ReceivedPush[]
-  makeDevice(name?: string): Device
+  makeDevice(name?: string, applicationServerKey?: string): Device
   /** What an acceptable push is answered with; by default 201. */
   answer: (push: ReceivedPush, response: Http2ServerResponse) => void
   stop(): Promise<void>
@@ -45,7 +47,7 @@ export async function startPushService(options: TlsServerOptions = {}): Promise<
       requests.push(request)
       const device = devices.get(request.path)
       if (!device) return void response.writeHead(404).end()
-      const refusal = refuse(request, server.origin)
+      const refusal = refuse(request, server.origin, device)
       if (refusal) return void response.writeHead(refusal.status).end(refusal.message)
       const push = open(request, device)
       pushes.push(push)
@@ -57,14 +59,15 @@ export async function startPushService(options: TlsServerOptions = {}): Promise<
     origin: server.origin,
     requests,
     pushes,
-    makeDevice(name = randomBytes(8).toString('hex')) {
+    makeDevice(name = randomBytes(8).toString('hex'), applicationServerKey) {
       const pair = createECDH('prime256v1')
       const p256dh = pair.generateKeys('base64url')
       const auth = randomBytes(16)
       const path = `/push/${name}`
       const token = `${server.origin}${path}`
       const keys = { p256dh, auth: auth.toString('base64url') }
-      const device: Device = { path, pair, auth, registration: { platform: 'web', token, keys } }
+      const registration = { platform: 'web' as const, token, keys }
+      const device: Device = { path, pair, auth, applicationServerKey, registration }
       devices.set(path, device)
       return device
     },
@@ -80,6 +83,7 @@ export async function startPushService(options: TlsServerOptions = {}): Promise<
 function refuse(
   { method, headers, body }: ReceivedRequest,
   origin: string,
+  { applicationServerKey }: Device,
 ): { status: number; message: string } | null {
   if (method !== 'POST') return { status: 405, message: 'POST' }
   if (!/^\d+$/.test(String(headers.ttl))) return { status: 400, message: 'TTL' }
@@ -89,6 +93,9 @@ function refuse(
     return { status: 400, message: 'topic' }
   const claims = verifyVapid(headers.authorization)
   if (!claims) return { status: 403, message: 'VAPID' }
+  if (applicationServerKey && !headers.authorization?.endsWith(`, k=${applicationServerKey}`)) {
+    return { status: 403, message: '{"reason":"VapidPkHashMismatch"}' }
+  }
   const now = Date.now() / 1_000
   const fine = claims.aud === origin && claims.exp > now && claims.exp <= now + 86_400 && claims.sub
   return fine ? null : { status: 403, message: 'claims' }

@@ -17,7 +17,7 @@ const ownServer = new URL('..', import.meta.url).href
  * @param {string} options.appId
  * @param {string} options.vapidPublicKey the app's `vapid_public_key`
  * @param {string | ((subscription: object) => unknown)} options.register where your backend takes
- *   `{app_id, platform, token, keys: {p256dh, auth}}`
+ *   `{app_id, platform, token, keys: {p256dh, auth}, vapid_public_key}`
  * @param {string} [options.serviceWorker] your own, on your own origin, with krafter-push-sw.js imported
  * @param {string} [options.serverUrl] where Krafter Push is; by default where this script came from
  * @returns {Promise<PushSubscription | null>} null when the user does not want to
@@ -45,7 +45,7 @@ export async function subscribe({
   const subscription = usable
     ? known
     : await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key })
-  await hand(register, describe(appId, subscription))
+  await hand(register, { ...describe(appId, subscription), vapid_public_key: vapidPublicKey })
   return subscription
 }
 

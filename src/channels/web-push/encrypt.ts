@@ -150,8 +150,8 @@ export function parseSubscriptionKeys(p256dh: string, auth: string): ParsedSubsc
   return { ok: true, keys: { p256dh: point, auth: secret } }
 }
 
-/** Buffer.from skips what is no base64; here that is an error. */
-function decodeBase64(text: string): Buffer | null {
+/** Reads base64 and base64url. Buffer.from skips what is neither; here that is null. */
+export function decodeBase64(text: string): Buffer | null {
   return /^[A-Za-z0-9_\-+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : null
 }
 

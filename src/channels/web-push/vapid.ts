@@ -1,5 +1,6 @@
 import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
+import { decodeBase64 } from './encrypt.ts'
 
 /** Push services refuse tokens that live longer than 24 h (RFC 8292 §2); half of it leaves room for wrong clocks. */
 const tokenLifetimeSeconds = 12 * 3_600
@@ -27,6 +28,49 @@ export function generateVapidKeys(): VapidKeys {
   const scalar = pair.getPrivateKey()
   privateKey.set(scalar, 32 - scalar.length)
   return { publicKey: pair.getPublicKey('base64url'), privateKey }
+}
+
+export type ParsedVapidKeys =
+  | { ok: true; keys: VapidKeys }
+  | { ok: false; field: 'vapid_public_key' | 'vapid_private_key'; message: string }
+
+/**
+ * Reads a key pair that was made elsewhere: base64url, with or without padding, or plain base64.
+ *
+ * @returns the pair, or which field is wrong and how, in words fit for API validation details
+ */
+export function parseVapidKeys(publicKey: string, privateKey: string): ParsedVapidKeys {
+  const point = decodeBase64(publicKey)
+  if (point?.length !== 65 || point[0] !== 4) {
+    const message = 'must be an uncompressed P-256 public key in base64url'
+    return { ok: false, field: 'vapid_public_key', message }
+  }
+  const scalar = decodeBase64(privateKey)
+  const derived = scalar?.length === 32 ? derivePublicKey(scalar) : null
+  if (!scalar || !derived) {
+    const message = 'must be a P-256 private key: 32 bytes in base64url'
+    return { ok: false, field: 'vapid_private_key', message }
+  }
+  if (!derived.equals(point)) {
+    return { ok: false, field: 'vapid_private_key', message: 'does not belong to vapid_public_key' }
+  }
+  return { ok: true, keys: { publicKey: point.toString('base64url'), privateKey: scalar } }
+}
+
+/** @returns null when the scalar is 0, or not below the order of the curve */
+function derivePublicKey(scalar: Uint8Array): Buffer | null {
+  const pair = createECDH('prime256v1')
+  try {
+    pair.setPrivateKey(scalar)
+    return pair.getPublicKey()
+  } catch {
+    return null
+  }
+}
+
+/** A public key in the one spelling that is stored: base64url without padding. */
+export function normalizeVapidPublicKey(publicKey: string): string {
+  return decodeBase64(publicKey)?.toString('base64url') ?? publicKey
 }
 
 /** Makes the Authorization header for an app's requests to a push service. */

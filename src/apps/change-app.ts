@@ -1,0 +1,35 @@
+import type { VapidKeys } from '../channels/web-push/vapid.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { updateApp } from './app-store.ts'
+import { maxVapidPairs, replaceVapidPair } from './vapid-pair-store.ts'
+
+/** What an app's private keys are encrypted for: they can be decrypted as this app's only. */
+export function vapidKeyContext(appId: string): string {
+  return `vapid-private-key:${appId}`
+}
+
+/**
+ * Changes what is given. A key pair becomes the current one; subscriptions keep the pair that they were made with.
+ *
+ * @throws 422 when the app has too many key pairs
+ */
+export async function changeApp(
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto'>,
+  id: string,
+  change: { name?: string; settings?: Record<string, unknown>; vapidKeys?: VapidKeys },
+): Promise<void> {
+  const { vapidKeys, ...rest } = change
+  const now = deps.clock.now()
+  await deps.db.transaction().execute(async (trx) => {
+    if (vapidKeys) {
+      const privateKey = deps.crypto.encrypt(vapidKeys.privateKey, vapidKeyContext(id))
+      const replaced = await replaceVapidPair(trx, id, { publicKey: vapidKeys.publicKey, privateKey }, now)
+      if (!replaced) {
+        const message = `the app has ${maxVapidPairs} key pairs, and cannot have more`
+        throw refusals.invalid({ vapid_public_key: [message] })
+      }
+    }
+    await updateApp(trx, id, rest, now)
+  })
+}

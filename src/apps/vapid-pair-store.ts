@@ -1,0 +1,87 @@
+import { sql } from 'kysely'
+import type { Db, Trx } from '../platform/db.ts'
+
+/** Key pairs that an app may have, the current one included. */
+export const maxVapidPairs = 20
+
+/** A key pair as it is stored: the point in base64url, the scalar encrypted at rest. */
+export interface StoredVapidPair {
+  publicKey: string
+  privateKey: Uint8Array
+}
+
+/** @returns the number of the app's pair that has the public key; undefined when it has no such pair */
+export async function findVapidPair(db: Db, appId: string, publicKey: string): Promise<number | undefined> {
+  const { rows } = await sql<{ number: number }>`
+    select vapid_pair as number from apps where id = ${appId}::uuid and vapid_public_key = ${publicKey}
+    union
+    select number from vapid_pairs where app_id = ${appId}::uuid and public_key = ${publicKey}`.execute(db)
+  return rows[0]?.number
+}
+
+/** Pairs that were once an app's current one, by number. */
+export async function readVapidPairs(
+  db: Db,
+  appId: string,
+  numbers: readonly number[],
+): Promise<Map<number, StoredVapidPair>> {
+  if (numbers.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('vapid_pairs')
+    .select(['number', 'public_key as publicKey', 'private_key as privateKey'])
+    .where('app_id', '=', appId)
+    .where('number', 'in', numbers)
+    .execute()
+  return new Map(rows.map(({ number, ...pair }) => [number, pair]))
+}
+
+/**
+ * Makes a pair the app's current one. The one before stays for the subscriptions that were made with it; a pair that
+ * the app had before gets its number back.
+ *
+ * @returns false when the app has {@link maxVapidPairs} others already; nothing is changed then
+ */
+export async function replaceVapidPair(
+  trx: Trx,
+  appId: string,
+  pair: StoredVapidPair,
+  now: Date,
+): Promise<boolean> {
+  const current = await trx
+    .selectFrom('apps')
+    .select(['vapid_pair as number', 'vapid_public_key as publicKey', 'vapid_private_key as privateKey'])
+    .where('id', '=', appId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  if (!current || current.publicKey === pair.publicKey) return true
+  await insertPair(trx, appId, current.number, current, now)
+  const pairs = await trx
+    .selectFrom('vapid_pairs')
+    .select(['number', 'public_key as publicKey'])
+    .where('app_id', '=', appId)
+    .execute()
+  const known = pairs.find(({ publicKey }) => publicKey === pair.publicKey)
+  if (!known && pairs.length >= maxVapidPairs) return false
+  const number = known?.number ?? Math.max(...pairs.map((one) => one.number)) + 1
+  await insertPair(trx, appId, number, pair, now)
+  await trx
+    .updateTable('apps')
+    .set({ vapid_pair: number, vapid_public_key: pair.publicKey, vapid_private_key: pair.privateKey })
+    .where('id', '=', appId)
+    .execute()
+  return true
+}
+
+async function insertPair(
+  trx: Trx,
+  appId: string,
+  number: number,
+  { publicKey, privateKey }: StoredVapidPair,
+  now: Date,
+): Promise<void> {
+  await trx
+    .insertInto('vapid_pairs')
+    .values({ app_id: appId, number, public_key: publicKey, private_key: privateKey, created_at: now })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
