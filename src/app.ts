@@ -1,10 +1,11 @@
-import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
-import { type Config, ConfigError } from './config/config.ts'
+import type { Config } from './config/config.ts'
+import { openControlSocket } from './control/control-socket.ts'
 import type { Deps } from './deps.ts'
 import type { StreamSettings } from './events/stream-routes.ts'
 import { startJobs } from './jobs.ts'
+import { createKeyCommands } from './keys/key-commands.ts'
 import { checkEncryptionKey, ensureFirstKey } from './keys/key-store.ts'
 import { createAddressGuard } from './outbound/address-guard.ts'
 import { createOutbound } from './outbound/outbound-client.ts'
@@ -12,7 +13,8 @@ import { queues } from './pipeline.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
 import { migrate } from './platform/db.ts'
-import { createHttpServer, type Server } from './platform/http/server.ts'
+import { holdPort, listen } from './platform/http/port.ts'
+import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
@@ -33,6 +35,8 @@ export interface ServiceOptions {
   ca?: string
   /** What differs from how streams of events are served otherwise. */
   streams?: Partial<StreamSettings>
+  /** Called with the first API key as soon as it is made: a start that fails after that has shown it. */
+  onFirstKey?(key: string): void
 }
 
 /** A running service. */
@@ -40,7 +44,7 @@ export interface Service {
   deps: Deps
   /** Where it listens; undefined without the `api` role. */
   url: string | undefined
-  /** The first API key, on the very first start only. */
+  /** The first API key, on the very first start with the `api` role only. */
   firstKey: string | undefined
   /** Stops taking requests and jobs, finishes what is in flight within a deadline, closes everything. */
   stop(): Promise<void>
@@ -64,14 +68,17 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const closeAll = async () => {
     for (const close of closers.reverse()) await closeOne(close)
   }
+  const api = roles.includes('api')
+  const worker = roles.includes('worker')
   try {
+    const releasePort = api ? await holdPort(config) : async () => {}
+    closers.push(releasePort)
     const storage = await openStorage(config, log)
     closers.push(() => storage.close())
     await migrate(storage.db)
     await prepareEventLog(storage.db, config.retentionDays, clock.now())
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
-    const worker = roles.includes('worker')
     const guard = createAddressGuard(config.allowNetworks)
     const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
     const outbound = createOutbound({ guard, ca: options.ca, limits })
@@ -100,39 +107,28 @@ export async function startService(config: Config, options: ServiceOptions = {})
       metrics,
       version,
     }
-    const firstKey = await ensureFirstKey(db, clock, config.bootstrapApiKey)
+    // A worker's log is read by nobody who waits for a key.
+    const firstKey = api ? await ensureFirstKey(db, clock, config.bootstrapApiKey) : undefined
+    if (firstKey) options.onFirstKey?.(firstKey)
     if (worker) {
       await startJobs(deps)
       const pump = startDeliveryPump(deps)
       drainers.push(() => pump.stop(drainTimeoutMs))
     }
     let url: string | undefined
-    if (roles.includes('api')) {
+    if (api) {
       const server = await createHttpServer(deps)
       await registerRoutes(server, deps, storage.pool, options.streams)
       closers.push(() => server.close())
+      await releasePort()
       url = await listen(server, config)
+    }
+    if (backend === 'pglite') {
+      closers.push(await openControlSocket(config.dataDir, createKeyCommands(deps), log))
     }
     return { deps, url, firstKey, stop: closeAll }
   } catch (error) {
     await closeAll()
     throw error
   }
-}
-
-async function listen(server: Server, config: Config): Promise<string> {
-  try {
-    await server.listen({ port: config.port, host: config.host })
-  } catch (cause) {
-    throw new ConfigError(listenError(config, cause as NodeJS.ErrnoException), { cause })
-  }
-  const { port } = server.server.address() as AddressInfo
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return `http://${host}:${port}`
-}
-
-function listenError({ host, port }: Config, cause: NodeJS.ErrnoException): string {
-  if (cause.code === 'EADDRINUSE') return `PORT ${port} is in use on ${host}: choose another with PORT`
-  if (cause.code === 'EACCES') return `PORT ${port} may not be opened by this user: choose one above 1023`
-  return `HOST ${host} cannot be listened on: ${cause.message}`
 }

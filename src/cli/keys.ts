@@ -1,7 +1,9 @@
-import { ConfigError, readConfig } from '../config/config.ts'
-import { createKey, listKeys, revokeKey, type Scope, scopes } from '../keys/key-store.ts'
-import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
-import { type Db, migrate } from '../platform/db.ts'
+import { type Config, ConfigError, readConfig } from '../config/config.ts'
+import { findRunningService } from '../control/control-client.ts'
+import { createKeyCommands, type KeyCommands } from '../keys/key-commands.ts'
+import { type Scope, scopes } from '../keys/key-store.ts'
+import { systemClock } from '../platform/clock.ts'
+import { migrate } from '../platform/db.ts'
 import { parseId } from '../platform/ids.ts'
 import { createLogger } from '../platform/log.ts'
 import { openStorage } from '../storage.ts'
@@ -18,47 +20,44 @@ export async function createKeyCommand(
     name: options.name,
     team: options.team,
     scopes: parseScopes(options.scopes),
-    expiresAt: parseMoment(options.expires),
+    expires_at: parseMoment(options.expires)?.toISOString() ?? null,
   }
-  const made = await withDatabase((db) =>
-    db.transaction().execute((trx) => createKey(trx, given, new Date())),
-  )
+  const made = await withKeys((keys) => keys.create(given))
   print(options, made, `${made.key}\n(id ${made.id}; shown once, keep it)`)
 }
 
 /** `krafter-push keys list` */
 export async function listKeysCommand(options: Output): Promise<void> {
-  const keys = (await withDatabase(listKeys)).map((key) => ({
-    id: key.id,
-    key_prefix: key.keyPrefix,
-    name: key.name,
-    team: key.team,
-    scopes: key.scopes,
-    expires_at: toTimestampOrNull(key.expiresAt),
-    revoked_at: toTimestampOrNull(key.revokedAt),
-    last_used_at: toTimestampOrNull(key.lastUsedAt),
-    created_at: toTimestamp(key.createdAt),
-  }))
-  const lines = keys.map((key) => {
+  const shown = await withKeys((keys) => keys.list())
+  const lines = shown.map((key) => {
     const state = key.revoked_at ? 'revoked' : key.expires_at ? `until ${key.expires_at}` : 'works'
     return [key.id, `${key.key_prefix}…`, key.scopes.join(','), state, `${key.team}/${key.name}`].join('  ')
   })
-  print(options, keys, lines.join('\n') || 'no keys')
+  print(options, shown, lines.join('\n') || 'no keys')
 }
 
 /** `krafter-push keys revoke` */
 export async function revokeKeyCommand(id: string, options: Output): Promise<void> {
-  const revoked = parseId(id) !== undefined && (await withDatabase((db) => revokeKey(db, id, new Date())))
+  const revoked = parseId(id) !== undefined && (await withKeys((keys) => keys.revoke(id)))
   if (!revoked) throw new ConfigError(`there is no key ${id}: krafter-push keys list shows them`)
   print(options, { id, revoked: true }, `revoked ${id}`)
 }
 
-async function withDatabase<Result>(use: (db: Db) => Promise<Result>): Promise<Result> {
+/** A service that has the embedded database open does it for us; without one, and on PostgreSQL, we do it ourselves. */
+async function withKeys<Result>(use: (keys: KeyCommands) => Promise<Result>): Promise<Result> {
   const config = readConfig(process.env)
+  const service = config.databaseUrl ? undefined : await findRunningService(config.dataDir)
+  return service ? use(service) : withOpenDatabase(config, use)
+}
+
+async function withOpenDatabase<Result>(
+  config: Config,
+  use: (keys: KeyCommands) => Promise<Result>,
+): Promise<Result> {
   const storage = await openStorage(config, createLogger(config.logLevel))
   try {
     await migrate(storage.db)
-    return await use(storage.db)
+    return await use(createKeyCommands({ db: storage.db, clock: systemClock }))
   } finally {
     await storage.close()
   }

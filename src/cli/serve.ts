@@ -17,11 +17,11 @@ export async function serve(roles: readonly Role[]): Promise<void> {
   const signaled = Promise.withResolvers<NodeJS.Signals>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => signaled.resolve(signal))
 
-  const service = await startService(config, { roles, log })
-  if (service.firstKey) {
-    const shown = config.bootstrapApiKey ? 'as given in KRAFTER_BOOTSTRAP_API_KEY' : service.firstKey
+  const onFirstKey = (key: string) => {
+    const shown = config.bootstrapApiKey ? 'as given in KRAFTER_BOOTSTRAP_API_KEY' : key
     console.log(`API key (shown once, keep it): ${shown}`)
   }
+  const service = await startService(config, { roles, log, onFirstKey })
   console.log(
     service.url ? `Krafter Push listens on ${service.url}` : `Krafter Push runs as ${roles.join(', ')}`,
   )

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { generateKey } from '../../src/keys/key-format.ts'
 import { listKeys } from '../../src/keys/key-store.ts'
@@ -35,7 +37,7 @@ async function createForMachine(storage: TestStorage): Promise<{ id: string; key
   return made
 }
 
-test('the embedded database: while the service is stopped', { timeout }, async () => {
+test('the embedded database: while the service is stopped, and beside it', { timeout }, async () => {
   const storage = makeDataFolder()
   const bootstrapKey = generateKey()
   const first = await startTestService(storage, { KRAFTER_BOOTSTRAP_API_KEY: bootstrapKey }, ['api'])
@@ -44,13 +46,11 @@ test('the embedded database: while the service is stopped', { timeout }, async (
   expect((await api.post('/push/apps', { name: 'A' })).status).toBe(201)
   const [firstKey] = await listKeys(first.service.deps.db)
   expect(firstKey).toMatchObject({ name: 'first', team: 'default', scopes: ['*'], expiresAt: null })
-  const refused = await runCommand(['keys', 'list'], storage.env)
-  expect(refused).toMatchObject({ code: 1, stdout: '' })
-  expect(refused.stderr).toMatch(
-    /^krafter-push: KRAFTER_DATA_DIR \S+ is in use by another process: [^\n]+\n$/,
-  )
   await first.stop()
+  expect(existsSync(controlSocket(storage))).toBe(false)
 
+  // A service that was killed leaves its socket, on which nobody answers.
+  writeFileSync(controlSocket(storage), '')
   const made = await createForMachine(storage)
   expect(await succeed(storage, 'keys', 'revoke', firstKey!.id)).toBe(`revoked ${firstKey!.id}\n`)
 
@@ -64,9 +64,34 @@ test('the embedded database: while the service is stopped', { timeout }, async (
   for (const key of [bootstrapKey, late]) {
     expect(await second.api.withKey(key).get('/push/apps')).toMatchObject(unauthorized)
   }
+
+  // From here on the service has the folder, and does it for the command.
+  expect(statSync(controlSocket(storage)).mode & 0o777).toBe(0o600)
+  const end = '2100-01-01T00:00:00Z'
+  const beside = JSON.parse(await succeed(storage, 'keys', 'create', '--json', '--expires', end))
+  const other = createApi(second.api.url, beside.key)
+  expect((await other.get('/push/apps')).body.data).toHaveLength(1)
+  const [listed, revoked, unknown] = await Promise.all([
+    succeed(storage, 'keys', 'list'),
+    succeed(storage, 'keys', 'revoke', made.id.toUpperCase()),
+    runCommand(['keys', 'revoke', randomUUID()], storage.env),
+  ])
+  expect(listed.split('\n')).toEqual([
+    expect.stringMatching(/^\S+ {2}kr_live_.{4}… {2}\* {2}revoked {2}default\/first$/),
+    expect.stringMatching(new RegExp(`^${made.id} {2}kr_live_.{4}… {2}push:read {2}\\S+ {2}default/ci$`)),
+    `${beside.id}  ${beside.key.slice(0, 12)}…  *  until ${end}  default/cli`,
+    '',
+  ])
+  expect(revoked).toBe(`revoked ${made.id.toUpperCase()}\n`)
+  expect(await reader.get('/push/apps')).toMatchObject(unauthorized)
+  expect(unknown).toMatchObject({ code: 1, stdout: '' })
+  expect(unknown.stderr).toMatch(/^krafter-push: there is no key \S+: [^\n]+\n$/)
+  expect(second.logs.filter(({ level }) => level === 'error')).toEqual([])
   await second.stop()
   await storage.drop()
 })
+
+const controlSocket = ({ env }: TestStorage) => join(env.KRAFTER_DATA_DIR!, 'control.sock')
 
 const { url, reason } = inject('postgres')
 const onPostgres = url ? test : test.skip

@@ -1,0 +1,48 @@
+import { chmodSync, rmSync } from 'node:fs'
+import Fastify from 'fastify'
+import type { Logger } from 'pino'
+import { type KeyCommands, keyRequest } from '../keys/key-commands.ts'
+import { parseId } from '../platform/ids.ts'
+import { controlPath } from './control-path.ts'
+
+const maxBodyBytes = 16_384
+const requestTimeoutMs = 5_000
+
+/**
+ * Answers the command line of the same user on a Unix socket (mode 0600) in the data folder: only the process that has
+ * the embedded database open can change it. Call with the folder locked; a socket that a crash left there is replaced.
+ *
+ * A file system without sockets is no reason not to start: it is logged, and commands need the service stopped.
+ *
+ * @returns what ends it and removes the socket
+ */
+export async function openControlSocket(
+  dataDir: string,
+  keys: KeyCommands,
+  log: Logger,
+): Promise<() => Promise<void>> {
+  const server = Fastify({ bodyLimit: maxBodyBytes, requestTimeout: requestTimeoutMs })
+  const path = controlPath(dataDir)
+  server.get('/', async () => ({ status: 'ok' }))
+  server.post('/keys', async (request, reply) => {
+    const given = keyRequest.safeParse(request.body)
+    return given.success ? keys.create(given.data) : reply.code(422).send(given.error)
+  })
+  server.get('/keys', () => keys.list())
+  server.delete<{ Params: { id: string } }>('/keys/:id', async (request) => {
+    const id = parseId(request.params.id)
+    return { revoked: id !== undefined && (await keys.revoke(id)) }
+  })
+  server.setErrorHandler((error, _, reply) => {
+    log.error({ err: error }, 'control.failed')
+    return reply.code(500).send({})
+  })
+  try {
+    rmSync(path, { force: true })
+    await server.listen({ path })
+    chmodSync(path, 0o600)
+  } catch (error) {
+    log.warn({ err: error }, 'control.unavailable')
+  }
+  return () => server.close()
+}
