@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration'
 import * as initial from './0001_initial.ts'
 import * as subscriberCount from './0004_subscriber_count.ts'
 import * as vapidPairs from './0010_vapid_pairs.ts'
+import * as keyRefusals from './0011_key_refusals.ts'
 
 /** Every migration by name, in the order in which they run. Up only: a released one is never edited. */
 export const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0004_subscriber_count': subscriberCount,
   '0010_vapid_pairs': vapidPairs,
+  '0011_key_refusals': keyRefusals,
 }

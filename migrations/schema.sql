@@ -216,6 +216,9 @@ CREATE TABLE subscribers (
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
   vapid_pair smallint NOT NULL DEFAULT 0,
+  inactive_reason text,
+  key_refusals smallint NOT NULL DEFAULT 0,
+  key_refused_at timestamp with time zone,
   CONSTRAINT subscribers_app_id_token_hash_key UNIQUE (app_id, token_hash),
   CONSTRAINT subscribers_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT subscribers_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE

@@ -6,6 +6,8 @@ type NullableJson<T> = ColumnType<T | null, string | null, string | null>
 
 export type Platform = 'web' | 'ios' | 'android'
 export type SubscriberStatus = 'active' | 'inactive' | 'unsubscribed'
+/** `gone`: the provider says so; `unseen`: not heard of for 90 days; `key_mismatch`: it subscribed with another key. */
+export type InactiveReason = 'gone' | 'unseen' | 'key_mismatch'
 export type NotificationStatus = 'draft' | 'scheduled' | 'sending' | 'sent' | 'failed'
 /** `hmac`: Standard Webhooks `v1`; `ed25519`: `v1a` besides. */
 export type SignatureScheme = 'hmac' | 'ed25519'
@@ -76,6 +78,11 @@ export interface Database {
     tags: string[]
     metadata: Json<Record<string, unknown>>
     status: SubscriberStatus
+    /** Why it turned inactive last; means nothing while it is active. */
+    inactive_reason: InactiveReason | null
+    /** Pushes in a row that were refused because it subscribed with another key, and when the last one was. */
+    key_refusals: Generated<number>
+    key_refused_at: Date | null
     last_seen_at: Date
     created_at: Date
     updated_at: Date

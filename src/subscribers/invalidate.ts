@@ -11,7 +11,7 @@ export async function invalidateSubscribers(
   if (ids.length === 0) return
   await trx
     .updateTable('subscribers')
-    .set({ status: 'inactive', updated_at: now })
+    .set({ status: 'inactive', inactive_reason: 'gone', updated_at: now })
     .where('app_id', '=', appId)
     .where(sql<boolean>`id = any(${sql.val(ids)}::uuid[])`)
     .where('status', '=', 'active')

@@ -24,6 +24,10 @@ export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>
     last_seen_at: timestampField,
     created_at: timestampField,
     updated_at: timestampField,
+    inactive_reason: z.enum(['gone', 'unseen', 'key_mismatch']).nullable().meta({
+      description:
+        'While it is inactive: `gone` (the push service says that the token is no longer valid), `unseen` (for 90 days), `key_mismatch` (it subscribed with another VAPID key; docs/vapid.md).',
+    }),
   }),
   {
     id: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
@@ -37,6 +41,7 @@ export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>
     last_seen_at: '2026-06-01T08:06:00Z',
     created_at: '2026-06-01T08:06:00Z',
     updated_at: '2026-06-01T08:06:00Z',
+    inactive_reason: null,
   },
 )
 

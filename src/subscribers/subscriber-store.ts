@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Platform, SubscriberStatus } from '../database.ts'
+import type { InactiveReason, Platform, SubscriberStatus } from '../database.ts'
 import { refusals } from '../errors.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db.ts'
@@ -14,6 +14,8 @@ export interface Subscriber {
   tags: string[]
   metadata: Record<string, unknown>
   status: SubscriberStatus
+  /** Why it turned inactive last; means nothing while it is active. */
+  inactiveReason: InactiveReason | null
   lastSeenAt: Date
   createdAt: Date
   updatedAt: Date
@@ -33,6 +35,7 @@ export function presentSubscriber(subscriber: Subscriber) {
     last_seen_at: toTimestamp(subscriber.lastSeenAt),
     created_at: toTimestamp(subscriber.createdAt),
     updated_at: toTimestamp(subscriber.updatedAt),
+    inactive_reason: subscriber.status === 'inactive' ? subscriber.inactiveReason : null,
   }
 }
 
@@ -45,6 +48,7 @@ const columns = [
   'tags',
   'metadata',
   'status',
+  'inactive_reason as inactiveReason',
   'last_seen_at as lastSeenAt',
   'created_at as createdAt',
   'updated_at as updatedAt',
@@ -75,6 +79,14 @@ export interface Registration {
   metadata?: Record<string, unknown>
 }
 
+/** Refusals of the pair before say nothing about another one. */
+function boundTo(vapidPair: number) {
+  return {
+    vapid_pair: vapidPair,
+    key_refusals: sql<number>`case when vapid_pair = ${vapidPair} then key_refusals else 0 end`,
+  }
+}
+
 /** What a registration changes of a subscriber that is known. */
 function refreshed(given: Registration, now: Date) {
   return {
@@ -82,7 +94,7 @@ function refreshed(given: Registration, now: Date) {
     last_seen_at: now,
     updated_at: now,
     ...(given.keys && { p256dh: given.keys.p256dh, auth: given.keys.auth }),
-    ...(given.vapidPair !== undefined && { vapid_pair: given.vapidPair }),
+    ...(given.vapidPair !== undefined && boundTo(given.vapidPair)),
     ...(given.userId !== undefined && { user_id: given.userId }),
     ...(given.tags && { tags: given.tags }),
     ...(given.metadata && { metadata: JSON.stringify(given.metadata) }),
@@ -249,7 +261,7 @@ export async function updateSubscriber(
       token_hash: token === undefined ? undefined : tokenHash(subscriber.platform, token),
       p256dh: keys?.p256dh,
       auth: keys?.auth,
-      vapid_pair: vapidPair,
+      ...(vapidPair !== undefined && boundTo(vapidPair)),
       user_id: userId,
       tags,
       metadata: metadata && JSON.stringify(metadata),
@@ -288,7 +300,7 @@ export async function deleteSubscriber(
 export async function deactivateUnseen(db: Db, before: Date, now: Date, limit: number): Promise<number> {
   const { numUpdatedRows } = await db
     .updateTable('subscribers')
-    .set({ status: 'inactive', updated_at: now })
+    .set({ status: 'inactive', inactive_reason: 'unseen', updated_at: now })
     .where(sql<boolean>`(app_id, id) in (
       select app_id, id from subscribers where status = 'active' and last_seen_at < ${before} limit ${limit})`)
     .executeTakeFirst()

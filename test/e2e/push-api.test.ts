@@ -380,6 +380,7 @@ describeOnEachBackend('the push API', (make) => {
       'last_seen_at',
       'created_at',
       'updated_at',
+      'inactive_reason',
     ]
 
     test('of each platform, with nothing but what it needs', async () => {
@@ -406,6 +407,7 @@ describeOnEachBackend('the push API', (make) => {
           last_seen_at: data.created_at,
           created_at: data.created_at,
           updated_at: data.created_at,
+          inactive_reason: null,
         })
         expect((await api.get(`${base}/subscribers/${data.id}`)).body).toEqual(answer.body)
       }
@@ -461,6 +463,7 @@ describeOnEachBackend('the push API', (make) => {
         metadata: { plan: 'pro' },
         status: 'active',
         created_at: made.created_at,
+        inactive_reason: null,
       })
       expect(updated_at).toBe(last_seen_at)
       expect(Date.parse(last_seen_at)).toBeGreaterThanOrEqual(Date.parse(made.last_seen_at) + 9_000)

@@ -129,7 +129,10 @@ describeOnEachBackend('events about subscribers', (make) => {
     } finally {
       running.clock.ahead = 0
     }
-    expect((await api.get(`${base}/subscribers/${id}`)).body.data.status).toBe('inactive')
+    expect((await api.get(`${base}/subscribers/${id}`)).body.data).toMatchObject({
+      status: 'inactive',
+      inactive_reason: 'unseen',
+    })
     expect(await eventTypes()).toEqual(['subscriber.registered'])
     await register()
     expect(await eventTypes()).toEqual(['subscriber.registered', 'subscriber.registered'])

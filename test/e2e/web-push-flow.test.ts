@@ -122,6 +122,7 @@ describeOnEachBackend('web push', (make) => {
     const inactive = await running.api.get(`${base}/subscribers?status=inactive`)
     const inactiveIds = inactive.body.data.map(({ id }: { id: string }) => id)
     expect(new Set(inactiveIds)).toEqual(new Set(subscriberIds.slice(3, 5)))
+    expect(inactive.body.data).toMatchObject([{ inactive_reason: 'gone' }, { inactive_reason: 'gone' }])
 
     const pushesTo = (device: Device) =>
       [pushService, throttling, broken]
