@@ -134,6 +134,21 @@ export async function holdApp(trx: Trx, id: string): Promise<boolean> {
 }
 
 /**
+ * Keeps an app from being changed or deleted until the transaction ends, and others who lock it waiting.
+ *
+ * @returns false when the app is gone
+ */
+export async function lockApp(trx: Trx, id: string): Promise<boolean> {
+  const app = await trx
+    .selectFrom('apps')
+    .select('id')
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  return app !== undefined
+}
+
+/**
  * Deletes an app and all that is its. First it waits for those who hold the app, so that nothing is added meanwhile;
  * deliveries go before webhooks, in the order in which results are recorded.
  */

@@ -98,6 +98,8 @@ export const environment = z.object({
   KRAFTER_RETRY_SCHEDULE: retrySchedule.default([...defaultRetryScheduleSeconds]),
   KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
+  KRAFTER_MAX_WEBHOOKS_PER_APP: wholeNumber(1, 10_000).default(100),
+  KRAFTER_MAX_FILTER_BYTES: wholeNumber(64, 65_536).default(8_192),
   KRAFTER_RETENTION_DAYS: wholeNumber(8, 3_650).default(30),
   KRAFTER_RATE_LIMIT_DEFAULT: wholeNumber(0, 1_000_000_000).default(6_000),
   KRAFTER_RATE_LIMIT_STRICT: wholeNumber(0, 1_000_000_000).default(1_800),
@@ -129,6 +131,9 @@ export interface Config {
   deliveryTimeoutMs: number
   /** How long a streak of failures must have lasted before it disables a webhook. */
   disableAfterSeconds: number
+  maxWebhooksPerApp: number
+  /** Of a webhook's filter, as JSON. */
+  maxFilterBytes: number
   /** How long events, deliveries and attempts are kept; longer than the longest retry schedule, 7 days. */
   retentionDays: number
   /** Requests per 60 s window; 0 turns a bucket off. */
@@ -172,6 +177,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryScheduleSeconds: values.KRAFTER_RETRY_SCHEDULE,
     deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
+    maxWebhooksPerApp: values.KRAFTER_MAX_WEBHOOKS_PER_APP,
+    maxFilterBytes: values.KRAFTER_MAX_FILTER_BYTES,
     retentionDays: values.KRAFTER_RETENTION_DAYS,
     rateLimits: {
       default: values.KRAFTER_RATE_LIMIT_DEFAULT,

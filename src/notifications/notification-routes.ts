@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
-import { jsonObject, nesting, page, requiredText, text } from '../platform/http/fields.ts'
+import { finite, jsonObject, nesting, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { acceptNotification } from './accept-notification.ts'
@@ -28,6 +28,7 @@ const webOverrides = z
       .optional(),
   })
   .refine(...nesting)
+  .refine(...finite)
 
 const body = z.object({
   title: requiredText(maxFieldLength),

@@ -9,7 +9,6 @@ const forbiddenNames: ReadonlySet<string> = new Set([
   'expect',
   'host',
   'http2-settings',
-
   'keep-alive',
   'te',
   'trailer',

@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { eventTypes } from '../events/catalog.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
-import { page } from '../platform/http/fields.ts'
+import { page, quote } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { momentField } from '../platform/http/time-window.ts'
 import { presentDelivery } from '../webhooks/delivery-log-store.ts'
@@ -21,7 +21,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
 const ofReplay = z.object({ ...ofWebhook.shape, replay_id: z.string() })
 const events = z
-  .array(z.enum(eventTypes, { error: (issue) => `has an unknown event: ${JSON.stringify(issue.input)}` }))
+  .array(z.enum(eventTypes, { error: ({ input }) => `has an unknown event: ${quote(input)}` }))
   .min(1)
   .max(100)
   .transform((names) => [...new Set(names)])

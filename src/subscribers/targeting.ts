@@ -4,6 +4,7 @@ import { requiredText } from '../platform/http/fields.ts'
 
 const maxUserIds = 10_000
 const maxTags = 100
+const maxPlatforms = 3
 
 /** Whom a notification is for. A shape that is none of these is refused, never sent to everybody. */
 export const targetingSchema = z.discriminatedUnion(
@@ -16,7 +17,13 @@ export const targetingSchema = z.discriminatedUnion(
       tags: z.array(requiredText(100)).min(1).max(maxTags),
       match: z.enum(['any', 'all']).default('any'),
     }),
-    z.object({ type: z.literal('platform'), platforms: z.array(z.enum(['web', 'ios', 'android'])).min(1) }),
+    z.object({
+      type: z.literal('platform'),
+      platforms: z
+        .array(z.enum(['web', 'ios', 'android']))
+        .min(1)
+        .max(maxPlatforms),
+    }),
   ],
   {
     error: (issue) =>

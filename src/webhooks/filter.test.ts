@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { type Filter, filterSchema, matchesFilter } from './filter.ts'
 
+const maxBytes = 8_192
+const schema = filterSchema(maxBytes)
+
 const data = { platform: 'web', user_id: null, sent_count: 3 }
 
 describe('matchesFilter', () => {
@@ -24,7 +27,7 @@ describe('matchesFilter', () => {
     [{ or: [{ platform: 'ios' }, { not: { sent_count: 3 } }] }, false],
     [{ platform: 'web', or: [{ sent_count: 1 }, { sent_count: 3 }] }, true],
   ])('%j', (filter, expected) => {
-    expect(filterSchema.safeParse(filter).success).toBe(true)
+    expect(schema.safeParse(filter).success).toBe(true)
     expect(matchesFilter(filter, data)).toBe(expected)
   })
 })
@@ -46,14 +49,31 @@ describe('filterSchema', () => {
     [{ platform: { exists: 'yes' } }, 'must compare "platform"'],
     [{ platform: { in: ['web'], exists: true } }, 'must compare "platform"'],
     [{ platform: 'x'.repeat(256) }, 'must compare "platform"'],
+    [{ user_id: 'half of a pair \ud800' }, 'must compare "user_id"'],
+    [{ user_id: 'NUL \0' }, 'must compare "user_id"'],
+    [{ sent_count: Number.POSITIVE_INFINITY }, 'must compare "sent_count"'],
+    [{ ['ß'.repeat(10_000)]: 1 }, 'must be at most 8192 bytes of JSON'],
+    [{ ['x'.repeat(5_000)]: 1 }, `names "${'x'.repeat(38)}…, which no event has`],
     [deep(6), 'must not be nested deeper than 5'],
   ])('refuses %j', (filter, message) => {
-    const parsed = filterSchema.safeParse(filter)
+    const parsed = schema.safeParse(filter)
     expect(parsed.success).toBe(false)
     expect(parsed.error!.issues[0]!.message).toContain(message)
   })
 
+  test('is as long as allowed, to the byte, before its entries are looked at', () => {
+    const ofBytes = (bytes: number) => ({
+      title: { in: ['x'.repeat(bytes - '{"title":{"in":[""]}}'.length)] },
+    })
+    expect(filterSchema(200).safeParse(ofBytes(200)).success).toBe(true)
+    expect(
+      filterSchema(200)
+        .safeParse(ofBytes(201))
+        .error!.issues.map(({ message }) => message),
+    ).toEqual(['must be at most 200 bytes of JSON'])
+  })
+
   test('takes what is nested as deep as allowed', () => {
-    expect(filterSchema.safeParse(deep(5)).success).toBe(true)
+    expect(schema.safeParse(deep(5)).success).toBe(true)
   })
 })

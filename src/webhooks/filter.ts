@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { dataFields } from '../events/catalog.ts'
+import { quote } from '../platform/http/fields.ts'
+import { isWithinJsonBytes } from '../platform/http/json-size.ts'
 
 /** What a field of an event's data is compared with. */
 export type FilterValue = string | number | boolean | null
@@ -20,12 +22,24 @@ const maxEntries = 20
 const maxText = 255
 const combiners = new Set(['and', 'or', 'not'])
 
-/** Reads a filter; what means nothing (an unknown field or test, no condition at all) is refused. */
-export const filterSchema = z.unknown().transform((value, context) => {
-  const problem = findProblem(value, 1)
-  if (problem) context.addIssue({ code: 'custom', message: problem })
-  return value as Filter
-})
+/**
+ * Reads a filter; what means nothing (an unknown field or test, no condition at all) is refused. Whether it fits the
+ * events of its webhook is for filter-fit.ts.
+ *
+ * @param maxBytes of it as JSON, checked before its entries are
+ */
+export const filterSchema = (maxBytes: number) =>
+  z
+    .unknown()
+    .refine((value) => isWithinJsonBytes(value, maxBytes), {
+      error: `must be at most ${maxBytes} bytes of JSON`,
+      abort: true,
+    })
+    .transform((value, context) => {
+      const problem = findProblem(value, 1)
+      if (problem) context.addIssue({ code: 'custom', message: problem })
+      return value as Filter
+    })
 
 /** Whether an event is wanted. A field that is absent equals nothing, not even null. */
 export function matchesFilter(filter: Filter, data: Readonly<Record<string, unknown>>): boolean {
@@ -65,7 +79,7 @@ function findCombinerProblem(name: string, test: unknown, depth: number): string
 }
 
 function findTestProblem(name: string, test: unknown): string | undefined {
-  if (!dataFields.has(name)) return `names "${name}", which no event has`
+  if (!dataFields.has(name)) return `names ${quote(name)}, which no event has`
   if (isValue(test)) return undefined
   if (isObject(test) && Object.keys(test).length === 1) {
     if (typeof test.exists === 'boolean') return undefined
@@ -78,10 +92,11 @@ function findTestProblem(name: string, test: unknown): string | undefined {
 }
 
 function isValue(value: unknown): value is FilterValue {
-  if (typeof value === 'string') return value.length <= maxText
-  return value === null || typeof value === 'number' || typeof value === 'boolean'
+  if (typeof value === 'string')
+    return value.length <= maxText && value.isWellFormed() && !value.includes('\0')
+  return value === null || Number.isFinite(value) || typeof value === 'boolean'
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

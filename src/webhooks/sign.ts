@@ -57,9 +57,12 @@ const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
  * otherwise the secret's UTF-8 bytes.
  */
 export function standardWebhooksKey(secret: string): Buffer {
-  if (secret.startsWith(prefix) && base64.test(secret.slice(prefix.length))) {
-    const decoded = Buffer.from(secret.slice(prefix.length), 'base64')
-    if (decoded.length >= 24 && decoded.length <= 64) return decoded
-  }
-  return Buffer.from(secret, 'utf8')
+  return decodeSecret(secret) ?? Buffer.from(secret, 'utf8')
+}
+
+/** The bytes of `whsec_` + base64, 24 to 64 of them; null when it is something else. */
+export function decodeSecret(secret: string): Buffer | null {
+  if (!secret.startsWith(prefix) || !base64.test(secret.slice(prefix.length))) return null
+  const decoded = Buffer.from(secret.slice(prefix.length), 'base64')
+  return decoded.length >= 24 && decoded.length <= 64 ? decoded : null
 }

@@ -3,16 +3,28 @@ import { z } from 'zod'
 import type { SignatureScheme } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { text } from '../platform/http/fields.ts'
+import { decodeSecret } from './sign.ts'
 import type { WebhookChange } from './webhook-store.ts'
 
 /**
  * A secret as it is given. Standard Webhooks keeps two prefixes for Ed25519 keys: whoever verifies would take such a
  * secret for one.
  */
-export const secretField = text(255).refine(
-  (secret) => !/^wh[ps]k_/.test(secret),
-  'must not begin with whpk_ or whsk_, which name Ed25519 keys',
-)
+export const secretField = text(255)
+  .refine(
+    (secret) => !/^wh[ps]k_/.test(secret),
+    'must not begin with whpk_ or whsk_, which name Ed25519 keys',
+  )
+  .refine(
+    (secret) => !secret.startsWith('whsec_') || isCanonical(secret),
+    'must be whsec_ and 24 to 64 bytes in base64 with its padding: Standard Webhooks libraries read any other secret with this prefix as another key, or refuse it',
+  )
+
+/** Some decoders refuse bits that are left over in the last character; encoding again drops them. */
+function isCanonical(secret: string): boolean {
+  const key = decodeSecret(secret)
+  return key !== null && secret === `whsec_${key.toString('base64')}`
+}
 
 export const signatureField = z.enum(['hmac', 'ed25519'])
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { settingsFields } from './webhook-settings.ts'
 
-const schema = z.object(settingsFields)
+const schema = z.object(settingsFields(8_192))
 
 describe('settings of a webhook', () => {
   test.each([
@@ -39,6 +39,16 @@ describe('settings of a webhook', () => {
 
   test.each([
     ['connection', 'x'],
+    ['HTTP2-Settings', 'AAMAAABk'],
+    ['Keep-Alive', 'x'],
+    ['TE', 'trailers'],
+    ['trailer', 'x'],
+    ['upgrade', 'h2c'],
+    ['expect', '100-continue'],
+    ['Content-Encoding', 'gzip'],
+    ['accept-encoding', 'gzip'],
+    [':path', '/'],
+    ['x'.repeat(101), 'x'],
     ['Transfer-Encoding', 'chunked'],
     ['proxy-authorization', 'x'],
     ['host', 'x'],
@@ -56,9 +66,22 @@ describe('settings of a webhook', () => {
     ['a', ' x'],
     ['a', ''],
     ['a', 'é'],
+    ['a', '\ud800'],
     ['a', 'x'.repeat(4_097)],
   ])('refuses the header %j: %j', (name, value) => {
     expect(schema.safeParse({ headers: { [name]: value } }).success).toBe(false)
+  })
+
+  test.each([
+    [
+      Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`x-${index}`, '1'])),
+      'must be at most 20 headers',
+    ],
+    [{ a: 'x'.repeat(4_000), b: 'x'.repeat(4_000) }, 'must be at most 7168 bytes together'],
+    [{ a: 7 }, 'the value of "a" must be a string'],
+    [[], 'must be an object'],
+  ])('says what of headers is too much', (headers, message) => {
+    expect(schema.safeParse({ headers }).error!.issues).toMatchObject([{ path: ['headers'], message }])
   })
 
   test('folds header names to lower case and refuses one that is there twice', () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import type { BatchSettings, SignatureScheme } from '../database.ts'
 import { refusals } from '../errors.ts'
@@ -163,25 +164,35 @@ export function isDisabledByFailures({ enabled, disabledReason }: Webhook): bool
   return !enabled && disabledReason !== disabledByApi
 }
 
+/** How many webhooks an app has, enabled or not. */
+export async function countWebhooks(db: Db, appId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('webhooks')
+    .select(sql<number>`count(*)::int`.as('count'))
+    .where('app_id', '=', appId)
+    .executeTakeFirstOrThrow()
+  return count
+}
+
 /**
- * Changes what is given. Disabling starts a new generation, which ends the deliveries still pending; enabling forgets
- * the failures.
+ * Changes what is given and differs; nothing at all when nothing does. Disabling starts a new generation, which ends
+ * the deliveries still pending; enabling forgets the failures.
  *
- * @throws 404 when the app has no such webhook
+ * @param before by {@link lockWebhook} in this transaction
  */
 export async function updateWebhook(
   trx: Trx,
-  appId: string,
-  id: string,
+  before: LockedWebhook,
   change: WebhookChange,
   now: Date,
 ): Promise<Webhook> {
-  const before = await lockWebhook(trx, appId, id)
   const disables = change.enabled === false && before.enabled
-  const enables = change.enabled === true
+  const enables = change.enabled === true && !isHealthy(before)
+  const changed = whatDiffers(before, change)
+  if (!disables && !enables && Object.keys(changed).length === 0) return before
   return trx
     .updateTable('webhooks')
-    .set({ ...change, updated_at: now })
+    .set({ ...changed, updated_at: now })
     .$if(enables, (query) =>
       query.set({ failure_count: 0, failing_since: null, disabled_at: null, disabled_reason: null }),
     )
@@ -192,10 +203,43 @@ export async function updateWebhook(
         disabled_reason: disabledByApi,
       }),
     )
-    .where('app_id', '=', appId)
-    .where('id', '=', id)
+    .where('app_id', '=', before.appId)
+    .where('id', '=', before.id)
     .returning(columns)
     .executeTakeFirstOrThrow()
+}
+
+function isHealthy({ enabled, failureCount, failingSince, disabledAt }: LockedWebhook): boolean {
+  return enabled && failureCount === 0 && failingSince === null && disabledAt === null
+}
+
+/** What of a change is not so already. Encrypted values differ whenever they are given. */
+function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChange {
+  const current: Partial<Record<keyof WebhookChange, unknown>> = {
+    url: before.url,
+    events: before.events,
+    enabled: before.enabled,
+    description: before.description,
+    retry_schedule: before.retrySchedule,
+    rate_limit: before.rateLimit,
+    max_in_flight: before.maxInFlight,
+    header_names: before.headerNames,
+    header_values: before.headerValues,
+    filter: before.filter,
+    batch: before.batch,
+    auto_recover: before.autoRecover,
+    secret: before.secret,
+    previous_secret: before.previousSecret,
+    previous_secret_expires_at: before.previousSecretExpiresAt,
+    signature: before.signature,
+    public_key: before.publicKey,
+  }
+  const differing = Object.entries(change).filter(([name, value]) => {
+    if (value === undefined) return false
+    const given = (name === 'filter' || name === 'batch') && value !== null ? JSON.parse(value) : value
+    return !isDeepStrictEqual(given, current[name as keyof WebhookChange])
+  })
+  return Object.fromEntries(differing)
 }
 
 /**
@@ -241,10 +285,25 @@ export async function deleteWebhook(trx: Trx, appId: string, id: string): Promis
   await trx.deleteFrom('webhook_rates').where('webhook_id', '=', id).execute()
 }
 
-async function lockWebhook(trx: Trx, appId: string, id: string): Promise<{ enabled: boolean }> {
+/** A webhook that nobody else changes until the transaction ends, with what is encrypted of it. */
+export interface LockedWebhook extends Webhook {
+  failingSince: Date | null
+  secret: Uint8Array | null
+  previousSecret: Uint8Array | null
+  headerValues: Uint8Array | null
+}
+
+/** @throws 404 when the app has no such webhook */
+export async function lockWebhook(trx: Trx, appId: string, id: string): Promise<LockedWebhook> {
   const webhook = await trx
     .selectFrom('webhooks')
-    .select('enabled')
+    .select([
+      ...columns,
+      'failing_since as failingSince',
+      'secret',
+      'previous_secret as previousSecret',
+      'header_values as headerValues',
+    ])
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .forUpdate()

@@ -430,12 +430,16 @@ describeOnEachBackend('conventions', (make) => {
 
   describe('bodies', () => {
     const writes = () => callsTo(things).filter(({ body }) => body !== undefined)
-    const withBody = ({ method, path }: Call, body: string, headers: Record<string, string> = json) =>
-      api.send(path, { method, headers, body })
+    const withBody = (
+      { method, path }: Call,
+      body: string | Buffer<ArrayBuffer>,
+      headers: Record<string, string> = json,
+    ) => api.send(path, { method, headers, body })
 
     test('malformed JSON', async () => {
       for (const call of [{ method: 'POST', path: '/push/apps' }, ...writes()]) {
-        for (const body of ['{"name":', 'nonsense', "{'name': 'A'}", '{"name":"A"}}', '\u0000']) {
+        const notUtf8 = Buffer.from('{"name":"\xff"}', 'latin1')
+        for (const body of [notUtf8, '{"name":', 'nonsense', "{'name': 'A'}", '{"name":"A"}}', '\u0000']) {
           const answer = await withBody(call, body)
           expect({ call, status: answer.status, body: answer.body }).toEqual({
             call,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Api } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
@@ -221,9 +222,7 @@ describeOnEachBackend('webhooks', (make) => {
         { url: `${url}/2` },
         { events: ['subscriber.registered', 'notification.failed'] },
         { events: [] },
-        { enabled: true },
         { enabled: true, url },
-        {},
       ]
       for (const [index, change] of changes.entries()) {
         running.clock.ahead = (index + 1) * 10_000
@@ -240,6 +239,48 @@ describeOnEachBackend('webhooks', (make) => {
         expect(await storedSecret(webhook.id)).toBe(secret)
         webhook = answer.body.data
       }
+      running.clock.ahead = 0
+    })
+
+    test('a change to what is so already changes nothing, updated_at included', async () => {
+      const settings = {
+        url,
+        secret,
+        events: ['notification.sent'],
+        enabled: true,
+        description: 'orders',
+        retry_schedule: [1, 2],
+        rate_limit: 5,
+        max_in_flight: 2,
+        headers: { Authorization: 'Bearer abc', 'x-tenant': '7' },
+        filter: { sent_count: { in: [1, 2] }, title: 'a' },
+        batch: { max_events: 10, max_wait_ms: 50 },
+        auto_recover: true,
+        signature: 'ed25519',
+      }
+      const webhook = await create(settings)
+      const bare = await create({})
+      running.clock.ahead = 10_000
+      for (const [name, value] of Object.entries(settings)) {
+        const { body } = await api.patch(`${path}/${webhook.id}`, { [name]: value })
+        expect(body.data, name).toEqual(webhook)
+      }
+      expect((await api.patch(`${path}/${webhook.id}`, settings)).body.data).toEqual(webhook)
+      expect((await api.patch(`${path}/${webhook.id}`, {})).body.data).toEqual(webhook)
+      const none = {
+        secret: null,
+        description: null,
+        headers: null,
+        filter: null,
+        batch: null,
+        rate_limit: null,
+      }
+      expect((await api.patch(`${path}/${bare.id}`, none)).body.data).toEqual(bare)
+
+      const changed = (await api.patch(`${path}/${webhook.id}`, { headers: { 'x-tenant': '8' } })).body.data
+      expect(Date.parse(changed.updated_at)).toBeGreaterThan(Date.parse(webhook.updated_at))
+      const renewed = (await api.patch(`${path}/${bare.id}`, { secret })).body.data
+      expect(Date.parse(renewed.updated_at)).toBeGreaterThan(Date.parse(bare.updated_at))
       running.clock.ahead = 0
     })
 
@@ -343,7 +384,13 @@ describeOnEachBackend('webhooks', (make) => {
     })
 
     test('any text up to 255 characters is a secret', async () => {
-      for (const text of ['x'.repeat(255), 'ключ 🔑', ' ', 'whsec_nonsense']) {
+      for (const text of [
+        'x'.repeat(255),
+        'ключ 🔑',
+        ' ',
+        'WHSEC_nonsense',
+        `whsec_${Buffer.alloc(24).toString('base64')}`,
+      ]) {
         expect(await storedSecret((await create({ secret: text })).id)).toBe(text)
       }
     })
@@ -395,8 +442,44 @@ describeOnEachBackend('webhooks', (make) => {
       },
       {
         body: { events: ['x'.repeat(10_000)] },
-        details: { events: [`has an unknown event: "${'x'.repeat(99)}`] },
+        details: { events: [`has an unknown event: "${'x'.repeat(38)}…`] },
       },
+      {
+        body: { events: Array(100).fill('x') },
+        details: { events: Array(3).fill('has an unknown event: "x"') },
+      },
+      {
+        body: { description: 'a\ud83d' },
+        details: { description: ['must not contain half of a surrogate pair'] },
+      },
+      {
+        body: { headers: { 'HTTP2-Settings': 'AAMAAABk' } },
+        details: { headers: ['"HTTP2-Settings" is not allowed: it belongs to the connection'] },
+      },
+      {
+        body: { headers: { 'X-Krafter-Test': 'true' } },
+        details: { headers: ['"X-Krafter-Test" is not allowed: it is set by the service'] },
+      },
+      {
+        body: { filter: { title: 'x'.repeat(8_192) } },
+        details: { filter: ['must be at most 8192 bytes of JSON'] },
+      },
+      ...[
+        `whsec_${Buffer.alloc(23).toString('base64')}`,
+        `whsec_${Buffer.alloc(65).toString('base64')}`,
+        `whsec_${Buffer.alloc(32).toString('base64').replace('=', '')}`,
+        `whsec_${Buffer.alloc(32).toString('base64').replace('A=', 'B=')}`,
+        `whsec_${Buffer.alloc(32, 255).toString('base64url')}=`,
+        'whsec_nonsense',
+        'whsec_',
+      ].map((secret) => ({
+        body: { secret },
+        details: {
+          secret: [
+            'must be whsec_ and 24 to 64 bytes in base64 with its padding: Standard Webhooks libraries read any other secret with this prefix as another key, or refuse it',
+          ],
+        },
+      })),
       { body: { enabled: 'true' }, details: { enabled: ['must be a boolean'] } },
       { body: { enabled: null }, details: { enabled: ['must be a boolean'] } },
       {
@@ -458,27 +541,113 @@ describeOnEachBackend('webhooks', (make) => {
     })
   })
 
-  test('addresses that may be reached, kept as they were given', async () => {
+  test('addresses that may be reached, kept as the parser has them: what is shown is what is called', async () => {
     const { id } = await create({})
-    for (const accepted of [
-      'https://8.8.8.8/',
-      'https://8.8.8.8:8443/a/b?c=d&e=%20#f',
-      'HTTPS://8.8.8.8',
-      'https://[2606:4700::1111]/hook',
-      'https://100.128.0.1/',
-      'https://172.32.0.1/',
-      `https://8.8.8.8/${'x'.repeat(2_032)}`,
+    for (const [given, stored] of [
+      ['https://8.8.8.8/', 'https://8.8.8.8/'],
+      ['https://8.8.8.8:8443/a/b?c=d&e=%20#f', 'https://8.8.8.8:8443/a/b?c=d&e=%20#f'],
+      ['HTTPS://8.8.8.8', 'https://8.8.8.8/'],
+      ['  https://0x08080808:443/a/../b c/ü?q=ü\n', 'https://8.8.8.8/b%20c/%C3%BC?q=%C3%BC'],
+      ['https://[2606:4700:0:0::1111]/hook', 'https://[2606:4700::1111]/hook'],
+      ['https://100.128.0.1/', 'https://100.128.0.1/'],
+      ['https://172.32.0.1/', 'https://172.32.0.1/'],
+      [`https://8.8.8.8/${'x'.repeat(2_032)}`, `https://8.8.8.8/${'x'.repeat(2_032)}`],
       // Never resolves (RFC 6761 §6.4): it may be set up later.
-      'https://receiver.invalid/hook',
-    ]) {
-      const created = await api.post(path, { url: accepted })
-      expect({ accepted, status: created.status, url: created.body.data?.url }).toEqual({
-        accepted,
+      ['https://Receiver.INVALID/hook', 'https://receiver.invalid/hook'],
+    ] as const) {
+      const created = await api.post(path, { url: given })
+      expect({ given, status: created.status, url: created.body.data?.url }).toEqual({
+        given,
         status: 201,
-        url: accepted,
+        url: stored,
       })
-      const changed = await api.patch(`${path}/${id}`, { url: accepted })
-      expect(changed).toMatchObject({ status: 200, body: { data: { url: accepted } } })
+      const changed = await api.patch(`${path}/${id}`, { url: given })
+      expect(changed).toMatchObject({ status: 200, body: { data: { url: stored } } })
+    }
+    const long = await api.post(path, { url: `https://8.8.8.8/${'ü'.repeat(400)}` })
+    expect(long).toMatchObject({
+      status: 422,
+      body: { details: { url: ['must be at most 2048 characters when it is percent-encoded'] } },
+    })
+  })
+
+  test('a filter fits the events of its webhook, on create and whatever changes', async () => {
+    const platform = { platform: 'web' }
+    const misfit = `names "platform", which none of the webhook's events has`
+    const refused = (answer: Awaited<ReturnType<Api['post']>>, details: object) =>
+      expect(answer).toMatchObject({ status: 422, body: { details } })
+    refused(await api.post(path, { url, events: ['notification.sent'], filter: platform }), {
+      filter: [misfit],
+    })
+    const { id } = await create({ events: ['notification.failed'], filter: platform })
+    const one = `${path}/${id}`
+    refused(await api.patch(one, { events: ['notification.sent'] }), { events: [`the filter ${misfit}`] })
+    refused(await api.patch(one, { filter: { platform: 'windows' } }), {
+      filter: ['compares "platform" with "windows", but it is web, ios or android'],
+    })
+    refused(await api.patch(one, { events: ['notification.sent'], filter: platform }), { filter: [misfit] })
+    const both = { events: ['notification.sent'], filter: { sent_count: 1 } }
+    expect(await api.patch(one, both)).toMatchObject({ status: 200, body: { data: both } })
+    expect(await api.patch(one, { description: 'x' })).toMatchObject({ status: 200, body: { data: both } })
+    expect((await api.patch(one, { events: ['subscriber.registered'], filter: null })).status).toBe(200)
+  })
+
+  test('an app has at most so many webhooks, however many are asked for at once', async () => {
+    const own = await newApp()
+    const { db, config } = running.service.deps
+    expect(config.maxWebhooksPerApp).toBe(100)
+    const { id, ...row } = await db
+      .selectFrom('webhooks')
+      .selectAll()
+      .where('id', '=', (await api.post(own, { url })).body.data.id)
+      .executeTakeFirstOrThrow()
+    const rows = Array.from({ length: 96 }, () => ({ ...row, id: randomUUID(), filter: null, batch: null }))
+    await db.insertInto('webhooks').values(rows).execute()
+    const answers = await Promise.all(Array.from({ length: 6 }, () => api.post(own, { url })))
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 201, 422, 422, 422])
+    expect(answers.find(({ status }) => status === 422)!.body).toEqual({
+      error: 'Validation failed',
+      details: { webhooks: ['must be at most 100 in an app'] },
+    })
+    await api.delete(`${own}/${id}`)
+    expect((await api.post(own, { url })).status).toBe(201)
+  })
+
+  test('an error shows at most 200 characters of what was sent', async () => {
+    const long = 'ß'.repeat(10_000)
+    const wrong = {
+      url: `https://${long}/`,
+      secret: long,
+      events: Array(20).fill(long),
+      enabled: long,
+      signature: long,
+      description: long,
+      retry_schedule: Array(1_000).fill('ß'),
+      rate_limit: long,
+      headers: { [long]: long },
+      filter: { [long.slice(0, 100)]: long.slice(0, 100) },
+      batch: { [long]: long },
+      auto_recover: long,
+    }
+    for (const answer of [
+      await api.post(path, wrong),
+      await api.post(path, {
+        ...wrong,
+        headers: { a: long },
+        filter: { platform: { [long.slice(0, 100)]: 1 } },
+      }),
+      await api.post(path, { url, events: [long] }),
+      await api.post(path, {
+        url,
+        events: ['notification.sent'],
+        filter: { title: 1, sent_count: long.slice(0, 99) },
+      }),
+      await api.get(`${path.replace('/webhooks', '/subscribers')}?limit=${'%C3%9F'.repeat(1_000)}`),
+    ]) {
+      expect(answer.status).toBe(422)
+      const text = JSON.stringify(answer.body)
+      expect(text.split('ß').length - 1).toBeLessThanOrEqual(200)
+      expect(text.length).toBeLessThan(3_000)
     }
   })
 })

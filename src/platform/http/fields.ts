@@ -5,12 +5,24 @@ import { parseId } from '../ids.ts'
 /** PostgreSQL text cannot hold it. */
 const noNul = (value: string) => !value.includes('\0')
 
-/** Text of a bounded length, in characters, without NUL. */
+/** JSON can carry half of a surrogate pair (`"\\ud800"`), UTF-8 cannot: it would be stored as another character. */
+const wellFormed = (value: string) => value.isWellFormed()
+
+/** Text of a bounded length, in characters, that can be stored and sent as it is. */
 export const text = (maxLength: number) =>
   z
     .string()
     .max(maxLength, `must be at most ${maxLength} characters`)
     .refine(noNul, 'must not contain a NUL character')
+    .refine(wellFormed, 'must not contain half of a surrogate pair')
+
+const maxQuotedLength = 40
+
+/** What a client sent, for a message about it: as JSON, and no more of it than shows a slip. */
+export function quote(input: unknown): string {
+  const shown = typeof input === 'object' && input !== null ? 'an object' : String(JSON.stringify(input))
+  return shown.length > maxQuotedLength ? `${shown.slice(0, maxQuotedLength - 1)}…` : shown
+}
 
 /** Like {@link text}, and not empty or blank. */
 export const requiredText = (maxLength: number) =>
@@ -30,11 +42,20 @@ function isNestedWithin(levels: number, value: unknown): boolean {
   return levels > 0 && Object.values(value).every((inner) => isNestedWithin(levels - 1, inner))
 }
 
+/** For {@link z.ZodType.refine}: a value without numbers such as `1e400`, which would be stored as null. */
+export const finite = [hasFiniteNumbers, { error: 'must not contain a number beyond ±1.8e308' }] as const
+
+function hasFiniteNumbers(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  return typeof value !== 'object' || value === null || Object.values(value).every(hasFiniteNumbers)
+}
+
 /** A JSON object of a bounded size, in bytes as JSON, and depth. */
 export const jsonObject = (maxBytes: number) =>
   z
     .record(z.string(), z.unknown())
     .refine(...nesting)
+    .refine(...finite)
     .refine(
       (value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes,
       `must be at most ${maxBytes} bytes of JSON`,

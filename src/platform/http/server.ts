@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { type ParsedUrlQuery, parse } from 'node:querystring'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import {
@@ -70,9 +71,11 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
 function acceptJsonOnly(server: Server): void {
   const parseJson = server.getDefaultJsonParser('remove', 'remove')
   server.removeContentTypeParser('text/plain')
-  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else parseJson(request, body, done)
+  server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined)
+    // JSON is UTF-8 (RFC 8259 §8.1); decoded all the same, other bytes would be stored as U+FFFD.
+    else if (!isUtf8(body)) done(refusals.malformedBody('Request body is not valid JSON'))
+    else parseJson(request, body.toString('utf8'), done)
   })
 }
 
@@ -131,6 +134,11 @@ function toRefusal(error: FastifyError): ApiError | undefined {
   return status >= 400 && status < 500 ? new ApiError({ status, error: error.message }) : undefined
 }
 
+/** Enough to see what is wrong with a list; each may quote a piece of it. */
+const maxMessagesPerField = 3
+/** The entries of a list are fields of their own. */
+const maxFields = 30
+
 function toValidationRefusal(error: FastifyError): ApiError {
   const issues = error.validation as unknown as { instancePath: string; message: string }[]
   if (error.validationContext === 'params') return refusals.notFound()
@@ -143,7 +151,9 @@ function toValidationRefusal(error: FastifyError): ApiError {
       .replace(/^\//, '')
       .replaceAll('/', '.')
       .replace(/^events\.\d+$/, 'events')
-    details[field] = [...(details[field] ?? []), message]
+    if (!details[field] && Object.keys(details).length >= maxFields) continue
+    const messages = details[field] ?? []
+    if (messages.length < maxMessagesPerField) details[field] = [...messages, message]
   }
   return refusals.invalid(details)
 }

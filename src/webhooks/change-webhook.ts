@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { SignatureScheme } from '../database.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import type { Filter } from './filter.ts'
+import { findMisfit } from './filter-fit.ts'
+import { scheduleProbe } from './probe-job.ts'
+import { storedSettings } from './stored-settings.ts'
+import { secretChange, signatureChange } from './webhook-secrets.ts'
+import type { WebhookSettings } from './webhook-settings.ts'
+import {
+  isDisabledByFailures,
+  type LockedWebhook,
+  lockWebhook,
+  updateWebhook,
+  type Webhook,
+} from './webhook-store.ts'
+import { checkedUrl } from './webhook-url.ts'
+
+/** What of a webhook is to change, its fields checked one by one. */
+export interface WebhookChangeRequest extends WebhookSettings {
+  url?: string | undefined
+  secret?: string | null | undefined
+  events?: string[] | undefined
+  enabled?: boolean | undefined
+  signature?: SignatureScheme | undefined
+}
+
+type ChangeDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>
+
+/**
+ * Changes what is given. What is given as it is already changes nothing, `updated_at` included.
+ *
+ * @throws 404 when the app has no such webhook; 422 when the url may not be called, or the filter and the events do not
+ *   fit each other
+ */
+export async function changeWebhook(
+  deps: ChangeDeps,
+  appId: string,
+  webhookId: string,
+  { url, secret, events, enabled, signature, ...settings }: WebhookChangeRequest,
+): Promise<Webhook> {
+  const storedUrl = url === undefined ? undefined : await checkedUrl(deps, url)
+  return deps.db.transaction().execute(async (trx) => {
+    const before = await lockWebhook(trx, appId, webhookId)
+    checkFit(before, events, settings.filter)
+    const { id } = before
+    const change = {
+      url: storedUrl,
+      events,
+      enabled,
+      ...(isSecretOf(deps, before, secret) ? {} : secretChange(deps, id, secret)),
+      ...signatureChange(deps, id, signature, before.signature),
+      ...storedSettings(deps, id, hasHeaders(deps, before, settings) ? omitHeaders(settings) : settings),
+    }
+    const changed = await updateWebhook(trx, before, change, deps.clock.now())
+    if (settings.auto_recover && isDisabledByFailures(changed)) {
+      const { generation } = changed
+      await scheduleProbe(trx, deps, { appId, webhookId: id, generation, number: 0 })
+    }
+    return changed
+  })
+}
+
+function checkFit(before: Webhook, events: string[] | undefined, filter: Filter | null | undefined): void {
+  const wanted = filter === undefined ? (before.filter as Filter | null) : filter
+  if (!wanted || (events === undefined && filter === undefined)) return
+  const misfit = findMisfit(wanted, events ?? before.events)
+  if (misfit) throw refusals.invalid(filter ? { filter: [misfit] } : { events: [`the filter ${misfit}`] })
+}
+
+/** Whether the secret is what it is to be, and alone. */
+function isSecretOf(
+  { crypto }: Pick<Deps, 'crypto'>,
+  { id, secret: stored, previousSecret }: LockedWebhook,
+  wanted: string | null | undefined,
+): boolean {
+  if (wanted === undefined || previousSecret) return false
+  if (!wanted || !stored) return !wanted && !stored
+  return reads(() => crypto.decrypt(stored, `webhook-secret:${id}`).equals(Buffer.from(wanted)))
+}
+
+function hasHeaders(
+  { crypto }: Pick<Deps, 'crypto'>,
+  { id, headerValues }: LockedWebhook,
+  { headers: wanted }: WebhookSettings,
+): boolean {
+  if (!wanted || !headerValues) return false
+  return reads(() =>
+    isDeepStrictEqual(
+      JSON.parse(crypto.decrypt(headerValues, `webhook-headers:${id}`).toString('utf8')),
+      wanted,
+    ),
+  )
+}
+
+function omitHeaders({ headers: _, ...others }: WebhookSettings): WebhookSettings {
+  return others
+}
+
+/** What cannot be decrypted any longer is not what is wanted: setting it anew repairs the webhook. */
+function reads(isEqual: () => boolean): boolean {
+  try {
+    return isEqual()
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { catalog, type EventType, eventTypes } from '../events/catalog.ts'
+import { quote } from '../platform/http/fields.ts'
+import { type FieldTest, type Filter, type FilterValue, isObject } from './filter.ts'
+
+/**
+ * Why a filter could never let an event of a webhook pass, or never keep one back: it names a field that none of them
+ * has, or compares one with a value that it never has. In words that follow the field's name; undefined when it fits.
+ *
+ * @param filter as filter.ts reads it
+ * @param events that the webhook names; with none, the filter has to fit those that there are
+ */
+export function findMisfit(filter: Filter, events: readonly string[]): string | undefined {
+  const types = events.length > 0 ? (events as readonly EventType[]) : eventTypes
+  for (const [name, test] of Object.entries(filter)) {
+    const problem =
+      name === 'and' || name === 'or' || name === 'not'
+        ? findFirst([test as Filter | Filter[]].flat(), types)
+        : findTestMisfit(name, test as FieldTest, types)
+    if (problem) return problem
+  }
+  return undefined
+}
+
+function findFirst(filters: readonly Filter[], types: readonly EventType[]): string | undefined {
+  for (const filter of filters) {
+    const problem = findMisfit(filter, types)
+    if (problem) return problem
+  }
+  return undefined
+}
+
+function findTestMisfit(name: string, test: FieldTest, types: readonly EventType[]): string | undefined {
+  const fields = types.flatMap((type) => {
+    const shape: Record<string, z.ZodType> = catalog[type].shape
+    return Object.hasOwn(shape, name) ? [shape[name]!] : []
+  })
+  if (fields.length === 0) return `names ${quote(name)}, which none of the webhook's events has`
+  for (const value of valuesOf(test)) {
+    if (fields.some((field) => field.safeParse(value).success)) continue
+    return `compares ${quote(name)} with ${quote(value)}, but it is ${describe(fields)}`
+  }
+  return undefined
+}
+
+function valuesOf(test: FieldTest): FilterValue[] {
+  if (!isObject(test)) return [test]
+  return 'in' in test ? test.in : []
+}
+
+/** `web, ios or android`, `a string or null`: what a field may be. */
+function describe(fields: readonly z.ZodType[]): string {
+  const words = fields.flatMap((field) => wordsOf(z.toJSONSchema(field, { unrepresentable: 'any' })))
+  const each = [...new Set(words)]
+  return each.length > 1 ? `${each.slice(0, -1).join(', ')} or ${each.at(-1)}` : each.join()
+}
+
+function wordsOf(schema: z.core.JSONSchema.BaseSchema): string[] {
+  if (schema.anyOf) return schema.anyOf.flatMap((each) => wordsOf(each as typeof schema))
+  if (schema.enum) return schema.enum.map(String)
+  if (schema.format === 'uuid') return ['a UUID']
+  if (schema.type === 'integer') return ['a whole number']
+  return [schema.type ?? 'value'].flat().map((type) => (type === 'null' ? type : `a ${type}`))
+}

@@ -1,0 +1,17 @@
+import type { Deps } from '../deps.ts'
+import type { WebhookSettings } from './webhook-settings.ts'
+import type { WebhookChange } from './webhook-store.ts'
+
+/** The settings as they are stored: headers encrypted, JSON as text, what is not given left out. */
+export function storedSettings(
+  { crypto }: Pick<Deps, 'crypto'>,
+  id: string,
+  { headers, filter, batch, ...plain }: WebhookSettings,
+): WebhookChange {
+  const toJson = (value: unknown) => (value === undefined ? undefined : value && JSON.stringify(value))
+  const stored: WebhookChange = { ...plain, filter: toJson(filter), batch: toJson(batch) }
+  if (headers === undefined) return stored
+  const names = Object.keys(headers ?? {}).sort()
+  const values = names.length > 0 ? crypto.encrypt(JSON.stringify(headers), `webhook-headers:${id}`) : null
+  return { ...stored, header_names: names, header_values: values }
+}
