@@ -90,13 +90,15 @@ export async function startService(config: Config, options: ServiceOptions = {})
     drainers.push(() => queue.stop(drainTimeoutMs))
     closers.push(() => Promise.all(drainers.map(closeOne)))
 
-    const { db, backend } = storage
+    const { db, backend, silentMs } = storage
     const metrics = createMetrics()
+    if (storage.watch) closers.push(await storage.watch(metrics))
     const channels = { web }
     const deps: Deps = {
       config,
       db,
       backend,
+      silentMs,
       queue,
       clock,
       log,

@@ -21,6 +21,8 @@ export interface OpenDatabase {
   queueDb: ConnectionOptions['db']
   /** PostgreSQL only: the pool, for libraries that take one. */
   pool: pg.Pool | undefined
+  /** For how long the embedded database has owed answers and given none, in milliseconds; of PostgreSQL always 0. */
+  silentMs(): number
   close(): Promise<void>
 }
 
@@ -41,13 +43,14 @@ const idleConnectionMs = 600_000
  * Opens PGlite in `path` (a crash is recovered from its write-ahead log, as PostgreSQL does it).
  *
  * @param path a folder of this process alone (see data-folder.ts), or `memory://`
+ * @param onLost told why it has ended by itself: only a new process can go on then
  * @throws ConfigError when the files there cannot be opened as a database
  */
-export async function openEmbedded(path: string): Promise<OpenDatabase> {
+export async function openEmbedded(path: string, onLost?: (reason: string) => void): Promise<OpenDatabase> {
   let pglite: EmbeddedClient
   try {
     if (path !== inMemory) await makeEmbedded(path)
-    pglite = await openEmbeddedClient(path, claimPlanSettings)
+    pglite = await openEmbeddedClient(path, claimPlanSettings, onLost)
   } catch (cause) {
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
   }
@@ -57,6 +60,7 @@ export async function openEmbedded(path: string): Promise<OpenDatabase> {
     backend: 'pglite',
     queueDb: fromPglite(pglite),
     pool: undefined,
+    silentMs: pglite.silentMs,
     async close() {
       await db.destroy()
       // Kysely closes only what it has used.
@@ -100,7 +104,7 @@ export async function openPostgres(url: string, onIdleError: (error: Error) => v
       },
     )
   }
-  return { db, backend: 'postgres', queueDb: undefined, pool, close: () => db.destroy() }
+  return { db, backend: 'postgres', queueDb: undefined, pool, silentMs: () => 0, close: () => db.destroy() }
 }
 
 /**

@@ -27,6 +27,8 @@ export interface EmbeddedClient {
   exec(sql: string): Promise<Result<unknown>[]>
   begin(): EmbeddedTransaction
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
+  /** For how long it has owed answers and given none, in milliseconds; 0: it owes none. */
+  silentMs(): number
   /** Ends the thread. Safe to call twice. */
   close(): Promise<void>
   readonly closed: boolean
@@ -35,25 +37,33 @@ export interface EmbeddedClient {
 }
 
 /**
- * Opens the database in the folder `path` in a new thread, with settings like `enable_sort = off`. What happens to the
- * thread happens to the process: should it end by itself, the process ends with an uncaught error.
+ * Opens the database in the folder `path` in a new thread, with settings like `enable_sort = off`.
  *
  * Rejections carry the database's own `code`, `constraint` and so on, never a statement's parameters.
  *
+ * @param onLost told once why the thread has ended by itself: what it owed is never answered, and only a new process can
+ *   open the database again
  * @throws the database's error; one of its file system has WASI's `errno` and no message
  */
-export async function openEmbeddedClient(path: string, settings: readonly string[]): Promise<EmbeddedClient> {
+export async function openEmbeddedClient(
+  path: string,
+  settings: readonly string[],
+  onLost: (reason: string) => void = throwLost,
+): Promise<EmbeddedClient> {
   const thread = new Worker(siblingModule(import.meta.url, 'embedded-thread'))
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const listeners = new Map<string, Set<(payload: string) => void>>()
   let asked = 0
   let closing: Promise<void> | undefined
+  let broken: string | undefined
+  let silentSince: number | undefined
 
   const ask = async <Answer = void>(work: Work): Promise<Answer> => {
     if (closing) throw closed()
     asked += 1
     const answer = Promise.withResolvers<unknown>()
     waiting.set(asked, answer)
+    silentSince ??= performance.now()
     thread.postMessage({ ...work, id: asked } satisfies Request)
     return answer.promise as Promise<Answer>
   }
@@ -62,13 +72,19 @@ export async function openEmbeddedClient(path: string, settings: readonly string
       for (const callback of listeners.get(reply.channel) ?? []) callback(reply.payload)
       return
     }
+    if ('broken' in reply) {
+      broken = reply.broken
+      return
+    }
     const answer = waiting.get(reply.id)!
     waiting.delete(reply.id)
+    silentSince = waiting.size > 0 ? performance.now() : undefined
     if ('failure' in reply) answer.reject(toError(reply.failure))
     else answer.resolve(reply.result)
   })
   thread.on('exit', (code) => {
-    if (!closing) throw new Error(`the thread of the embedded database ended with code ${code}`)
+    if (!closing) onLost(broken ?? `its thread ended with code ${code}`)
+    closing ??= Promise.resolve()
     for (const answer of waiting.values()) answer.reject(closed())
   })
   const end = async (work: Promise<unknown>) => {
@@ -106,6 +122,7 @@ export async function openEmbeddedClient(path: string, settings: readonly string
       if (isNew) await ask({ kind: 'listen', channel })
       return async () => void callbacks.delete(callback)
     },
+    silentMs: () => (silentSince === undefined ? 0 : performance.now() - silentSince),
     close: () => (closing ??= end(ask({ kind: 'close' }))),
     get closed() {
       return closing !== undefined
@@ -118,6 +135,10 @@ export async function openEmbeddedClient(path: string, settings: readonly string
 /** Bytes by themselves: posting a view copies the whole of what it looks into, which for a Buffer is a shared pool. */
 function detached(value: unknown): unknown {
   return value instanceof Uint8Array ? Uint8Array.from(value) : value
+}
+
+function throwLost(reason: string): never {
+  throw new Error(`the embedded database is lost: ${reason}`)
 }
 
 const closed = () => new Error('the embedded database is closed')

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { PGlite, type Transaction } from '@electric-sql/pglite'
+import { watchSession } from './embedded-session.ts'
 
 /** What the thread does for its client (embedded-client.ts). */
 export type Work =
@@ -28,9 +29,17 @@ export type Reply =
   | { id: number; result: unknown }
   | { id: number; failure: Failure }
   | { channel: string; payload: string }
+  /** Why the session is beyond repair; the thread ends, and answers nothing more. */
+  | { broken: string }
 
 /** A quarter of PGlite's default is as fast here, starts in half the time and leaves 100 MB to others. */
-const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB']
+const memorySettings = ['shared_buffers=32MB']
+/** What a checkpoint keeps of the write-ahead log for use again: by default up to 1 GB. */
+const logSettings = ['min_wal_size=32MB', 'max_wal_size=64MB']
+const startParams = [
+  ...PGlite.defaultStartParams,
+  ...[...memorySettings, ...logSettings].flatMap((setting) => ['-c', setting]),
+]
 
 /** `errno` is WASI's, of a file system error. */
 const shownDetails = [
@@ -54,6 +63,10 @@ interface OpenTransaction {
 function serve(port: NonNullable<typeof parentPort>): void {
   let pglite: PGlite
   const transactions = new Map<number, Promise<OpenTransaction>>()
+  const session = watchSession((broken) => {
+    port.postMessage({ broken } satisfies Reply)
+    process.exit(1)
+  })
 
   /** Everything else waits until the transaction has ended: there is one connection. */
   const begin = (key: number) => {
@@ -77,7 +90,10 @@ function serve(port: NonNullable<typeof parentPort>): void {
   const work = async (request: Request): Promise<unknown> => {
     switch (request.kind) {
       case 'open':
-        pglite = await PGlite.create(request.path, { startParams })
+        pglite = await PGlite.create(request.path, { startParams, onStderr: session.onStderr }).catch(
+          (error: unknown) => Promise.reject(session.explain(error)),
+        )
+        session.watch(pglite)
         await pglite.exec(request.settings.map((setting) => `set ${setting}`).join(';'))
         return
       case 'query': {

@@ -16,6 +16,8 @@ export interface Metrics {
   receipts: Counter<'kind'>
   /** Jobs not settled yet, by `queue`; read when `/metrics` is. */
   queueDepth: Gauge<'queue'>
+  /** Bytes that the disk of the embedded database has left, by its `folder`. */
+  diskFree: Gauge<'folder'>
 }
 
 export function createMetrics(): Metrics {
@@ -63,6 +65,12 @@ export function createMetrics(): Metrics {
       name: 'krafter_push_queue_depth',
       help: 'Jobs waiting or under way',
       labelNames: ['queue'],
+      registers,
+    }),
+    diskFree: new Gauge({
+      name: 'krafter_push_disk_free_bytes',
+      help: 'Room left on the disk of the embedded database',
+      labelNames: ['folder'],
       registers,
     }),
   }

@@ -1,22 +1,37 @@
 import { sql } from 'kysely'
 import type { Deps } from '../../deps.ts'
+import { withDeadline } from '../deadline.ts'
 import { healthDocs } from './health-schema.ts'
 import type { Server } from './server.ts'
+
+/** How long probes wait. */
+export interface ProbeLimits {
+  /** For as long may the embedded database be busy with one statement before a restart is asked for. */
+  wedgedAfterMs: number
+  /** For as long may the database take to answer a probe. */
+  answerWithinMs: number
+}
+
+const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000 }
 
 /** For orchestrators and scrapers: no key, no rate limit, no secret. */
 export function registerHealthRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'queue' | 'metrics' | 'log'>,
+  deps: Pick<Deps, 'db' | 'silentMs' | 'queue' | 'metrics' | 'log'>,
+  { wedgedAfterMs, answerWithinMs }: ProbeLimits = usualLimits,
 ): void {
   let draining = false
   server.addHook('preClose', async () => {
     draining = true
   })
-  server.get('/healthz', { schema: healthDocs.alive }, async () => ({ status: 'ok' }))
+  server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
+    if (deps.silentMs() <= wedgedAfterMs) return { status: 'ok' }
+    return reply.code(503).send({ status: 'database does not answer' })
+  })
   server.get('/readyz', { schema: healthDocs.ready }, async (_, reply) => {
     if (draining) return reply.code(503).send({ status: 'draining' })
     try {
-      await sql`select 1`.execute(deps.db)
+      await withDeadline(sql`select 1`.execute(deps.db), answerWithinMs)
       return { status: 'ready' }
     } catch (error) {
       deps.log.warn({ err: error }, 'database.unreachable')
@@ -26,7 +41,13 @@ export function registerHealthRoutes(
   server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
     const { registry, queueDepth } = deps.metrics
     queueDepth.reset()
-    for (const { queue, count } of await deps.queue.depths()) queueDepth.set({ queue }, count)
+    try {
+      const depths = await withDeadline(deps.queue.depths(), answerWithinMs)
+      for (const { queue, count } of depths) queueDepth.set({ queue }, count)
+    } catch (error) {
+      // The other metrics are wanted most while the database is away.
+      deps.log.warn({ err: error }, 'database.unreachable')
+    }
     return reply.type(registry.contentType).send(await registry.metrics())
   })
 }

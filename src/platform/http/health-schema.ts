@@ -11,7 +11,12 @@ export const healthDocs = {
     operationId: 'isAlive',
     summary: 'Whether the process is alive',
     tags,
-    answers: { 200: bare(status, 'It is.') },
+    answers: {
+      200: bare(status, 'It is.'),
+      503: bare(status, 'The embedded database has answered nothing for a minute: restart the process.', {
+        status: 'database does not answer',
+      }),
+    },
   },
   ready: {
     operationId: 'isReady',
@@ -19,7 +24,9 @@ export const healthDocs = {
     tags,
     answers: {
       200: bare(status, 'The database answers.', { status: 'ready' }),
-      503: bare(status, 'It is draining, or the database is unreachable.', { status: 'draining' }),
+      503: bare(status, 'It is draining, or the database does not answer within 5 seconds.', {
+        status: 'draining',
+      }),
     },
   },
   metrics: {
