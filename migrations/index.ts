@@ -4,7 +4,11 @@ import * as subscriberCount from './0004_subscriber_count.ts'
 import * as vapidPairs from './0010_vapid_pairs.ts'
 import * as keyRefusals from './0011_key_refusals.ts'
 
-/** Every migration by name, in the order in which they run. Up only: a released one is never edited. */
+/**
+ * Every migration by name, in the order in which they run. Up only: a released one is never edited. The version before
+ * keeps running while one is applied and after it, so a migration adds and nothing else: see CONTRIBUTING.md for the
+ * name of one that does more.
+ */
 export const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0004_subscriber_count': subscriberCount,

@@ -8,8 +8,12 @@ export async function runMigrate(): Promise<void> {
   const config = readConfig(process.env)
   const storage = await openStorage(config, createLogger(config.logLevel))
   try {
-    await migrate(storage.db)
-    console.log('The database is up to date.')
+    const newer = await migrate(storage.db)
+    console.log(
+      newer.length === 0
+        ? 'The database is up to date.'
+        : `The database is newer than this version, which can run with it: it has ${newer.join(', ')}.`,
+    )
   } finally {
     await storage.close()
   }

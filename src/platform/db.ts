@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
-import { Migrator } from 'kysely/migration'
+import { type Migration, Migrator } from 'kysely/migration'
 import pg from 'pg'
 import { type ConnectionOptions, fromPglite } from 'pg-boss'
 import { migrations } from '../../migrations/index.ts'
@@ -8,6 +8,7 @@ import type { Database } from '../database.ts'
 import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
 import { createEmbeddedDialect } from './embedded-dialect.ts'
 import { makeEmbedded } from './make-embedded.ts'
+import { judgeSchema } from './schema-version.ts'
 
 export type Db = Kysely<Database>
 export type Trx = Transaction<Database>
@@ -124,25 +125,35 @@ const inMemory = 'memory://'
 const minimumServerVersion = 150_000
 
 /**
- * Brings the tables up to date. Safe to run from several processes at once: the migrator takes a lock.
+ * Brings the tables up to date. Safe to run from several processes at once: the migrator takes a lock. A database that a
+ * later version has migrated is left as it is.
  *
+ * @param known what this program knows of; a test adds what the next version may bring
+ * @returns the migrations of a later version, which this one can run with
+ * @throws ConfigError when this version cannot run on the database
  * @throws the migration's own error; what it had changed is rolled back
  */
-export async function migrate(db: Db): Promise<void> {
-  if (await isMigrated(db)) return
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
-  const { error } = await migrator.migrateToLatest()
-  if (error) throw error
+export async function migrate(db: Db, known: Record<string, Migration> = migrations): Promise<string[]> {
+  const judge = async () => judgeSchema(Object.keys(known), await recordedMigrations(db))
+  const found = await judge()
+  if (!found.pending) return found.newer
+  const provider = { getMigrations: async () => known }
+  const { error } = await new Migrator({ db, provider, allowUnorderedMigrations: true }).migrateToLatest()
+  if (!error) return []
+  // A later version that started at the same time may have been quicker.
+  const left = await judge()
+  if (left.pending) throw error
+  return left.newer
 }
 
 /** The migrator reads the whole catalogue before anything else: on the embedded database a quarter of its start. */
-async function isMigrated(db: Db): Promise<boolean> {
+async function recordedMigrations(db: Db): Promise<string[]> {
   const { rows } = await sql<{
     exists: boolean
   }>`select to_regclass('kysely_migration') is not null as exists`.execute(db)
-  if (!rows[0]!.exists) return false
-  const executed = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db)
-  return executed.rows.map(({ name }) => name).join() === Object.keys(migrations).sort().join()
+  if (!rows[0]!.exists) return []
+  const recorded = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+  return recorded.rows.map(({ name }) => name)
 }
 
 function hostOf(url: string): string {
