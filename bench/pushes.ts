@@ -27,9 +27,7 @@ await answerParent(async (input: PushesInput): Promise<PushesResult> => {
 async function send({ deps }: Service, appId: string): Promise<void> {
   const app = { id: appId, settings: {} }
   const asked = { title: 'Hello', content: { body: 'The quick brown fox', url: 'https://example.com/' } }
-  const { id } = (await acceptNotification(deps, app, { ...asked, targeting: undefined }, undefined)) as {
-    id: string
-  }
+  const { id } = await acceptNotification(deps, app, { ...asked, targeting: undefined })
   const isSent = async () => {
     const row = await deps.db
       .selectFrom('notifications')

@@ -1,5 +1,6 @@
 import type { Migration } from 'kysely/migration'
 import * as initial from './0001_initial.ts'
+import * as idempotencyEverywhere from './0002_idempotency_everywhere.ts'
 import * as subscriberCount from './0004_subscriber_count.ts'
 import * as vapidPairs from './0010_vapid_pairs.ts'
 import * as keyRefusals from './0011_key_refusals.ts'
@@ -11,6 +12,7 @@ import * as keyRefusals from './0011_key_refusals.ts'
  */
 export const migrations: Record<string, Migration> = {
   '0001_initial': initial,
+  '0002_idempotency_everywhere': idempotencyEverywhere,
   '0004_subscriber_count': subscriberCount,
   '0010_vapid_pairs': vapidPairs,
   '0011_key_refusals': keyRefusals,

@@ -116,10 +116,11 @@ CREATE TABLE idempotency_keys (
   app_id uuid NOT NULL,
   key text NOT NULL,
   request_hash bytea NOT NULL,
-  response json NOT NULL,
+  response json,
   created_at timestamp with time zone NOT NULL,
-  CONSTRAINT idempotency_keys_pkey PRIMARY KEY (app_id, key),
-  CONSTRAINT idempotency_keys_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+  status integer,
+  answer bytea,
+  CONSTRAINT idempotency_keys_pkey PRIMARY KEY (app_id, key)
 );
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 

@@ -126,11 +126,13 @@ export interface Database {
     completed_at: Date | null
   }
   idempotency_keys: {
+    /** The team's id for requests that create an app. */
     app_id: string
     key: string
     request_hash: Uint8Array
-    /** The first answer's `data`. */
-    response: Json<unknown>
+    /** The first answer's HTTP status, and its `data` as JSON, encrypted at rest; null only within its transaction. */
+    status: number | null
+    answer: Uint8Array | null
     created_at: Date
   }
   webhooks: {

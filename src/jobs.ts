@@ -1,7 +1,7 @@
 import type { Deps } from './deps.ts'
 import { runFanOut } from './dispatch/fan-out-job.ts'
 import { runSendBatch } from './dispatch/send-batch-job.ts'
-import { runIdempotencyUpkeep } from './notifications/idempotency-upkeep-job.ts'
+import { runIdempotencyUpkeep } from './idempotency/idempotency-upkeep-job.ts'
 import {
   embeddedVacuum,
   fanOut,

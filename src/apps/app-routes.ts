@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { generateVapidKeys, parseVapidKeys, type VapidKeys } from '../channels/web-push/vapid.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import { jsonObject, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
@@ -30,22 +31,25 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
         body: z.object({ name, settings: settings.default({}), ...vapidKeys }),
       },
     },
-    async (request, reply) => {
-      const id = newId()
-      const { name, settings } = request.body
-      const { publicKey, privateKey } = givenVapidKeys(request.body) ?? generateVapidKeys()
-      await insertApp(db, {
-        id,
-        teamId: request.teamId,
-        name,
-        settings,
-        vapidPublicKey: publicKey,
-        vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
-        now: clock.now(),
-      })
-      const app = presentApp(await readApp(db, request.teamId, id))
-      return reply.code(201).send({ data: { ...app, vapid_private_key: privateKey.toString('base64url') } })
-    },
+    (request, reply) =>
+      answerOnce(deps, request, reply, request.teamId, (commit) =>
+        commit(async ({ db }) => {
+          const id = newId()
+          const { name, settings } = request.body
+          const { publicKey, privateKey } = givenVapidKeys(request.body) ?? generateVapidKeys()
+          await insertApp(db, {
+            id,
+            teamId: request.teamId,
+            name,
+            settings,
+            vapidPublicKey: publicKey,
+            vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
+            now: clock.now(),
+          })
+          const app = presentApp(await readApp(db, request.teamId, id))
+          return { status: 201, data: { ...app, vapid_private_key: privateKey.toString('base64url') } }
+        }),
+      ),
   )
   server.get(
     '/push/apps/:app_id',

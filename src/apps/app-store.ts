@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { refusals } from '../errors.ts'
+import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db.ts'
 
@@ -153,10 +154,13 @@ export async function lockApp(trx: Trx, id: string): Promise<boolean> {
  * deliveries go before webhooks, in the order in which results are recorded.
  */
 export async function deleteApp(trx: Trx, id: string): Promise<void> {
+  // A request that has taken a key comes for the app next: waited for with the app in hand, neither would go on.
+  await deleteKeysOfApp(trx, id)
   await trx.selectFrom('apps').select('id').where('id', '=', id).forUpdate().execute()
   await trx.deleteFrom('deliveries').where('app_id', '=', id).execute()
   await trx.deleteFrom('attempts').where('app_id', '=', id).execute()
   await trx.deleteFrom('events').where('app_id', '=', id).execute()
+  await deleteKeysOfApp(trx, id)
   await trx.deleteFrom('receipts').where('app_id', '=', id).execute()
   await trx.deleteFrom('apps').where('id', '=', id).execute()
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import { finite, jsonObject, nesting, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
@@ -61,10 +62,12 @@ const body = z.object({
 const statuses = ['draft', 'scheduled', 'sending', 'sent', 'failed'] as const
 const ofApp = z.object({ app_id: z.string() })
 const ofNotification = z.object({ app_id: z.string(), notification_id: z.string() })
-const maxKeyLength = 255
 
 /** Notifications: contract section 4. */
-export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db' | 'queue' | 'clock'>): void {
+export function registerNotificationRoutes(
+  server: Server,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto'>,
+): void {
   const { db } = deps
   server.get(
     '/push/apps/:app_id/notifications',
@@ -95,9 +98,10 @@ export function registerNotificationRoutes(server: Server, deps: Pick<Deps, 'db'
       const app = await requireApp(db, request.teamId, request.params.app_id)
       const { title, targeting, status, scheduled_at: scheduledAt, ...content } = request.body
       refuseWhatWouldWait(status, scheduledAt, deps.clock.now())
-      const key = checkIdempotencyKey(request.headers['idempotency-key'])
       const asked = { title, content, targeting: targeting ?? undefined }
-      return reply.code(201).send({ data: await acceptNotification(deps, app, asked, key) })
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async (deps) => ({ status: 201, data: await acceptNotification(deps, app, asked) })),
+      )
     },
   )
   server.get(
@@ -123,12 +127,4 @@ function refuseWhatWouldWait(
   if (scheduledAt && new Date(scheduledAt) > now) {
     throw refusals.invalid({ scheduled_at: ['scheduling is not supported by this version'] })
   }
-}
-
-function checkIdempotencyKey(header: string | string[] | undefined): string | undefined {
-  if (header === undefined) return undefined
-  if (typeof header !== 'string' || header === '' || header.length > maxKeyLength) {
-    throw refusals.invalid({ 'Idempotency-Key': [`must be 1 to ${maxKeyLength} characters`] })
-  }
-  return header
 }

@@ -84,10 +84,6 @@ export const notificationDocs = {
     description:
       'It is sent at once, to the subscribers that are active then. Its payload is refused when it does not fit into one push.',
     tags,
-    takesHeaders: {
-      'Idempotency-Key':
-        'At most 255 characters. A request repeated with it within 24 hours answers as the first did; another body is refused.',
-    },
     bodyExample: {
       title: 'On its way',
       body: 'Your order has been shipped',

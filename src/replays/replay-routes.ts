@@ -3,6 +3,7 @@ import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { eventTypes } from '../events/catalog.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { page, quote } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -29,7 +30,7 @@ const events = z
 /** Deliveries made once more: one, or those of a window. */
 export function registerReplayRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'log'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'log'>,
 ): void {
   const { db, clock } = deps
   server.post(
@@ -38,8 +39,12 @@ export function registerReplayRoutes(
     async (request, reply) => {
       const { webhook_id: webhookId, delivery_id: deliveryId } = request.params
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      const delivery = await replayDelivery(deps, app.id, webhookId, deliveryId)
-      return reply.code(202).send({ data: presentDelivery(delivery) })
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async (deps) => {
+          const delivery = await replayDelivery(deps, app.id, webhookId, deliveryId)
+          return { status: 202, data: presentDelivery(delivery) }
+        }),
+      )
     },
   )
   server.post(
@@ -61,8 +66,12 @@ export function registerReplayRoutes(
       const app = await requireApp(db, request.teamId, request.params.app_id)
       const { since, until, events, status } = request.body
       const asked = { since, until, events, selection: status }
-      const replay = await startReplay(deps, app.id, request.params.webhook_id, asked)
-      return reply.code(202).send({ data: presentReplay(replay) })
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async (deps) => {
+          const replay = await startReplay(deps, app.id, request.params.webhook_id, asked)
+          return { status: 202, data: presentReplay(replay) }
+        }),
+      )
     },
   )
   server.get(
@@ -95,16 +104,20 @@ export function registerReplayRoutes(
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/replays/:replay_id/cancel',
     { config: { scope: 'push:write' }, schema: { ...replayDocs.cancel, params: ofReplay } },
-    async (request) => {
+    async (request, reply) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      const { before, after } = await db.transaction().execute(async (trx) => {
-        const before = await holdReplay(trx, app.id, replayId)
-        if (before?.webhookId !== webhookId) throw refusals.notFound()
-        return { before, after: await cancelReplay(trx, before, clock.now()) }
-      })
-      if (after.status !== before.status) reportReplay(deps, app.id, after)
-      return { data: presentReplay(after) }
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async ({ db }) => {
+          const { before, after } = await db.transaction().execute(async (trx) => {
+            const before = await holdReplay(trx, app.id, replayId)
+            if (before?.webhookId !== webhookId) throw refusals.notFound()
+            return { before, after: await cancelReplay(trx, before, clock.now()) }
+          })
+          if (after.status !== before.status) reportReplay(deps, app.id, after)
+          return { status: 200, data: presentReplay(after) }
+        }),
+      )
     },
   )
 }

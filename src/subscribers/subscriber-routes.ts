@@ -6,6 +6,7 @@ import { normalizeVapidPublicKey } from '../channels/web-push/vapid.ts'
 import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
@@ -41,7 +42,7 @@ const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
 /** Subscribers: contract section 4. */
 export function registerSubscriberRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'guard'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>,
 ): void {
   const { db } = deps
   server.get(
@@ -75,23 +76,27 @@ export function registerSubscriberRoutes(
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      const { platform, token, keys, user_id: userId, tags, metadata } = request.body
-      const checkedKeys = checkKeys(platform, keys, true)
-      await checkToken(deps, platform, token)
-      const vapidPair = await findPair(deps, app.id, platform, request.body.vapid_public_key)
-      const { subscriber, created } = await registerSubscriber(deps, {
-        id: newId(),
-        appId: app.id,
-        platform,
-        token,
-        keys: checkedKeys ?? null,
-        vapidPair,
-        currentVapidPair: app.vapidPair,
-        userId,
-        tags,
-        metadata,
+      return answerOnce(deps, request, reply, app.id, async (commit) => {
+        const { platform, token, keys, user_id: userId, tags, metadata } = request.body
+        const checkedKeys = checkKeys(platform, keys, true)
+        await checkToken(deps, platform, token)
+        return commit(async (deps) => {
+          const vapidPair = await findPair(deps, app.id, platform, request.body.vapid_public_key)
+          const { subscriber, created } = await registerSubscriber(deps, {
+            id: newId(),
+            appId: app.id,
+            platform,
+            token,
+            keys: checkedKeys ?? null,
+            vapidPair,
+            currentVapidPair: app.vapidPair,
+            userId,
+            tags,
+            metadata,
+          })
+          return { status: created ? 201 : 200, data: presentSubscriber(subscriber) }
+        })
       })
-      return reply.code(created ? 201 : 200).send({ data: presentSubscriber(subscriber) })
     },
   )
   server.get(
@@ -137,10 +142,12 @@ export function registerSubscriberRoutes(
       config: { scope: 'push:write' },
       schema: { ...subscriberDocs.unsubscribe, params: ofSubscriber },
     },
-    async (request) => {
+    async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       const key = { appId: app.id, id: request.params.subscriber_id }
-      return { data: presentSubscriber(await unsubscribe(deps, key)) }
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async (deps) => ({ status: 200, data: presentSubscriber(await unsubscribe(deps, key)) })),
+      )
     },
   )
   server.delete(

@@ -7,7 +7,7 @@ import { findMisfit } from './filter-fit.ts'
 import { storedSettings } from './stored-settings.ts'
 import { encryptSecret, signatureChange } from './webhook-secrets.ts'
 import type { WebhookSettings } from './webhook-settings.ts'
-import { countWebhooks, insertWebhook, type Webhook } from './webhook-store.ts'
+import { countWebhooks, insertWebhook, type NewWebhook, type Webhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
 
 /** A webhook as it was asked for, its fields checked one by one. */
@@ -20,20 +20,19 @@ export interface WebhookRequest extends WebhookSettings {
 }
 
 /**
- * Creates a webhook.
+ * Makes of a request what is to be stored. Resolves the url's name, so it comes before the transaction.
  *
- * @throws 404 when the app is gone; 422 when the url may not be called, the filter does not fit the events, or the app
- *   has as many webhooks as it may have
+ * @throws 422 when the url may not be called, or the filter does not fit the events
  */
-export async function createWebhook(
-  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'guard' | 'config'>,
+export async function checkWebhook(
+  deps: Pick<Deps, 'crypto' | 'guard'>,
   appId: string,
   { url, secret, events, enabled, signature, ...settings }: WebhookRequest,
-): Promise<Webhook> {
+): Promise<NewWebhook> {
   const misfit = settings.filter && findMisfit(settings.filter, events)
   if (misfit) throw refusals.invalid({ filter: [misfit] })
   const id = newId()
-  const webhook = {
+  return {
     id,
     appId,
     url: await checkedUrl(deps, url),
@@ -43,11 +42,22 @@ export async function createWebhook(
     ...signatureChange(deps, id, signature, 'hmac'),
     ...storedSettings(deps, id, settings),
   }
+}
+
+/**
+ * Creates a webhook.
+ *
+ * @throws 404 when the app is gone; 422 when it has as many webhooks as it may have
+ */
+export async function createWebhook(
+  deps: Pick<Deps, 'db' | 'clock' | 'config'>,
+  webhook: NewWebhook,
+): Promise<Webhook> {
   return deps.db.transaction().execute(async (trx) => {
     // One at a time in an app, so that no two take the last place.
-    if (!(await lockApp(trx, appId))) throw refusals.notFound()
+    if (!(await lockApp(trx, webhook.appId))) throw refusals.notFound()
     const { maxWebhooksPerApp } = deps.config
-    if ((await countWebhooks(trx, appId)) >= maxWebhooksPerApp) {
+    if ((await countWebhooks(trx, webhook.appId)) >= maxWebhooksPerApp) {
       throw refusals.invalid({ webhooks: [`must be at most ${maxWebhooksPerApp} in an app`] })
     }
     return insertWebhook(trx, webhook, deps.clock.now())

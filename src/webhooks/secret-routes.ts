@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import { toTimestampOrNull } from '../platform/clock.ts'
 import type { Server } from '../platform/http/server.ts'
 import { secretDocs } from './secret-schema.ts'
@@ -25,16 +26,20 @@ export function registerSecretRoutes(server: Server, deps: Pick<Deps, 'db' | 'cl
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
     { config: { scope: 'push:write' }, schema: { ...secretDocs.rotate, params, body } },
-    async (request) => {
+    async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       const id = request.params.webhook_id
-      const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
-      const now = clock.now()
-      const encrypted = encryptSecret(deps, id, secret)!
-      const previousUntil = await db
-        .transaction()
-        .execute((trx) => rotateSecret(trx, app.id, id, encrypted, overlapSeconds, now))
-      return { data: presentRotation(id, secret, previousUntil) }
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async ({ db }) => {
+          const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
+          const now = clock.now()
+          const encrypted = encryptSecret(deps, id, secret)!
+          const previousUntil = await db
+            .transaction()
+            .execute((trx) => rotateSecret(trx, app.id, id, encrypted, overlapSeconds, now))
+          return { status: 200, data: presentRotation(id, secret, previousUntil) }
+        }),
+      )
     },
   )
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { eventTypes } from '../events/catalog.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import type { Server } from '../platform/http/server.ts'
 import { presentTest, sendTestDelivery } from './test-delivery.ts'
 import { testDeliveryDocs } from './test-delivery-schema.ts'
@@ -23,10 +24,12 @@ export function registerTestDeliveryRoute(
         body: z.object({ event: z.enum(eventTypes).optional() }),
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const app = await requireApp(deps.db, request.teamId, request.params.app_id)
-      const test = await sendTestDelivery(deps, app.id, request.params.webhook_id, request.body.event)
-      return { data: presentTest(test) }
+      return answerOnce(deps, request, reply, app.id, async (commit) => {
+        const test = await sendTestDelivery(deps, app.id, request.params.webhook_id, request.body.event)
+        return commit(async () => ({ status: 200, data: presentTest(test) }))
+      })
     },
   )
 }

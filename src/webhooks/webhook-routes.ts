@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { eventTypes } from '../events/catalog.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
 import { quote, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
-import { createWebhook } from './create-webhook.ts'
+import { checkWebhook, createWebhook } from './create-webhook.ts'
 import { webhookDocs } from './webhook-schema.ts'
 import { secretField, signatureField } from './webhook-secrets.ts'
 import { settingsFields } from './webhook-settings.ts'
@@ -55,8 +56,13 @@ export function registerWebhookRoutes(
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      const webhook = await createWebhook(deps, app.id, request.body)
-      return reply.code(201).send({ data: presentWebhook(webhook) })
+      return answerOnce(deps, request, reply, app.id, async (commit) => {
+        const webhook = await checkWebhook(deps, app.id, request.body)
+        return commit(async (deps) => ({
+          status: 201,
+          data: presentWebhook(await createWebhook(deps, webhook)),
+        }))
+      })
     },
   )
   server.get(

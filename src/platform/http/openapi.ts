@@ -51,6 +51,11 @@ const rateLimitHeaders = {
   'x-ratelimit-reset': { description: 'When it ends, in Unix seconds', schema: { type: 'integer' } },
 }
 
+const idempotencyHeader = {
+  'Idempotency-Key':
+    'At most 255 characters. A request repeated with it within 24 hours answers as the first did and changes nothing; another request with it is refused.',
+}
+
 /** Leaves out what the format or the type says already. */
 const override = ({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) => {
   const told = ['date-time', 'uuid'].includes(jsonSchema.format ?? '') || jsonSchema.type === 'integer'
@@ -69,7 +74,9 @@ function describeRoute(document: Parameters<SwaggerTransform>[0], shapes: Map<st
   for (const shape of Object.values(schema.answers ?? {}).flatMap((answer) => answer.shapes)) {
     shapes.set(shape.name, shape)
   }
-  const { description, params, body, bodyExample, querystring, takesHeaders } = schema
+  const { description, params, body, bodyExample, querystring } = schema
+  const takesKey = scope !== undefined && (document.route as RouteOptions).method === 'POST'
+  const takesHeaders = takesKey ? { ...idempotencyHeader, ...schema.takesHeaders } : schema.takesHeaders
   const described = {
     ...schema,
     description:

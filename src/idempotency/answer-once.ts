@@ -1,0 +1,84 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { joinTransaction } from '../platform/join-transaction.ts'
+import { findAnswer, type KeptAnswer, keepAnswer, takeKey } from './idempotency-store.ts'
+import { fingerprint } from './request-fingerprint.ts'
+
+type OnceDeps = Pick<Deps, 'db' | 'clock' | 'crypto'>
+
+/** What a POST answers when it did what was asked: `{"data": …}`. */
+export interface Success {
+  status: number
+  data: unknown
+}
+
+/** Makes the change and keeps its answer in one transaction. All that changes the database uses the given deps. */
+export type Commit<D> = (change: (deps: D) => Promise<Success>) => Promise<Success>
+
+const maxKeyLength = 255
+
+/**
+ * Answers a POST, once for each `Idempotency-Key`: repeated within 24 hours, the request answers as it did first and
+ * changes nothing. What is refused leaves its key unused. Every POST that takes an API key answers through this.
+ *
+ * @param scopeId whose keys they are: the app, or the team where an app is created
+ * @param work what waits for the network comes before `commit`, whose transaction never waits for it
+ * @throws 422 when the key was used for another request
+ */
+export async function answerOnce<D extends OnceDeps>(
+  deps: D,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  scopeId: string,
+  work: (commit: Commit<D>) => Promise<Success>,
+): Promise<FastifyReply> {
+  const key = readKey(request)
+  const { status, data } =
+    key === undefined
+      ? await work((change) => change(deps))
+      : await once(deps, request, { scopeId, key }, work)
+  return reply.code(status).send({ data })
+}
+
+async function once<D extends OnceDeps>(
+  deps: D,
+  request: FastifyRequest,
+  key: { scopeId: string; key: string },
+  work: (commit: Commit<D>) => Promise<Success>,
+): Promise<Success> {
+  const { crypto, clock } = deps
+  const { params, body } = request
+  const asked = { route: request.routeOptions.url ?? '', params, body }
+  const prints = crypto.deriveKeys(purpose).map((secret) => fingerprint(secret, asked))
+  const context = `idempotent-answer:${key.scopeId}:${key.key}`
+  const repeat = (kept: KeptAnswer): Success => {
+    if (!kept.answer || !prints.some((print) => print.equals(kept.fingerprint))) {
+      throw refusals.invalid({ 'Idempotency-Key': ['was used for another request'] })
+    }
+    return { status: kept.status!, data: JSON.parse(crypto.decrypt(kept.answer, context).toString()) }
+  }
+  const before = await findAnswer(deps.db, key, clock.now())
+  if (before) return repeat(before)
+  return work((change) =>
+    deps.db.transaction().execute(async (trx) => {
+      const meanwhile = await takeKey(trx, key, prints[0]!, clock.now())
+      if (meanwhile) return repeat(meanwhile)
+      const success = await change({ ...deps, db: joinTransaction(trx) })
+      await keepAnswer(trx, key, success.status, crypto.encrypt(JSON.stringify(success.data), context))
+      return success
+    }),
+  )
+}
+
+/** What the keys of fingerprints are derived for. */
+const purpose = 'idempotency'
+
+function readKey({ headers }: FastifyRequest): string | undefined {
+  const header = headers['idempotency-key']
+  if (header === undefined) return undefined
+  if (typeof header !== 'string' || header === '' || header.length > maxKeyLength) {
+    throw refusals.invalid({ 'Idempotency-Key': [`must be 1 to ${maxKeyLength} characters`] })
+  }
+  return header
+}
