@@ -35,15 +35,14 @@ export function classifyResponse(result: OutboundResult, now: Date): AttemptOutc
   }
   const { status, headers, body } = result.answer
   const succeeded = status >= 200 && status <= 299
-  const retryAfter = headers['retry-after']
-  const mayAsk = (status === 429 || status === 503) && typeof retryAfter === 'string'
+  const mayAsk = status === 429 || status === 503
   return {
     succeeded,
     gone: status === 410,
     status,
     error: succeeded ? null : 'status',
     responseBody: body.length === 0 ? null : toText(body),
-    retryAfterSeconds: mayAsk ? parseRetryAfter(retryAfter, now) : null,
+    retryAfterSeconds: mayAsk ? parseRetryAfter(headers['retry-after'], now) : null,
   }
 }
 

@@ -35,8 +35,7 @@ export function classify(result: OutboundResult, now: Date): Outcome {
 }
 
 function retryAfterSeconds({ headers }: OutboundAnswer, now: Date): number | null {
-  const value = headers['retry-after']
-  const seconds = parseRetryAfter(Array.isArray(value) ? value[0] : value, now)
+  const seconds = parseRetryAfter(headers['retry-after'], now)
   return seconds === null ? null : Math.min(seconds, maxRetryAfterSeconds)
 }
 
