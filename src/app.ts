@@ -9,6 +9,7 @@ import { createKeyCommands } from './keys/key-commands.ts'
 import { checkEncryptionKey, ensureFirstKey } from './keys/key-store.ts'
 import { createAddressGuard } from './outbound/address-guard.ts'
 import { createOutbound } from './outbound/outbound-client.ts'
+import { createResolver } from './outbound/resolver.ts'
 import { queues } from './pipeline.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
@@ -80,10 +81,11 @@ export async function startService(config: Config, options: ServiceOptions = {})
     await prepareEventLog(storage.db, config.retentionDays, clock.now())
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
-    const guard = createAddressGuard(config.allowNetworks)
+    const { resolve, lookup } = createResolver({ servers: config.dnsServers })
+    const guard = createAddressGuard(config.allowNetworks, resolve)
     const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
-    const outbound = createOutbound({ guard, ca: options.ca, limits })
-    const pushOutbound = createOutbound({ guard, ca: options.ca })
+    const outbound = createOutbound({ guard, lookup, ca: options.ca, limits })
+    const pushOutbound = createOutbound({ guard, lookup, ca: options.ca })
     const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject: config.vapidSubject })
     closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
 

@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
@@ -63,6 +64,20 @@ const databaseUrl = z
     'must be a postgres:// URL',
   )
 
+const dnsServers = z.string().transform((value, context) => {
+  const servers = splitList(value)
+  try {
+    new Resolver().setServers(servers)
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message:
+        'must be a comma-separated list of addresses, each with or without a port (127.0.0.1:53, [::1]:53)',
+    })
+  }
+  return servers
+})
+
 const publicUrl = z
   .string()
   .refine(
@@ -95,6 +110,7 @@ export const environment = z.object({
   KRAFTER_ENCRYPTION_KEY: encryptionKeys.optional(),
   KRAFTER_PUBLIC_URL: publicUrl.optional(),
   KRAFTER_ALLOW_NETWORKS: cidrList.default([]),
+  KRAFTER_DNS_SERVERS: dnsServers.optional(),
   KRAFTER_RETRY_SCHEDULE: retrySchedule.default([...defaultRetryScheduleSeconds]),
   KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
@@ -127,6 +143,8 @@ export interface Config {
   publicUrl: string | undefined
   /** CIDR networks that the address guard lets through although they are not public. */
   allowNetworks: string[]
+  /** Name servers, `address` or `address:port`, for the names that users give; absent: the system's. */
+  dnsServers: string[] | undefined
   retryScheduleSeconds: number[]
   deliveryTimeoutMs: number
   /** How long a streak of failures must have lasted before it disables a webhook. */
@@ -174,6 +192,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     encryptionKeys: values.KRAFTER_ENCRYPTION_KEY,
     publicUrl: values.KRAFTER_PUBLIC_URL,
     allowNetworks: values.KRAFTER_ALLOW_NETWORKS,
+    dnsServers: values.KRAFTER_DNS_SERVERS,
     retryScheduleSeconds: values.KRAFTER_RETRY_SCHEDULE,
     deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,

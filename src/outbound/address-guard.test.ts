@@ -217,28 +217,27 @@ describe('checkResolved', () => {
 })
 
 describe('checkForStorage', () => {
+  const guardWith = (...addresses: string[]) =>
+    createAddressGuard([], async () => addresses.map((address) => ({ address })))
+
   test('refuses a name that resolves to a refused address', async () => {
-    const verdict = await closed.checkForStorage('https://rebind.example/', async () => [
-      '8.8.8.8',
-      '10.0.0.1',
-    ])
+    const verdict = await guardWith('8.8.8.8', '10.0.0.1').checkForStorage('https://rebind.example/')
     expect(verdict).toEqual({ ok: false, message: refused })
   })
 
   test('accepts a name that resolves to public addresses, and one that does not resolve yet', async () => {
-    expect(await closed.checkForStorage('https://a.example/', async () => ['8.8.8.8'])).toMatchObject({
-      ok: true,
-    })
-    const fails = () => Promise.reject(new Error('ENOTFOUND'))
-    expect(await closed.checkForStorage('https://a.example/', fails)).toMatchObject({ ok: true })
-    expect(await closed.checkForStorage('https://a.example/', async () => [])).toMatchObject({ ok: true })
+    const accepted = { ok: true }
+    expect(await guardWith('8.8.8.8').checkForStorage('https://a.example/')).toMatchObject(accepted)
+    const failing = createAddressGuard([], () => Promise.reject(new Error('ENOTFOUND')))
+    expect(await failing.checkForStorage('https://a.example/')).toMatchObject(accepted)
+    expect(await guardWith().checkForStorage('https://a.example/')).toMatchObject(accepted)
   })
 
   test('asks nobody about literals and about what is refused anyway', async () => {
-    const unexpected = () => Promise.reject(new Error('not to be called'))
-    expect(await closed.checkForStorage('https://8.8.8.8/', unexpected)).toMatchObject({ ok: true })
-    expect(await closed.checkForStorage('https://127.0.0.1/', unexpected)).toMatchObject({ ok: false })
-    expect(await closed.checkForStorage('http://a.example/', unexpected)).toMatchObject({ ok: false })
+    const guard = createAddressGuard([], () => Promise.reject(new Error('not to be called')))
+    expect(await guard.checkForStorage('https://8.8.8.8/')).toMatchObject({ ok: true })
+    expect(await guard.checkForStorage('https://127.0.0.1/')).toMatchObject({ ok: false })
+    expect(await guard.checkForStorage('http://a.example/')).toMatchObject({ ok: false })
   })
 
   test('asks the system when nothing else is given', async () => {

@@ -1,5 +1,5 @@
-import { lookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
+import { createResolver } from './resolver.ts'
 
 /** Characters in a URL that a user may store; more than any push service or receiver hands out. */
 export const maxUrlLength = 2_048
@@ -14,8 +14,8 @@ type Network = [Address, number]
 
 export type UrlVerdict = { ok: true; url: URL } | { ok: false; message: string }
 
-/** All addresses of a name, as text; rejects when it has none. */
-export type ResolveAddresses = (hostname: string) => Promise<string[]>
+/** All addresses of a name; rejects when it has none. */
+export type ResolveAddresses = (hostname: string) => Promise<{ address: string }[]>
 
 /** Decides which addresses the service may connect to (contract, section 5). Messages fit API validation details. */
 export interface AddressGuard {
@@ -31,7 +31,7 @@ export interface AddressGuard {
    * Judges a URL that is about to be stored: like checkUrl, and its name must not resolve to a refused address. A
    * name that does not resolve (in time) is accepted: it may be set up later, and every connection is checked again.
    */
-  checkForStorage(text: string, resolve?: ResolveAddresses): Promise<UrlVerdict>
+  checkForStorage(text: string): Promise<UrlVerdict>
 }
 
 // Names that clouds answer with instance credentials. Those in .internal or of one label are refused anyway.
@@ -61,9 +61,13 @@ const ietfAssignmentsIpv6 = ipaddr.IPv6.parseCIDR('2001::/23')
  *
  * @param allowNetworks CIDR networks opened for development although they are not public. Refused names (localhost,
  *   .local and so on) pass only when there is one, and then only into an opened network.
+ * @param resolve looks names up that are to be stored; absent: a resolver with the system's name servers
  * @throws Error when an entry is no CIDR network
  */
-export function createAddressGuard(allowNetworks: readonly string[]): AddressGuard {
+export function createAddressGuard(
+  allowNetworks: readonly string[],
+  resolve: ResolveAddresses = createResolver().resolve,
+): AddressGuard {
   const opened: Network[] = allowNetworks.map((network) => ipaddr.parseCIDR(network))
 
   function checkAddress(text: string): string | null {
@@ -101,17 +105,15 @@ export function createAddressGuard(allowNetworks: readonly string[]): AddressGua
     return message === null ? { ok: true, url } : { ok: false, message }
   }
 
-  async function checkForStorage(
-    text: string,
-    resolve: ResolveAddresses = resolveAddresses,
-  ): Promise<UrlVerdict> {
+  async function checkForStorage(text: string): Promise<UrlVerdict> {
     const verdict = checkUrl(text)
     if (!verdict.ok || parseAddress(withoutBrackets(verdict.url.hostname))) {
       return verdict
     }
     const { hostname } = verdict.url
-    const addresses = await within(storageResolveTimeoutMs, resolve(hostname))
-    const message = addresses?.length ? checkResolved(hostname, addresses) : null
+    const found = await within(storageResolveTimeoutMs, resolve(hostname))
+    const addresses = found?.map(({ address }) => address) ?? []
+    const message = addresses.length > 0 ? checkResolved(hostname, addresses) : null
     return message === null ? verdict : { ok: false, message }
   }
 
@@ -166,10 +168,6 @@ function withoutBrackets(hostname: string): string {
 
 function withoutTrailingDot(hostname: string): string {
   return hostname.endsWith('.') ? hostname.slice(0, -1) : hostname
-}
-
-async function resolveAddresses(hostname: string): Promise<string[]> {
-  return (await lookup(hostname, { all: true })).map(({ address }) => address)
 }
 
 /** The promise's value; null when it rejects or takes too long. */

@@ -46,6 +46,8 @@ async function refusalOf(env: Record<string, string>, args: string[] = ['serve']
 describe('a variable that is wrong', () => {
   const number = (min: number, max: number) => `must be a whole number from ${min} to ${max}`
   const networks = 'must be a comma-separated list of CIDR networks, and "127.0.0.1" is none'
+  const servers =
+    'must be a comma-separated list of addresses, each with or without a port (127.0.0.1:53, [::1]:53)'
   const waits = 'must be at most 20 comma-separated waits in seconds, each from 0 to 604800'
   const key = 'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)'
   const databaseUrl = 'must be a postgres:// URL'
@@ -56,6 +58,7 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_ENCRYPTION_KEY', `${encryptionKey},${password}`, key],
     ['KRAFTER_PUBLIC_URL', 'push.example', 'must be an http:// or https:// URL'],
     ['KRAFTER_ALLOW_NETWORKS', '10.0.0.0/8,127.0.0.1', networks],
+    ['KRAFTER_DNS_SERVERS', '127.0.0.1:53,one.example', servers],
     ['KRAFTER_TRUST_PROXY', '127.0.0.1', networks],
     ['KRAFTER_RETRY_SCHEDULE', '1,soon', waits],
     ['KRAFTER_DELIVERY_TIMEOUT_MS', '99', number(100, 60_000)],

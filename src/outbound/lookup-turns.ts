@@ -1,0 +1,92 @@
+import { lookupError } from './query-addresses.ts'
+
+export interface TurnLimits {
+  /** Look-ups under way. */
+  lookups: number
+  /** Of them, for names of one parent; see {@link parentOf}. */
+  lookupsPerParent: number
+  /** Look-ups that wait for their turn; more are refused. */
+  waitingLookups: number
+}
+
+/** Lets look-ups begin, the parents in turn, as far as the limits allow. */
+export interface LookupTurns {
+  /**
+   * Waits for a turn.
+   *
+   * @returns what ends it; to be called once
+   * @throws an error with the code `ERR_LOOKUPS_BUSY` when none came in time
+   */
+  take(hostname: string, timeoutMs: number): Promise<() => void>
+}
+
+export function createLookupTurns(limits: TurnLimits): LookupTurns {
+  const running = new Map<string, number>()
+  const waiting = new Map<string, Set<() => void>>()
+  let total = 0
+  let waitingTotal = 0
+
+  const hasRoom = (parent: string) =>
+    total < limits.lookups && (running.get(parent) ?? 0) < limits.lookupsPerParent
+
+  function begin(parent: string): () => void {
+    total += 1
+    running.set(parent, (running.get(parent) ?? 0) + 1)
+    return () => {
+      total -= 1
+      const left = running.get(parent)! - 1
+      if (left === 0) running.delete(parent)
+      else running.set(parent, left)
+      serve()
+    }
+  }
+
+  function serve(): void {
+    for (const [parent, starts] of waiting) {
+      if (total >= limits.lookups) return
+      if (!hasRoom(parent)) continue
+      const [start] = starts
+      start!()
+      // To the end of the line.
+      if (waiting.delete(parent) && starts.size > 0) waiting.set(parent, starts)
+    }
+  }
+
+  return {
+    take(hostname, timeoutMs) {
+      const parent = parentOf(hostname)
+      if (hasRoom(parent) && !waiting.has(parent)) return Promise.resolve(begin(parent))
+      if (waitingTotal >= limits.waitingLookups) return Promise.reject(lookupError('ERR_LOOKUPS_BUSY'))
+      return new Promise((resolve, reject) => {
+        const starts = waiting.getOrInsertComputed(parent, () => new Set())
+        const leave = () => {
+          clearTimeout(timer)
+          waitingTotal -= 1
+          starts.delete(start)
+        }
+        const start = () => {
+          leave()
+          resolve(begin(parent))
+        }
+        const timer = setTimeout(() => {
+          leave()
+          if (starts.size === 0 && waiting.get(parent) === starts) waiting.delete(parent)
+          reject(lookupError('ERR_LOOKUPS_BUSY'))
+        }, timeoutMs)
+        waitingTotal += 1
+        starts.add(start)
+      })
+    },
+  }
+}
+
+/**
+ * What a name server is usually responsible for: the last two labels, or three below what looks like `co.uk`. Without
+ * the list of public suffixes this is a guess; a wrong one makes some names share a limit.
+ */
+export function parentOf(hostname: string): string {
+  const labels = hostname.toLowerCase().replace(/\.$/, '').split('.')
+  const [second = '', top = ''] = labels.slice(-2)
+  const isSuffix = top.length === 2 && second.length <= 3
+  return labels.slice(isSuffix ? -3 : -2).join('.')
+}

@@ -1,0 +1,135 @@
+import type { LookupAddress } from 'node:dns'
+import { isIPv6 } from 'node:net'
+import type { LookupAll } from './guarded-connect.ts'
+import { createLookupTurns, type TurnLimits } from './lookup-turns.ts'
+import { type Found, lookupError, queryAddresses } from './query-addresses.ts'
+import { createSystemNames, namesToAsk, type SystemFiles } from './system-names.ts'
+
+export interface ResolverLimits extends TurnLimits {
+  /** For a whole look-up; at most half of it is spent waiting for a turn. */
+  timeoutMs: number
+  otherFamilyMs: number
+  /** An answer is good for its time to live, at most for so long. */
+  maxTtlSeconds: number
+  /** A name whose name servers were silent is not asked for again for so long. */
+  silentMs: number
+  /** Names remembered, of both kinds. */
+  rememberedNames: number
+}
+
+export const defaultResolverLimits: ResolverLimits = {
+  timeoutMs: 5_000,
+  otherFamilyMs: 500,
+  lookups: 256,
+  lookupsPerParent: 16,
+  waitingLookups: 10_000,
+  maxTtlSeconds: 60,
+  silentMs: 10_000,
+  rememberedNames: 10_000,
+}
+
+export interface ResolverOptions {
+  /** Name servers, `address` or `address:port`; absent: the system's. */
+  servers?: readonly string[] | undefined
+  files?: SystemFiles
+  limits?: Partial<ResolverLimits>
+  /** Milliseconds that only grow. */
+  now?: () => number
+}
+
+export interface Resolver {
+  /** All addresses of a name; rejects as c-ares does when it has none. */
+  resolve(hostname: string): Promise<LookupAddress[]>
+  /** The same, as sockets ask for it. */
+  lookup: LookupAll
+}
+
+/** For this machine only, whoever is asked (RFC 6761 §6.3). */
+const loopback: LookupAddress[] = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+]
+
+/**
+ * Resolves names without getaddrinfo, whose four threads one dead name server would take from everybody. What is asked
+ * for one name at the same time is one look-up; the hosts file and `localhost` come before any name server.
+ */
+export function createResolver(options: ResolverOptions = {}): Resolver {
+  const { servers, now = () => performance.now() } = options
+  const limits = { ...defaultResolverLimits, ...options.limits }
+  const systemNames = createSystemNames(options.files)
+  const turns = createLookupTurns(limits)
+  const running = new Map<string, Promise<LookupAddress[]>>()
+  const found = new Map<string, { addresses: LookupAddress[]; until: number }>()
+  const silent = new Map<string, number>()
+
+  function remember<T>(memory: Map<string, T>, name: string, value: T): void {
+    memory.delete(name)
+    memory.set(name, value)
+    if (memory.size > limits.rememberedNames) memory.delete(memory.keys().next().value!)
+  }
+
+  async function lookUp(hostname: string): Promise<LookupAddress[]> {
+    const names = await systemNames()
+    const listed = names.hosts.get(hostname.replace(/\.$/, ''))
+    if (listed) return listed.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }))
+    if (/(?:^|\.)localhost\.?$/.test(hostname)) return loopback
+    const { addresses, ttlSeconds } = await ask(hostname, namesToAsk(hostname, names))
+    const ttlMs = Math.min(ttlSeconds, limits.maxTtlSeconds) * 1_000
+    if (ttlMs > 0) remember(found, hostname, { addresses, until: now() + ttlMs })
+    return addresses
+  }
+
+  async function ask(hostname: string, names: readonly string[]): Promise<Found> {
+    const startedAt = performance.now()
+    const timeLeft = () => Math.max(1, limits.timeoutMs - (performance.now() - startedAt))
+    const end = await turns.take(hostname, limits.timeoutMs / 2)
+    let missing: unknown
+    try {
+      for (const name of names) {
+        try {
+          const { otherFamilyMs } = limits
+          return await queryAddresses(name, { servers, timeoutMs: timeLeft(), otherFamilyMs })
+        } catch (error) {
+          missing = error
+          if (!isMissing(error)) throw error
+        }
+      }
+      throw missing
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ETIMEOUT') {
+        remember(silent, hostname, now() + limits.silentMs)
+      }
+      throw error
+    } finally {
+      end()
+    }
+  }
+
+  function resolve(given: string): Promise<LookupAddress[]> {
+    const hostname = given.toLowerCase()
+    const known = found.get(hostname)
+    if (known && known.until > now()) return Promise.resolve(known.addresses)
+    if ((silent.get(hostname) ?? 0) > now()) return Promise.reject(lookupError('ETIMEOUT'))
+    const underWay = running.get(hostname)
+    if (underWay) return underWay
+    const lookup = lookUp(hostname).finally(() => running.delete(hostname))
+    running.set(hostname, lookup)
+    return lookup
+  }
+
+  return {
+    resolve,
+    lookup: (hostname, _options, callback) => {
+      resolve(hostname).then(
+        (addresses) => callback(null, addresses),
+        (error: NodeJS.ErrnoException) => callback(error, []),
+      )
+    },
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOTFOUND' || code === 'ENODATA'
+}

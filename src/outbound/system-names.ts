@@ -1,0 +1,114 @@
+import { readFile, stat } from 'node:fs/promises'
+import { isIP } from 'node:net'
+
+/** What the machine says of names without asking a name server. */
+export interface SystemNames {
+  /** Addresses by name in lower case (hosts(5)). */
+  hosts: ReadonlyMap<string, string[]>
+  /** Domains in which incomplete names are looked up, and the dots of a complete one (resolv.conf(5)). */
+  search: readonly string[]
+  ndots: number
+}
+
+export interface SystemFiles {
+  hosts: string
+  resolvConf: string
+}
+
+export const systemFiles: SystemFiles = {
+  hosts: process.platform === 'win32' ? 'C:\\Windows\\System32\\drivers\\etc\\hosts' : '/etc/hosts',
+  resolvConf: '/etc/resolv.conf',
+}
+
+/** How long what was read is taken for what is there. */
+const freshMs = 5_000
+const maxSearchDomains = 6
+
+/** Reads the files, again when they have changed; one that is not there is empty. */
+export function createSystemNames(files: SystemFiles = systemFiles): () => Promise<SystemNames> {
+  const readHosts = whenChanged(files.hosts, parseHosts)
+  const readSearch = whenChanged(files.resolvConf, parseResolvConf)
+  return async () => {
+    const [hosts, search] = await Promise.all([readHosts(), readSearch()])
+    return { hosts, ...search }
+  }
+}
+
+function whenChanged<T>(path: string, parse: (text: string) => T): () => Promise<T> {
+  let value = parse('')
+  let version = ''
+  let reading: Promise<T> | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+
+  async function read(): Promise<T> {
+    try {
+      const { mtimeMs, size } = await stat(path)
+      if (`${mtimeMs} ${size}` !== version) {
+        value = parse(await readFile(path, 'utf8'))
+        version = `${mtimeMs} ${size}`
+      }
+    } catch {
+      value = parse('')
+      version = ''
+    }
+    return value
+  }
+
+  return () => {
+    if (!reading || performance.now() - readAt >= freshMs) {
+      readAt = performance.now()
+      reading = read()
+    }
+    return reading
+  }
+}
+
+/** hosts(5): an address and its names a line. */
+export function parseHosts(text: string): Map<string, string[]> {
+  const hosts = new Map<string, string[]>()
+  for (const line of text.split('\n')) {
+    const [address = '', ...names] = fieldsOf(line)
+    if (isIP(address) === 0) continue
+    for (const name of names) hosts.getOrInsertComputed(name.toLowerCase(), () => []).push(address)
+  }
+  return hosts
+}
+
+/** resolv.conf(5): the last `search` or `domain` counts. */
+export function parseResolvConf(text: string): Pick<SystemNames, 'search' | 'ndots'> {
+  let search: string[] = []
+  let ndots = 1
+  for (const line of text.split('\n')) {
+    const [keyword, ...values] = fieldsOf(line)
+    if (keyword === 'search' || keyword === 'domain') search = values
+    if (keyword !== 'options') continue
+    const given = values.findLast((value) => /^ndots:\d{1,2}$/.test(value))
+    if (given) ndots = Number(given.slice('ndots:'.length))
+  }
+  const domains = search.map((domain) => domain.replace(/\.$/, '').toLowerCase())
+  return { search: domains.filter(Boolean).slice(0, maxSearchDomains), ndots }
+}
+
+function fieldsOf(line: string): string[] {
+  return line
+    .replace(/[#;].*/, '')
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean)
+}
+
+/**
+ * The names to ask for, in order. A name without a dot belongs to the search domains first. One with fewer dots than
+ * `ndots` is taken as it stands first, unlike resolv.conf(5) says: most names here are complete, and a look-up in each
+ * domain would come before each of them.
+ */
+export function namesToAsk(
+  hostname: string,
+  { search, ndots }: Pick<SystemNames, 'search' | 'ndots'>,
+): string[] {
+  if (hostname.endsWith('.')) return [hostname.slice(0, -1)]
+  const dots = hostname.split('.').length - 1
+  const completed = search.map((domain) => `${hostname}.${domain}`)
+  if (dots === 0) return [...completed, hostname]
+  return dots < ndots ? [hostname, ...completed] : [hostname]
+}
