@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { makeCertificates } from '../demo/certificates.ts'
 import { createAddressGuard } from './address-guard.ts'
-import { type Connection, ConnectionPool, type Waiter } from './connection-pool.ts'
+import { type Connection, ConnectionPool, toDestination, type Waiter } from './connection-pool.ts'
 import { createGuardedConnect } from './guarded-connect.ts'
 import { defaultOutboundLimits } from './outbound-client.ts'
 
@@ -29,7 +29,7 @@ test('forgets origins that nobody waits for and that have no connection', async 
   const pool = new ConnectionPool(connect, defaultOutboundLimits)
   const waiters = Array.from({ length: 200 }, (_, i) => {
     const one = waiter()
-    pool.enter(new URL(`https://no-${i}.test.example/`), one)
+    pool.enter(toDestination(new URL(`https://no-${i}.test.example/`)), one)
     return one
   })
   expect(pool.originCount).toBe(200)
@@ -37,7 +37,7 @@ test('forgets origins that nobody waits for and that have no connection', async 
   expect(pool.originCount).toBe(0)
 
   const leaving = waiter()
-  const url = new URL('https://a.test.example:1/')
+  const url = toDestination(new URL('https://a.test.example:1/'))
   pool.enter(url, leaving)
   pool.leave(url, leaving)
   expect(pool.originCount).toBe(0)
@@ -51,7 +51,7 @@ test('keeps at most so many idle connections over all origins', async () => {
   const pool = new ConnectionPool(connect, { ...defaultOutboundLimits, idleConnections: 3 })
   for (let i = 0; i < 10; i++) {
     const one = waiter()
-    pool.enter(new URL(`https://host-${i}.test.example:${port}/`), one)
+    pool.enter(toDestination(new URL(`https://host-${i}.test.example:${port}/`)), one)
     pool.release(await one.connection, true)
   }
   expect(pool.originCount).toBe(3)

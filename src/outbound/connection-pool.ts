@@ -1,6 +1,8 @@
+import { hash, randomUUID } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { Client } from 'undici'
 import type { GuardedConnect } from './guarded-connect.ts'
+import { createResponseHead, type ResponseHead } from './response-head.ts'
 
 /** What the pool may hold; every number is a limit. */
 export interface PoolLimits {
@@ -24,8 +26,29 @@ export interface PoolLimits {
   headerBytes: number
 }
 
+/** Where exchanges go that may share connections. */
+export interface Destination {
+  readonly key: string
+  readonly url: URL
+  /** PEM certificates trusted besides those that the service trusts. */
+  readonly ca: string | undefined
+  /** Whether no other exchange goes there. */
+  readonly alone: boolean
+}
+
+export function toDestination(
+  url: URL,
+  { ca, alone = false }: { ca?: string | undefined; alone?: boolean } = {},
+): Destination {
+  const authority = ca === undefined ? '' : ` ${hash('sha256', ca)}`
+  const key = `${url.origin}${authority}${alone ? ` ${randomUUID()}` : ''}`
+  return { key, url, ca, alone }
+}
+
 /** Somebody who waits for a connection. Exactly one of the two is called, unless it leaves first. */
 export interface Waiter {
+  /** Milliseconds of performance.now(): only a connection opened later will do. */
+  readonly openedAfter?: number | undefined
   start(connection: Connection): void
   fail(error: Error): void
 }
@@ -37,6 +60,12 @@ export interface Connection {
   readonly capacity: number
   /** Milliseconds of performance.now() when it last brought an answer; tells a dead connection from a slow answer. */
   lastAnswerAt: number
+  /** Milliseconds of performance.now(). */
+  readonly openedAt: number
+  /** Whether it has waited for an exchange: the peer may have closed it meanwhile. */
+  hasIdled: boolean
+  /** HTTP/1.1 only: what has come in of the answer. */
+  head: ResponseHead | null
   active: number
   brokenOff: number
   usable: boolean
@@ -46,13 +75,14 @@ export interface Connection {
 }
 
 interface Dial {
-  socket: TLSSocket | null
+  /** Null before there is one. */
+  socket: { destroy(): void } | null
   abandoned: boolean
 }
 
+/** A destination and the connections to it. */
 interface Origin {
-  readonly key: string
-  readonly url: URL
+  readonly destination: Destination
   /** In order of arrival; a set, because whoever's deadline passes leaves from the middle. */
   readonly waiting: Set<Waiter>
   connections: Connection[]
@@ -87,17 +117,17 @@ export class ConnectionPool {
     return this.#origins.size
   }
 
-  /** Waits for room on a connection to the URL's origin; `waiter.start` may run before this returns. */
-  enter(url: URL, waiter: Waiter): void {
-    const origin = this.#origin(url)
+  /** Waits for room on a connection to a destination; `waiter.start` may run before this returns. */
+  enter(destination: Destination, waiter: Waiter): void {
+    const origin = this.#origin(destination)
     origin.waiting.add(waiter)
     this.#serve(origin)
     this.#dialAsNeeded(origin)
   }
 
   /** Stops waiting. The last one to leave gives up the dials it waited for. */
-  leave(url: URL, waiter: Waiter): void {
-    const origin = this.#origins.get(url.origin)
+  leave({ key }: Destination, waiter: Waiter): void {
+    const origin = this.#origins.get(key)
     if (!origin?.waiting.delete(waiter) || origin.waiting.size > 0) {
       return
     }
@@ -165,26 +195,27 @@ export class ConnectionPool {
     await Promise.all(closing)
   }
 
-  #origin(url: URL): Origin {
-    const known = this.#origins.get(url.origin)
+  #origin(destination: Destination): Origin {
+    const known = this.#origins.get(destination.key)
     if (known) {
       return known
     }
     const origin: Origin = {
-      key: url.origin,
-      url: new URL(url.origin),
+      destination,
       waiting: new Set(),
       connections: [],
       dials: new Set(),
       multiplexed: null,
     }
-    this.#origins.set(origin.key, origin)
+    this.#origins.set(destination.key, origin)
     return origin
   }
 
   #forgetIfUnused(origin: Origin): void {
-    if (origin.waiting.size + origin.connections.length + origin.dials.size === 0) {
-      this.#origins.delete(origin.key)
+    const isUnused = origin.waiting.size + origin.connections.length + origin.dials.size === 0
+    // A connection that is given back late may belong to one forgotten before, and known again since.
+    if (isUnused && this.#origins.get(origin.destination.key) === origin) {
+      this.#origins.delete(origin.destination.key)
     }
   }
 
@@ -192,9 +223,13 @@ export class ConnectionPool {
   #serve(origin: Origin): void {
     for (const waiter of origin.waiting) {
       // From the front, so that connections at the back fall idle and close when fewer are needed.
-      const connection = origin.connections.find(({ active, capacity }) => active < capacity)
+      const { openedAfter = Number.NEGATIVE_INFINITY } = waiter
+      const connection = origin.connections.find(
+        ({ active, capacity, openedAt }) => active < capacity && openedAt > openedAfter,
+      )
       if (!connection) {
-        return
+        if (waiter.openedAfter === undefined) return
+        continue
       }
       origin.waiting.delete(waiter)
       this.#idle.delete(connection)
@@ -223,7 +258,7 @@ export class ConnectionPool {
   #dial(origin: Origin): void {
     const dial: Dial = { socket: null, abandoned: false }
     origin.dials.add(dial)
-    dial.socket = this.#connect(origin.url, (error, socket) => {
+    dial.socket = this.#connect(origin.destination, (error, socket) => {
       if (dial.abandoned) {
         socket?.destroy()
         return
@@ -247,12 +282,16 @@ export class ConnectionPool {
 
   #dialled(origin: Origin, socket: TLSSocket): void {
     const multiplexed = socket.alpnProtocol === 'h2'
-    const client = this.#makeClient(origin, socket, multiplexed)
+    const head = multiplexed ? null : createResponseHead(this.#limits.headerBytes)
+    const client = this.#makeClient(origin, socket, head)
     const connection: Connection = {
       client,
       multiplexed,
       capacity: multiplexed ? this.#limits.http2StreamsPerConnection : 1,
       lastAnswerAt: 0,
+      openedAt: performance.now(),
+      hasIdled: false,
+      head,
       active: 0,
       brokenOff: 0,
       usable: true,
@@ -291,17 +330,20 @@ export class ConnectionPool {
   }
 
   /** A Client on a socket that is open already. Should it have to connect again (GOAWAY), it does so guarded. */
-  #makeClient(origin: Origin, opened: TLSSocket, multiplexed: boolean): Client {
+  #makeClient(origin: Origin, opened: TLSSocket, head: ResponseHead | null): Client {
     let next: TLSSocket | null = opened
-    return new Client(origin.url, {
+    const multiplexed = head === null
+    return new Client(origin.destination.url.origin, {
       connect: (_target, callback) => {
         const socket = next
         next = null
         if (socket) {
           // Not at once: the Client is still inside the call that asked for the connection.
-          queueMicrotask(() => callback(null, socket))
+          queueMicrotask(() => callback(null, readThrough(head, socket)))
         } else {
-          this.#connect(origin.url, callback)
+          this.#connect(origin.destination, (error, socket) =>
+            error ? callback(error, null) : callback(null, readThrough(head, socket)),
+          )
         }
       },
       maxHeaderSize: this.#limits.headerBytes,
@@ -315,6 +357,7 @@ export class ConnectionPool {
   }
 
   #keepIdle(connection: Connection): void {
+    connection.hasIdled = true
     this.#idle.add(connection)
     if (this.#idle.size > this.#limits.idleConnections) {
       const [oldest] = this.#idle
@@ -329,4 +372,21 @@ function failAll(origin: Origin, error: Error): void {
   for (const waiter of waiters) {
     waiter.fail(error)
   }
+}
+
+/** Lets whoever reads from a socket see only what passes: undici has no hook between the two. */
+function readThrough(head: ResponseHead | null, socket: TLSSocket): TLSSocket {
+  if (!head || socket.alpnProtocol === 'h2') return socket
+  const read = socket.read.bind(socket)
+  socket.read = (size?: number) => {
+    // Node's own way of asking for more.
+    if (size === 0) return read(0)
+    for (;;) {
+      const chunk: Buffer | null = read(size)
+      if (chunk === null) return null
+      const passed = head.pass(chunk)
+      if (passed.length > 0) return passed
+    }
+  }
+  return socket
 }

@@ -2,104 +2,200 @@ import { errors } from 'undici'
 import { RefusedAddressError } from './guarded-connect.ts'
 import type { ExchangeError } from './outbound.ts'
 
-/** Longest message kept of a failure; some TLS errors quote whole certificates' names. */
-const maxMessageLength = 300
+/** Why an exchange failed: in one word, and in a few of {@link reasons}. */
+export interface ExchangeFailure {
+  error: ExchangeError
+  reason: string
+}
 
-const dnsCodes = new Set([
-  'ENOTFOUND',
-  'ENODATA',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'EAI_NODATA',
-  'EAI_NONAME',
-  'ESERVFAIL',
-])
+/**
+ * Every reason that a caller is told. Fixed texts: what the system says would name addresses, which the guard keeps to
+ * itself. docs/deliveries.md lists them.
+ */
+export const reasons = {
+  nameUnknown: 'the host name does not exist',
+  nameWithoutAddress: 'the host name has no address',
+  nameServersSilent: 'the name servers did not answer in time',
+  nameServersFailed: 'the name servers failed',
+  nameServersUnreachable: 'no name server can be reached',
+  nameServersBusy: 'too many host names are being looked up',
+  nameUnresolved: 'the host name cannot be resolved',
+  refusedAddress: 'the host is at an address that is not allowed',
+  refusedUrl: 'the URL must be https:// without a user name or password',
+  connectionRefused: 'the connection was refused',
+  connectionReset: 'the connection was reset',
+  connectionClosed: 'the connection was closed before the answer was complete',
+  noRoute: 'there is no route to the host',
+  notPermitted: 'this machine does not permit the connection',
+  tooManyFiles: 'this machine has too many open files',
+  connectionFailed: 'the connection failed',
+  proxyUnreachable: 'the outbound proxy cannot be reached',
+  proxyRefused: 'the outbound proxy refused the connection',
+  noConnectionInTime: 'no connection could be made in time',
+  noAnswerInTime: 'no complete answer came in time',
+  certificateExpired: 'the certificate has expired',
+  certificateNotYetValid: 'the certificate is not valid yet',
+  certificateSelfSigned: 'the certificate is self-signed',
+  certificateUnknownAuthority:
+    'the certificate is signed by an unknown authority, or an intermediate certificate is missing',
+  certificateOtherHost: 'the certificate is for another host name',
+  certificateRevoked: 'the certificate is revoked',
+  certificateInvalid: 'the certificate is not valid',
+  clientCertificateWanted: 'the receiver asks for a client certificate',
+  handshakeRefused: 'the receiver refused the TLS handshake; it may ask for a client certificate',
+  noTls: 'the receiver does not speak TLS on this port',
+  tlsVersion: 'the receiver and the service have no TLS version in common',
+  hostNotServed: 'the receiver does not serve this host name',
+  tlsFailed: 'the TLS connection failed',
+  headersTooLarge: "the answer's headers are too large",
+  bodyLength: "the answer's body is not as long as announced",
+  streamReset: 'the receiver reset the HTTP/2 stream',
+  switchedProtocols: 'the receiver switched protocols',
+  invalidHeader: 'a header of the request cannot be sent',
+  requestHeadersTooLarge: 'the headers of the request are too large',
+  notHttp: 'the answer is not valid HTTP',
+  stopped: 'the service broke the attempt off',
+} as const
 
-const timeoutCodes = new Set([
-  'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-])
+type Reason = keyof typeof reasons
+type Kind = readonly [ExchangeError, Reason]
 
-const connectCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'EADDRNOTAVAIL',
-  'EMFILE',
-  'ENFILE',
-  'EPIPE',
-  'EACCES',
-  'EPERM',
-  'UND_ERR_SOCKET',
-])
+const authorityUnknown: Kind = ['tls', 'certificateUnknownAuthority']
+const noRoute: Kind = ['connect', 'noRoute']
+const tooManyFiles: Kind = ['connect', 'tooManyFiles']
+const notPermitted: Kind = ['connect', 'notPermitted']
+const noConnectionInTime: Kind = ['timeout', 'noConnectionInTime']
+const noAnswerInTime: Kind = ['timeout', 'noAnswerInTime']
+const stopped: Kind = ['aborted', 'stopped']
+const noTls: Kind = ['tls', 'noTls']
+const tlsVersion: Kind = ['tls', 'tlsVersion']
+const invalidHeader: Kind = ['protocol', 'invalidHeader']
 
-const abortedCodes = new Set(['UND_ERR_ABORTED', 'UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'ABORT_ERR'])
+/** By the code of an error. Certificate codes are OpenSSL's verification results as Node names them. */
+const kindByCode: Readonly<Record<string, Kind>> = {
+  ENOTFOUND: ['dns', 'nameUnknown'],
+  EAI_NONAME: ['dns', 'nameUnknown'],
+  ENODATA: ['dns', 'nameWithoutAddress'],
+  EAI_NODATA: ['dns', 'nameWithoutAddress'],
+  ETIMEOUT: ['dns', 'nameServersSilent'],
+  EAI_AGAIN: ['dns', 'nameServersFailed'],
+  EAI_FAIL: ['dns', 'nameServersFailed'],
+  ESERVFAIL: ['dns', 'nameServersFailed'],
+  EREFUSED: ['dns', 'nameServersFailed'],
+  ERR_LOOKUPS_BUSY: ['dns', 'nameServersBusy'],
+  ECONNREFUSED: ['connect', 'connectionRefused'],
+  ECONNRESET: ['connect', 'connectionReset'],
+  ECONNABORTED: ['connect', 'connectionReset'],
+  EPIPE: ['connect', 'connectionReset'],
+  UND_ERR_SOCKET: ['connect', 'connectionClosed'],
+  EHOSTUNREACH: noRoute,
+  EHOSTDOWN: noRoute,
+  ENETUNREACH: noRoute,
+  ENETDOWN: noRoute,
+  EADDRNOTAVAIL: noRoute,
+  EMFILE: tooManyFiles,
+  ENFILE: tooManyFiles,
+  EACCES: notPermitted,
+  EPERM: notPermitted,
+  ERR_PROXY_UNREACHABLE: ['connect', 'proxyUnreachable'],
+  ERR_PROXY_REFUSED: ['connect', 'proxyRefused'],
+  ETIMEDOUT: noConnectionInTime,
+  UND_ERR_CONNECT_TIMEOUT: noConnectionInTime,
+  UND_ERR_HEADERS_TIMEOUT: noAnswerInTime,
+  UND_ERR_BODY_TIMEOUT: noAnswerInTime,
+  UND_ERR_ABORTED: stopped,
+  UND_ERR_DESTROYED: stopped,
+  UND_ERR_CLOSED: stopped,
+  ABORT_ERR: stopped,
+  CERT_HAS_EXPIRED: ['tls', 'certificateExpired'],
+  CERT_NOT_YET_VALID: ['tls', 'certificateNotYetValid'],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['tls', 'certificateSelfSigned'],
+  SELF_SIGNED_CERT_IN_CHAIN: authorityUnknown,
+  UNABLE_TO_GET_ISSUER_CERT: authorityUnknown,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: authorityUnknown,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: authorityUnknown,
+  CERT_UNTRUSTED: authorityUnknown,
+  ERR_TLS_CERT_ALTNAME_INVALID: ['tls', 'certificateOtherHost'],
+  HOSTNAME_MISMATCH: ['tls', 'certificateOtherHost'],
+  CERT_REVOKED: ['tls', 'certificateRevoked'],
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: ['tls', 'clientCertificateWanted'],
+  ERR_SSL_WRONG_VERSION_NUMBER: noTls,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: noTls,
+  ERR_SSL_HTTP_REQUEST: noTls,
+  ERR_SSL_UNSUPPORTED_PROTOCOL: tlsVersion,
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: tlsVersion,
+  ERR_TLS_PROTOCOL_VERSION_CONFLICT: tlsVersion,
+  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: ['tls', 'hostNotServed'],
+  ERR_SSL_SSL_TLSV1_UNRECOGNIZED_NAME: ['tls', 'hostNotServed'],
+  UND_ERR_HEADERS_OVERFLOW: ['protocol', 'headersTooLarge'],
+  HPE_HEADER_OVERFLOW: ['protocol', 'headersTooLarge'],
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['protocol', 'bodyLength'],
+  ERR_HTTP2_STREAM_ERROR: ['protocol', 'streamReset'],
+  UND_ERR_INVALID_ARG: invalidHeader,
+  UND_ERR_NOT_SUPPORTED: invalidHeader,
+  ERR_UNSENDABLE_HEADER: invalidHeader,
+}
 
-// OpenSSL's verification results, as Node names them (X509_V_ERR_…); besides these, TLS codes have a prefix.
 const certificateCodes = new Set([
-  'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_CRL',
   'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
   'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   'CERT_SIGNATURE_FAILURE',
-  'CERT_NOT_YET_VALID',
-  'CERT_HAS_EXPIRED',
   'CERT_CHAIN_TOO_LONG',
-  'CERT_REVOKED',
-  'CERT_UNTRUSTED',
   'CERT_REJECTED',
   'ERROR_IN_CERT_NOT_BEFORE_FIELD',
   'ERROR_IN_CERT_NOT_AFTER_FIELD',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
   'INVALID_CA',
   'INVALID_PURPOSE',
   'PATH_LENGTH_EXCEEDED',
-  'HOSTNAME_MISMATCH',
+])
+
+/** What tells that a connection is gone, and not only the exchange on it. */
+const lostCodes = new Set([
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'UND_ERR_SOCKET',
+  'ERR_HTTP2_STREAM_CANCEL',
 ])
 
 /**
  * Sorts what a socket, TLS, the HTTP parser or undici threw, by its class and code, never by its text. What is none
  * of the others is `protocol`: the peer was reached and did not speak HTTP as it should.
  */
-export function classifyError(error: Error): { error: ExchangeError; message: string } {
-  const cause = firstOf(error)
-  return { error: classifyCause(cause), message: describe(cause) }
+export function classifyError(error: Error): ExchangeFailure {
+  const [kind, reason] = kindOf(firstOf(error))
+  return { error: kind, reason: reasons[reason] }
 }
 
-function classifyCause(error: NodeJS.ErrnoException): ExchangeError {
-  if (error instanceof RefusedAddressError) {
-    return 'refused_address'
-  }
+/** Whether an exchange failed because its connection was closed or reset by the peer. */
+export function isConnectionLost(error: Error): boolean {
+  return lostCodes.has(firstOf(error).code ?? '')
+}
+
+function kindOf(error: NodeJS.ErrnoException): Kind {
+  if (error instanceof RefusedAddressError) return ['refused_address', 'refusedAddress']
+  if (error instanceof errors.RequestAbortedError) return stopped
   const code = error.code ?? ''
-  if (error.syscall === 'getaddrinfo' || dnsCodes.has(code)) {
-    return 'dns'
+  const known = Object.hasOwn(kindByCode, code) ? kindByCode[code] : undefined
+  if (isFromLookup(error)) {
+    if (known?.[0] === 'dns') return known
+    return ['dns', code === 'ECONNREFUSED' ? 'nameServersUnreachable' : 'nameUnresolved']
   }
-  if (timeoutCodes.has(code)) {
-    return 'timeout'
-  }
-  if (abortedCodes.has(code) || error instanceof errors.RequestAbortedError) {
-    return 'aborted'
-  }
-  if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_') || certificateCodes.has(code)) {
-    return 'tls'
-  }
-  return connectCodes.has(code) ? 'connect' : 'protocol'
+  if (known) return known
+  if (certificateCodes.has(code)) return ['tls', 'certificateInvalid']
+  if (code.startsWith('ERR_SSL_')) return ['tls', code.includes('_ALERT_') ? 'handshakeRefused' : 'tlsFailed']
+  if (code.startsWith('ERR_TLS_')) return ['tls', 'tlsFailed']
+  if (code === 'ERR_HTTP2_STREAM_CANCEL') return ['connect', 'connectionClosed']
+  return ['protocol', 'notHttp']
+}
+
+/** c-ares names the query (`queryA`), the system's resolver itself. */
+function isFromLookup({ syscall = '' }: NodeJS.ErrnoException): boolean {
+  return syscall === 'getaddrinfo' || syscall.startsWith('query')
 }
 
 /** When every address of a name failed, Node reports them together; the first one speaks for all. */
 function firstOf(error: Error): NodeJS.ErrnoException {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
-}
-
-function describe(error: NodeJS.ErrnoException): string {
-  return (error.message || error.code || error.name).slice(0, maxMessageLength)
 }

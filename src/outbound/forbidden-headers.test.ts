@@ -123,7 +123,7 @@ describe.each(['HTTP/2', 'HTTP/1.1'])('over %s', (version) => {
 
   const arrives = async (name: string, value: string) => {
     const result = await send({ [name]: value })
-    expect({ name, ok: result.ok, message: result.ok ? '' : result.message }).toEqual({
+    expect({ name, ok: result.ok, message: result.ok ? '' : result.reason }).toEqual({
       name,
       ok: true,
       message: '',

@@ -59,6 +59,23 @@ async function https1(listener: RequestListener) {
   return { url: new URL(`https://127.0.0.1:${port}/hook?a=b`), port, sockets }
 }
 
+/** A TLS server that answers the n-th request of a connection as it likes. */
+async function rawEach(answer: (socket: TLSSocket, request: number, connection: number) => void) {
+  let connections = 0
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {
+    connections += 1
+    const connection = connections
+    let requests = 0
+    socket.on('error', () => {})
+    socket.on('data', () => {
+      requests += 1
+      answer(socket, requests, connection)
+    })
+  })
+  const { port } = await listen(server)
+  return { url: new URL(`https://127.0.0.1:${port}/`), connections: () => connections }
+}
+
 /** A TLS server that writes what it likes. */
 async function raw(onRequest: (socket: TLSSocket) => void) {
   const server = createTlsServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {
@@ -189,6 +206,121 @@ describe('an exchange', () => {
       'protocol',
     )
     expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+  })
+})
+
+describe('what comes before an answer', () => {
+  const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
+
+  test.each([
+    'HTTP/1.1 100 Continue\r\n\r\n',
+    'HTTP/1.1 102 Processing\r\n\r\n',
+    'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n',
+  ])('%j is passed over, on every exchange of a connection', async (informational) => {
+    const { url, connections } = await rawEach((socket) => socket.write(informational + ok))
+    const outbound = makeOutbound()
+    for (let i = 0; i < 3; i += 1) {
+      const result = await outbound.exchange(request(url))
+      expect(result).toMatchObject({ ok: true, answer: { status: 200 } })
+    }
+    expect(connections()).toBe(1)
+  })
+
+  test('an informational answer may come alone, long before the other', async () => {
+    const { url } = await rawEach((socket) => {
+      socket.write('HTTP/1.1 100 Conti')
+      setTimeout(() => socket.write('nue\r\n\r\nHTTP/1.'), 20)
+      setTimeout(() => socket.write(`1 200 OK\r\ncontent-length: 2\r\n\r\nok`), 40)
+    })
+    expect(errorOf(await makeOutbound().exchange(request(url)))).toBe('answered 200')
+  })
+
+  test('a switch of protocols, which nobody asked for, is a failure', async () => {
+    const { url } = await rawEach((socket) =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
+    )
+    expect(await makeOutbound().exchange(request(url))).toMatchObject({ ok: false })
+  })
+
+  test('folded headers are unfolded', async () => {
+    const { url } = await rawEach((socket) =>
+      socket.write(
+        'HTTP/1.1 429 Slow\r\nretry-after:\r\n 120\r\nx-long: a\r\n\t b\r\ncontent-length: 0\r\n\r\n',
+      ),
+    )
+    expect(await makeOutbound().exchange(request(url))).toMatchObject({
+      answer: { status: 429, headers: { 'retry-after': '120', 'x-long': 'a b' } },
+    })
+  })
+})
+
+describe('a reused connection', () => {
+  const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
+
+  test.each([
+    ['reset', (socket: TLSSocket) => socket.destroy()],
+    ['closed', (socket: TLSSocket) => socket.end()],
+    [
+      'reset after the request',
+      (socket: TLSSocket) => (socket as unknown as { _parent: Socket })._parent.resetAndDestroy(),
+    ],
+  ])('that is %s before any byte of an answer costs no attempt', async (_, breakOff) => {
+    const { url, connections } = await rawEach((socket, nth, connection) =>
+      connection === 1 && nth === 2 ? breakOff(socket) : socket.write(ok),
+    )
+    const outbound = makeOutbound()
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
+    expect(connections()).toBe(2)
+  })
+
+  test('is replaced once: the fresh one may break too', async () => {
+    let requests = 0
+    const { url } = await rawEach((socket) => {
+      requests += 1
+      if (requests === 1) socket.write(ok)
+      else socket.destroy()
+    })
+    const outbound = makeOutbound()
+    await outbound.exchange(request(url))
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('connect')
+    expect(requests).toBe(3)
+  })
+
+  test('that breaks within an answer is a failure', async () => {
+    let requests = 0
+    const { url } = await rawEach((socket) => {
+      requests += 1
+      if (requests === 1) socket.write(ok)
+      else socket.end('HTT')
+    })
+    const outbound = makeOutbound()
+    await outbound.exchange(request(url))
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('connect')
+    expect(requests).toBe(2)
+  })
+
+  test('a fresh one that breaks is a failure at once', async () => {
+    let requests = 0
+    const { url } = await rawEach((socket) => {
+      requests += 1
+      socket.destroy()
+    })
+    expect(errorOf(await makeOutbound().exchange(request(url)))).toBe('connect')
+    expect(requests).toBe(1)
+  })
+
+  test('the deadline holds over both tries', async () => {
+    let requests = 0
+    const { url } = await rawEach((socket) => {
+      requests += 1
+      if (requests === 1) socket.write(ok)
+      else if (requests === 2) socket.destroy()
+    })
+    const outbound = makeOutbound()
+    await outbound.exchange(request(url))
+    expect(errorOf(await outbound.exchange(request(url, { timeoutMs: 300 })))).toBe('timeout')
+    expect(requests).toBe(3)
   })
 })
 
@@ -359,6 +491,19 @@ describe('the guard', () => {
     expect(sockets.size).toBe(0)
   })
 
+  test('judges the peer that is really connected: 0.0.0.0 leads to this machine', async () => {
+    const connected = Promise.withResolvers<Socket>()
+    const server = createTcpServer((socket) => connected.resolve(socket))
+    const { port } = await listen(server)
+    const outbound = createOutbound({ guard: createAddressGuard(['0.0.0.0/32']), ca })
+    cleanups.push(() => outbound.close())
+    const url = new URL(`https://0.0.0.0:${port}/`)
+    expect(errorOf(await outbound.exchange(request(url, { timeoutMs: 1_000 })))).toBe('refused_address')
+    const socket = await connected.promise
+    await once(socket.resume(), 'close')
+    expect(socket.bytesRead).toBe(0)
+  })
+
   test('looks a name up once per connection and connects to what it was told', async () => {
     const { port } = await https1((incoming, response) => {
       incoming.resume()
@@ -524,6 +669,78 @@ describe('HTTP/2', () => {
     expect(results.every((result) => !result.ok)).toBe(true)
     destroy = false
     expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+  })
+
+  test('passes informational answers over', async () => {
+    const { url } = await https2((stream) => {
+      stream.additionalHeaders({ ':status': 100 })
+      stream.additionalHeaders({ ':status': 102 })
+      stream.additionalHeaders({ ':status': 103, link: '</a>' })
+      stream.respond({ ':status': 201 }, { endStream: true })
+    })
+    const outbound = makeOutbound()
+    const results = await Promise.all(Array.from({ length: 10 }, () => outbound.exchange(request(url))))
+    expect(new Set(results.map(errorOf))).toEqual(new Set(['answered 201']))
+  })
+
+  test('a session that breaks between exchanges costs no attempt, however many were on it', async () => {
+    let breaks = false
+    const { url, sessions } = await https2((stream) => {
+      if (breaks) {
+        breaks = false
+        stream.session!.socket.destroy()
+      } else if (!stream.destroyed) stream.respond({ ':status': 201 }, { endStream: true })
+    })
+    const outbound = makeOutbound({ limits: { http2ConnectionsPerOrigin: 1 } })
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+    breaks = true
+    const results = await Promise.all(Array.from({ length: 20 }, () => outbound.exchange(request(url))))
+    expect(new Set(results.map(errorOf))).toEqual(new Set(['answered 201']))
+    expect(sessions.length).toBe(2)
+  })
+
+  test('a request that no session takes fails alone, before it is sent', async () => {
+    const { url, sessions } = await https2((stream) => {
+      setTimeout(() => stream.respond({ ':status': 201 }, { endStream: true }), 50)
+    })
+    const outbound = makeOutbound()
+    await outbound.exchange(request(url))
+    const others = Promise.all(Array.from({ length: 10 }, () => outbound.exchange(request(url))))
+    const unsendable = [
+      { 'http2-settings': 'a' },
+      { connection: 'close' },
+      { 'Transfer-Encoding': 'chunked' },
+      { upgrade: 'h2c' },
+      { te: 'gzip' },
+      { host: 'other.example' },
+      { expect: '100-continue' },
+      { ':path': '/other' },
+      { Authorization: 'a', authorization: 'b' },
+      { 'x-bad': 'ä' },
+    ] as Record<string, string>[]
+    const refused = await Promise.all(
+      unsendable.map((headers) => outbound.exchange(request(url, { headers }))),
+    )
+    expect(new Set(refused.map(errorOf))).toEqual(new Set(['protocol']))
+    const huge = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x-${i}`, 'y'.repeat(4_000)]))
+    expect(await outbound.exchange(request(url, { headers: huge }))).toMatchObject({ ok: false })
+    expect(new Set((await others).map(errorOf))).toEqual(new Set(['answered 201']))
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+    expect(sessions.length).toBe(1)
+  })
+
+  test('headers that are large for some receivers go on a connection of their own', async () => {
+    const { url, sessions } = await https2((stream, headers) => {
+      if (headers['x-large']) stream.session!.destroy()
+      else stream.respond({ ':status': 201 }, { endStream: true })
+    })
+    const outbound = makeOutbound()
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+    const large = { 'x-large': 'y'.repeat(9_000) }
+    expect(await outbound.exchange(request(url, { headers: large }))).toMatchObject({ ok: false })
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+    expect(sessions[0]!.destroyed).toBe(false)
+    expect(sessions.length).toBe(2)
   })
 
   test('a stream that hangs times out, and the next exchange gets another connection', async () => {

@@ -1,9 +1,18 @@
 import { type Dispatcher, errors } from 'undici'
 import type { AddressGuard } from './address-guard.ts'
-import { type Connection, ConnectionPool, type PoolLimits, type Waiter } from './connection-pool.ts'
-import { classifyError } from './exchange-error.ts'
+import {
+  type Connection,
+  ConnectionPool,
+  type Destination,
+  type PoolLimits,
+  toDestination,
+  type Waiter,
+} from './connection-pool.ts'
+import { classifyError, type ExchangeFailure, isConnectionLost, reasons } from './exchange-error.ts'
+import { findHeaderFault } from './forbidden-headers.ts'
 import { createGuardedConnect, type LookupAll } from './guarded-connect.ts'
-import type { ExchangeError, Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
+import type { Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
+import { createResolver } from './resolver.ts'
 
 export interface OutboundLimits extends PoolLimits {
   /** For name look-up, TCP and TLS of one connection; an exchange's own deadline may be shorter. */
@@ -15,6 +24,10 @@ export interface OutboundLimits extends PoolLimits {
    */
   droppedBytes: number
   dropTimeoutMs: number
+  /** Bytes of a request's headers (counted as RFC 9113 §6.5.2 does): above this it is not sent. */
+  requestHeaderBytes: number
+  /** Above this it has a connection of its own: some receivers close the whole connection for it. */
+  sharedRequestHeaderBytes: number
 }
 
 export const defaultOutboundLimits: OutboundLimits = {
@@ -32,14 +45,18 @@ export const defaultOutboundLimits: OutboundLimits = {
   connectTimeoutMs: 10_000,
   droppedBytes: 16_384,
   dropTimeoutMs: 1_000,
+  requestHeaderBytes: 32_768,
+  sharedRequestHeaderBytes: 8_192,
 }
 
 export interface OutboundOptions {
   guard: AddressGuard
   /** PEM certificates trusted besides the default roots (which include NODE_EXTRA_CA_CERTS). */
   ca?: string | Buffer
-  /** Instead of the system's; tests hand in their own. */
-  lookup?: LookupAll
+  /** Resolves names; absent: a resolver with the system's name servers. */
+  lookup?: LookupAll | undefined
+  /** An HTTP proxy through which every connection goes, after the guard has judged its address. */
+  proxy?: URL | undefined
   limits?: Partial<OutboundLimits>
 }
 
@@ -52,7 +69,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
   const connect = createGuardedConnect({
     guard: options.guard,
     ca: options.ca,
-    lookup: options.lookup,
+    lookup: options.lookup ?? createResolver().lookup,
+    proxy: options.proxy,
     connectTimeoutMs: limits.connectTimeoutMs,
   })
   const pool = new ConnectionPool(connect, limits)
@@ -61,13 +79,22 @@ export function createOutbound(options: OutboundOptions): Outbound {
   return {
     exchange(request) {
       if (closed) {
-        return Promise.resolve(failure('aborted', 'the client is closed'))
+        return Promise.resolve(stopped)
       }
       // The guard judges hosts when connecting; what it cannot see there is judged here.
       if (request.url.protocol !== 'https:' || request.url.username || request.url.password) {
-        return Promise.resolve(failure('refused_address', 'must be https:// without a user name or password'))
+        return Promise.resolve(failed({ error: 'refused_address', reason: reasons.refusedUrl }))
       }
-      return new Promise((resolve) => new Exchange(request, pool, limits, resolve).begin())
+      if (!isSendable(request.headers)) {
+        return Promise.resolve(failed({ error: 'protocol', reason: reasons.invalidHeader }))
+      }
+      const headerBytes = sizeOf(request.headers)
+      if (headerBytes > limits.requestHeaderBytes) {
+        return Promise.resolve(failed({ error: 'protocol', reason: reasons.requestHeadersTooLarge }))
+      }
+      const { url, ca } = request
+      const destination = toDestination(url, { ca, alone: headerBytes > limits.sharedRequestHeaderBytes })
+      return new Promise((resolve) => new Exchange(request, destination, pool, limits, resolve).begin())
     },
     async close() {
       closed = true
@@ -83,6 +110,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
  */
 class Exchange implements Waiter, Dispatcher.DispatchHandler {
   readonly #request: OutboundRequest
+  readonly #destination: Destination
   readonly #pool: ConnectionPool
   readonly #limits: OutboundLimits
   readonly #resolve: (result: OutboundResult) => void
@@ -98,32 +126,41 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
   #reusable = true
   #settled = false
   #released = false
+  /** Whether anything of an answer came. */
+  #heard = false
+  /** Whether its connection had been idle or had brought answers before. */
+  #onUsedConnection = false
+  openedAfter: number | undefined
 
   constructor(
     request: OutboundRequest,
+    destination: Destination,
     pool: ConnectionPool,
     limits: OutboundLimits,
     resolve: (result: OutboundResult) => void,
   ) {
     this.#request = request
+    this.#destination = destination
     this.#pool = pool
     this.#limits = limits
     this.#resolve = resolve
   }
 
   begin(): void {
-    const { signal, timeoutMs, url } = this.#request
+    const { signal, timeoutMs } = this.#request
     if (signal?.aborted) {
-      this.#settle(failure('aborted', 'aborted before it started'))
+      this.#settle(stopped)
       return
     }
     this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
     signal?.addEventListener('abort', this.#onAbort)
-    this.#pool.enter(url, this)
+    this.#pool.enter(this.#destination, this)
   }
 
   start(connection: Connection): void {
     this.#connection = connection
+    this.#onUsedConnection = connection.hasIdled || connection.lastAnswerAt > 0
+    connection.head?.begin()
     const { url, method, headers, body } = this.#request
     try {
       connection.client.dispatch(
@@ -146,8 +183,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
   }
 
   fail(error: Error): void {
-    const { error: kind, message } = classifyError(error)
-    this.#settle(failure(kind, message))
+    this.#settle(failed(classifyError(error)))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -160,6 +196,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
     status: number,
     headers: OutboundAnswer['headers'],
   ): void {
+    this.#heard = true
     if (status < 200) {
       return
     }
@@ -191,14 +228,35 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     clearTimeout(this.#timer)
     this.#succeed()
-    this.#release(this.#reusable)
+    this.#release(this.#reusable && !this.#destination.alone)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#mayTryAgain(error)) {
+      this.#tryAgain()
+      return
+    }
     clearTimeout(this.#timer)
     this.fail(error)
     // HTTP/1.1 cannot go on after a broken exchange; an HTTP/2 connection can, unless it has told the pool itself.
-    this.#release(this.#connection!.multiplexed)
+    this.#release(this.#connection!.multiplexed && !this.#destination.alone)
+  }
+
+  /** A peer may close an idle connection at the very moment at which a request is sent on it (RFC 9112 §9.3.1). */
+  #mayTryAgain(error: Error): boolean {
+    const heard = this.#heard || (this.#connection!.head?.receivedBytes ?? 0) > 0
+    const isFirstTry = this.openedAfter === undefined
+    return !this.#settled && !heard && isFirstTry && this.#onUsedConnection && isConnectionLost(error)
+  }
+
+  /** Once more on a connection that is opened for it, within the same deadline. */
+  #tryAgain(): void {
+    this.#release(false)
+    this.#connection = undefined
+    this.#controller = undefined
+    this.#released = false
+    this.openedAfter = performance.now()
+    this.#pool.enter(this.#destination, this)
   }
 
   #breakOff(controller: Dispatcher.DispatchController): void {
@@ -206,7 +264,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
     controller.abort(new errors.RequestAbortedError())
   }
 
-  #onAbort = (): void => this.#giveUp(failure('aborted', 'aborted while it ran'))
+  #onAbort = (): void => this.#giveUp(stopped)
 
   #timeOut(): void {
     const connection = this.#connection
@@ -214,12 +272,13 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
     if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
       this.#pool.retire(connection)
     }
-    this.#giveUp(failure('timeout', `no complete answer within ${this.#request.timeoutMs} ms`))
+    const reason = connection ? reasons.noAnswerInTime : reasons.noConnectionInTime
+    this.#giveUp(failed({ error: 'timeout', reason }))
   }
 
   #giveUp(result: OutboundResult): void {
     if (!this.#connection) {
-      this.#pool.leave(this.#request.url, this)
+      this.#pool.leave(this.#destination, this)
     }
     this.#settle(result)
     if (this.#controller) this.#breakOff(this.#controller)
@@ -259,6 +318,24 @@ function withIdentityEncoding(headers: Record<string, string>): Record<string, s
   return { ...headers, 'accept-encoding': 'identity' }
 }
 
-function failure(error: ExchangeError, message: string): OutboundResult {
-  return { ok: false, error, message }
+/**
+ * Whether every request may carry these headers, each once. Node destroys an HTTP/2 session for some that may not, and
+ * with it the exchanges of everybody who shares it.
+ */
+function isSendable(headers: Record<string, string>): boolean {
+  const entries = Object.entries(headers)
+  const names = new Set(entries.map(([name]) => name.toLowerCase()))
+  return (
+    names.size === entries.length && entries.every(([name, value]) => findHeaderFault(name, value) === null)
+  )
+}
+
+function sizeOf(headers: Record<string, string>): number {
+  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0)
+}
+
+const stopped: OutboundResult = failed({ error: 'aborted', reason: reasons.stopped })
+
+function failed(failure: ExchangeFailure): OutboundResult {
+  return { ok: false, ...failure }
 }

@@ -11,6 +11,8 @@ export interface OutboundRequest {
   timeoutMs: number
   /** Bytes of the answer's body to keep. What little is beyond is read and dropped, after that it is broken off. */
   maxAnswerBytes: number
+  /** PEM certificates trusted for this request besides those that the service trusts. */
+  ca?: string | undefined
   signal?: AbortSignal
 }
 
@@ -21,9 +23,10 @@ export interface OutboundAnswer {
   body: Buffer
 }
 
+/** `reason` is one of a fixed set of texts (`exchange-error.ts`), which name no address. */
 export type OutboundResult =
   | { ok: true; answer: OutboundAnswer }
-  | { ok: false; error: ExchangeError; message: string }
+  | { ok: false; error: ExchangeError; reason: string }
 
 /** The one way out of the service: guarded, with a deadline and a byte cap, following no redirect. */
 export interface Outbound {

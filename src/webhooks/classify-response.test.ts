@@ -33,7 +33,7 @@ describe('classifyResponse', () => {
   })
 
   test('no answer keeps the word for why', () => {
-    expect(classifyResponse({ ok: false, error: 'timeout', message: 'x' }, now)).toEqual({
+    expect(classifyResponse({ ok: false, error: 'timeout', reason: 'x' }, now)).toEqual({
       succeeded: false,
       gone: false,
       status: null,

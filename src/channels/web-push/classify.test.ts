@@ -28,7 +28,7 @@ describe('an answer', () => {
     ['86400', 3_600],
     ['0', 0],
     ['soon', null],
-    [['30', '40'], 30],
+    [['30', '40'], 40],
   ])('Retry-After %s means %s s', (value, afterSeconds) => {
     expect(classify(answer(503, { 'retry-after': value }), now)).toMatchObject({
       kind: 'retry',
@@ -67,13 +67,13 @@ describe('no answer', () => {
   test.each(['timeout', 'dns', 'connect', 'tls', 'aborted', 'protocol'] as const)(
     '%s is tried again',
     (error) => {
-      const outcome = classify({ ok: false, error, message: 'why' }, now)
+      const outcome = classify({ ok: false, error, reason: 'why' }, now)
       expect(outcome).toEqual({ kind: 'retry', status: null, afterSeconds: null, error: `${error}: why` })
     },
   )
 
   test('a refused address is rejected', () => {
-    const outcome = classify({ ok: false, error: 'refused_address', message: 'why' }, now)
+    const outcome = classify({ ok: false, error: 'refused_address', reason: 'why' }, now)
     expect(outcome).toMatchObject({ kind: 'rejected', status: null, reason: 'rejected' })
   })
 })

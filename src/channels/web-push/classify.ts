@@ -14,7 +14,7 @@ const acceptedStatuses = new Set([200, 201, 202, 204])
  */
 export function classify(result: OutboundResult, now: Date): Outcome {
   if (!result.ok) {
-    const error = `${result.error}: ${result.message}`
+    const error = `${result.error}: ${result.reason}`
     return result.error === 'refused_address'
       ? { kind: 'rejected', status: null, reason: 'rejected', error }
       : { kind: 'retry', status: null, afterSeconds: null, error }

@@ -1,0 +1,64 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { isIPv6, type Socket } from 'node:net'
+import { getCACertificates } from 'node:tls'
+import type { LookupAll } from './guarded-connect.ts'
+
+export interface TunnelOptions {
+  /** Gives up: what is open is closed. */
+  signal: AbortSignal
+  /** For the proxy's own name. */
+  lookup: LookupAll
+  /** PEM certificates trusted besides the default roots, for a proxy that is https. */
+  ca?: string | undefined
+}
+
+/**
+ * Asks an HTTP proxy for a connection (CONNECT, RFC 9110 §9.3.6) to an address, never to a name: the proxy would look it
+ * up once more, past the address guard.
+ *
+ * @param proxy `http:` or `https:`, with credentials where it wants them (Basic, RFC 7617)
+ * @throws Error with the code `ERR_PROXY_REFUSED` or `ERR_PROXY_UNREACHABLE`; it holds no credentials
+ */
+export function openTunnel(
+  proxy: URL,
+  { address, port }: { address: string; port: number },
+  { signal, lookup, ca }: TunnelOptions,
+): Promise<Socket> {
+  const authority = `${isIPv6(address) ? `[${address}]` : address}:${port}`
+  const isSecure = proxy.protocol === 'https:'
+  return new Promise((resolve, reject) => {
+    const request = (isSecure ? httpsRequest : httpRequest)({
+      host: proxy.hostname.replace(/^\[|\]$/g, ''),
+      port: proxy.port || (isSecure ? 443 : 80),
+      method: 'CONNECT',
+      path: authority,
+      headers: { host: authority, ...authorization(proxy) },
+      agent: false,
+      signal,
+      lookup: lookup as never,
+      ...(isSecure && ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
+    })
+    request.once('connect', ({ statusCode = 0 }: IncomingMessage, socket: Socket, head: Buffer) => {
+      if (statusCode < 200 || statusCode > 299) {
+        socket.destroy()
+        reject(proxyError('ERR_PROXY_REFUSED', `the proxy answered ${statusCode}`))
+        return
+      }
+      if (head.length > 0) socket.unshift(head)
+      resolve(socket)
+    })
+    request.once('error', (cause) => reject(proxyError('ERR_PROXY_UNREACHABLE', 'no proxy', cause)))
+    request.end()
+  })
+}
+
+function authorization({ username, password }: URL): Record<string, string> {
+  if (!username && !password) return {}
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` }
+}
+
+function proxyError(code: string, message: string, cause?: Error): Error {
+  return Object.assign(new Error(message, { cause }), { code })
+}

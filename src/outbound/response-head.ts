@@ -1,0 +1,108 @@
+/** `HTTP/1.1 200`: enough of a status line to tell an informational answer from a final one. */
+const statusBytes = 12
+
+const headEnd = '\r\n\r\n'
+
+/**
+ * What stands between a socket and the HTTP/1.1 parser while the head of an answer comes in. undici breaks a connection
+ * off at an unsolicited `100 Continue`, and its parser refuses folded headers.
+ */
+export interface ResponseHead {
+  /** Bytes of the peer since {@link begin}, held back ones included. */
+  readonly receivedBytes: number
+  /** An exchange begins: what comes next is the head of its answer. */
+  begin(): void
+  /** @returns what the parser is to see of the bytes so far, maybe nothing yet */
+  pass(chunk: Buffer): Buffer
+}
+
+type Stage = 'status' | 'informational' | 'headers' | 'rest'
+
+/**
+ * Passes informational answers over (RFC 9110 §15.2; 101 excepted, which nobody asked for) and replaces each line
+ * folding in the headers with a space (RFC 9112 §5.2). All else goes on as it is: judging it is the parser's.
+ *
+ * @param maxBytes longest part of a head that is held back, or passed over at once
+ */
+export function createResponseHead(maxBytes: number): ResponseHead {
+  let stage: Stage = 'status'
+  let held: Buffer = Buffer.alloc(0)
+  let receivedBytes = 0
+
+  /** Takes one step with all bytes that are not passed yet; null: more are needed. */
+  function step(bytes: Buffer): { passed: Buffer; left: Buffer } | null {
+    if (stage === 'status') {
+      const start = bytes.toString('latin1', 0, statusBytes)
+      if (start.length < statusBytes && 'HTTP/1.'.startsWith(start.slice(0, 7))) return null
+      if (!start.startsWith('HTTP/1.')) return passRest(bytes)
+      stage = /^HTTP\/1\.\d 1(?!01)\d\d/.test(start) ? 'informational' : 'headers'
+      return { passed: empty, left: bytes }
+    }
+    const end = bytes.indexOf(headEnd)
+    if (stage === 'informational') {
+      if (end >= 0) {
+        stage = 'status'
+        return { passed: empty, left: bytes.subarray(end + headEnd.length) }
+      }
+      return bytes.length > maxBytes ? passRest(bytes) : null
+    }
+    if (end < 0 && bytes.length <= maxBytes && !hasBareLineFeed(bytes)) return null
+    if (end < 0) return passRest(bytes)
+    const head = bytes.subarray(0, end + headEnd.length)
+    stage = 'rest'
+    return { passed: unfold(head), left: bytes.subarray(head.length) }
+  }
+
+  function passRest(bytes: Buffer) {
+    stage = 'rest'
+    return { passed: bytes, left: empty }
+  }
+
+  return {
+    get receivedBytes() {
+      return receivedBytes
+    },
+    begin() {
+      stage = 'status'
+      held = empty
+      receivedBytes = 0
+    },
+    pass(chunk) {
+      receivedBytes += chunk.length
+      if (stage === 'rest') return chunk
+      let bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+      held = empty
+      while (bytes.length > 0 && (stage as Stage) !== 'rest') {
+        const stepped = step(bytes)
+        if (!stepped) {
+          held = bytes
+          return empty
+        }
+        if (stepped.passed.length > 0) return join(stepped.passed, stepped.left)
+        bytes = stepped.left
+      }
+      return bytes
+    },
+  }
+}
+
+const empty: Buffer = Buffer.alloc(0)
+
+function join(passed: Buffer, left: Buffer): Buffer {
+  return left.length === 0 ? passed : Buffer.concat([passed, left])
+}
+
+/** A folded line begins with a blank. Directly behind the status line it would be no folding, and stays. */
+function unfold(head: Buffer): Buffer {
+  if (head.indexOf('\r\n ') < 0 && head.indexOf('\r\n\t') < 0) return head
+  const text = head.toString('latin1')
+  const headersAt = text.indexOf('\r\n') + 2
+  const isFolded = /^[^ \t\r]/.test(text.slice(headersAt))
+  if (!isFolded) return head
+  const unfolded = text.slice(headersAt).replace(/[ \t]*\r\n[ \t]+/g, ' ')
+  return Buffer.from(text.slice(0, headersAt) + unfolded, 'latin1')
+}
+
+function hasBareLineFeed(bytes: Buffer): boolean {
+  return /(?<!\r)\n/.test(bytes.toString('latin1'))
+}
