@@ -48,7 +48,7 @@ await server.stop()
 async function fill(db: Db): Promise<void> {
   const until = new Date()
   const from = new Date(until.getTime() - days * dayMs)
-  await ensurePartitions(db, eventLog, { from, until, spanDays: partitionDays })
+  await ensurePartitions(db, eventLog, [{ from, until }], partitionDays)
   for (const [id, count] of [
     [webhookId, deliveries],
     [otherWebhookId, deliveries / 2],

@@ -19,7 +19,8 @@ import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
-import { prepareEventLog } from './retention/event-log.ts'
+import { measureHorizon, prepareEventLog } from './retention/event-log.ts'
+import { surviveMissingPartitions } from './retention/missing-partition.ts'
 import { registerRoutes } from './routes.ts'
 import { openStorage } from './storage.ts'
 import { version } from './version.ts'
@@ -94,7 +95,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
     closers.push(() => Promise.all(drainers.map(closeOne)))
 
     const { db, backend, silentMs } = storage
+    surviveMissingPartitions({ db, config, clock, log })
     const metrics = createMetrics()
+    measureHorizon({ db, clock, metrics })
     if (storage.watch) closers.push(await storage.watch(metrics))
     const channels = { web }
     const deps: Deps = {

@@ -3,6 +3,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** What `/metrics` shows (Prometheus text format). Labels are bounded: never an id, never a URL. */
 export interface Metrics {
   registry: Registry
+  /** What brings metrics up to date before they are shown. */
+  readers: (() => Promise<void>)[]
   /** Attempts made, by `outcome` (`succeeded`, or the attempt's error word). */
   attempts: Counter<'outcome'>
   attemptSeconds: Histogram
@@ -16,6 +18,8 @@ export interface Metrics {
   receipts: Counter<'kind'>
   /** Jobs not settled yet, by `queue`; read when `/metrics` is. */
   queueDepth: Gauge<'queue'>
+  /** Seconds that each partitioned `table` still has partitions for; read when `/metrics` is. */
+  partitionHorizon: Gauge<'table'>
   /** Bytes that the disk of the embedded database has left, by its `folder`. */
   diskFree: Gauge<'folder'>
 }
@@ -26,6 +30,7 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   return {
     registry,
+    readers: [],
     attempts: new Counter({
       name: 'krafter_push_delivery_attempts_total',
       help: 'Webhook delivery attempts',
@@ -65,6 +70,12 @@ export function createMetrics(): Metrics {
       name: 'krafter_push_queue_depth',
       help: 'Jobs waiting or under way',
       labelNames: ['queue'],
+      registers,
+    }),
+    partitionHorizon: new Gauge({
+      name: 'krafter_push_partition_horizon_seconds',
+      help: 'How far ahead the event log has partitions',
+      labelNames: ['table'],
       registers,
     }),
     diskFree: new Gauge({

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../../test/support/backends.ts'
 import type { OpenDatabase } from './db.ts'
 import { newId } from './ids.ts'
-import { dropPartitions, ensurePartitions, firstIdOf } from './partitions.ts'
+import { dropPartitions, ensurePartitions, firstIdOf, readHorizons } from './partitions.ts'
 
 const tables = [{ name: 'things', storage: 'fillfactor = 80' }]
 const day = (number: number) => new Date(Date.UTC(2026, 0, number, 12))
@@ -32,8 +32,8 @@ describeOnEachBackend('partitions by time', (make) => {
   }
   const insertAt = (moment: Date) =>
     sql`insert into things values (${firstIdOf(moment)}::uuid)`.execute(database.db)
-  const ensure = (until: Date, spanDays: number) =>
-    ensurePartitions(database.db, tables, { from: day(1), until, spanDays })
+  const ensure = (until: Date, spanDays: number, from = day(1)) =>
+    ensurePartitions(database.db, tables, [{ from, until }], spanDays)
 
   test('are made without a gap, and once, whoever makes them', async () => {
     await Promise.all([ensure(day(4), 2), ensure(day(4), 2)])
@@ -61,5 +61,19 @@ describeOnEachBackend('partitions by time', (make) => {
     await sql`alter table things detach partition things_20260103_20260105`.execute(database.db)
     await dropPartitions(database, tables, day(3))
     expect(await names()).toEqual(['things_20260105_20260111'])
+  })
+
+  test('are made around now, whatever lies before and after', async () => {
+    // Made by a clock that is 40 days ahead, then one that is as much behind.
+    await ensure(day(52), 6, day(45))
+    await ensure(day(-40), 6, day(-44))
+    expect(await readHorizons(database.db, tables, day(20))).toEqual([{ table: 'things', until: day(20) }])
+    await ensure(day(46), 6, day(20))
+    for (let number = 20; number <= 56; number++) await insertAt(day(number))
+    const midnight = (number: number) => new Date(Date.UTC(2026, 0, number))
+    expect(await readHorizons(database.db, tables, day(20))).toEqual([
+      { table: 'things', until: midnight(57) },
+    ])
+    expect(await names()).toContain('things_20260213_20260214')
   })
 })

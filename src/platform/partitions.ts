@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, OpenDatabase, Trx } from './db.ts'
+import { endOfCover, findGaps, type TimeRange } from './partition-gaps.ts'
 
 /** A table partitioned by the time in its UUIDv7 key (RFC 9562 §5.7), so that old rows can go with their partition. */
 export interface PartitionedTable {
@@ -8,34 +9,50 @@ export interface PartitionedTable {
   storage?: string
 }
 
-const dayMs = 86_400_000
-
 /** Any number that no other lock of ours has: processes that start together take turns by it. */
 const partitionsLock = 7_206_115
 
+/** Rows of what moments are to have a partition; both are included. */
+export interface Window {
+  from: Date
+  until: Date
+}
+
 /**
- * Makes the partitions that are missing, each of `spanDays`, so that rows of any moment from `from` to `until` have
- * one. An empty table is made and then attached: that needs no lock that a running insert or update would wait for.
- *
- * @param from taken for tables without a partition; where there is one, the next begins where the last ends
+ * Makes the partitions that are missing for rows of any moment in `windows`, whatever partitions lie before, between and
+ * after: each of `spanDays`, or as long as the gap. An empty table is made and then attached: that needs no lock that a
+ * running insert or update would wait for.
  */
 export async function ensurePartitions(
   db: Db,
   tables: readonly PartitionedTable[],
-  { from, until, spanDays }: { from: Date; until: Date; spanDays: number },
+  windows: readonly Window[],
+  spanDays: number,
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(${partitionsLock})`.execute(trx)
     for (const table of tables) {
-      const known = await listPartitions(trx, table.name)
-      let start = known.at(-1)?.end ?? startOfDay(from)
-      while (start <= until) {
-        const end = new Date(start.getTime() + spanDays * dayMs)
-        await addPartition(trx, table, start, end)
-        start = end
+      for (const { from, until } of windows) {
+        const known = await listPartitions(trx, table.name)
+        for (const { start, end } of findGaps(known, from, until, spanDays)) {
+          await addPartition(trx, table, start, end)
+        }
       }
     }
   })
+}
+
+/** @returns for each table until when rows from now on have a partition; `now` itself when there is none for it */
+export async function readHorizons(
+  db: Db,
+  tables: readonly PartitionedTable[],
+  now: Date,
+): Promise<{ table: string; until: Date }[]> {
+  const horizons = []
+  for (const { name } of tables) {
+    horizons.push({ table: name, until: endOfCover(await listPartitions(db, name), now) })
+  }
+  return horizons
 }
 
 /**
@@ -64,11 +81,8 @@ export async function dropPartitions(
   return dropped
 }
 
-interface Partition {
+interface Partition extends TimeRange {
   name: string
-  start: Date
-  /** Exclusive. */
-  end: Date
   detachPending: boolean
 }
 
@@ -120,10 +134,6 @@ export function firstIdOf(moment: Date): string {
 /** When a UUIDv7 was made. */
 export function momentOf(id: string): Date {
   return new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16))
-}
-
-function startOfDay(moment: Date): Date {
-  return new Date(Math.floor(moment.getTime() / dayMs) * dayMs)
 }
 
 function toDigits(day: Date): string {

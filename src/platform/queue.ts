@@ -221,7 +221,14 @@ function createQueue(
     },
     async schedule(queue, cron, handler) {
       await boss.schedule(queue.name, cron, null, { tz: 'UTC' })
-      await boss.work(queue.name, { batchSize: 1 }, async () => handler())
+      await boss.work(queue.name, { batchSize: 1 }, async ([job]) => {
+        try {
+          await handler()
+        } catch (error) {
+          log.error({ err: error, queue: queue.name, jobId: job!.id }, 'job.failed')
+          throw error
+        }
+      })
     },
     async depths() {
       const { rows } = await sql<{ queue: string; count: number }>`

@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { dropPartitions } from '../platform/partitions.ts'
 import { deleteOldReplays } from '../replays/replay-store.ts'
-import { eventLog, prepareEventLog } from './event-log.ts'
+import { eventLog, prepareEventLog, reportNearHorizon } from './event-log.ts'
 
 const dayMs = 86_400_000
 
@@ -11,7 +11,11 @@ export async function runRetention(
 ): Promise<void> {
   const { retentionDays } = deps.config
   const now = deps.clock.now()
-  await prepareEventLog(deps.db, retentionDays, now)
+  try {
+    await prepareEventLog(deps.db, retentionDays, now)
+  } finally {
+    await reportNearHorizon(deps)
+  }
   const before = new Date(now.getTime() - retentionDays * dayMs)
   const dropped = await dropPartitions(deps, eventLog, before)
   await deleteOldReplays(deps.db, before)

@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { reportNearHorizon } from '../../src/retention/event-log.ts'
+import { runRetention } from '../../src/retention/retention-job.ts'
 import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
 import type { Api } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
@@ -144,5 +147,57 @@ describeOnEachBackend('events about subscribers', (make) => {
     expect((await api.post(`${nobody}/unsubscribe`, {})).status).toBe(404)
     expect((await api.post(`${base}/subscribers/nonsense/unsubscribe`, {})).status).toBe(404)
     expect(await eventTypes()).toEqual([])
+  })
+
+  describe('while partitions are missing', () => {
+    const metrics = async () => (await fetch(`${api.url}/metrics`)).text()
+    const horizonOf = async (table: string) => {
+      const [, seconds] = new RegExp(`partition_horizon_seconds\\{table="${table}"\\} (\\S+)`).exec(
+        await metrics(),
+      )!
+      return Number(seconds)
+    }
+    const missing = () => running.logs.filter(({ msg }) => msg === 'partitions.missing')
+
+    afterEach(() => {
+      running.clock.ahead = 0
+    })
+
+    test.each([0, 40, -40])('events are published by a clock that is %i days ahead', async (days) => {
+      const { base, events } = await makeApp()
+      const { db } = running.service.deps
+      const { rows } = await sql<{ name: string }>`
+        select inhrelid::regclass::text as name from pg_inherits
+        where inhparent in ('events'::regclass, 'deliveries'::regclass)`.execute(db)
+      for (const { name } of rows) await sql`drop table ${sql.id(name)}`.execute(db)
+      running.clock.ahead = days * dayMs
+      expect(await horizonOf('events')).toBe(0)
+      const told = missing().length
+
+      const register = (n: number) =>
+        api.post(`${base}/subscribers`, { platform: 'android', token: `missing-${days}-${n}` })
+      const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => register(n)))
+      expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(201))
+      expect(await events()).toHaveLength(8)
+      expect(missing().length).toBeGreaterThan(told)
+      expect(missing().at(-1)).toMatchObject({ level: 'error', moment: expect.any(String) })
+      for (const table of ['events', 'deliveries', 'attempts', 'receipts']) {
+        expect(await horizonOf(table)).toBeGreaterThan(13 * 86_400)
+      }
+    })
+
+    test('an error is logged days before there are none', async () => {
+      const { deps } = running.service
+      const near = () => running.logs.filter(({ msg }) => msg === 'partitions.horizon_near')
+      await reportNearHorizon(deps)
+      expect(near()).toEqual([])
+      running.clock.ahead = 400 * dayMs
+      await reportNearHorizon(deps)
+      expect(near()).toMatchObject([
+        { level: 'error', near: [{ table: 'events', aheadSeconds: 0 }, {}, {}, {}] },
+      ])
+      await runRetention(deps)
+      expect(near()).toHaveLength(1)
+    })
   })
 })

@@ -39,15 +39,19 @@ export function registerHealthRoutes(
     }
   })
   server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
-    const { registry, queueDepth } = deps.metrics
-    queueDepth.reset()
+    const { registry, readers } = deps.metrics
     try {
-      const depths = await withDeadline(deps.queue.depths(), answerWithinMs)
-      for (const { queue, count } of depths) queueDepth.set({ queue }, count)
+      const read = [readQueueDepths(deps), ...readers.map((reader) => reader())]
+      await withDeadline(Promise.all(read), answerWithinMs)
     } catch (error) {
       // The other metrics are wanted most while the database is away.
       deps.log.warn({ err: error }, 'database.unreachable')
     }
     return reply.type(registry.contentType).send(await registry.metrics())
   })
+}
+
+async function readQueueDepths({ queue, metrics }: Pick<Deps, 'queue' | 'metrics'>): Promise<void> {
+  metrics.queueDepth.reset()
+  for (const { queue: name, count } of await queue.depths()) metrics.queueDepth.set({ queue: name }, count)
 }
