@@ -24,6 +24,10 @@ export const refusals = {
   /** No such thing, or another team's: the two are never told apart. */
   notFound: () => new ApiError({ status: 404, error: 'Not found' }),
   malformedBody: (error: string) => new ApiError({ status: 400, error }),
+  /** Not HTTP at all; what comes before a route can be found. */
+  unreadableRequest: () => new ApiError({ status: 400, error: 'Request is not valid HTTP' }),
+  requestTimeout: () => new ApiError({ status: 408, error: 'Request did not arrive in time' }),
+  headersTooLarge: () => new ApiError({ status: 431, error: 'Request headers are too large' }),
   bodyTooLarge: () => new ApiError({ status: 413, error: 'Request body is too large' }),
   notJson: () => new ApiError({ status: 415, error: 'Content-Type must be application/json' }),
   /** @param details field name → what is wrong with it; nested fields as `keys.p256dh` */

@@ -114,6 +114,7 @@ export const environment = z.object({
   KRAFTER_RETRY_SCHEDULE: retrySchedule.default([...defaultRetryScheduleSeconds]),
   KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
+  KRAFTER_REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000).default(30_000),
   KRAFTER_MAX_WEBHOOKS_PER_APP: wholeNumber(1, 10_000).default(100),
   KRAFTER_MAX_FILTER_BYTES: wholeNumber(64, 65_536).default(8_192),
   KRAFTER_RETENTION_DAYS: wholeNumber(8, 3_650).default(30),
@@ -149,6 +150,8 @@ export interface Config {
   deliveryTimeoutMs: number
   /** How long a streak of failures must have lasted before it disables a webhook. */
   disableAfterSeconds: number
+  /** Within which a request has to arrive, body included. */
+  requestTimeoutMs: number
   maxWebhooksPerApp: number
   /** Of a webhook's filter, as JSON. */
   maxFilterBytes: number
@@ -196,6 +199,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryScheduleSeconds: values.KRAFTER_RETRY_SCHEDULE,
     deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
+    requestTimeoutMs: values.KRAFTER_REQUEST_TIMEOUT_MS,
     maxWebhooksPerApp: values.KRAFTER_MAX_WEBHOOKS_PER_APP,
     maxFilterBytes: values.KRAFTER_MAX_FILTER_BYTES,
     retentionDays: values.KRAFTER_RETENTION_DAYS,

@@ -27,6 +27,9 @@ test('docs/errors.md has no other status, but for our own faults', () => {
     refusals.unauthorized(),
     refusals.insufficientScope(),
     refusals.notFound(),
+    refusals.unreadableRequest(),
+    refusals.requestTimeout(),
+    refusals.headersTooLarge(),
     refusals.bodyTooLarge(),
     refusals.notJson(),
     refusals.invalid({}),
@@ -34,6 +37,6 @@ test('docs/errors.md has no other status, but for our own faults', () => {
     refusals.tooManyStreams(),
   ]
   const statuses = new Set(rows.map(([status]) => Number(status)))
-  expect([...statuses].sort()).toEqual([...made.map(({ shape }) => shape.status), 500].sort())
+  expect(statuses).toEqual(new Set([...made.map(({ shape }) => shape.status), 500]))
   expect(made).toHaveLength(Object.keys(refusals).length)
 })

@@ -9,6 +9,7 @@ import {
 } from 'fastify-type-provider-zod'
 import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../errors.ts'
+import { answerUnreadable } from './unreadable-requests.ts'
 
 /** The server with our type provider: a route's Zod schemas type its handler. */
 // biome-ignore-start lint/suspicious/noExplicitAny: raw server, request, reply and logger are of no interest here
@@ -18,14 +19,24 @@ export type Server = FastifyInstance<any, any, any, any, ZodTypeProvider>
 const bodyLimitBytes = 1_048_576
 /** Node's own limit for a request's head; a path that passed it is judged by the routes alone. */
 const maxHeadBytes = 16_384
+/** How often Node looks for requests that take too long. */
+const maxCheckingMs = 5_000
 
 /** Makes the HTTP server: how bodies are read, what is logged, how errors are answered. Routes come from routes.ts. */
 export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Promise<Server> {
-  const { trustProxy } = deps.config
+  const { trustProxy, requestTimeoutMs } = deps.config
   const server = Fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      maxHeaderSize: maxHeadBytes,
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(maxCheckingMs, requestTimeoutMs / 2),
+      requireHostHeader: false,
+    },
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, deps.log),
     trustProxy: trustProxy.length > 0 ? trustProxy : false,
     routerOptions: {
       ignoreTrailingSlash: true,
@@ -35,6 +46,10 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
     rewriteUrl: ({ url = '/' }) => routableUrl(url),
     forceCloseConnections: 'idle',
   }).withTypeProvider<ZodTypeProvider>()
+  // RFC 9112 §3.2. Node would refuse such a request by itself, without a body.
+  server.addHook('onRequest', async ({ raw }) => {
+    if (raw.httpVersion === '1.1' && raw.headers.host === undefined) throw refusals.unreadableRequest()
+  })
   acceptJsonOnly(server as Server)
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
