@@ -2,6 +2,8 @@ import type { Migration } from 'kysely/migration'
 import * as initial from './0001_initial.ts'
 import * as idempotencyEverywhere from './0002_idempotency_everywhere.ts'
 import * as subscriberCount from './0004_subscriber_count.ts'
+import * as subscriberTokens from './0005_subscriber_tokens.ts'
+import * as skippedSubscribers from './0006_skipped_subscribers.ts'
 import * as vapidPairs from './0010_vapid_pairs.ts'
 import * as keyRefusals from './0011_key_refusals.ts'
 
@@ -14,6 +16,8 @@ export const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_idempotency_everywhere': idempotencyEverywhere,
   '0004_subscriber_count': subscriberCount,
+  '0005_subscriber_tokens': subscriberTokens,
+  '0006_skipped_subscribers': skippedSubscribers,
   '0010_vapid_pairs': vapidPairs,
   '0011_key_refusals': keyRefusals,
 }

@@ -142,6 +142,7 @@ CREATE TABLE notification_batches (
   sent_count integer NOT NULL DEFAULT 0,
   failed_count integer NOT NULL DEFAULT 0,
   completed_at timestamp with time zone,
+  subscriber_count integer,
   CONSTRAINT notification_batches_pkey PRIMARY KEY (app_id, notification_id, number),
   CONSTRAINT notification_batches_app_id_notification_id_fkey FOREIGN KEY (app_id, notification_id) REFERENCES notifications(app_id, id) ON DELETE CASCADE
 );
@@ -165,6 +166,7 @@ CREATE TABLE notifications (
   sent_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
+  skipped_count integer NOT NULL DEFAULT 0,
   CONSTRAINT notifications_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT notifications_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
 );
@@ -216,6 +218,7 @@ CREATE TABLE subscribers (
   last_seen_at timestamp with time zone NOT NULL,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
+  user_epoch smallint NOT NULL DEFAULT 0,
   vapid_pair smallint NOT NULL DEFAULT 0,
   inactive_reason text,
   key_refusals smallint NOT NULL DEFAULT 0,
@@ -226,6 +229,8 @@ CREATE TABLE subscribers (
 );
 CREATE INDEX subscribers_audience ON public.subscribers USING btree (app_id, status, id);
 CREATE INDEX subscribers_last_seen ON public.subscribers USING btree (status, last_seen_at);
+CREATE INDEX subscribers_platform ON public.subscribers USING btree (app_id, platform, status, id);
+CREATE INDEX subscribers_tags ON public.subscribers USING gin (tags);
 CREATE INDEX subscribers_user ON public.subscribers USING btree (app_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE TRIGGER count_deleted AFTER DELETE ON public.subscribers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_deleted_subscribers();
 CREATE TRIGGER count_inserted AFTER INSERT ON public.subscribers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_inserted_subscribers();

@@ -83,6 +83,8 @@ export interface Database {
     /** Pushes in a row that were refused because it subscribed with another key, and when the last one was. */
     key_refusals: Generated<number>
     key_refused_at: Date | null
+    /** Grows, modulo 16, with each user that the token leaves: tracking/tracking-token.ts. */
+    user_epoch: Generated<number>
     last_seen_at: Date
     created_at: Date
     updated_at: Date
@@ -103,6 +105,7 @@ export interface Database {
     completed_batches: Generated<number>
     sent_count: Generated<number>
     failed_count: Generated<number>
+    skipped_count: Generated<number>
     delivered_count: Generated<number>
     clicked_count: Generated<number>
     scheduled_at: Date | null
@@ -120,6 +123,8 @@ export interface Database {
     number: number
     first_subscriber_id: string
     last_subscriber_id: string
+    /** How many were in it when it was cut; null: by a version that did not say. */
+    subscriber_count: number | null
     attempt: number
     sent_count: Generated<number>
     failed_count: Generated<number>

@@ -93,7 +93,7 @@ async function sendPage(
   if (tokenAt === null) return channel.send(sender, push, page, signal)
   const [key] = deps.crypto.deriveKeys(trackingPurpose)
   const makeToken = createTokenSigner(key!, message)
-  const recipients = page.map((member) => ({ ...member, stamp: makeToken(member.id) }))
+  const recipients = page.map((member) => ({ ...member, stamp: makeToken(member.id, member.userEpoch) }))
   return channel.send(sender, push, recipients, signal)
 }
 

@@ -12,12 +12,22 @@ export interface AudienceMember {
   auth: Uint8Array | null
   /** The number of the app's key pair that it was made with. */
   vapidPair: number
+  userEpoch: number
 }
 
 const members = (db: Db, appId: string) =>
   db
     .selectFrom('subscribers')
-    .select(['id', 'user_id as userId', 'platform', 'token', 'p256dh', 'auth', 'vapid_pair as vapidPair'])
+    .select([
+      'id',
+      'user_id as userId',
+      'platform',
+      'token',
+      'p256dh',
+      'auth',
+      'vapid_pair as vapidPair',
+      'user_epoch as userEpoch',
+    ])
     .where('app_id', '=', appId)
     .where('status', '=', 'active')
     .orderBy('id')
@@ -52,10 +62,11 @@ export async function readAudienceMembers(
     .execute()
 }
 
-/** What events say of a subscriber besides its id. */
+/** What events say of a subscriber besides its id, and whose reports are about it. */
 export interface KnownSubscriber {
   userId: string | null
   platform: Platform
+  userEpoch: number
 }
 
 /** @returns by id, as far as they exist */
@@ -64,7 +75,7 @@ export async function readSubscribers(
   keys: readonly { appId: string; subscriberId: string }[],
 ): Promise<Map<string, KnownSubscriber>> {
   const { rows } = await sql<{ id: string } & KnownSubscriber>`
-    select id, user_id as "userId", platform from subscribers
+    select id, user_id as "userId", platform, user_epoch as "userEpoch" from subscribers
     where (app_id, id) in (select app_id, id from ${keyRows(keys)})`.execute(trx)
   return new Map(rows.map(({ id, ...known }) => [id, known]))
 }

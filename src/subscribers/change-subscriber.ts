@@ -1,40 +1,36 @@
 import { holdApp } from '../apps/app-store.ts'
-import type { SubscriberStatus } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { emitEvent } from '../events/emit-event.ts'
+import { changeByBackend, type SubscriberChange } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
-import {
-  lockSubscriber,
-  type Subscriber,
-  type SubscriberChange,
-  updateSubscriber,
-} from './subscriber-store.ts'
+import { lockSubscriber, type Subscriber, updateSubscriber } from './subscriber-store.ts'
+
+const events = { active: 'subscriber.registered', unsubscribed: 'subscriber.unsubscribed' } as const
 
 /**
- * Changes what is given. One that turns active, or opts out, is an event.
+ * Changes what is given. One that turns active, or opts out, is an event. Where nothing is different, nothing is
+ * written.
  *
- * @throws 404 when the app has no such subscriber; 422 when another one has the token
+ * @param app its current key pair is the one that another web token was made with, unless the change names one
+ * @throws 404 when the app has no such subscriber; 422 when another one has the token, or its keys are missing
  */
 export async function changeSubscriber(
   deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
-  key: { appId: string; id: string },
+  app: { id: string; vapidPair: number },
+  id: string,
   change: SubscriberChange,
 ): Promise<Subscriber> {
   return deps.db.transaction().execute(async (trx) => {
-    if (!(await holdApp(trx, key.appId))) throw refusals.notFound()
-    const before = await lockSubscriber(trx, key)
+    if (!(await holdApp(trx, app.id))) throw refusals.notFound()
+    const before = await lockSubscriber(trx, { appId: app.id, id })
     if (!before) throw refusals.notFound()
     const now = deps.clock.now()
-    const subscriber = await updateSubscriber(trx, { ...key, platform: before.platform }, change, now)
-    const type = eventOfChange(before.status, subscriber.status)
+    const update = changeByBackend(before, change, app.vapidPair, now)
+    if (!update) return before
+    const subscriber = await updateSubscriber(trx, before, update)
+    const type = update.status && events[update.status as keyof typeof events]
     if (type) await emitEvent(trx, deps, subscriberEvent(type, subscriber, now))
     return subscriber
   })
-}
-
-function eventOfChange(before: SubscriberStatus, after: SubscriberStatus) {
-  if (before === after) return undefined
-  if (after === 'active') return 'subscriber.registered'
-  return after === 'unsubscribed' ? 'subscriber.unsubscribed' : undefined
 }

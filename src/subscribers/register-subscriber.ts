@@ -3,14 +3,14 @@ import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { emitEvent } from '../events/emit-event.ts'
 import type { Trx } from '../platform/db.ts'
+import { changeByRegistration } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import {
   findByToken,
   insertSubscriber,
   type Registration,
-  refreshActive,
-  refreshSubscriber,
   type Subscriber,
+  updateSubscriber,
 } from './subscriber-store.ts'
 
 type RegisterDeps = Pick<Deps, 'db' | 'queue' | 'clock'>
@@ -20,20 +20,24 @@ const maxTries = 10
 
 /**
  * Registers a subscriber, or brings the one that has the token up to date: active, seen now, with the given fields;
- * fields not given keep their values. One that is new or active again is an event, however many requests come at once.
+ * fields not given keep their values, unless the token moves to another user. One that is new or active again is an
+ * event, however many requests come at once. Where nothing is new, nothing is written.
  *
- * @throws 404 when the app is gone
+ * @throws 404 when the app is gone; 422 when a web token that is not known comes without keys
  */
 export async function registerSubscriber(
   deps: RegisterDeps,
   given: Registration,
 ): Promise<{ subscriber: Subscriber; created: boolean }> {
-  // What nearly every request is: a browser that says it is still there. No event, so no transaction.
-  const active = await refreshActive(deps.db, given, deps.clock.now())
-  if (active) return { subscriber: active, created: false }
+  // What nearly every request is: a browser that says once more that it is there. A look, and no transaction.
+  const known = await findByToken(deps.db, given)
+  if (known && !changeByRegistration(known, given, deps.clock.now())) {
+    return { subscriber: known, created: false }
+  }
   return deps.db.transaction().execute(async (trx) => {
-    for (let tries = 1; tries <= maxTries; tries++) {
-      const done = (await insertNew(trx, deps, given)) ?? (await refreshKnown(trx, deps, given))
+    let isKnown = known !== undefined
+    for (let tries = 1; tries <= maxTries; tries++, isKnown = !isKnown) {
+      const done = await (isKnown ? refreshKnown(trx, deps, given) : insertNew(trx, deps, given))
       if (done) return done
     }
     throw new Error('the subscriber was deleted again and again while it was registered')
@@ -41,6 +45,7 @@ export async function registerSubscriber(
 }
 
 async function insertNew(trx: Trx, deps: RegisterDeps, given: Registration) {
+  if (given.platform === 'web' && !given.keys) throw refusals.invalid({ keys: ['is required for web'] })
   const now = deps.clock.now()
   const subscriber = await insertSubscriber(trx, given, now)
   if (!subscriber) return undefined
@@ -50,11 +55,13 @@ async function insertNew(trx: Trx, deps: RegisterDeps, given: Registration) {
 
 async function refreshKnown(trx: Trx, deps: RegisterDeps, given: Registration) {
   if (!(await holdApp(trx, given.appId))) throw refusals.notFound()
-  const before = await findByToken(trx, given)
+  const before = await findByToken(trx, given, 'lock')
   if (!before) return undefined
   const now = deps.clock.now()
-  const subscriber = await refreshSubscriber(trx, before.id, given, now)
-  if (before.status !== 'active') {
+  const update = changeByRegistration(before, given, now)
+  if (!update) return { subscriber: before, created: false }
+  const subscriber = await updateSubscriber(trx, before, update)
+  if (update.status === 'active') {
     await emitEvent(trx, deps, subscriberEvent('subscriber.registered', subscriber, now))
   }
   return { subscriber, created: false }

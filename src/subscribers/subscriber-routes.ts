@@ -7,34 +7,40 @@ import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
+import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { changeSubscriber } from './change-subscriber.ts'
+import { keysField, readSubscription, subscriptionFields, tokenField } from './read-subscription.ts'
 import { registerSubscriber } from './register-subscriber.ts'
 import { subscriberDocs } from './subscriber-schema.ts'
 import {
   listSubscribers,
+  platforms,
   presentSubscriber,
   readSubscriber,
   type SubscriberKeys,
 } from './subscriber-store.ts'
+import { checkToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
-const platforms = ['web', 'ios', 'android'] as const
+/** As cursors name it. */
+const list = 's'
 const maxMetadataBytes = 16_384
 
-const token = requiredText(4_096)
-const keys = z.object({ p256dh: text(200), auth: text(100) })
+const tag = requiredText(100)
+const userId = text(255)
 const optional = {
   vapid_public_key: text(200).nullable().optional(),
-  user_id: text(255).nullable().optional(),
+  user_id: userId.nullable().optional(),
   tags: z
-    .array(requiredText(100))
+    .array(tag)
     .max(100)
     .transform((tags) => [...new Set(tags)])
+    .nullable()
     .optional(),
-  metadata: jsonObject(maxMetadataBytes).optional(),
+  metadata: jsonObject(maxMetadataBytes).nullable().optional(),
 }
 const ofApp = z.object({ app_id: z.string() })
 const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
@@ -55,13 +61,19 @@ export function registerSubscriberRoutes(
         querystring: z.object({
           platform: z.enum(platforms).optional(),
           status: z.enum(['active', 'inactive', 'unsubscribed']).optional(),
+          user_id: userId.optional(),
+          token: tokenField.optional(),
+          tag: tag.optional(),
           ...page,
+          cursor: cursorField(list),
         }),
       },
     },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      return { data: (await listSubscribers(db, app.id, request.query)).map(presentSubscriber) }
+      const { user_id: userId, cursor: after, ...filter } = request.query
+      const rows = await listSubscribers(db, app.id, { ...filter, userId, after })
+      return presentPage(toPage(list, rows, filter.limit), presentSubscriber)
     },
   )
   server.post(
@@ -71,15 +83,22 @@ export function registerSubscriberRoutes(
       schema: {
         ...subscriberDocs.register,
         params: ofApp,
-        body: z.object({ platform: z.enum(platforms), token, keys: keys.optional(), ...optional }),
+        body: z.object({
+          ...subscriptionFields,
+          ...optional,
+          keep_unsubscribed: z.boolean().default(false).meta({
+            description: 'Leave a subscriber that opted out as it is: for calls without a gesture.',
+          }),
+        }),
       },
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, async (commit) => {
-        const { platform, token, keys, user_id: userId, tags, metadata } = request.body
-        const checkedKeys = checkKeys(platform, keys, true)
-        await checkToken(deps, platform, token)
+        const { user_id: userId, tags, metadata, keep_unsubscribed: keepUnsubscribed } = request.body
+        const { platform, keys, keysName, ...given } = readSubscription(request.body)
+        const checkedKeys = checkKeys(platform, keys, keysName)
+        const token = await checkToken(deps, platform, given.token, given.tokenName)
         return commit(async (deps) => {
           const vapidPair = await findPair(deps, app.id, platform, request.body.vapid_public_key)
           const { subscriber, created } = await registerSubscriber(deps, {
@@ -91,8 +110,10 @@ export function registerSubscriberRoutes(
             vapidPair,
             currentVapidPair: app.vapidPair,
             userId,
-            tags,
-            metadata,
+            // Clients that send every field send null for those that they do not set.
+            tags: tags ?? undefined,
+            metadata: metadata ?? undefined,
+            keepUnsubscribed,
           })
           return { status: created ? 201 : 200, data: presentSubscriber(subscriber) }
         })
@@ -115,8 +136,8 @@ export function registerSubscriberRoutes(
         ...subscriberDocs.update,
         params: ofSubscriber,
         body: z.object({
-          token: token.optional(),
-          keys: keys.optional(),
+          token: tokenField.optional(),
+          keys: keysField.optional(),
           status: z.enum(['active', 'unsubscribed']).optional(),
           ...optional,
         }),
@@ -126,14 +147,16 @@ export function registerSubscriberRoutes(
       const app = await requireApp(db, request.teamId, request.params.app_id)
       const subscriber = await readSubscriber(db, app.id, request.params.subscriber_id)
       const { token, keys, user_id: userId, tags, metadata, status } = request.body
-      const checkedKeys = checkKeys(subscriber.platform, keys, false)
-      if (token !== undefined) await checkToken(deps, subscriber.platform, token)
-      const named = await findPair(deps, app.id, subscriber.platform, request.body.vapid_public_key)
-      // Another token is another subscription, which browsers make with the current key.
-      const isNew = token !== undefined && token !== subscriber.token
-      const vapidPair = named ?? (isNew ? app.vapidPair : undefined)
-      const change = { token, keys: checkedKeys, vapidPair, userId, tags, metadata, status }
-      return { data: presentSubscriber(await changeSubscriber(deps, subscriber, change)) }
+      const change = {
+        token: token === undefined ? undefined : await checkToken(deps, subscriber.platform, token),
+        keys: checkKeys(subscriber.platform, keys, 'keys'),
+        vapidPair: await findPair(deps, app.id, subscriber.platform, request.body.vapid_public_key),
+        userId,
+        tags: tags === null ? [] : tags,
+        metadata: metadata === null ? {} : metadata,
+        status,
+      }
+      return { data: presentSubscriber(await changeSubscriber(deps, app, subscriber.id, change)) }
     },
   )
   server.post(
@@ -164,19 +187,18 @@ export function registerSubscriberRoutes(
   )
 }
 
-/** @throws 422 naming `keys` or the one that is wrong */
+/**
+ * @param name what the request calls them
+ * @throws 422 naming the one that is wrong
+ */
 function checkKeys(
   platform: Platform,
   given: { p256dh: string; auth: string } | undefined,
-  required: boolean,
+  name: string,
 ): SubscriberKeys | undefined {
-  if (platform !== 'web') return undefined
-  if (!given) {
-    if (required) throw refusals.invalid({ keys: ['is required for web'] })
-    return undefined
-  }
+  if (platform !== 'web' || !given) return undefined
   const parsed = parseSubscriptionKeys(given.p256dh, given.auth)
-  if (!parsed.ok) throw refusals.invalid({ [`keys.${parsed.field}`]: [parsed.message] })
+  if (!parsed.ok) throw refusals.invalid({ [`${name}.${parsed.field}`]: [parsed.message] })
   return parsed.keys
 }
 
@@ -195,16 +217,4 @@ async function findPair(
   const pair = await findVapidPair(db, appId, normalizeVapidPublicKey(publicKey))
   if (pair !== undefined) return pair
   throw refusals.invalid({ vapid_public_key: ['is not a public key of this app'] })
-}
-
-/** What each platform's tokens look like; web endpoints go through the address guard. */
-async function checkToken({ guard }: Pick<Deps, 'guard'>, platform: Platform, token: string): Promise<void> {
-  if (platform === 'web') {
-    const verdict = await guard.checkForStorage(token)
-    if (!verdict.ok) throw refusals.invalid({ token: [verdict.message] })
-  } else if (platform === 'ios' && !/^(?:[0-9a-f]{2}){32,100}$/i.test(token)) {
-    throw refusals.invalid({ token: ['must be 64 to 200 hexadecimal digits'] })
-  } else if (platform === 'android' && !/^[A-Za-z0-9:_-]+$/.test(token)) {
-    throw refusals.invalid({ token: ['must be an FCM registration token'] })
-  }
 }

@@ -3,8 +3,8 @@ import {
   defineShape,
   empty,
   idField,
-  many,
   one,
+  pageOf,
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
@@ -21,7 +21,11 @@ export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>
     tags: z.array(z.string()),
     metadata: z.record(z.string(), z.unknown()),
     status: z.enum(['active', 'inactive', 'unsubscribed']),
-    last_seen_at: timestampField,
+    last_active_at: timestampField.meta({ description: 'The same as `last_seen_at`.' }),
+    last_seen_at: timestampField.meta({
+      description:
+        'When the device registered or reported last, to about a day. A change by a backend does not move it.',
+    }),
     created_at: timestampField,
     updated_at: timestampField,
     inactive_reason: z.enum(['gone', 'unseen', 'key_mismatch']).nullable().meta({
@@ -38,6 +42,7 @@ export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>
     tags: ['customers'],
     metadata: { plan: 'pro' },
     status: 'active',
+    last_active_at: '2026-06-01T08:06:00Z',
     last_seen_at: '2026-06-01T08:06:00Z',
     created_at: '2026-06-01T08:06:00Z',
     updated_at: '2026-06-01T08:06:00Z',
@@ -52,14 +57,19 @@ export const subscriberDocs = {
   list: {
     operationId: 'listSubscribers',
     summary: 'List subscribers',
+    description:
+      'Filters combine. `token` finds an endpoint in any spelling. For more than 10,000 subscribers use `cursor` instead of `offset`.',
     tags,
-    answers: { 200: many(subscriberShape, 'A page of subscribers, oldest first; never their keys.') },
+    answers: { 200: pageOf(subscriberShape, 'A page of subscribers, oldest first; never their keys.') },
   },
   register: {
     operationId: 'registerSubscriber',
     summary: 'Register a subscriber',
-    description:
-      "A token that is known already updates its subscriber and answers 200. `vapid_public_key` says which of the app's keys the browser subscribed with; without it a new subscriber gets the current one, and a known one keeps its own.",
+    description: [
+      'Takes `token` and `keys`, or the `PushSubscription.toJSON()` of a browser: its fields as they are, or whole as `subscription`. An endpoint is stored as URL parsers write it, without a fragment: other spellings of it are the same subscriber.',
+      'A token that is known already updates its subscriber and answers 200: it is active again, unless it opted out and `keep_unsubscribed` is true. Fields that are absent, and `tags` and `metadata` that are null, keep their values. A token that moves to another `user_id` loses the tags and metadata of the user before, and the pushes sent to them can report no more.',
+      "`vapid_public_key` says which of the app's keys the browser subscribed with; without it a new subscriber gets the current one, and a known one keeps its own.",
+    ].join('\n\n'),
     tags,
     bodyExample: {
       platform: 'web',
@@ -85,7 +95,8 @@ export const subscriberDocs = {
   update: {
     operationId: 'updateSubscriber',
     summary: 'Change a subscriber',
-    description: 'Only the given fields change.',
+    description:
+      'Only the given fields change; `tags` and `metadata` that are null become empty. Another web `token` needs its `keys`; a `token` makes an inactive subscriber active. With another `user_id` the subscriber loses the tags and metadata of the user before.',
     tags,
     bodyExample: { tags: ['customers', 'beta'], status: 'active' },
     answers: { 200: one(subscriberShape, 'The subscriber as it is now.') },

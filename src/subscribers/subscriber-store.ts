@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
-import type { InactiveReason, Platform, SubscriberStatus } from '../database.ts'
+import { sql, type Updateable } from 'kysely'
+import type { Database, InactiveReason, Platform, SubscriberStatus } from '../database.ts'
 import { refusals } from '../errors.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db.ts'
+import { respellToken } from './subscriber-token.ts'
+
+export const platforms = ['web', 'ios', 'android'] as const satisfies Platform[]
 
 export interface Subscriber {
   id: string
@@ -32,6 +35,7 @@ export function presentSubscriber(subscriber: Subscriber) {
     tags: subscriber.tags,
     metadata: subscriber.metadata,
     status: subscriber.status,
+    last_active_at: toTimestamp(subscriber.lastSeenAt),
     last_seen_at: toTimestamp(subscriber.lastSeenAt),
     created_at: toTimestamp(subscriber.createdAt),
     updated_at: toTimestamp(subscriber.updatedAt),
@@ -54,9 +58,27 @@ const columns = [
   'updated_at as updatedAt',
 ] as const
 
-/** What tells two subscribers of an app apart. */
+/** A subscriber with all that a change is decided by. */
+export interface StoredSubscriber extends Subscriber {
+  p256dh: Uint8Array | null
+  auth: Uint8Array | null
+  vapidPair: number
+  userEpoch: number
+}
+
+const storedColumns = [
+  ...columns,
+  'p256dh',
+  'auth',
+  'vapid_pair as vapidPair',
+  'user_epoch as userEpoch',
+] as const
+
+/** What tells two subscribers of an app apart, of a token as `checkToken` leaves it (subscriber-token.ts). */
 export function tokenHash(platform: Platform, token: string): Buffer {
-  return createHash('sha256').update(`${platform}:${token}`).digest()
+  // Hexadecimal digits: both spellings are one device.
+  const spelled = platform === 'ios' ? token.toLowerCase() : token
+  return createHash('sha256').update(`${platform}:${spelled}`).digest()
 }
 
 export interface SubscriberKeys {
@@ -77,40 +99,8 @@ export interface Registration {
   userId?: string | null
   tags?: string[]
   metadata?: Record<string, unknown>
-}
-
-/** Refusals of the pair before say nothing about another one. */
-function boundTo(vapidPair: number) {
-  return {
-    vapid_pair: vapidPair,
-    key_refusals: sql<number>`case when vapid_pair = ${vapidPair} then key_refusals else 0 end`,
-  }
-}
-
-/** What a registration changes of a subscriber that is known. */
-function refreshed(given: Registration, now: Date) {
-  return {
-    status: 'active' as const,
-    last_seen_at: now,
-    updated_at: now,
-    ...(given.keys && { p256dh: given.keys.p256dh, auth: given.keys.auth }),
-    ...(given.vapidPair !== undefined && boundTo(given.vapidPair)),
-    ...(given.userId !== undefined && { user_id: given.userId }),
-    ...(given.tags && { tags: given.tags }),
-    ...(given.metadata && { metadata: JSON.stringify(given.metadata) }),
-  }
-}
-
-/** Brings the active subscriber that has the token up to date; undefined when there is none. */
-export async function refreshActive(db: Db, given: Registration, now: Date): Promise<Subscriber | undefined> {
-  return db
-    .updateTable('subscribers')
-    .set(refreshed(given, now))
-    .where('app_id', '=', given.appId)
-    .where('token_hash', '=', tokenHash(given.platform, given.token))
-    .where('status', '=', 'active')
-    .returning(columns)
-    .executeTakeFirst()
+  /** Whoever opted out stays so. */
+  keepUnsubscribed?: boolean
 }
 
 /** Inserts a subscriber; undefined when the app has one with the token. */
@@ -143,50 +133,56 @@ export async function insertSubscriber(
     .executeTakeFirst()
 }
 
-/** Locks the subscriber that has the token, whatever its status. */
+/** The subscriber that has the token, whatever its status. */
 export async function findByToken(
-  trx: Trx,
+  db: Db,
   { appId, platform, token }: Pick<Registration, 'appId' | 'platform' | 'token'>,
-): Promise<{ id: string; status: SubscriberStatus } | undefined> {
-  return trx
+  lock?: 'lock',
+): Promise<StoredSubscriber | undefined> {
+  return db
     .selectFrom('subscribers')
-    .select(['id', 'status'])
+    .select(storedColumns)
     .where('app_id', '=', appId)
     .where('token_hash', '=', tokenHash(platform, token))
-    .forUpdate()
+    .$if(lock !== undefined, (query) => query.forUpdate())
     .executeTakeFirst()
 }
 
-/** Brings a subscriber that {@link findByToken} locked up to date. */
-export async function refreshSubscriber(
-  trx: Trx,
-  id: string,
-  given: Registration,
-  now: Date,
-): Promise<Subscriber> {
-  return trx
-    .updateTable('subscribers')
-    .set(refreshed(given, now))
-    .where('app_id', '=', given.appId)
-    .where('id', '=', id)
-    .returning(columns)
-    .executeTakeFirstOrThrow()
+/** Which of an app's subscribers are wanted. */
+export interface SubscriberQuery {
+  platform?: Platform
+  status?: SubscriberStatus
+  userId?: string
+  token?: string
+  tag?: string
+  /** Only those after this subscriber. */
+  after?: string
+  limit: number
+  offset: number
 }
 
+/** Subscribers of an app, oldest first: `limit` and one more where there are more. */
 export async function listSubscribers(
   db: Db,
   appId: string,
-  filter: { platform?: Platform; status?: SubscriberStatus; limit: number; offset: number },
+  { platform, status, userId, token, tag, after, limit, offset }: SubscriberQuery,
 ): Promise<Subscriber[]> {
+  const hashes = (platform ? [platform] : platforms).map((each) =>
+    tokenHash(each, respellToken(each, token ?? '')),
+  )
   return db
     .selectFrom('subscribers')
     .select(columns)
     .where('app_id', '=', appId)
-    .$if(filter.platform !== undefined, (query) => query.where('platform', '=', filter.platform!))
-    .$if(filter.status !== undefined, (query) => query.where('status', '=', filter.status!))
+    .$if(platform !== undefined, (query) => query.where('platform', '=', platform!))
+    .$if(status !== undefined, (query) => query.where('status', '=', status!))
+    .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
+    .$if(token !== undefined, (query) => query.where('token_hash', 'in', hashes))
+    .$if(tag !== undefined, (query) => query.where(sql<boolean>`tags @> ${sql.val([tag])}::text[]`))
+    .$if(after !== undefined, (query) => query.where('id', '>', after!))
     .orderBy('id')
-    .limit(filter.limit)
-    .offset(filter.offset)
+    .limit(limit + 1)
+    .offset(offset)
     .execute()
 }
 
@@ -206,20 +202,20 @@ export async function readSubscriber(db: Db, appId: string, id: string): Promise
 export async function lockSubscriber(
   trx: Trx,
   key: { appId: string; id: string },
-): Promise<{ status: SubscriberStatus; platform: Platform } | undefined> {
+): Promise<StoredSubscriber | undefined> {
   return trx
     .selectFrom('subscribers')
-    .select(['status', 'platform'])
+    .select(storedColumns)
     .where('app_id', '=', key.appId)
     .where('id', '=', key.id)
     .forUpdate()
     .executeTakeFirst()
 }
 
-/** @returns the subscriber as it is now; undefined when it had opted out before, or is not there */
+/** @returns the subscriber as it is now; undefined when it had opted out before, is another user's, or is not there */
 export async function markUnsubscribed(
   trx: Trx,
-  key: { appId: string; id: string },
+  key: { appId: string; id: string; userEpoch?: number },
   now: Date,
 ): Promise<Subscriber | undefined> {
   return trx
@@ -228,52 +224,32 @@ export async function markUnsubscribed(
     .where('app_id', '=', key.appId)
     .where('id', '=', key.id)
     .where('status', '<>', 'unsubscribed')
+    .$if(key.userEpoch !== undefined, (query) => query.where('user_epoch', '=', key.userEpoch!))
     .returning(columns)
     .executeTakeFirst()
 }
 
-export interface SubscriberChange {
-  token?: string
-  keys?: SubscriberKeys
-  vapidPair?: number
-  userId?: string | null
-  tags?: string[]
-  metadata?: Record<string, unknown>
-  status?: 'active' | 'unsubscribed'
-}
+/** The columns of a subscriber that a change sets. */
+export type SubscriberUpdate = Updateable<Database['subscribers']>
 
 /**
- * Changes what is given.
+ * Changes a subscriber that the transaction has locked.
  *
  * @throws 422 when another subscriber of the app has the token
  */
 export async function updateSubscriber(
   trx: Trx,
-  subscriber: Pick<Subscriber, 'appId' | 'id' | 'platform'>,
-  change: SubscriberChange,
-  now: Date,
+  { appId, id }: Pick<Subscriber, 'appId' | 'id'>,
+  update: SubscriberUpdate,
 ): Promise<Subscriber> {
-  const { token, keys, vapidPair, userId, tags, metadata, status } = change
-  const query = trx
-    .updateTable('subscribers')
-    .set({
-      token,
-      token_hash: token === undefined ? undefined : tokenHash(subscriber.platform, token),
-      p256dh: keys?.p256dh,
-      auth: keys?.auth,
-      ...(vapidPair !== undefined && boundTo(vapidPair)),
-      user_id: userId,
-      tags,
-      metadata: metadata && JSON.stringify(metadata),
-      status,
-      last_seen_at: now,
-      updated_at: now,
-    })
-    .where('app_id', '=', subscriber.appId)
-    .where('id', '=', subscriber.id)
-    .returning(columns)
   try {
-    return await query.executeTakeFirstOrThrow(() => refusals.notFound())
+    return await trx
+      .updateTable('subscribers')
+      .set(update)
+      .where('app_id', '=', appId)
+      .where('id', '=', id)
+      .returning(columns)
+      .executeTakeFirstOrThrow()
   } catch (error) {
     if ((error as { code?: string }).code !== uniqueViolation) throw error
     throw refusals.invalid({ token: ['is already registered'] })

@@ -11,12 +11,13 @@ type UnsubscribeDeps = Pick<Deps, 'db' | 'queue' | 'clock'>
 /**
  * Lets a subscriber opt out, which is an event the first time. It is sent nothing until it registers again.
  *
+ * @param key with a `userEpoch` it is only for the user whose epoch it is
  * @returns the subscriber as it is now
  * @throws 404 when the app has no such subscriber
  */
 export async function unsubscribe(
   deps: UnsubscribeDeps,
-  key: { appId: string; id: string },
+  key: { appId: string; id: string; userEpoch?: number },
 ): Promise<Subscriber> {
   return deps.db.transaction().execute(async (trx) => {
     if (!(await holdApp(trx, key.appId))) throw refusals.notFound()

@@ -19,7 +19,8 @@ interface KnownReport extends Report {
 /**
  * Records what devices reported, in one transaction: a receipt, a count on the notification and an event for each
  * thing that is reported of a push for the first time. The rest changes nothing: what was reported before, what is
- * about a notification or a subscriber that is gone, or about a notification older than what is kept.
+ * about a notification or a subscriber that is gone or has become another user's, or about a notification older than
+ * what is kept.
  *
  * @returns how many were counted
  */
@@ -55,7 +56,8 @@ async function findKnown(trx: Trx, reports: readonly Report[]): Promise<KnownRep
   const subscribers = await readSubscribers(trx, ofApps)
   return ofApps.flatMap((report) => {
     const subscriber = subscribers.get(report.subscriberId)
-    return subscriber && notifications.has(report.notificationId) ? [{ ...report, subscriber }] : []
+    const isAbout = subscriber?.userEpoch === report.userEpoch && notifications.has(report.notificationId)
+    return isAbout ? [{ ...report, subscriber }] : []
   })
 }
 

@@ -54,7 +54,7 @@ export function registerTrackingRoutes(server: Server, deps: TrackingDeps, limit
     { ...route, schema: { ...trackingDocs.unsubscribed, body: reportBody } },
     async (request, reply) => {
       const { push } = read(request) ?? {}
-      if (push) await unsubscribe(deps, { appId: push.appId, id: push.subscriberId }).catch(ignoreGone)
+      if (push) await unsubscribe(deps, { ...push, id: push.subscriberId }).catch(ignoreGone)
       return reply.code(204).send()
     },
   )

@@ -1,17 +1,24 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createTokenSigner, readToken, tokenLength } from './tracking-token.ts'
+import { createTokenSigner, readToken, tokenLength, userEpochs } from './tracking-token.ts'
 
 const key = Buffer.alloc(32, 7)
-const ids = fc.record({ appId: fc.uuid(), notificationId: fc.uuid(), subscriberId: fc.uuid() })
+const ids = fc.record({
+  appId: fc.uuid(),
+  notificationId: fc.uuid(),
+  subscriberId: fc.uuid(),
+  userEpoch: fc.integer({ min: 0, max: userEpochs - 1 }),
+})
 type Ids = typeof ids extends fc.Arbitrary<infer T> ? T : never
-const makeToken = (given: Ids, by = key) => createTokenSigner(by, given)(given.subscriberId).toString()
+const makeToken = (given: Ids, by = key) =>
+  createTokenSigner(by, given)(given.subscriberId, given.userEpoch).toString()
 
 const fixedIds: Ids = {
   appId: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
   notificationId: '01996d62-b8f1-7d20-a3c6-41e5f7082d94',
   subscriberId: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
+  userEpoch: 0,
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
@@ -91,6 +98,7 @@ describe('a tracking token', () => {
       return token.toString('base64url')
     }
     expect(readToken([key], withVersion(1))).toEqual(fixedIds)
+    expect(readToken([key], withVersion(0xf1))).toEqual({ ...fixedIds, userEpoch: 15 })
     for (const version of [0, 2, 255]) expect(readToken([key], withVersion(version))).toBeUndefined()
   })
 })

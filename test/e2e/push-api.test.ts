@@ -377,6 +377,7 @@ describeOnEachBackend('the push API', (make) => {
       'tags',
       'metadata',
       'status',
+      'last_active_at',
       'last_seen_at',
       'created_at',
       'updated_at',
@@ -404,6 +405,7 @@ describeOnEachBackend('the push API', (make) => {
           tags: [],
           metadata: {},
           status: 'active',
+          last_active_at: data.created_at,
           last_seen_at: data.created_at,
           created_at: data.created_at,
           updated_at: data.created_at,
@@ -452,7 +454,7 @@ describeOnEachBackend('the push API', (make) => {
       })
       running.clock.ahead = 0
       expect(again.status).toBe(200)
-      const { last_seen_at, updated_at, ...rest } = again.body.data
+      const { last_seen_at, last_active_at, updated_at, ...rest } = again.body.data
       expect(rest).toEqual({
         id: made.id,
         app_id: app.id,
@@ -465,7 +467,7 @@ describeOnEachBackend('the push API', (make) => {
         created_at: made.created_at,
         inactive_reason: null,
       })
-      expect(updated_at).toBe(last_seen_at)
+      expect([updated_at, last_active_at]).toEqual([last_seen_at, last_seen_at])
       expect(Date.parse(last_seen_at)).toBeGreaterThanOrEqual(Date.parse(made.last_seen_at) + 9_000)
       const cleared = await api.post(`${base}/subscribers`, {
         ...device.registration,
@@ -570,7 +572,7 @@ describeOnEachBackend('the push API', (make) => {
           answer: { error: 'Validation failed', details },
         })
       }
-      expect((await api.get(`${base}/subscribers`)).body).toEqual({ data: [] })
+      expect((await api.get(`${base}/subscribers`)).body).toEqual({ data: [], next_cursor: null })
     })
 
     test('the list: filters, limit, offset', async () => {
@@ -618,27 +620,33 @@ describeOnEachBackend('the push API', (make) => {
       let subscriber = await register({ ...device.registration, user_id: 'ada', tags: ['a'] })
       const one = `${base}/subscribers/${subscriber.id}`
       const renewed = pushService.makeDevice()
+      const { token, keys } = renewed.registration
       const changes = [
-        { user_id: 'grace' },
-        { user_id: null },
-        { tags: ['x', 'y'] },
-        { metadata: { plan: 'pro' } },
-        { status: 'unsubscribed' },
-        { status: 'active' },
-        { token: renewed.registration.token },
-        { token: renewed.registration.token },
-        {},
-      ]
-      for (const change of changes) {
+        [{ tags: ['x', 'y'] }, {}],
+        [{ user_id: 'ada', metadata: { plan: 'pro' } }, {}],
+        // What was about one user is not about the next.
+        [{ user_id: 'grace' }, { tags: [], metadata: {} }],
+        [{ tags: ['z'], metadata: { plan: 'free' } }, {}],
+        [{ user_id: null, metadata: { plan: 'none' } }, { tags: [] }],
+        [{ tags: ['kept'] }, {}],
+        [{ user_id: 'ada' }, {}],
+        [
+          { tags: null, metadata: null },
+          { tags: [], metadata: {} },
+        ],
+        [{ status: 'unsubscribed' }, {}],
+        [{ status: 'active' }, {}],
+        [{ token, keys }, { keys: undefined }],
+        [{ token }, {}],
+        [{}, {}],
+      ] as const
+      for (const [change, besides] of changes) {
         const answer = await api.patch(one, change)
         expect(answer.status).toBe(200)
-        const { last_seen_at, updated_at } = answer.body.data
-        expect(answer.body.data).toEqual({ ...subscriber, ...change, last_seen_at, updated_at })
+        const { updated_at } = answer.body.data
+        expect(answer.body.data).toEqual({ ...subscriber, ...change, ...besides, updated_at })
         subscriber = answer.body.data
       }
-      expect((await api.patch(one, { keys: renewed.registration.keys })).body.data).toMatchObject({
-        token: renewed.registration.token,
-      })
       // The new endpoint with its keys works.
       expect((await send()).stats).toMatchObject({ total_count: 1, sent_count: 1 })
       expect(pushService.pushes.at(-1)!.device).toBe(renewed)
@@ -651,7 +659,13 @@ describeOnEachBackend('the push API', (make) => {
       const ios = await register({ platform: 'ios', token: iosToken })
       const before = (await api.get(`${base}/subscribers`)).body
       const cases: [string, Record<string, unknown>, Record<string, string[]>][] = [
-        [web.id, { token: other.token }, { token: ['is already registered'] }],
+        [
+          web.id,
+          { token: other.token, keys: device.registration.keys },
+          { token: ['is already registered'] },
+        ],
+        [web.id, { token: other.token }, { keys: ['is required with another token'] }],
+        [web.id, { token: `${device.registration.token}/2` }, { keys: ['is required with another token'] }],
         [
           web.id,
           { token: 'https://10.0.0.1/' },
@@ -685,6 +699,210 @@ describeOnEachBackend('the push API', (make) => {
         })
       }
       expect((await api.get(`${base}/subscribers`)).body).toEqual(before)
+    })
+
+    test('an endpoint in any spelling is one subscriber, and is stored as parsers write it', async () => {
+      const { registration } = pushService.makeDevice()
+      const { origin, pathname } = new URL(registration.token)
+      const spellings = [
+        ` ${origin}${pathname}`,
+        `${origin.replace('https', 'HTTPS')}${pathname}#part`,
+        `${origin}/x/..${pathname}#`,
+        `${registration.token}\n`,
+        registration.token,
+      ]
+      const answers = await Promise.all(
+        spellings.map((token) => api.post(`${base}/subscribers`, { ...registration, token })),
+      )
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 201])
+      for (const { body } of answers) expect(body.data.token).toBe(registration.token)
+      expect(new Set(answers.map(({ body }) => body.data.id)).size).toBe(1)
+      const name = 'https://EXAMPLE.com:443/Push?a=B'
+      expect((await register({ ...registration, token: name })).token).toBe('https://example.com/Push?a=B')
+      // Device tokens: blanks, and for iOS the case of the digits.
+      const ios = await register({ platform: 'ios', token: ` ${iosToken.toUpperCase()}\n` })
+      expect(ios.token).toBe(iosToken.toUpperCase())
+      const again = await api.post(`${base}/subscribers`, { platform: 'ios', token: iosToken })
+      expect([again.status, again.body.data.id]).toEqual([200, ios.id])
+      const long = { ...registration, token: `https://example.com/${'ü'.repeat(400)}` }
+      expect(await api.post(`${base}/subscribers`, long)).toMatchObject(
+        invalid({ token: ['must be at most 2048 characters'] }),
+      )
+    })
+
+    test("a browser's subscription is taken as its toJSON() gives it", async () => {
+      const { token: endpoint, keys } = pushService.makeDevice().registration
+      const json = { endpoint, expirationTime: null, keys }
+      const made = await register({ ...json, user_id: 'ada', tags: ['a'], metadata: { plan: 'pro' } })
+      expect(made).toMatchObject({ platform: 'web', token: endpoint, user_id: 'ada', tags: ['a'] })
+      const same = { ...made, updated_at: expect.anything() }
+      for (const body of [
+        { subscription: json },
+        { platform: 'web', subscription: { ...json, expirationTime: 1.5e12 } },
+        { ...json, platform: 'web', token: endpoint, subscription: json },
+        { ...json, tags: null, metadata: null, vapid_public_key: null },
+        // Known: its keys are known, too.
+        { platform: 'web', token: endpoint },
+        { endpoint },
+        { subscription: { endpoint } },
+      ]) {
+        const answer = await api.post(`${base}/subscribers`, body)
+        expect({ body, status: answer.status, data: answer.body.data }).toEqual({
+          body,
+          status: 200,
+          data: same,
+        })
+      }
+      const other = pushService.makeDevice().registration
+      const nulls = await register({ ...other, user_id: null, tags: null, metadata: null })
+      expect(nulls).toMatchObject({ user_id: null, tags: [], metadata: {} })
+      expect((await send()).stats).toMatchObject({ total_count: 2, sent_count: 2 })
+
+      const third = pushService.makeDevice().registration.token
+      const badKeys = { ...keys, auth: 'AA' }
+      for (const [body, details] of [
+        [{ endpoint: third }, { keys: ['is required for web'] }],
+        [{ subscription: { endpoint: third } }, { keys: ['is required for web'] }],
+        [{ keys }, { platform: ['must be one of web, ios, android'], token: ['is required'] }],
+        [{ subscription: {} }, { 'subscription.endpoint': ['is required'] }],
+        [{ subscription: 'x' }, { subscription: ['must be an object'] }],
+        [
+          { subscription: { endpoint: third, keys: badKeys } },
+          { 'subscription.keys.auth': ['must be 16 bytes in base64url'] },
+        ],
+        [{ endpoint: 'nonsense', keys }, { endpoint: ['must be a valid URL'] }],
+        [
+          { subscription: { endpoint: 'http://127.0.0.1/' } },
+          { 'subscription.endpoint': ['must use https://'] },
+        ],
+        [{ token: third, endpoint, keys }, { endpoint: ['must be the same as token'] }],
+        [
+          { platform: 'ios', endpoint: third },
+          { platform: ['must be web with the subscription of a browser'] },
+        ],
+      ] as const) {
+        expect(await api.post(`${base}/subscribers`, body)).toMatchObject(invalid(details as never))
+      }
+      expect((await api.get(`${base}/subscribers`)).body.data).toHaveLength(2)
+    })
+
+    test('a token that moves to another user takes nothing along, and anonymous ones keep theirs', async () => {
+      const device = { platform: 'android', token: androidToken }
+      const post = async (body: object) =>
+        (await api.post(`${base}/subscribers`, { ...device, ...body })).body.data
+      const about = { tags: ['a'], metadata: { plan: 'pro' } }
+      const nothing = { tags: [], metadata: {} }
+      await post(about)
+      expect(await post({ user_id: 'ada' })).toMatchObject({ user_id: 'ada', ...about })
+      expect(await post({})).toMatchObject({ user_id: 'ada', ...about })
+      expect(await post({ user_id: 'grace' })).toMatchObject({ user_id: 'grace', ...nothing })
+      expect(await post({ user_id: 'ada', tags: ['b'] })).toMatchObject({ user_id: 'ada', tags: ['b'] })
+      expect(await post({ user_id: null })).toMatchObject({ user_id: null, ...nothing })
+    })
+
+    test('whoever opted out stays so when asked to, and comes back otherwise', async () => {
+      const device = { platform: 'android', token: androidToken }
+      const post = async (body: object) =>
+        (await api.post(`${base}/subscribers`, { ...device, ...body })).body.data
+      const { id, status } = await post({ keep_unsubscribed: true })
+      expect(status).toBe('active')
+      await api.post(`${base}/subscribers/${id}/unsubscribe`, {})
+      const kept = await post({ keep_unsubscribed: true, tags: ['a'] })
+      expect(kept).toMatchObject({ id, status: 'unsubscribed', tags: ['a'] })
+      expect((await api.get(base)).body.data.subscriber_count).toBe(0)
+      expect(await post({ keep_unsubscribed: false })).toMatchObject({ id, status: 'active' })
+      // The push service's word is not the user's.
+      await running.service.deps.db
+        .transaction()
+        .execute((trx) => invalidateSubscribers(trx, app.id, [id], new Date()))
+      expect(await post({ keep_unsubscribed: true })).toMatchObject({ id, status: 'active' })
+    })
+
+    test('a subscriber that the push service gave up is back with another token', async () => {
+      const { db } = running.service.deps
+      const [old, renewed] = [pushService.makeDevice(), pushService.makeDevice()]
+      const { id } = await register(old.registration)
+      await db.transaction().execute((trx) => invalidateSubscribers(trx, app.id, [id], new Date()))
+      const path = `${base}/subscribers/${id}`
+      expect((await api.patch(path, { tags: ['a'] })).body.data.status).toBe('inactive')
+      const { token, keys } = renewed.registration
+      expect((await api.patch(path, { token, keys })).body.data).toMatchObject({ token, status: 'active' })
+      await api.post(`${path}/unsubscribe`, {})
+      const { registration } = old
+      const moved = await api.patch(path, { token: registration.token, keys: registration.keys })
+      expect(moved.body.data.status).toBe('unsubscribed')
+    })
+
+    test('who is seen again on one day and has not changed is not written', async () => {
+      const { db } = running.service.deps
+      const device = {
+        ...pushService.makeDevice().registration,
+        user_id: 'ada',
+        tags: ['a'],
+        metadata: { b: 1 },
+      }
+      const { id } = await register(device)
+      const version = async () => {
+        const { rows } = await sql<{ xmin: string }>`
+          select xmin::text from subscribers where app_id = ${app.id} and id = ${id}`.execute(db)
+        return rows[0]!.xmin
+      }
+      const noon = Math.ceil(Date.now() / dayMs) * dayMs + dayMs / 2 - Date.now()
+      const at = async (ahead: number, body: object = device) => {
+        running.clock.ahead = ahead
+        const answer = await api.post(`${base}/subscribers`, body)
+        running.clock.ahead = 0
+        expect(answer.status).toBe(200)
+        return answer.body.data
+      }
+      const first = await at(noon)
+      const before = await version()
+      expect(await at(noon + dayMs / 4)).toEqual(first)
+      expect(
+        (await api.patch(`${base}/subscribers/${id}`, { tags: ['a'], user_id: 'ada' })).body.data,
+      ).toEqual(first)
+      expect(await version()).toBe(before)
+      const next = await at(noon + dayMs)
+      expect(next).toEqual({ ...first, last_active_at: next.last_seen_at, last_seen_at: next.last_seen_at })
+      expect(Date.parse(next.last_seen_at) - Date.parse(first.last_seen_at)).toBeGreaterThan(dayMs - 10_000)
+      const changed = await at(noon + dayMs, { ...device, metadata: { b: 2 } })
+      expect(changed).toMatchObject({ metadata: { b: 2 }, updated_at: changed.last_seen_at })
+    })
+
+    test('the list finds a user, a token in any spelling, a tag, and has cursors', async () => {
+      const web = await register({
+        ...pushService.makeDevice().registration,
+        user_id: 'ada',
+        tags: ['a', 'b'],
+      })
+      const ios = await register({ platform: 'ios', token: iosToken, user_id: 'ada' })
+      const android = await register({ platform: 'android', token: androidToken, tags: ['b'] })
+      const list = async (query: Record<string, string>) => {
+        const { body } = await api.get(`${base}/subscribers?${new URLSearchParams(query)}`)
+        return body.data.map(({ id }: { id: string }) => id)
+      }
+      expect(await list({ user_id: 'ada' })).toEqual([web.id, ios.id])
+      expect(await list({ user_id: 'ada', platform: 'ios' })).toEqual([ios.id])
+      expect(await list({ user_id: 'nobody' })).toEqual([])
+      expect(await list({ token: web.token.replace('https', 'HTTPS') })).toEqual([web.id])
+      expect(await list({ token: iosToken.toUpperCase() })).toEqual([ios.id])
+      expect(await list({ token: androidToken })).toEqual([android.id])
+      expect(await list({ token: androidToken, platform: 'ios' })).toEqual([])
+      expect(await list({ token: 'x' })).toEqual([])
+      expect(await list({ tag: 'b' })).toEqual([web.id, android.id])
+      expect(await list({ tag: 'b', user_id: 'ada' })).toEqual([web.id])
+      expect(await list({ tag: 'B' })).toEqual([])
+      const page = async (query: string) => (await api.get(`${base}/subscribers?limit=2&${query}`)).body
+      const first = await page('')
+      expect(first.data).toEqual([web, ios])
+      expect(await page(`cursor=${first.next_cursor}`)).toEqual({ data: [android], next_cursor: null })
+      expect((await page('offset=10000')).data).toEqual([])
+      expect(await api.get(`${base}/subscribers?offset=10001&cursor=x`)).toMatchObject(
+        invalid({
+          offset: ['must be a whole number from 0 to 10000'],
+          cursor: ['is no cursor of this list'],
+        }),
+      )
     })
 
     test('a deleted subscriber is gone, and its token is new again', async () => {
@@ -1124,7 +1342,9 @@ describeOnEachBackend('the push API', (make) => {
       return statuses()
     }
     expect(await upkeepAfter(89)).toEqual({ unseen: 'active', seen: 'active', left: 'unsubscribed' })
-    await api.patch(`${base}/subscribers/${seen.id}`, {})
+    // A backend that changes one has not seen its device.
+    await api.patch(`${base}/subscribers/${unseen.id}`, { tags: ['a'] })
+    await api.post(`${base}/subscribers`, { platform: 'android', token: 'seen' })
     expect(await upkeepAfter(91)).toEqual({ unseen: 'inactive', seen: 'active', left: 'unsubscribed' })
     expect((await api.get(base)).body.data.subscriber_count).toBe(1)
     expect(await upkeepAfter(178)).toEqual({ unseen: 'inactive', seen: 'active', left: 'unsubscribed' })

@@ -194,6 +194,32 @@ describeOnEachBackend('what devices report', (make) => {
     expect(await sent.events()).toEqual([])
   })
 
+  test('what was pushed to one user says nothing of the next one with the token', async () => {
+    const sent = await sendTo(1)
+    const [{ device, subscriberId }] = sent.subscribers as [(typeof sent.subscribers)[number]]
+    const [ofUser0] = sent.tokens
+    const move = (user_id: string) =>
+      api.post(`${sent.base}/subscribers`, { ...device.registration, user_id })
+    expect((await move('user-1')).body.data.id).toBe(subscriberId)
+    for (const what of ['delivered', 'clicked', 'unsubscribed']) {
+      expect((await report(what, { t: ofUser0 })).status).toBe(204)
+    }
+    expect(await sent.stats()).toEqual({ delivered: 0, clicked: 0 })
+    expect(await sent.events()).toEqual([])
+    const { id } = (await api.post(`${sent.base}/notifications`, { title: 'For user 1' })).body.data
+    const path = `${sent.base}/notifications/${id}`
+    await poll(
+      () => api.get(path),
+      ({ body }) => body.data.status === 'sent',
+    )
+    const ofUser1 = pushService.pushes.findLast((push) => push.device === device)!.payload.t
+    await report('clicked', { t: ofUser1 })
+    expect((await api.get(path)).body.data.stats).toMatchObject({ delivered_count: 0, clicked_count: 1 })
+    expect((await sent.events()).map(({ body }) => body.data.user_id)).toEqual(['user-1'])
+    await report('unsubscribed', { t: ofUser1 })
+    expect((await api.get(`${sent.base}/subscribers/${subscriberId}`)).body.data.status).toBe('unsubscribed')
+  })
+
   test('a report of what is gone, or too old, changes nothing', async () => {
     const sent = await sendTo(2)
     const [t, deleted] = sent.tokens
@@ -230,7 +256,7 @@ describeOnEachBackend('what devices report', (make) => {
         '{}', 'active', now() - interval '60 days', now(), now()
       from generate_series(1, 2000) as n returning id`.execute(deps.db)
     const at = new Date()
-    const push = (subscriberId: string) => ({ appId, notificationId: id, subscriberId, at })
+    const push = (subscriberId: string) => ({ appId, notificationId: id, subscriberId, userEpoch: 0, at })
     const reports: Report[] = rows.flatMap((row) => [
       { kind: 'delivered', ...push(row.id) },
       { kind: 'clicked', ...push(row.id) },

@@ -61,11 +61,17 @@ export const jsonObject = (maxBytes: number) =>
       `must be at most ${maxBytes} bytes of JSON`,
     )
 
+/** The database reads and drops what is before an offset: deeper pages have a cursor. */
+const maxOffset = 10_000
+
 /** `limit` and `offset` of a list. */
 export const page = {
   limit: wholeNumber(1, 100, 50),
-  offset: wholeNumber(0, 1_000_000_000, 0),
+  offset: wholeNumber(0, maxOffset, 0),
 }
+
+/** `limit` of a list that is short and answers with all of it unless asked for less. */
+export const limitOfAll = wholeNumber(1, 1_000, 1_000)
 
 function wholeNumber(min: number, max: number, fallback: number) {
   return z

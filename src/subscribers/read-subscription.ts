@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import type { Platform } from '../database.ts'
+import { refusals } from '../errors.ts'
+import { requiredText, text } from '../platform/http/fields.ts'
+import { platforms } from './subscriber-store.ts'
+
+export const tokenField = requiredText(4_096)
+export const keysField = z.object({ p256dh: text(200), auth: text(100) })
+
+const expirationTime = z.number().nullable().optional().meta({
+  description: 'As browsers give it, in milliseconds. Not used: push services say when a subscription ends.',
+})
+
+/** The fields of a registration that name the device: ours, or a `PushSubscription.toJSON()` spread out or whole. */
+export const subscriptionFields = {
+  platform: z
+    .enum(platforms)
+    .optional()
+    .meta({ description: 'Required, unless `endpoint` or `subscription` says that it is `web`.' }),
+  token: tokenField
+    .optional()
+    .meta({ description: 'Required, unless `endpoint` or `subscription` is given.' }),
+  keys: keysField.optional().meta({ description: 'Required for `web`, unless the token is known.' }),
+  endpoint: tokenField.optional().meta({ description: "Another name for a web subscription's `token`." }),
+  expirationTime,
+  subscription: z
+    .object({ endpoint: tokenField, expirationTime, keys: keysField.optional() })
+    .optional()
+    .meta({ description: 'A whole `PushSubscription.toJSON()`, in place of `token` and `keys`.' }),
+}
+
+/** What a registration registers, and what its fields are called in the request. */
+export interface GivenSubscription {
+  platform: Platform
+  token: string
+  keys: { p256dh: string; auth: string } | undefined
+  tokenName: string
+  keysName: string
+}
+
+const fields = z.object(subscriptionFields)
+
+/** @throws 422 when no device is named, or two */
+export function readSubscription(body: z.infer<typeof fields>): GivenSubscription {
+  const { subscription } = body
+  const endpoints = Object.entries({
+    endpoint: body.endpoint,
+    'subscription.endpoint': subscription?.endpoint,
+  })
+  const named = [['token', body.token] as const, ...endpoints].filter(([, value]) => value !== undefined)
+  const isBrowsers = body.endpoint !== undefined || subscription !== undefined
+  const platform = body.platform ?? (isBrowsers ? 'web' : undefined)
+  const [first, ...others] = named as [string, string][]
+  const details: Record<string, string[]> = {}
+  if (!platform) details.platform = [`must be one of ${platforms.join(', ')}`]
+  if (isBrowsers && platform !== 'web') details.platform = ['must be web with the subscription of a browser']
+  if (!first) details.token = ['is required']
+  for (const [name, value] of others) {
+    if (value !== first![1]) details[name] = [`must be the same as ${first![0]}`]
+  }
+  if (Object.keys(details).length > 0) throw refusals.invalid(details)
+  return {
+    platform: platform!,
+    token: first![1],
+    keys: subscription?.keys ?? body.keys,
+    tokenName: first![0],
+    keysName: subscription?.keys ? 'subscription.keys' : 'keys',
+  }
+}

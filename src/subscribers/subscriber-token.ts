@@ -1,0 +1,47 @@
+import type { Platform } from '../database.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { maxUrlLength } from '../outbound/address-guard.ts'
+
+/**
+ * A token as it is stored: without blanks around it, an endpoint as URL parsers write it and without a fragment. Web
+ * endpoints pass the address guard; the others look as their platform makes them.
+ *
+ * @param field where the request has it
+ * @throws 422
+ */
+export async function checkToken(
+  { guard }: Pick<Deps, 'guard'>,
+  platform: Platform,
+  given: string,
+  field = 'token',
+): Promise<string> {
+  const token = given.trim()
+  const refuse = (message: string) => refusals.invalid({ [field]: [message] })
+  if (platform === 'web') {
+    const verdict = await guard.checkForStorage(token)
+    if (!verdict.ok) throw refuse(verdict.message)
+    const endpoint = writeEndpoint(verdict.url)
+    if (endpoint.length > maxUrlLength) throw refuse(`must be at most ${maxUrlLength} characters`)
+    return endpoint
+  }
+  if (platform === 'ios' && !/^(?:[0-9a-f]{2}){32,100}$/i.test(token)) {
+    throw refuse('must be 64 to 200 hexadecimal digits')
+  }
+  if (platform === 'android' && !/^[A-Za-z0-9:_-]+$/.test(token)) {
+    throw refuse('must be an FCM registration token')
+  }
+  return token
+}
+
+/** How a token that is looked for may be stored; nothing is refused. */
+export function respellToken(platform: Platform, given: string): string {
+  const url = platform === 'web' ? URL.parse(given) : null
+  return url ? writeEndpoint(url) : given.trim()
+}
+
+function writeEndpoint(url: URL): string {
+  const endpoint = new URL(url)
+  endpoint.hash = ''
+  return endpoint.href
+}
