@@ -13,7 +13,19 @@ export type Outcome =
   | { kind: 'sent'; status: number }
   | { kind: 'gone'; status: number }
   | { kind: 'retry'; status: number | null; afterSeconds: number | null; error: string }
-  | { kind: 'rejected'; status: number | null; reason: FailureReason; error: string }
+  | {
+      kind: 'rejected'
+      status: number | null
+      reason: FailureReason
+      error: string
+      keyRefusal?: KeyRefusal
+    }
+
+/** A push service says that the subscription was made with another key pair than the one that signed. */
+export interface KeyRefusal {
+  /** When the same service last took a push signed with that pair; null: not since this process started. */
+  acceptedAt: Date | null
+}
 
 /** A subscriber as a channel needs it. */
 export interface Recipient {

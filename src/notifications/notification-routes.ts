@@ -26,6 +26,10 @@ const webOverrides = z
     topic: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
+      .meta({
+        description:
+          'Replaces an undelivered push with the same topic. A push service that is stricter (Apple) gets a hash of it.',
+      })
       .optional(),
   })
   .refine(...nesting)

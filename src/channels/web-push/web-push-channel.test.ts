@@ -43,7 +43,10 @@ interface Received {
 
 /** A push service that answers as `answer` says; null: never. */
 async function pushService(
-  answer: (path: string) => { status: number; headers?: Record<string, string> } | null,
+  answer: (
+    path: string,
+    headers: IncomingHttpHeaders,
+  ) => { status: number; headers?: Record<string, string>; body?: string } | null,
 ) {
   const received: Received[] = []
   const server = createSecureServer({ key, cert, allowHTTP1: true })
@@ -58,9 +61,9 @@ async function pushService(
       chunks.push(chunk)
     }
     received.push({ path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
-    const { status, headers } = answer(request.url) ?? {}
+    const { status, headers, body } = answer(request.url, request.headers) ?? {}
     if (status) {
-      response.writeHead(status, headers).end()
+      response.writeHead(status, headers).end(body ?? '')
     }
   })
   server.listen(0, '127.0.0.1')
@@ -163,6 +166,47 @@ test('outcomes come in the order of the recipients, whatever happens to each', a
   ])
   expect(received).toHaveLength(statuses.length)
   expect(received.every(({ headers }) => !('topic' in headers))).toBe(true)
+})
+
+test('a topic that its push service refuses is mapped, and no push is lost', async () => {
+  const { origin, received } = await pushService((_, { topic }) =>
+    String(topic).length % 4 === 0 ? { status: 201 } : { status: 400, body: '{"reason":"BadWebPushTopic"}' },
+  )
+  const { channel } = makeChannel({ concurrency: 1 })
+  const send = (topic: string | null, count: number) =>
+    channel.send(sender, { ...push, topic }, makeRecipients(origin, count), unaborted)
+  expect(tally(await send('spike', 5))).toEqual({ sent: 5 })
+  // One was refused; the rest of the page had learned from it.
+  const topics = received.map(({ headers }) => headers.topic)
+  expect(topics).toEqual(['spike', ...Array.from({ length: 5 }, () => topics[1])])
+  expect(topics[1]).toMatch(/^[\w-]{32}$/)
+  await send('spike', 1)
+  expect(received.at(-1)!.headers.topic).toBe(topics[1])
+  // Without a topic there is nothing to map.
+  expect(await send(null, 1)).toMatchObject([
+    { kind: 'rejected', error: 'the push service answered 400: BadWebPushTopic' },
+  ])
+})
+
+test('a refused key says when its push service last took the same', async () => {
+  const mismatch = { status: 403, body: '{"reason":"VapidPkHashMismatch"}' }
+  let takes = (path: string) => path.endsWith('/9')
+  const { origin } = await pushService((path) => (takes(path) ? { status: 201 } : mismatch))
+  const { channel, clock } = makeChannel()
+  const send = (count: number, by = sender) =>
+    channel.send(by, push, makeRecipients(origin, count), unaborted)
+  const refused = (acceptedAt: Date | null) => ({ kind: 'rejected', keyRefusal: { acceptedAt } })
+
+  expect(await send(3)).toMatchObject([refused(null), refused(null), refused(null)])
+  const first = clock.now()
+  expect((await send(10)).slice(0, 2)).toMatchObject([refused(first), refused(first)])
+  clock.time += 60_000
+  expect(await send(1)).toMatchObject([refused(first)])
+  const { publicKey, privateKey } = generateVapidKeys()
+  const other = { appId: 'app', vapidPublicKey: publicKey, vapidPrivateKey: privateKey }
+  expect(await send(1, other)).toMatchObject([refused(null)])
+  takes = () => true
+  expect((await send(1))[0]).not.toHaveProperty('keyRefusal')
 })
 
 test('a payload that does not fit is too large for everybody', async () => {

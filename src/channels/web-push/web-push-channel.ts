@@ -1,7 +1,7 @@
-import type { Outbound } from '../../outbound/outbound.ts'
+import type { Outbound, OutboundResult } from '../../outbound/outbound.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Channel, Outcome, Push, Recipient, Sender } from '../channel.ts'
-import { classify } from './classify.ts'
+import type { Channel, Outcome, Recipient, Sender } from '../channel.ts'
+import { classify, refusesTopic } from './classify.ts'
 import { PayloadTooLargeError } from './encrypt.ts'
 import {
   createEncryptionPool,
@@ -10,7 +10,11 @@ import {
   type Plaintext,
   type StampedSubscription,
 } from './encryption-pool.ts'
+import { createKeyAcceptance, type KeyAcceptance } from './key-acceptance.ts'
 import { type PushOrigin, PushOrigins } from './push-origin.ts'
+import { pushServiceAt } from './push-service.ts'
+import { requestHeaders } from './request-headers.ts'
+import { strictTopic } from './topic.ts'
 import { createVapidSigner, type VapidSigner } from './vapid.ts'
 
 /** Bytes of a push service's answer that are read: they explain failures in a line. */
@@ -37,6 +41,7 @@ interface Parts {
   outbound: Outbound
   clock: Clock
   signer: VapidSigner
+  keys: KeyAcceptance
   encryption: EncryptionPool
   timeoutMs: number
 }
@@ -56,7 +61,8 @@ export function createWebPushChannel(options: WebPushOptions): Channel {
   const { outbound, clock, vapidSubject, timeoutMs = 10_000, concurrency = 128 } = options
   const encryption = createEncryptionPool()
   const signer = createVapidSigner(clock, vapidSubject)
-  const parts: Parts = { outbound, clock, signer, encryption, timeoutMs }
+  const keys = createKeyAcceptance()
+  const parts: Parts = { outbound, clock, signer, keys, encryption, timeoutMs }
   const origins = new PushOrigins(concurrency)
 
   return {
@@ -64,20 +70,22 @@ export function createWebPushChannel(options: WebPushOptions): Channel {
       const outcomes = new Array<Outcome>(recipients.length)
       const lanes: Promise<void>[] = []
       for (const [origin, targets] of groupByOrigin(recipients, outcomes)) {
-        const headers = requestHeaders(signer, sender, push, origin)
-        if (typeof headers === 'string') {
-          setAll(outcomes, targets, rejected(headers))
-        } else {
-          const lane = {
-            origin: origins.get(origin),
-            headers,
-            plaintext: push,
-            targets,
-            outcomes,
-            signal,
-          }
-          lanes.push(sendLane(parts, lane))
+        const authorization = authorize(signer, sender, origin)
+        if (authorization === null) {
+          setAll(outcomes, targets, rejected('the VAPID keys of the app cannot be used'))
+          continue
         }
+        const service = pushServiceAt(targets[0]!.url.hostname)
+        const lane = {
+          origin: origins.get(origin),
+          headers: requestHeaders(push, service, authorization),
+          plaintext: push,
+          targets,
+          outcomes,
+          signal,
+        }
+        const sent = sendLane(parts, lane)
+        lanes.push(sent.then(() => weighKeyRefusals(parts, lane, sender.vapidPublicKey, origin)))
       }
       await Promise.all(lanes)
       return outcomes
@@ -108,28 +116,22 @@ function groupByOrigin(recipients: readonly Recipient[], outcomes: Outcome[]): M
   return groups
 }
 
-/** The headers of all requests of a page to one origin; a sentence when the app's keys cannot sign. */
-function requestHeaders(
-  signer: VapidSigner,
-  sender: Sender,
-  push: Push,
-  origin: string,
-): Record<string, string> | string {
-  const headers: Record<string, string> = {
-    ttl: String(push.ttlSeconds),
-    urgency: push.urgency,
-    'content-encoding': 'aes128gcm',
-    'content-type': 'application/octet-stream',
-    'accept-encoding': 'identity',
-  }
-  if (push.topic !== null) {
-    headers.topic = push.topic
-  }
+/** The Authorization header for a push service; null when the app's keys cannot sign. */
+function authorize(signer: VapidSigner, sender: Sender, origin: string): string | null {
   try {
-    headers.authorization = signer.authorization(sender.vapidPublicKey, sender.vapidPrivateKey, origin)
-    return headers
+    return signer.authorization(sender.vapidPublicKey, sender.vapidPrivateKey, origin)
   } catch {
-    return 'the VAPID keys of the app cannot be used'
+    return null
+  }
+}
+
+/** Says of each refused key when the service last took the same: only what it takes from others can be one's own fault. */
+function weighKeyRefusals({ keys, clock }: Parts, lane: Lane, publicKey: string, origin: string): void {
+  const outcomes = lane.targets.map(({ index }) => lane.outcomes[index])
+  if (outcomes.some((outcome) => outcome?.kind === 'sent')) keys.note(publicKey, origin, clock.now())
+  const acceptedAt = keys.lastAt(publicKey, origin)
+  for (const outcome of outcomes) {
+    if (outcome?.kind === 'rejected' && outcome.keyRefusal) outcome.keyRefusal = { acceptedAt }
   }
 }
 
@@ -191,15 +193,7 @@ async function post(parts: Parts, lane: Lane, target: Target, body: Uint8Array):
     lane.outcomes[target.index] = withheld
     return
   }
-  const result = await parts.outbound.exchange({
-    url: target.url,
-    method: 'POST',
-    headers: lane.headers,
-    body,
-    timeoutMs: parts.timeoutMs,
-    maxAnswerBytes,
-    signal: lane.signal,
-  })
+  const result = await exchange(parts, lane, target, body)
   const now = parts.clock.now()
   const outcome = classify(result, now)
   lane.outcomes[target.index] = outcome
@@ -207,6 +201,33 @@ async function post(parts: Parts, lane: Lane, target: Target, body: Uint8Array):
   if (result.ok || (result.error !== 'aborted' && result.error !== 'refused_address')) {
     lane.origin.record(outcome, result.ok, now.getTime())
   }
+}
+
+/** Posts a push; once more with a topic that every service takes when it is the topic that was refused. */
+async function exchange(
+  parts: Parts,
+  lane: Lane,
+  { url }: Target,
+  body: Uint8Array,
+): Promise<OutboundResult> {
+  const send = () =>
+    parts.outbound.exchange({
+      url,
+      method: 'POST',
+      headers: lane.headers,
+      body,
+      timeoutMs: parts.timeoutMs,
+      maxAnswerBytes,
+      signal: lane.signal,
+    })
+  const sentTopic = lane.headers.topic
+  const result = await send()
+  if (sentTopic === undefined || !refusesTopic(result)) return result
+  const topic = strictTopic(sentTopic)
+  if (topic === sentTopic) return result
+  // For the rest of the page, too.
+  lane.headers = { ...lane.headers, topic }
+  return send()
 }
 
 /** Why a push is not tried now: the page's time is up, or its push service is left alone. */

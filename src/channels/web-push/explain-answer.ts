@@ -1,0 +1,49 @@
+import type { OutboundAnswer } from '../../outbound/outbound.ts'
+
+/** Characters of a push service's explanation that are kept. */
+const maxExplanationLength = 200
+
+/** What push services ask for when they are asked about a push. */
+const traceHeaders = ['apns-id', 'x-wns-msg-id', 'x-wns-debug-trace']
+
+/**
+ * What a push service said, in one line: from the JSON of Apple (`reason`), Mozilla (`message`) and FCM
+ * (`error.message`), from the headers of WNS, or the body as text; then the ids by which the service knows the push.
+ *
+ * @returns '' when it said nothing
+ */
+export function explainAnswer({ headers, body }: Pick<OutboundAnswer, 'headers' | 'body'>): string {
+  const header = (name: string) => [headers[name] ?? []].flat().join(', ')
+  const status = header('x-wns-notificationstatus') || header('x-wns-status')
+  const said = [header('x-wns-error-description'), /^received$/i.test(status) ? '' : status, reasonIn(body)]
+  const traces = traceHeaders.filter((name) => header(name)).map((name) => `${name} ${header(name)}`)
+  const trace = traces.length > 0 ? ` (${oneLine(traces.join(', '))})` : ''
+  return `${oneLine(said.filter(Boolean).join('; '))}${trace}`.trim()
+}
+
+function reasonIn(body: Buffer): string {
+  const text = body.toString('utf8')
+  const parsed = parseObject(text)
+  if (!parsed) return text
+  const { reason, message, error } = parsed
+  const inner =
+    typeof error === 'object' && error !== null ? (error as Record<string, unknown>).message : error
+  const said = [reason, message, inner].find((one) => typeof one === 'string' && one !== '')
+  return typeof said === 'string' ? said : text
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function oneLine(text: string): string {
+  return text
+    .replace(/[\p{C}\s]+/gu, ' ')
+    .trim()
+    .slice(0, maxExplanationLength)
+}

@@ -1,0 +1,22 @@
+import type { Push } from '../channel.ts'
+import type { PushServiceKind } from './push-service.ts'
+import { topicFor } from './topic.ts'
+
+/** The headers of a push (RFC 8030 §5), as its push service wants them. */
+export function requestHeaders(
+  push: Pick<Push, 'ttlSeconds' | 'urgency' | 'topic'>,
+  service: PushServiceKind,
+  authorization: string,
+): Record<string, string> {
+  return {
+    ttl: String(push.ttlSeconds),
+    urgency: push.urgency,
+    ...(push.topic !== null && { topic: topicFor(push.topic, service) }),
+    'content-encoding': 'aes128gcm',
+    'content-type': 'application/octet-stream',
+    'accept-encoding': 'identity',
+    authorization,
+    // WNS caches by default, and answers 400 when the TTL says otherwise.
+    ...(service === 'wns' && { 'x-wns-cache-policy': push.ttlSeconds === 0 ? 'no-cache' : 'cache' }),
+  }
+}
