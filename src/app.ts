@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
 import type { Config } from './config/config.ts'
+import { fallbackVapidSubject } from './config/vapid-subject.ts'
 import { openControlSocket } from './control/control-socket.ts'
 import type { Deps } from './deps.ts'
 import type { StreamSettings } from './events/stream-routes.ts'
@@ -87,7 +88,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
     const outbound = createOutbound({ guard, lookup, ca: options.ca, limits })
     const pushOutbound = createOutbound({ guard, lookup, ca: options.ca })
-    const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject: config.vapidSubject })
+    const vapidSubject = config.vapidSubject ?? fallbackVapidSubject
+    if (worker && vapidSubject === fallbackVapidSubject) log.warn('vapid.no_contact')
+    const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject })
     closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
 
     const queue = await startQueue(storage, config.databaseUrl, queues, log, worker)

@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
+import { vapidSubjectFrom, vapidSubjectProblem } from './vapid-subject.ts'
 
 /** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
 export const defaultRetryScheduleSeconds: readonly number[] = [17, 19, 23, 31]
@@ -86,13 +87,10 @@ const publicUrl = z
   )
   .transform((value) => value.replace(/\/+$/, ''))
 
-const vapidSubject = z
-  .string()
-  .refine(
-    (value) =>
-      /^mailto:[^@\s]+@[^@\s]+$/.test(value) || (URL.canParse(value) && value.startsWith('https://')),
-    'must be a mailto: address or an https:// URL',
-  )
+const vapidSubject = z.string().superRefine((value, context) => {
+  const message = vapidSubjectProblem(value)
+  if (message) context.addIssue({ code: 'custom', message })
+})
 
 const apiKey = z
   .string()
@@ -127,7 +125,7 @@ export const environment = z.object({
       error: 'must be fatal, error, warn, info, debug, trace or silent',
     })
     .default('info'),
-  KRAFTER_VAPID_SUBJECT: vapidSubject.default('mailto:push@krafter.invalid'),
+  KRAFTER_VAPID_SUBJECT: vapidSubject.optional(),
   KRAFTER_BOOTSTRAP_API_KEY: apiKey.optional(),
 })
 
@@ -162,7 +160,8 @@ export interface Config {
   /** Proxies (CIDR) whose X-Forwarded-For is believed. */
   trustProxy: string[]
   logLevel: string
-  vapidSubject: string
+  /** The contact in VAPID tokens; undefined where none is configured that Apple takes. */
+  vapidSubject: string | undefined
   bootstrapApiKey: string | undefined
 }
 
@@ -210,7 +209,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     },
     trustProxy: values.KRAFTER_TRUST_PROXY,
     logLevel: values.KRAFTER_LOG_LEVEL,
-    vapidSubject: values.KRAFTER_VAPID_SUBJECT,
+    vapidSubject: values.KRAFTER_VAPID_SUBJECT ?? vapidSubjectFrom(values.KRAFTER_PUBLIC_URL),
     bootstrapApiKey: values.KRAFTER_BOOTSTRAP_API_KEY,
   }
 }

@@ -44,6 +44,7 @@ export async function openStage(folder: string, onPush: (taken: number) => void)
     KRAFTER_RATE_LIMIT_DEFAULT: '0',
     KRAFTER_RATE_LIMIT_STRICT: '0',
     KRAFTER_RATE_LIMIT_PUBLIC: '0',
+    KRAFTER_VAPID_SUBJECT: 'mailto:demo@krafter.example',
   })
   try {
     const service = await startService(config, { log, ca: certificates.ca })

@@ -91,6 +91,11 @@ describeOnEachBackend('notification.failed', (make) => {
     )
   })
 
+  test('who configures no contact is warned, and reaches the services that need none', () => {
+    expect(running.logs.filter(({ msg }) => msg === 'vapid.no_contact')).toMatchObject([{ level: 'warn' }])
+    expect(pushService.pushes[0]!.claims.sub).toBe('mailto:push@krafter.invalid')
+  })
+
   test('thousands are one each', async () => {
     const { appId, base } = await makeApp({
       events: ['notification.failed', 'notification.sent'],

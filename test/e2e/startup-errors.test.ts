@@ -51,6 +51,7 @@ describe('a variable that is wrong', () => {
   const waits = 'must be at most 20 comma-separated waits in seconds, each from 0 to 604800'
   const key = 'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)'
   const databaseUrl = 'must be a postgres:// URL'
+  const subject = 'must name a public domain: Apple refuses localhost, .local and .invalid'
   const cases: [name: string, value: string, message: string][] = [
     ['PORT', '65536', number(0, 65_535)],
     ['HOST', 'not a host', 'must be an address or a host name'],
@@ -69,6 +70,7 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_RATE_LIMIT_PUBLIC', 'none', number(0, 1_000_000_000)],
     ['KRAFTER_LOG_LEVEL', 'loud', 'must be fatal, error, warn, info, debug, trace or silent'],
     ['KRAFTER_VAPID_SUBJECT', 'me@shop.example', 'must be a mailto: address or an https:// URL'],
+    ['KRAFTER_VAPID_SUBJECT', 'mailto:push@krafter.invalid', subject],
     [
       'KRAFTER_BOOTSTRAP_API_KEY',
       `kr_live_${password}`,

@@ -23,7 +23,7 @@ describeOnEachBackend('web push', (make) => {
   beforeAll(async () => {
     storage = await make()
     ;[running, pushService, receiver] = await Promise.all([
-      startTestService(storage),
+      startTestService(storage, { KRAFTER_PUBLIC_URL: 'https://push.shop.example' }),
       startPushService(),
       startReceiver(),
     ])
@@ -143,6 +143,9 @@ describeOnEachBackend('web push', (make) => {
     })
     const pushes = pushService.pushes.filter(({ device }) => devices.includes(device))
     expect(pushes.map(({ headers }) => headers.ttl)).toEqual(['0', '0'])
+    // Nobody set a contact, and Apple wants one: the public URL is.
+    expect(pushes.map(({ claims }) => claims.sub)).toEqual(Array(2).fill('https://push.shop.example'))
+    expect(running.logs.map(({ msg }) => msg)).not.toContain('vapid.no_contact')
   })
 
   test('tries again as long as the time to live lasts', async () => {

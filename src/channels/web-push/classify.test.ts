@@ -136,7 +136,7 @@ describe('an answer', () => {
     [false, answer(400, {}, '{"reason":"BadTtl"}')],
     [false, answer(403, {}, 'topic')],
     [false, answer(201)],
-    [false, { ok: false, error: 'protocol', message: 'topic' }],
+    [false, { ok: false, error: 'protocol', reason: 'topic' }],
   ])('whether the topic is refused: %s', (refused, result) => {
     expect(refusesTopic(result)).toBe(refused)
   })
