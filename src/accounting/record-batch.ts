@@ -7,6 +7,7 @@ import { type SendBatch, sendBatch } from '../pipeline.ts'
 import type { Trx } from '../platform/db.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { invalidateSubscribers } from '../subscribers/invalidate.ts'
+import type { AudienceShift } from './audience-shift.ts'
 import { type CompletedNotification, completeNotification } from './complete-notification.ts'
 import type { Failure, Tally } from './tally.ts'
 
@@ -22,6 +23,7 @@ export async function recordBatch(
   deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
   job: ClaimedJob<SendBatch>,
   tally: Tally,
+  shift: AudienceShift,
 ): Promise<{ recorded: boolean; completed?: CompletedNotification }> {
   const { appId, notificationId, attempt } = job.message
   return deps.db.transaction().execute(async (trx) => {
@@ -35,7 +37,7 @@ export async function recordBatch(
       trx,
       appId,
       notificationId,
-      { sent: tally.sent, failed: tally.failed, addedBatches: tally.retries.length },
+      { sent: tally.sent, failed: tally.failed, ...shift, addedBatches: tally.retries.length },
       now,
     )
     const firstNumber = progress.totalBatches - tally.retries.length

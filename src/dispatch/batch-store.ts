@@ -6,6 +6,8 @@ import type { Db, Trx } from '../platform/db.ts'
 export interface OpenBatch {
   first: string
   last: string
+  /** How many it is for; null: cut by a version that did not say. */
+  subscriberCount: number | null
   title: string
   content: NotificationContent
   targeting: unknown
@@ -39,8 +41,9 @@ export async function cutAudience(
       from audience group by number
     ), made as (
       insert into notification_batches
-        (app_id, notification_id, number, first_subscriber_id, last_subscriber_id, attempt)
-      select ${notification.appId}::uuid, ${notification.id}::uuid, number, first, last, 1 from ranges
+        (app_id, notification_id, number, first_subscriber_id, last_subscriber_id, subscriber_count, attempt)
+      select ${notification.appId}::uuid, ${notification.id}::uuid, number, first, last, subscribers, 1
+      from ranges
     )
     select count(*)::int as batches, coalesce(sum(subscribers), 0)::int as subscribers from ranges`.execute(
     trx,
@@ -64,6 +67,7 @@ export async function readOpenBatch(
     .select([
       'batch.first_subscriber_id as first',
       'batch.last_subscriber_id as last',
+      'batch.subscriber_count as subscriberCount',
       'notification.title',
       'notification.content',
       'notification.targeting',
@@ -114,6 +118,7 @@ export async function addRetryBatch(
       number: key.number,
       first_subscriber_id: ordered[0]!,
       last_subscriber_id: ordered.at(-1)!,
+      subscriber_count: subscriberIds.length,
       attempt,
       completed_at: null,
     })

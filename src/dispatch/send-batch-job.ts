@@ -1,3 +1,4 @@
+import { type AudienceShift, audienceShift } from '../accounting/audience-shift.ts'
 import { reportCompletion } from '../accounting/complete-notification.ts'
 import { recordBatch } from '../accounting/record-batch.ts'
 import { type Addressee, countByReason, type Tally, tallyOutcomes } from '../accounting/tally.ts'
@@ -27,12 +28,17 @@ export async function runSendBatch(deps: SendBatchDeps, job: ClaimedJob<SendBatc
     return
   }
   const members = await readMembers(deps, job.message, batch)
+  const shift = audienceShift(batch.subscriberCount, members.length)
   const outcomes = await sendToMembers(deps, job.message, batch, members)
   const { ttlSeconds } = pushOptions(batch.content)
   const ageSeconds = (deps.clock.now().getTime() - batch.notificationCreatedAt.getTime()) / 1_000
   const tally = tallyOutcomes(outcomes, job.message.attempt, ttlSeconds - ageSeconds)
-  const { recorded, completed } = await recordBatch(deps, job, tally)
-  report(deps, job.message, outcomes, tally, { recorded, ms: Math.round(performance.now() - startedAt) })
+  const { recorded, completed } = await recordBatch(deps, job, tally, shift)
+  report(deps, job.message, outcomes, tally, {
+    recorded,
+    ...shift,
+    ms: Math.round(performance.now() - startedAt),
+  })
   if (completed) reportCompletion(deps, completed)
 }
 
@@ -102,7 +108,7 @@ function report(
   message: SendBatch,
   outcomes: MemberOutcome[],
   tally: Tally,
-  extra: { recorded: boolean; ms: number },
+  extra: { recorded: boolean; ms: number } & AudienceShift,
 ): void {
   for (const [platform, ofPlatform] of Map.groupBy(outcomes, (entry) => entry.platform)) {
     for (const [outcome, entries] of Map.groupBy(ofPlatform, (entry) => entry.outcome.kind)) {

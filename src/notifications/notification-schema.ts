@@ -32,6 +32,9 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
       completed_batches: count,
       sent_count: count,
       failed_count: count,
+      skipped_count: count.meta({
+        description: 'Left the audience before they were sent to: opted out, deleted, or no longer targeted.',
+      }),
       delivered_count: count,
       clicked_count: count,
     }),
@@ -60,6 +63,7 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
       completed_batches: 1,
       sent_count: 2,
       failed_count: 0,
+      skipped_count: 0,
       delivered_count: 0,
       clicked_count: 0,
     },

@@ -16,6 +16,7 @@ export interface Notification {
   completed_batches: number
   sent_count: number
   failed_count: number
+  skipped_count: number
   delivered_count: number
   clicked_count: number
   scheduled_at: Date | null
@@ -49,6 +50,7 @@ export function presentNotification(notification: Notification) {
       completed_batches: notification.completed_batches,
       sent_count: notification.sent_count,
       failed_count: notification.failed_count,
+      skipped_count: notification.skipped_count,
       delivered_count: notification.delivered_count,
       clicked_count: notification.clicked_count,
     },

@@ -58,12 +58,12 @@ export async function recordFanOut(
     .executeTakeFirstOrThrow()
 }
 
-/** Adds one closed batch's counts, and the batches that carry on what it could not finish. */
+/** Adds one closed batch's counts, those who came into its range since it was cut, and the batches that carry on what it could not finish. */
 export async function recordBatchCounts(
   trx: Trx,
   appId: string,
   id: string,
-  counts: { sent: number; failed: number; addedBatches: number },
+  counts: { sent: number; failed: number; skipped: number; added: number; addedBatches: number },
   now: Date,
 ): Promise<NotificationProgress> {
   return trx
@@ -71,6 +71,8 @@ export async function recordBatchCounts(
     .set((eb) => ({
       sent_count: eb('sent_count', '+', counts.sent),
       failed_count: eb('failed_count', '+', counts.failed),
+      skipped_count: eb('skipped_count', '+', counts.skipped),
+      total_count: eb('total_count', '+', counts.added),
       completed_batches: eb('completed_batches', '+', 1),
       total_batches: eb('total_batches', '+', counts.addedBatches),
       updated_at: now,

@@ -927,6 +927,7 @@ describeOnEachBackend('the push API', (make) => {
         completed_batches: 0,
         sent_count: 0,
         failed_count: 0,
+        skipped_count: 0,
         delivered_count: 0,
         clicked_count: 0,
       }

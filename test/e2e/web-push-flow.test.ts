@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
 import type { Db } from '../../src/platform/db.ts'
@@ -170,11 +171,60 @@ describeOnEachBackend('web push', (make) => {
     await running.api.patch(`${base}/subscribers/${subscriberIds[1]}`, { status: 'unsubscribed' })
     answerWith(() => 201)
     await passSeconds(16)
-    expect(await finished(path)).toMatchObject({ status: 'sent', stats: { sent_count: 1, failed_count: 0 } })
+    expect(await finished(path)).toMatchObject({
+      status: 'sent',
+      stats: { total_count: 2, sent_count: 1, failed_count: 0, skipped_count: 1 },
+    })
     const times = [stays, leaves].map(
       (wanted) => pushService.pushes.filter(({ device }) => device === wanted).length,
     )
     expect(times).toEqual([2, 1])
+  })
+
+  test('accounts for those who leave or come between the cut and the sending', async () => {
+    const devices = Array.from({ length: 5 }, () => pushService.makeDevice())
+    answerWith(() => 201)
+    const { appId, path } = await send(devices)
+    expect((await finished(path)).stats).toMatchObject({ total_count: 5, sent_count: 5, skipped_count: 0 })
+    const statusesAtTheCut = async (statuses: readonly string[]) => {
+      await sql
+        .raw(`
+        create or replace function change_at_the_cut() returns trigger language plpgsql as $$ begin
+          update subscribers set status = wanted.status
+          from (select id, (array['${statuses.join("','")}'])[row_number() over (order by id)] as status
+            from subscribers where app_id = '${appId}') as wanted
+          where app_id = '${appId}' and subscribers.id = wanted.id;
+          return null;
+        end $$`)
+        .execute(db)
+      const { id } = (await running.api.post(`/push/apps/${appId}/notifications`, { title: 'T' })).body.data
+      return (await finished(`/push/apps/${appId}/notifications/${id}`)).stats
+    }
+    await sql`create function change_at_the_cut() returns trigger language plpgsql as $$ begin return null; end $$`.execute(
+      db,
+    )
+    await sql`create trigger change_at_the_cut after insert on notification_batches
+      for each row execute function change_at_the_cut()`.execute(db)
+    onTestFinished(async () => {
+      await sql`drop function change_at_the_cut cascade`.execute(db)
+    })
+    const [here, gone] = ['active', 'unsubscribed']
+    expect(await statusesAtTheCut([here, gone, here, gone, here])).toMatchObject({
+      total_count: 5,
+      sent_count: 3,
+      skipped_count: 2,
+    })
+    // Back again while those are sent to whose ids are around theirs: the audience has grown by them.
+    expect(await statusesAtTheCut([here, here, here, here, here])).toMatchObject({
+      total_count: 5,
+      sent_count: 5,
+      skipped_count: 0,
+    })
+    expect(await statusesAtTheCut([gone, gone, gone, gone, gone])).toMatchObject({
+      total_count: 5,
+      sent_count: 0,
+      skipped_count: 5,
+    })
   })
 
   test('cuts thousands into batches, pushes to each once and ends with one event', async () => {
