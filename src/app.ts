@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
 import type { Config } from './config/config.ts'
@@ -49,8 +50,13 @@ export interface Service {
   url: string | undefined
   /** The first API key, on the very first start with the `api` role only. */
   firstKey: string | undefined
-  /** Stops taking requests and jobs, finishes what is in flight within a deadline, closes everything. */
-  stop(): Promise<void>
+  /**
+   * Stops taking requests and jobs, finishes what is in flight within a deadline, closes everything.
+   *
+   * @param drainDelayMs for how long `/readyz` says so first, while everything goes on; without the `api` role nobody
+   *   asks, and nothing waits
+   */
+  stop(drainDelayMs?: number): Promise<void>
 }
 
 /** How long handlers may go on once the service is told to stop. */
@@ -70,6 +76,12 @@ export async function startService(config: Config, options: ServiceOptions = {})
     close().catch((error: unknown) => log.error({ err: error }, 'service.close_failed'))
   const closeAll = async () => {
     for (const close of closers.reverse()) await closeOne(close)
+  }
+  const draining = new AbortController()
+  const stop = async (drainDelayMs = 0) => {
+    draining.abort()
+    if (api && drainDelayMs > 0) await setTimeout(drainDelayMs)
+    await closeAll()
   }
   const api = roles.includes('api')
   const worker = roles.includes('worker')
@@ -116,6 +128,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       outbound,
       channels,
       metrics,
+      draining: draining.signal,
       version,
     }
     // A worker's log is read by nobody who waits for a key.
@@ -137,7 +150,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     if (backend === 'pglite') {
       closers.push(await openControlSocket(config.dataDir, createKeyCommands(deps), log))
     }
-    return { deps, url, firstKey, stop: closeAll }
+    return { deps, url, firstKey, stop }
   } catch (error) {
     await closeAll()
     throw error

@@ -26,6 +26,8 @@ export interface Deps {
   /** The platforms that can send now; subscribers of the others fail with a clear reason. */
   channels: Partial<Record<Platform, Channel>>
   metrics: Metrics
+  /** Aborted once the service is told to stop: it still answers, for those who have not heard. */
+  draining: AbortSignal
   /** The last part of the user-agent, e.g. `0.1.0`. */
   version: string
 }

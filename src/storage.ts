@@ -1,7 +1,13 @@
 import type { Logger } from 'pino'
-import type { Config } from './config/config.ts'
-import { lockDataFolder, readOrMakeEncryptionKey } from './platform/data-folder.ts'
-import { type OpenDatabase, openEmbedded, openPostgres } from './platform/db.ts'
+import { type Config, ConfigError } from './config/config.ts'
+import { hasSecrets } from './keys/key-store.ts'
+import {
+  encryptionKeyPath,
+  lockDataFolder,
+  makeEncryptionKey,
+  readEncryptionKey,
+} from './platform/data-folder.ts'
+import { type Db, type OpenDatabase, openEmbedded, openPostgres } from './platform/db.ts'
 import { watchEmbedded } from './platform/embedded-watch.ts'
 import type { Metrics } from './platform/metrics.ts'
 
@@ -25,22 +31,34 @@ export async function openStorage(config: Config, log: Logger): Promise<Storage>
     return { ...database, encryptionKeys: config.encryptionKeys! }
   }
   const folder = lockDataFolder(config.dataDir)
+  const { databasePath, writableBy } = folder
+  if (writableBy) log.warn({ folder: config.dataDir, by: writableBy }, 'folder.writable_by_others')
+  let close = async () => folder.unlock()
   try {
-    const encryptionKeys = config.encryptionKeys ?? [readOrMakeEncryptionKey(config.dataDir)]
+    const given = config.encryptionKeys ?? readEncryptionKey(config.dataDir)
     const onLost = (reason: string) => endProcess(log, reason)
-    const database = await openEmbedded(folder.databasePath, onLost)
-    const { databasePath } = folder
+    const database = await openEmbedded(databasePath, onLost)
+    close = () => database.close().finally(() => folder.unlock())
+    const key = given ?? (await makeFirstKey(config.dataDir, database.db))
     return {
       ...database,
-      encryptionKeys,
+      encryptionKeys: [key].flat(),
       watch: (metrics) =>
         watchEmbedded({ ...database, folder: config.dataDir, databasePath, log, metrics, onLost }),
-      close: () => database.close().finally(() => folder.unlock()),
+      close,
     }
   } catch (error) {
-    folder.unlock()
+    await close()
     throw error
   }
+}
+
+/** A database that has secrets cannot be read with a new key, which would only hide that the old one is missing. */
+async function makeFirstKey(folder: string, db: Db): Promise<Buffer> {
+  if (!(await hasSecrets(db))) return makeEncryptionKey(folder)
+  throw new ConfigError(
+    `the encryption key ${encryptionKeyPath(folder)} is missing, and the secrets in the database beside it were encrypted with it: restore it from the backup, or set KRAFTER_ENCRYPTION_KEY`,
+  )
 }
 
 /** The embedded database cannot be opened a second time in one process; what is committed is there after a restart. */

@@ -54,7 +54,7 @@ async function withOpenDatabase<Result>(
   config: Config,
   use: (keys: KeyCommands) => Promise<Result>,
 ): Promise<Result> {
-  const storage = await openStorage(config, createLogger(config.logLevel))
+  const storage = await openStorage(config, createLogger(config.logLevel, process.stderr))
   try {
     await migrate(storage.db)
     return await use(createKeyCommands({ db: storage.db, clock: systemClock }))

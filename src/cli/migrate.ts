@@ -6,7 +6,7 @@ import { openStorage } from '../storage.ts'
 /** Brings the configured database up to date. The queue's own tables are made by the first `serve`. */
 export async function runMigrate(): Promise<void> {
   const config = readConfig(process.env)
-  const storage = await openStorage(config, createLogger(config.logLevel))
+  const storage = await openStorage(config, createLogger(config.logLevel, process.stderr))
   try {
     const newer = await migrate(storage.db)
     console.log(

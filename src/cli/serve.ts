@@ -5,6 +5,8 @@ import { createLogger } from '../platform/log.ts'
 
 /** Beyond the service's own deadline for draining: then it has hung, and is ended. */
 const killAfterMs = 30_000
+/** Those who route requests here ask `/readyz` every few seconds; a person who presses Ctrl-C does not wait for them. */
+const usualDrainDelayMs = 5_000
 
 /** Runs the service until SIGTERM or SIGINT. The address and the first key are printed for people, logs are JSON. */
 export async function serve(roles: readonly Role[]): Promise<void> {
@@ -21,7 +23,13 @@ export async function serve(roles: readonly Role[]): Promise<void> {
     const shown = config.bootstrapApiKey ? 'as given in KRAFTER_BOOTSTRAP_API_KEY' : key
     console.log(`API key (shown once, keep it): ${shown}`)
   }
-  const service = await startService(config, { roles, log, onFirstKey })
+  const starting = startService(config, { roles, log, onFirstKey })
+  const service = await Promise.race([starting, signaled.promise.then(() => undefined)])
+  if (!service) {
+    // Nothing is in flight yet, and a start that is broken off leaves nothing half done.
+    log.info('service.stopped')
+    process.exit(0)
+  }
   console.log(
     service.url ? `Krafter Push listens on ${service.url}` : `Krafter Push runs as ${roles.join(', ')}`,
   )
@@ -31,12 +39,13 @@ export async function serve(roles: readonly Role[]): Promise<void> {
   )
 
   signaled.promise.then(async (signal) => {
-    log.info({ signal }, 'service.draining')
+    const delayMs = config.drainDelayMs ?? (process.stdin.isTTY ? 0 : usualDrainDelayMs)
+    log.info({ signal, delayMs }, 'service.draining')
     setTimeout(() => {
       log.error({ afterMs: killAfterMs }, 'service.drain_timed_out')
       process.exit(1)
-    }, killAfterMs).unref()
-    await service.stop()
+    }, delayMs + killAfterMs).unref()
+    await service.stop(delayMs)
     log.info('service.stopped')
     stopped.resolve()
   })

@@ -127,6 +127,7 @@ export const environment = z.object({
     .default('info'),
   KRAFTER_VAPID_SUBJECT: vapidSubject.optional(),
   KRAFTER_BOOTSTRAP_API_KEY: apiKey.optional(),
+  KRAFTER_DRAIN_DELAY_MS: wholeNumber(0, 60_000).optional(),
 })
 
 /** How this process is to run; plain data, made once at start and handed to what needs it. */
@@ -163,6 +164,8 @@ export interface Config {
   /** The contact in VAPID tokens; undefined where none is configured that Apple takes. */
   vapidSubject: string | undefined
   bootstrapApiKey: string | undefined
+  /** How long the service goes on while it says that it will stop. Absent: for as long as where it runs asks for. */
+  drainDelayMs: number | undefined
 }
 
 /**
@@ -211,6 +214,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     logLevel: values.KRAFTER_LOG_LEVEL,
     vapidSubject: values.KRAFTER_VAPID_SUBJECT ?? vapidSubjectFrom(values.KRAFTER_PUBLIC_URL),
     bootstrapApiKey: values.KRAFTER_BOOTSTRAP_API_KEY,
+    drainDelayMs: values.KRAFTER_DRAIN_DELAY_MS,
   }
 }
 

@@ -143,6 +143,15 @@ export async function ensureFirstKey(
   })
 }
 
+/** Whether the database has secrets: it has been started with an encryption key before. Its tables may be missing. */
+export async function hasSecrets(db: Db): Promise<boolean> {
+  const { rows } = await sql<{
+    exists: boolean
+  }>`select to_regclass('install') is not null as exists`.execute(db)
+  if (!rows[0]!.exists) return false
+  return (await db.selectFrom('install').select('id').executeTakeFirst()) !== undefined
+}
+
 const checkText = 'krafter-push'
 const checkContext = 'install-check'
 

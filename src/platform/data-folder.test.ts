@@ -1,11 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ConfigError } from '../config/config.ts'
-import { lockDataFolder, readOrMakeEncryptionKey } from './data-folder.ts'
+import { lockDataFolder, makeEncryptionKey, readEncryptionKey } from './data-folder.ts'
 
 let folder: string
 let holder: ChildProcess | undefined
@@ -75,11 +84,40 @@ test('says what is wrong with a folder that cannot be one', () => {
   expect(() => lockDataFolder(folder)).toThrow(/^KRAFTER_DATA_DIR .* cannot be locked: /)
 })
 
-test('makes an encryption key once, readable for its owner only', () => {
-  const key = readOrMakeEncryptionKey(folder)
+test.each([0o755, 0o750])('a folder of mode %o is ours alone', (mode) => {
+  chmodSync(folder, mode)
+  const { writableBy, unlock } = lockDataFolder(folder)
+  unlock()
+  expect(writableBy).toBeUndefined()
+})
+
+test('tells of a folder that a group may write to, and refuses one that everybody may write to', () => {
+  chmodSync(folder, 0o770)
+  const { writableBy, unlock } = lockDataFolder(folder)
+  unlock()
+  expect(writableBy).toBe('its group')
+  for (const mode of [0o777, 0o1777, 0o702]) {
+    chmodSync(folder, mode)
+    expect(() => lockDataFolder(folder)).toThrow(ConfigError)
+    expect(() => lockDataFolder(folder)).toThrow(
+      `KRAFTER_DATA_DIR ${folder} may be written to by every user of this machine: chmod o-w it, `,
+    )
+  }
+})
+
+test.skipIf(process.getuid?.() !== 0)('tells of a folder that another user owns', () => {
+  chownSync(folder, 12_345, 12_345)
+  const { writableBy, unlock } = lockDataFolder(folder)
+  unlock()
+  expect(writableBy).toBe('its owner')
+})
+
+test('makes an encryption key, readable for its owner only', () => {
+  expect(readEncryptionKey(folder)).toBeUndefined()
+  const key = makeEncryptionKey(folder)
   expect(key).toHaveLength(32)
   expect(statSync(join(folder, 'encryption.key')).mode & 0o777).toBe(0o600)
-  expect(readOrMakeEncryptionKey(folder)).toEqual(key)
+  expect(readEncryptionKey(folder)).toEqual(key)
 })
 
 test.each(['', 'c2hvcnQ=\n', `${'A'.repeat(40)}\n`, `${'A'.repeat(64)}\n`])(
@@ -87,21 +125,21 @@ test.each(['', 'c2hvcnQ=\n', `${'A'.repeat(40)}\n`, `${'A'.repeat(64)}\n`])(
   (content) => {
     const path = join(folder, 'encryption.key')
     writeFileSync(path, content)
-    expect(() => readOrMakeEncryptionKey(folder)).toThrow(ConfigError)
-    expect(() => readOrMakeEncryptionKey(folder)).toThrow(/^the encryption key .* is corrupt: /)
+    expect(() => readEncryptionKey(folder)).toThrow(ConfigError)
+    expect(() => readEncryptionKey(folder)).toThrow(/^the encryption key .* is corrupt: /)
     expect(readFileSync(path, 'utf8')).toBe(content)
   },
 )
 
 test('refuses an encryption key that cannot be read or made', () => {
   mkdirSync(join(folder, 'encryption.key'))
-  expect(() => readOrMakeEncryptionKey(folder)).toThrow(/^the encryption key .* cannot be read: /)
-  expect(() => readOrMakeEncryptionKey(join(folder, 'none'))).toThrow(ConfigError)
+  expect(() => readEncryptionKey(folder)).toThrow(/^the encryption key .* cannot be read: /)
+  expect(() => makeEncryptionKey(join(folder, 'none'))).toThrow(ConfigError)
 })
 
 test('takes no notice of a key whose making was interrupted', () => {
   writeFileSync(join(folder, 'encryption.key.new'), 'AAA', { mode: 0o644 })
-  const key = readOrMakeEncryptionKey(folder)
+  const key = makeEncryptionKey(folder)
   expect(statSync(join(folder, 'encryption.key')).mode & 0o777).toBe(0o600)
-  expect(readOrMakeEncryptionKey(folder)).toEqual(key)
+  expect(readEncryptionKey(folder)).toEqual(key)
 })

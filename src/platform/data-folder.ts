@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config/config.ts'
 
@@ -8,6 +8,8 @@ import { ConfigError } from '../config/config.ts'
 export interface DataFolder {
   /** Where PGlite keeps its files. */
   databasePath: string
+  /** Who else may write to it, and so replace the key or the database; undefined: nobody. */
+  writableBy: 'its group' | 'its owner' | undefined
   /** Lets another process in. The kernel does the same when this one dies. */
   unlock(): void
 }
@@ -16,14 +18,16 @@ export interface DataFolder {
  * Makes the folder if need be (mode 0700) and locks it. The lock is SQLite's exclusive file lock: the kernel
  * drops it with the process, so a crash leaves no stale lock, and it holds across containers that share a volume.
  *
- * @throws ConfigError when the folder cannot be made or another process holds it
+ * @throws ConfigError when the folder cannot be made, when any user of the machine may write to it, or when another
+ *   process holds it
  */
 export function lockDataFolder(path: string): DataFolder {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeFolders(path)
   } catch (cause) {
     throw new ConfigError(`KRAFTER_DATA_DIR ${path} cannot be made: ${(cause as Error).message}`, { cause })
   }
+  const writableBy = findOtherWriters(path)
   let lock: DatabaseSync | undefined
   try {
     lock = new DatabaseSync(join(path, 'lock'), { timeout: 0 })
@@ -39,23 +43,54 @@ export function lockDataFolder(path: string): DataFolder {
     )
   }
   const held = lock
-  return { databasePath: join(path, 'database'), unlock: () => held.close() }
+  return { databasePath: join(path, 'database'), writableBy, unlock: () => held.close() }
+}
+
+/** One by one: asked for all at once, Node tries for ever where the kernel lets nobody make one, as in `/proc`. */
+function makeFolders(path: string): void {
+  const missing: string[] = []
+  for (let folder = resolve(path); !isFolder(folder); folder = dirname(folder)) missing.unshift(folder)
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, { mode: 0o700 })
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (!isFolder(folder)) throw error
+    }
+  }
+}
+
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+
+const byGroup = 0o020
+const byOthers = 0o002
+
+function findOtherWriters(path: string): DataFolder['writableBy'] {
+  // Only Unix tells who may do what in these terms.
+  if (!process.getuid) return undefined
+  const { mode, uid } = statSync(path)
+  if (mode & byOthers) {
+    throw new ConfigError(
+      `KRAFTER_DATA_DIR ${path} may be written to by every user of this machine: chmod o-w it, or name a folder inside it, which is made for this user alone`,
+    )
+  }
+  if (uid !== 0 && uid !== process.getuid()) return 'its owner'
+  return mode & byGroup ? 'its group' : undefined
 }
 
 /** https://www.sqlite.org/rescode.html#busy */
 const sqliteBusy = 5
 
 /**
- * The key that encrypts secrets at rest in embedded mode: read from `encryption.key`, made on the first start
- * with mode 0600. Call with the folder locked.
+ * The key that encrypts secrets at rest in embedded mode, in `encryption.key` in the folder.
  *
- * @returns 32 bytes
- * @throws ConfigError when the file is there but is no key, or cannot be read or made
+ * @returns 32 bytes; undefined when the file is missing
+ * @throws ConfigError when the file is there but is no key, or cannot be read
  */
-export function readOrMakeEncryptionKey(folder: string): Buffer {
-  const path = join(folder, 'encryption.key')
+export function readEncryptionKey(folder: string): Buffer | undefined {
+  const path = encryptionKeyPath(folder)
   const stored = readKeyFile(path)
-  if (stored === undefined) return makeKeyFile(path)
+  if (stored === undefined) return undefined
   const key = Buffer.from(stored, 'base64')
   if (key.length !== keyBytes) {
     throw new ConfigError(
@@ -64,6 +99,8 @@ export function readOrMakeEncryptionKey(folder: string): Buffer {
   }
   return key
 }
+
+export const encryptionKeyPath = (folder: string) => join(folder, 'encryption.key')
 
 const keyBytes = 32
 
@@ -77,8 +114,14 @@ function readKeyFile(path: string): string | undefined {
   }
 }
 
-/** Whole or not at all: a crash must not leave an empty file behind, which would pass for a corrupt key. */
-function makeKeyFile(path: string): Buffer {
+/**
+ * Makes the key of a new install, mode 0600. Whole or not at all: a crash must not leave an empty file behind, which
+ * would pass for a corrupt key. Call with the folder locked.
+ *
+ * @throws ConfigError when it cannot be made
+ */
+export function makeEncryptionKey(folder: string): Buffer {
+  const path = encryptionKeyPath(folder)
   const key = randomBytes(keyBytes)
   const unfinished = `${path}.new`
   try {

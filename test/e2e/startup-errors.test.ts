@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +19,7 @@ import { lockDataFolder } from '../../src/platform/data-folder.ts'
 import { openEmbedded } from '../../src/platform/db.ts'
 import { makeDatabase, makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { startTestService } from '../support/service.ts'
-import { runCommand } from '../support/service-process.ts'
+import { runCommand, startCommand } from '../support/service-process.ts'
 
 const password = 'hunter2-hunter2'
 const encryptionKey = Buffer.alloc(32, 1).toString('base64')
@@ -64,6 +73,9 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_RETRY_SCHEDULE', '1,soon', waits],
     ['KRAFTER_DELIVERY_TIMEOUT_MS', '99', number(100, 60_000)],
     ['KRAFTER_DISABLE_AFTER', '1h', number(0, 31_536_000)],
+    ['KRAFTER_REQUEST_TIMEOUT_MS', '99', number(100, 600_000)],
+    ['KRAFTER_MAX_WEBHOOKS_PER_APP', '0', number(1, 10_000)],
+    ['KRAFTER_MAX_FILTER_BYTES', '63', number(64, 65_536)],
     ['KRAFTER_RETENTION_DAYS', '1', number(8, 3_650)],
     ['KRAFTER_RATE_LIMIT_DEFAULT', '-1', number(0, 1_000_000_000)],
     ['KRAFTER_RATE_LIMIT_STRICT', '1.5', number(0, 1_000_000_000)],
@@ -76,6 +88,7 @@ describe('a variable that is wrong', () => {
       `kr_live_${password}`,
       'must be kr_live_ followed by 43 base64url characters',
     ],
+    ['KRAFTER_DRAIN_DELAY_MS', '5s', number(0, 60_000)],
   ]
 
   test.each(cases)('%s=%s', (name, value, message) => {
@@ -135,6 +148,22 @@ describe('a database that cannot be used', () => {
     expect(await refusalOfUrl(`postgres://user:${password}@127.0.0.1:${port}/db`)).toMatch(
       new RegExp(`^DATABASE_URL: the database at 127\\.0\\.0\\.1:${port} cannot be used: .*timeout`),
     )
+  })
+
+  test.concurrent('told to stop while it waits for it, it ends at once', { timeout }, async () => {
+    const silentToo = createServer().listen(0, '127.0.0.1')
+    const knocked = once(silentToo, 'connection')
+    await once(silentToo, 'listening')
+    const { port } = silentToo.address() as AddressInfo
+    const command = startCommand(['serve'], {
+      PORT: '0',
+      DATABASE_URL: `postgres://user:${password}@127.0.0.1:${port}/db`,
+      KRAFTER_ENCRYPTION_KEY: encryptionKey,
+    })
+    await knocked
+    command.kill('SIGTERM')
+    expect(await command.finished).toMatchObject({ code: 0, signal: null, stderr: '' })
+    silentToo.close()
   })
 
   test.concurrent('its name means nothing', { timeout }, async () => {
@@ -221,6 +250,15 @@ describe('a data folder that cannot be used', () => {
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
 
+  test.concurrent('nobody can make it', { timeout }, async () => {
+    const nowhere = join(folder, 'loop')
+    symlinkSync(nowhere, nowhere)
+    // Making one in /proc is refused as if the folder above it were missing.
+    for (const path of [...(existsSync('/proc/self') ? ['/proc/nowhere/data'] : []), join(nowhere, 'data')]) {
+      expect(await refusalOfFolder(path)).toMatch(/^KRAFTER_DATA_DIR \S+ cannot be made: (ENOENT|ELOOP): /)
+    }
+  })
+
   test.concurrent('another process has it', { timeout }, async () => {
     const taken = join(folder, 'taken')
     const { unlock } = lockDataFolder(taken)
@@ -274,6 +312,20 @@ describe('a data folder with data', () => {
     const both = { ...storage.env, KRAFTER_ENCRYPTION_KEY: `${otherEncryptionKey},${own}` }
     const running = await startTestService({ ...storage, env: both }, {}, ['api'])
     await running.stop()
+  })
+
+  test('its encryption key is missing, and no other is made', { timeout }, async () => {
+    const keyFile = join(path, 'encryption.key')
+    const own = readFileSync(keyFile, 'utf8')
+    rmSync(keyFile)
+    const missing = `the encryption key ${keyFile} is missing, and the secrets in the database beside it were encrypted with it: restore it from the backup, or set KRAFTER_ENCRYPTION_KEY`
+    expect(await refusalOf(storage.env)).toBe(missing)
+    expect(await refusalOf(storage.env, ['keys', 'list'])).toBe(missing)
+    expect(existsSync(keyFile)).toBe(false)
+    const given = { ...storage.env, KRAFTER_ENCRYPTION_KEY: own.trim() }
+    const running = await startTestService({ ...storage, env: given }, {}, ['api'])
+    await running.stop()
+    writeFileSync(keyFile, own)
   })
 
   test('its database is damaged', { timeout }, async () => {

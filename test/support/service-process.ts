@@ -15,7 +15,8 @@ const foreign = /^(PORT|HOST|DATABASE_URL|KRAFTER_.*|NODE_OPTIONS|VITEST.*)$/
 
 function environment(env: Record<string, string>): Record<string, string | undefined> {
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name))
-  return { ...Object.fromEntries(inherited), ...env }
+  // No proxy has to hear of a stop here.
+  return { ...Object.fromEntries(inherited), KRAFTER_DRAIN_DELAY_MS: '0', ...env }
 }
 
 /** What a command printed and how it ended. */

@@ -19,8 +19,9 @@ beforeAll(async () => {
   database = await openDatabase(storage)
   const log = createLogger('silent')
   queue = await startQueue(database, undefined, queues, log, false)
-  server = await createHttpServer({ config: readConfig({}), log })
-  const deps = { ...database, queue, log, metrics: createMetrics() }
+  const draining = new AbortController().signal
+  server = await createHttpServer({ config: readConfig({}), log, draining })
+  const deps = { ...database, queue, log, metrics: createMetrics(), draining }
   registerHealthRoutes(server, deps, { wedgedAfterMs: 50, answerWithinMs: 100 })
 })
 

@@ -17,19 +17,15 @@ const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000 
 /** For orchestrators and scrapers: no key, no rate limit, no secret. */
 export function registerHealthRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'silentMs' | 'queue' | 'metrics' | 'log'>,
+  deps: Pick<Deps, 'db' | 'silentMs' | 'queue' | 'metrics' | 'log' | 'draining'>,
   { wedgedAfterMs, answerWithinMs }: ProbeLimits = usualLimits,
 ): void {
-  let draining = false
-  server.addHook('preClose', async () => {
-    draining = true
-  })
   server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
     if (deps.silentMs() <= wedgedAfterMs) return { status: 'ok' }
     return reply.code(503).send({ status: 'database does not answer' })
   })
   server.get('/readyz', { schema: healthDocs.ready }, async (_, reply) => {
-    if (draining) return reply.code(503).send({ status: 'draining' })
+    if (deps.draining.aborted) return reply.code(503).send({ status: 'draining' })
     try {
       await withDeadline(sql`select 1`.execute(deps.db), answerWithinMs)
       return { status: 'ready' }

@@ -23,7 +23,7 @@ const maxHeadBytes = 16_384
 const maxCheckingMs = 5_000
 
 /** Makes the HTTP server: how bodies are read, what is logged, how errors are answered. Routes come from routes.ts. */
-export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Promise<Server> {
+export async function createHttpServer(deps: Pick<Deps, 'config' | 'log' | 'draining'>): Promise<Server> {
   const { trustProxy, requestTimeoutMs } = deps.config
   const server = Fastify({
     loggerInstance: deps.log,
@@ -64,6 +64,10 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log'>): Prom
     return answerError(reply, refusal)
   })
   server.setNotFoundHandler((_, reply) => answerError(reply, refusals.notFound()))
+  server.addHook('onSend', async (_, reply) => {
+    // Who keeps the connection would ask again on it in the moment in which it is closed.
+    if (deps.draining.aborted) reply.header('connection', 'close')
+  })
   server.addHook('onResponse', async (request, reply) => {
     request.log.info(
       {
