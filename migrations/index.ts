@@ -4,6 +4,7 @@ import * as idempotencyEverywhere from './0002_idempotency_everywhere.ts'
 import * as subscriberCount from './0004_subscriber_count.ts'
 import * as subscriberTokens from './0005_subscriber_tokens.ts'
 import * as skippedSubscribers from './0006_skipped_subscribers.ts'
+import * as reasonsAndAuthorities from './0009_reasons_and_authorities.ts'
 import * as vapidPairs from './0010_vapid_pairs.ts'
 import * as keyRefusals from './0011_key_refusals.ts'
 
@@ -18,6 +19,7 @@ export const migrations: Record<string, Migration> = {
   '0004_subscriber_count': subscriberCount,
   '0005_subscriber_tokens': subscriberTokens,
   '0006_skipped_subscribers': skippedSubscribers,
+  '0009_reasons_and_authorities': reasonsAndAuthorities,
   '0010_vapid_pairs': vapidPairs,
   '0011_key_refusals': keyRefusals,
 }

@@ -289,6 +289,7 @@ CREATE TABLE webhooks (
   last_triggered_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
+  ca_pem text,
   CONSTRAINT webhooks_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT webhooks_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
 );

@@ -166,6 +166,8 @@ export interface Database {
     max_in_flight: number | null
     batch: NullableJson<BatchSettings>
     auto_recover: Generated<boolean>
+    /** Certificates trusted for its deliveries besides those that the service trusts, PEM. */
+    ca_pem: string | null
     enabled: boolean
     /** Grows with every disabling, so that deliveries made before it are told from those made after. */
     generation: Generated<number>
@@ -225,6 +227,8 @@ export interface Database {
     response_status: number | null
     /** What went wrong in one word, null on success. */
     error: string | null
+    /** Why no answer came, in words. */
+    reason: string | null
     /** The first 1 KiB of the answer. */
     response_body: string | null
   }

@@ -69,6 +69,8 @@ export interface Connection {
   active: number
   brokenOff: number
   usable: boolean
+  /** What the socket said before undici listened to it, or besides. */
+  socketError: Error | null
   readonly origin: Origin
   /** The open socket until the first exchange; undici watches it only from then on. */
   unused: TLSSocket | null
@@ -295,9 +297,13 @@ export class ConnectionPool {
       active: 0,
       brokenOff: 0,
       usable: true,
+      socketError: null,
       origin,
       unused: socket,
     }
+    socket.once('error', (error) => {
+      connection.socketError = error
+    })
     const lost = () => {
       if (connection.usable) {
         this.retire(connection)

@@ -28,7 +28,6 @@ export const reasons = {
   noRoute: 'there is no route to the host',
   notPermitted: 'this machine does not permit the connection',
   tooManyFiles: 'this machine has too many open files',
-  connectionFailed: 'the connection failed',
   proxyUnreachable: 'the outbound proxy cannot be reached',
   proxyRefused: 'the outbound proxy refused the connection',
   noConnectionInTime: 'no connection could be made in time',
@@ -50,7 +49,6 @@ export const reasons = {
   headersTooLarge: "the answer's headers are too large",
   bodyLength: "the answer's body is not as long as announced",
   streamReset: 'the receiver reset the HTTP/2 stream',
-  switchedProtocols: 'the receiver switched protocols',
   invalidHeader: 'a header of the request cannot be sent',
   requestHeadersTooLarge: 'the headers of the request are too large',
   notHttp: 'the answer is not valid HTTP',
@@ -118,18 +116,16 @@ const kindByCode: Readonly<Record<string, Kind>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: ['tls', 'certificateOtherHost'],
   HOSTNAME_MISMATCH: ['tls', 'certificateOtherHost'],
   CERT_REVOKED: ['tls', 'certificateRevoked'],
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: ['tls', 'clientCertificateWanted'],
   ERR_SSL_WRONG_VERSION_NUMBER: noTls,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: noTls,
   ERR_SSL_HTTP_REQUEST: noTls,
   ERR_SSL_UNSUPPORTED_PROTOCOL: tlsVersion,
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: tlsVersion,
   ERR_TLS_PROTOCOL_VERSION_CONFLICT: tlsVersion,
-  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: ['tls', 'hostNotServed'],
-  ERR_SSL_SSL_TLSV1_UNRECOGNIZED_NAME: ['tls', 'hostNotServed'],
   UND_ERR_HEADERS_OVERFLOW: ['protocol', 'headersTooLarge'],
   HPE_HEADER_OVERFLOW: ['protocol', 'headersTooLarge'],
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['protocol', 'bodyLength'],
+  ERR_HTTP2_STREAM_CANCEL: ['connect', 'connectionClosed'],
+  ERR_HTTP2_INVALID_SESSION: ['connect', 'connectionClosed'],
   ERR_HTTP2_STREAM_ERROR: ['protocol', 'streamReset'],
   UND_ERR_INVALID_ARG: invalidHeader,
   UND_ERR_NOT_SUPPORTED: invalidHeader,
@@ -157,7 +153,16 @@ const lostCodes = new Set([
   'EPIPE',
   'UND_ERR_SOCKET',
   'ERR_HTTP2_STREAM_CANCEL',
+  'ERR_HTTP2_INVALID_SESSION',
 ])
+
+/** What a peer tells with an alert (RFC 8446 §6); Node names the TLS version of it, too. */
+const alerts: readonly (readonly [RegExp, Kind])[] = [
+  [/_CERTIFICATE_REQUIRED$/, ['tls', 'clientCertificateWanted']],
+  [/_PROTOCOL_VERSION$/, tlsVersion],
+  [/_UNRECOGNIZED_NAME$/, ['tls', 'hostNotServed']],
+  [/_ALERT_/, ['tls', 'handshakeRefused']],
+]
 
 /**
  * Sorts what a socket, TLS, the HTTP parser or undici threw, by its class and code, never by its text. What is none
@@ -184,9 +189,10 @@ function kindOf(error: NodeJS.ErrnoException): Kind {
   }
   if (known) return known
   if (certificateCodes.has(code)) return ['tls', 'certificateInvalid']
-  if (code.startsWith('ERR_SSL_')) return ['tls', code.includes('_ALERT_') ? 'handshakeRefused' : 'tlsFailed']
+  if (code.startsWith('ERR_SSL_')) {
+    return alerts.find(([pattern]) => pattern.test(code))?.[1] ?? ['tls', 'tlsFailed']
+  }
   if (code.startsWith('ERR_TLS_')) return ['tls', 'tlsFailed']
-  if (code === 'ERR_HTTP2_STREAM_CANCEL') return ['connect', 'connectionClosed']
   return ['protocol', 'notHttp']
 }
 

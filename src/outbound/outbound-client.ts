@@ -237,7 +237,9 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
       return
     }
     clearTimeout(this.#timer)
-    this.fail(error)
+    const { socketError } = this.#connection!
+    // TLS 1.3: a server asks for a client certificate, and says so, once the handshake is over for us.
+    this.fail(socketError && isConnectionLost(error) ? socketError : error)
     // HTTP/1.1 cannot go on after a broken exchange; an HTTP/2 connection can, unless it has told the pool itself.
     this.#release(this.#connection!.multiplexed && !this.#destination.alone)
   }

@@ -126,14 +126,24 @@ describe('dead name servers', () => {
     await Promise.allSettled(dead)
   })
 
-  test('leave a turn for others when it is their end that is waited for', async () => {
-    const resolver = makeResolver({ lookups: 4, lookupsPerParent: 2, timeoutMs: 400 })
+  test('are refused when there are too many of them for too long', async () => {
+    const resolver = makeResolver({ lookups: 4, lookupsPerParent: 2, waitMs: 100, timeoutMs: 500 })
     const names = ['a.dead.example', 'b.dead.example', 'c.dead.example', 'a.dead.test', 'b.dead.test']
     const dead = names.map((name) => resolver.resolve(name))
     for (const each of dead) each.catch(() => {})
     await expect(dead[2]).rejects.toMatchObject({ code: 'ERR_LOOKUPS_BUSY' })
-    expect(await addressesOf(resolver, 'v4.example')).toEqual(['192.0.2.4'])
     await Promise.allSettled(dead)
+    expect(await addressesOf(resolver, 'v4.example')).toEqual(['192.0.2.4'])
+  })
+
+  test('give their turns to others before these give up', async () => {
+    const resolver = makeResolver({ lookups: 4, waitMs: 1_000, timeoutMs: 300 })
+    const dead = ['a.dead.example', 'b.dead.example', 'a.dead.test', 'b.dead.test'].map((name) =>
+      resolver.resolve(name),
+    )
+    const found = addressesOf(resolver, 'v4.example')
+    await Promise.allSettled(dead)
+    expect(await found).toEqual(['192.0.2.4'])
   })
 })
 

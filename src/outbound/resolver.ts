@@ -6,7 +6,9 @@ import { type Found, lookupError, queryAddresses } from './query-addresses.ts'
 import { createSystemNames, namesToAsk, type SystemFiles } from './system-names.ts'
 
 export interface ResolverLimits extends TurnLimits {
-  /** For a whole look-up; at most half of it is spent waiting for a turn. */
+  /** For a turn: longer than the look-ups of others take, dead ones too. */
+  waitMs: number
+  /** For the answers to a look-up whose turn it is. */
   timeoutMs: number
   otherFamilyMs: number
   /** An answer is good for its time to live, at most for so long. */
@@ -18,7 +20,8 @@ export interface ResolverLimits extends TurnLimits {
 }
 
 export const defaultResolverLimits: ResolverLimits = {
-  timeoutMs: 5_000,
+  waitMs: 4_000,
+  timeoutMs: 3_000,
   otherFamilyMs: 500,
   lookups: 256,
   lookupsPerParent: 16,
@@ -81,9 +84,9 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   }
 
   async function ask(hostname: string, names: readonly string[]): Promise<Found> {
+    const end = await turns.take(hostname, limits.waitMs)
     const startedAt = performance.now()
     const timeLeft = () => Math.max(1, limits.timeoutMs - (performance.now() - startedAt))
-    const end = await turns.take(hostname, limits.timeoutMs / 2)
     let missing: unknown
     try {
       for (const name of names) {

@@ -38,6 +38,7 @@ describe('classifyResponse', () => {
       gone: false,
       status: null,
       error: 'timeout',
+      reason: 'x',
       responseBody: null,
       retryAfterSeconds: null,
     })

@@ -13,6 +13,8 @@ export interface AttemptOutcome {
   gone: boolean
   status: number | null
   error: AttemptError | null
+  /** Why no answer came: one of the texts of `exchange-error.ts`. */
+  reason: string | null
   responseBody: string | null
   /** Seconds the receiver asked us to wait (429 and 503 only). */
   retryAfterSeconds: number | null
@@ -29,6 +31,7 @@ export function classifyResponse(result: OutboundResult, now: Date): AttemptOutc
       gone: false,
       status: null,
       error: result.error,
+      reason: result.reason,
       responseBody: null,
       retryAfterSeconds: null,
     }
@@ -41,6 +44,7 @@ export function classifyResponse(result: OutboundResult, now: Date): AttemptOutc
     gone: status === 410,
     status,
     error: succeeded ? null : 'status',
+    reason: null,
     responseBody: body.length === 0 ? null : toText(body),
     retryAfterSeconds: mayAsk ? parseRetryAfter(headers['retry-after'], now) : null,
   }

@@ -23,6 +23,10 @@ export const attemptFields = {
   status: z.int().nullable().meta({ description: 'HTTP status; null: no answer came.' }),
   duration_ms: z.int(),
   error: errorField as z.ZodType<string | null>,
+  reason: z
+    .string()
+    .nullable()
+    .meta({ description: 'Why no answer came, in words: see docs/deliveries.md.' }),
   response_body: z.string().nullable().meta({ description: 'The first 1 KiB of the answer.' }),
 }
 
@@ -45,11 +49,18 @@ const deliveryFields = {
       duration_ms: attemptFields.duration_ms,
       status: attemptFields.status,
       error: attemptFields.error,
+      reason: attemptFields.reason,
     })
     .nullable(),
 }
 
-const lastAttempt = { started_at: '2026-06-01T08:07:18Z', duration_ms: 41, status: 204, error: null }
+const lastAttempt = {
+  started_at: '2026-06-01T08:07:18Z',
+  duration_ms: 41,
+  status: 204,
+  error: null,
+  reason: null,
+}
 
 const exampleDelivery = {
   id: '01996d62-d0e7-7a31-8c55-0e9f1a2b3c4d',
@@ -85,6 +96,7 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
           duration_ms: attemptFields.duration_ms,
           status: attemptFields.status,
           error: attemptFields.error,
+          reason: attemptFields.reason,
           response_body: attemptFields.response_body,
         }),
       )
@@ -101,6 +113,7 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
         duration_ms: 12,
         status: 503,
         error: 'status',
+        reason: null,
         response_body: 'try later',
       },
       { id: 'c2a1b0f9-e8d7-4c6b-8a59-483726150f4e', number: 2, ...lastAttempt, response_body: null },

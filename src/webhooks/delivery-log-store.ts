@@ -23,6 +23,7 @@ export interface LoggedDelivery {
   durationMs: number | null
   responseStatus: number | null
   error: string | null
+  reason: string | null
 }
 
 /** An attempt as the log has it. */
@@ -34,6 +35,7 @@ export interface LoggedAttempt {
   durationMs: number
   responseStatus: number | null
   error: string | null
+  reason: string | null
   /** The first 1 KiB of the answer. */
   responseBody: string | null
 }
@@ -56,6 +58,7 @@ export function presentDelivery(delivery: LoggedDelivery) {
       duration_ms: delivery.durationMs!,
       status: delivery.responseStatus,
       error: delivery.error,
+      reason: delivery.reason,
     },
   }
 }
@@ -69,6 +72,7 @@ export function presentAttempt(attempt: LoggedAttempt) {
     duration_ms: attempt.durationMs,
     status: attempt.responseStatus,
     error: attempt.error,
+    reason: attempt.reason,
     response_body: attempt.responseBody,
   }
 }
@@ -141,6 +145,7 @@ export async function listAttempts(db: Db, appId: string, deliveryId: string): P
       'duration_ms as durationMs',
       'response_status as responseStatus',
       'error',
+      'reason',
       'response_body as responseBody',
     ])
     .where('app_id', '=', appId)
@@ -155,10 +160,10 @@ async function readDeliveries(db: Db, page: RawBuilder<unknown>): Promise<Logged
     select d.id, d.webhook_id as "webhookId", d.event_id as "eventId", d.event_type as "eventType", d.status,
       d.attempt_count as "attemptCount", d.next_attempt_at as "nextAttemptAt", d.replay_id as "replayId",
       d.created_at as "createdAt", d.finished_at as "finishedAt", a.started_at as "startedAt",
-      a.duration_ms as "durationMs", a.response_status as "responseStatus", a.error
+      a.duration_ms as "durationMs", a.response_status as "responseStatus", a.error, a.reason
     from (${page}) d
     left join lateral (
-      select started_at, duration_ms, response_status, error from attempts
+      select started_at, duration_ms, response_status, error, reason from attempts
       where app_id = d.app_id and delivery_id = d.id and number = d.attempt_count limit 1
     ) a on true
     order by d.id desc`.execute(db)

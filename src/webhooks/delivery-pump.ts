@@ -462,7 +462,7 @@ function reportAttempt(
   { deliveries, batched }: Parcel,
   attempt: Awaited<ReturnType<typeof attemptParcel>>,
 ): void {
-  const { succeeded, error, status } = attempt.outcome
+  const { succeeded, error, reason, status } = attempt.outcome
   const { delivery } = deliveries[0]!
   deps.metrics.attempts.inc({ outcome: error ?? 'succeeded' })
   deps.metrics.attemptSeconds.observe(attempt.durationMs / 1_000)
@@ -479,6 +479,7 @@ function reportAttempt(
       attemptId: attempt.id,
       status,
       error,
+      reason,
       ms: attempt.durationMs,
     },
     'delivery.attempted',

@@ -120,6 +120,7 @@ export interface AttemptRecord {
   duration_ms: number
   response_status: number | null
   error: string | null
+  reason: string | null
   response_body: string | null
   /** The delivery afterwards. */
   status: DeliveryStatus
@@ -140,7 +141,7 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
     with made as (
       select * from json_to_recordset(${JSON.stringify(attempts)}::text::json) as row (
         app_id uuid, delivery_id uuid, number int, id uuid, started_at timestamptz, duration_ms int,
-        response_status int, error text, response_body text,
+        response_status int, error text, reason text, response_body text,
         status text, next_attempt_at timestamptz, finished_at timestamptz)
     ), moved as (
       update deliveries d
@@ -151,8 +152,9 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
       returning d.app_id, d.id
     )
     insert into attempts
-      (app_id, delivery_id, number, id, started_at, duration_ms, response_status, error, response_body)
-    select made.app_id, delivery_id, number, made.id, started_at, duration_ms, response_status, error, response_body
+      (app_id, delivery_id, number, id, started_at, duration_ms, response_status, error, reason, response_body)
+    select made.app_id, delivery_id, number, made.id, started_at, duration_ms, response_status, error, reason,
+      response_body
     from made join moved on moved.app_id = made.app_id and moved.id = made.delivery_id
     returning delivery_id as id`.execute(trx)
   return new Set(rows.map(({ id }) => id))

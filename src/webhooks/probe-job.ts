@@ -49,7 +49,7 @@ export async function runProbe(
     else await scheduleProbe(trx, deps, { ...message, number: message.number + 1 })
   })
   if (attempt) {
-    const { status, error } = attempt.outcome
-    deps.log.info({ ...message, succeeded, status, error, ms: attempt.durationMs }, 'webhook.probed')
+    const { status, error, reason } = attempt.outcome
+    deps.log.info({ ...message, succeeded, status, error, reason, ms: attempt.durationMs }, 'webhook.probed')
   }
 }

@@ -118,6 +118,7 @@ function toRecord({ delivery, attempt, decision }: Decided): AttemptRecord {
     duration_ms: durationMs,
     response_status: outcome.status,
     error: outcome.error,
+    reason: outcome.reason,
     response_body: outcome.responseBody,
     status: statusAfter[decision.kind],
     next_attempt_at: retry ? new Date(endedAt.getTime() + decision.delaySeconds * 1_000) : null,

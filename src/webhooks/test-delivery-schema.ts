@@ -15,6 +15,7 @@ export const testDeliveryShape = defineShape<ReturnType<typeof presentTest>>(
     status: 204,
     duration_ms: 41,
     error: null,
+    reason: null,
     response_body: null,
     request_headers: {
       authorization: '***',

@@ -13,6 +13,7 @@ export function presentTest({ durationMs, outcome, requestHeaders }: TestDeliver
     status: outcome.status,
     duration_ms: durationMs,
     error: outcome.error as string | null,
+    reason: outcome.reason,
     response_body: outcome.responseBody,
     request_headers: requestHeaders,
   }
@@ -43,8 +44,11 @@ export async function sendTestDelivery(
   const type = event ?? (webhook.events[0] as EventType | undefined) ?? 'notification.sent'
   const message = sampleMessage(type, appId, now, webhook.batch !== null)
   const attempt = await attemptMessage(deps, message, toTarget(deps, webhook))
-  const { status, error } = attempt.outcome
-  deps.log.info({ appId, webhookId, event: type, status, error, ms: attempt.durationMs }, 'webhook.tested')
+  const { status, error, reason } = attempt.outcome
+  deps.log.info(
+    { appId, webhookId, event: type, status, error, reason, ms: attempt.durationMs },
+    'webhook.tested',
+  )
   const masked = Object.fromEntries(webhook.headerNames.map((name) => [name, maskedValue]))
   return { ...attempt, requestHeaders: { ...attempt.requestHeaders, ...masked } }
 }

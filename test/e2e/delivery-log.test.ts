@@ -109,6 +109,7 @@ describeOnEachBackend('the log', (make) => {
       duration_ms: expect.any(Number),
       status: 200,
       error: null,
+      reason: null,
     }
     const shown = {
       id: expect.any(String),
@@ -138,6 +139,7 @@ describeOnEachBackend('the log', (make) => {
           duration_ms: expect.any(Number),
           status: 503,
           error: 'status',
+          reason: null,
           response_body: 'x'.repeat(1_024),
         },
         { id: second, number: 2, ...delivery.last_attempt, response_body: 'thanks' },

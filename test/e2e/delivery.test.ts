@@ -347,15 +347,29 @@ describeOnEachBackend('delivery', (make) => {
     await emit(running.service, appId)
 
     const recorded: Record<string, string | null> = {}
+    const reasons: Record<string, string | null> = {}
     for (const [name, webhookId] of Object.entries(webhookIds)) {
       const [attempt] = await attempted(webhookId)
       recorded[name] = attempt!.error
+      reasons[name] = attempt!.reason
       expect(attempt, name).toMatchObject({ number: 1, response_status: null, response_body: null })
       if (attempt!.error !== 'timeout') continue
       expect(attempt!.duration_ms, name).toBeGreaterThanOrEqual(deliveryTimeoutMs - 10)
       expect(attempt!.duration_ms, name).toBeLessThan(deliveryTimeoutMs + 1_000)
     }
     expect(recorded).toEqual(expected)
+    expect(reasons).toMatchObject({
+      refused: 'the connection was refused',
+      untrusted: expect.stringMatching(/unknown authority|self-signed/),
+      unresolved: 'the host name cannot be resolved',
+      plaintext: 'the receiver does not speak TLS on this port',
+      closed: 'the connection was closed before the answer was complete',
+      garbage: 'the answer is not valid HTTP',
+      noHandshake: 'no connection could be made in time',
+      hang: 'no complete answer came in time',
+    })
+    const shown = running.logs.filter(({ msg, reason }) => msg === 'delivery.attempted' && reason)
+    expect(new Set(shown.map(({ reason }) => reason))).toEqual(new Set(Object.values(reasons)))
   })
 
   test('reads 1 KiB of an answer at most, whatever its length, and decompresses nothing', async () => {

@@ -55,6 +55,7 @@ describeOnEachBackend('a test delivery', (make) => {
         status: 202,
         duration_ms: expect.any(Number),
         error: null,
+        reason: null,
         response_body: 'thanks',
         request_headers: {
           authorization: '***',
@@ -135,6 +136,7 @@ describeOnEachBackend('a test delivery', (make) => {
     expect((await running.api.post(`${path}/test`, {})).body.data).toMatchObject({
       status: null,
       error: 'timeout',
+      reason: 'no complete answer came in time',
       response_body: null,
     })
     expect((await running.api.get(path)).body.data).toEqual(untouched)

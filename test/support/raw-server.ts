@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { makeCertificates } from '../../src/demo/certificates.ts'
 
 /** A server below HTTP, for peers that do what no HTTP library would. */
@@ -24,9 +24,10 @@ export async function startTcpServer(handle: (socket: Socket) => void): Promise<
 export async function startRawTlsServer(
   handle: (socket: TLSSocket) => void,
   certificates?: { key: string; cert: string },
+  options: TlsOptions = {},
 ): Promise<RawServer> {
   const { key, cert } = certificates ?? (await makeCertificates())
-  const server = createTlsServer({ key, cert, ALPNProtocols: ['http/1.1'] })
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['http/1.1'], ...options })
   server.on('tlsClientError', () => {})
   return listen(server, 'secureConnection', handle)
 }
