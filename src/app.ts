@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
-import type { Config } from './config/config.ts'
+import { type Config, ConfigError } from './config/config.ts'
 import { fallbackVapidSubject } from './config/vapid-subject.ts'
 import { openControlSocket } from './control/control-socket.ts'
 import type { Deps } from './deps.ts'
@@ -9,7 +9,7 @@ import type { StreamSettings } from './events/stream-routes.ts'
 import { startJobs } from './jobs.ts'
 import { createKeyCommands } from './keys/key-commands.ts'
 import { checkEncryptionKey, ensureFirstKey } from './keys/key-store.ts'
-import { createAddressGuard } from './outbound/address-guard.ts'
+import { type AddressGuard, createAddressGuard } from './outbound/address-guard.ts'
 import { createOutbound } from './outbound/outbound-client.ts'
 import { createResolver } from './outbound/resolver.ts'
 import { queues } from './pipeline.ts'
@@ -35,6 +35,8 @@ export interface ServiceOptions {
   roles?: readonly Role[]
   log?: Logger
   clock?: Clock
+  /** Instead of Math.random. */
+  random?: () => number
   /** A certificate authority to trust besides Node's own, PEM. */
   ca?: string
   /** What differs from how streams of events are served otherwise. */
@@ -86,6 +88,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const api = roles.includes('api')
   const worker = roles.includes('worker')
   try {
+    const { resolve, lookup } = createResolver({ servers: config.dnsServers })
+    const guard = createAddressGuard(config.allowNetworks, resolve)
+    checkAlertUrl(config, guard)
     const releasePort = api ? await holdPort(config) : async () => {}
     closers.push(releasePort)
     const storage = await openStorage(config, log)
@@ -95,8 +100,6 @@ export async function startService(config: Config, options: ServiceOptions = {})
     await prepareEventLog(storage.db, config.retentionDays, clock.now())
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
-    const { resolve, lookup } = createResolver({ servers: config.dnsServers })
-    const guard = createAddressGuard(config.allowNetworks, resolve)
     const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
     const outbound = createOutbound({ guard, lookup, ca: options.ca, limits })
     const pushOutbound = createOutbound({ guard, lookup, ca: options.ca })
@@ -122,6 +125,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       silentMs,
       queue,
       clock,
+      random: options.random ?? Math.random,
       log,
       crypto,
       guard,
@@ -155,4 +159,13 @@ export async function startService(config: Config, options: ServiceOptions = {})
     await closeAll()
     throw error
   }
+}
+
+/** Said at the start, not when the first alert is lost. A name is judged again whenever it is connected to. */
+function checkAlertUrl({ alertWebhookUrl }: Config, guard: AddressGuard): void {
+  const verdict = alertWebhookUrl === undefined ? undefined : guard.checkUrl(alertWebhookUrl)
+  if (verdict?.ok !== false) return
+  throw new ConfigError(
+    `KRAFTER_ALERT_WEBHOOK_URL ${verdict.message}; KRAFTER_ALLOW_NETWORKS opens a network that is not public`,
+  )
 }

@@ -18,6 +18,8 @@ export interface Deps {
   silentMs: OpenDatabase['silentMs']
   queue: Queue
   clock: Clock
+  /** In [0, 1): spreads what would otherwise happen all at once. */
+  random: () => number
   log: Logger
   crypto: CryptoAtRest
   guard: AddressGuard

@@ -3,6 +3,7 @@ import { runFanOut } from './dispatch/fan-out-job.ts'
 import { runSendBatch } from './dispatch/send-batch-job.ts'
 import { runIdempotencyUpkeep } from './idempotency/idempotency-upkeep-job.ts'
 import {
+  alert,
   embeddedVacuum,
   fanOut,
   idempotencyUpkeep,
@@ -16,6 +17,7 @@ import { vacuumBusyTables } from './platform/vacuum.ts'
 import { runReplayStep } from './replays/replay-job.ts'
 import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
+import { runAlert } from './webhooks/alert-job.ts'
 import { runProbe } from './webhooks/probe-job.ts'
 
 /** Fan-outs are one statement each; a second would only wait for the same database. */
@@ -27,12 +29,15 @@ const replaysAtOnce = 2
 
 /** Each waits for a receiver that may hang until the deadline. */
 const probesAtOnce = 4
+/** All of them go to one receiver. */
+const alertsAtOnce = 2
 
 /** Queue → handler → how many at once. Deliver has a loop of its own: webhooks/delivery-pump.ts. */
 export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(fanOut, fanOutsAtOnce, (job) => runFanOut(deps, job))
   await deps.queue.work(sendBatch, batchesAtOnce, (job) => runSendBatch(deps, job))
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
+  await deps.queue.work(alert, alertsAtOnce, (job) => runAlert(deps, job))
   await deps.queue.work(replayStep, replaysAtOnce, (job) => runReplayStep(deps, job))
   await deps.queue.schedule(subscriberUpkeep, '0 3 * * *', () => runSubscriberUpkeep(deps))
   await deps.queue.schedule(idempotencyUpkeep, '17 * * * *', () => runIdempotencyUpkeep(deps))

@@ -60,6 +60,13 @@ export const probeWebhook = {
   expireInSeconds: 120,
 } as const satisfies QueueDefinition
 
+/** Tell the operator of an event. Job id: the event's, for the first attempt. `attemptCount`: attempts made already. */
+export const alert = {
+  name: 'alert',
+  schema: z.object({ appId: z.guid(), eventId: z.guid(), attemptCount: z.int() }),
+  expireInSeconds: 120,
+} as const satisfies QueueDefinition
+
 /**
  * Make the next deliveries of a replay. Each step goes on from where the one before says in the replay's row, and
  * enqueues the next: there is one at a time.
@@ -102,6 +109,7 @@ export type FanOut = z.infer<typeof fanOut.schema>
 export type SendBatch = z.infer<typeof sendBatch.schema>
 export type Deliver = z.infer<typeof deliver.schema>
 export type ProbeWebhook = z.infer<typeof probeWebhook.schema>
+export type Alert = z.infer<typeof alert.schema>
 export type ReplayStep = z.infer<typeof replayStep.schema>
 
 /** Every queue there is; each is made at start. */
@@ -110,6 +118,7 @@ export const queues: readonly QueueDefinition[] = [
   sendBatch,
   deliver,
   probeWebhook,
+  alert,
   replayStep,
   subscriberUpkeep,
   idempotencyUpkeep,

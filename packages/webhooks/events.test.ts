@@ -48,6 +48,15 @@ export function describeEvent(event: WebhookEvent): string {
         platform: 'web' | 'ios' | 'android'
       }>()
       return event.data.subscriber_id
+    case 'webhook.disabled':
+      expectTypeOf(event.data).toEqualTypeOf<{
+        app_id: string
+        webhook_id: string
+        url: string
+        reason: string
+        failure_count: number
+      }>()
+      return event.data.webhook_id
     default:
       expectTypeOf(event).toBeNever()
       return (event as UnknownEvent).event

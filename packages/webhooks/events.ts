@@ -38,6 +38,15 @@ export interface EventData {
   'subscriber.registered': SubscriberData
   /** A subscriber opted out or was deleted. */
   'subscriber.unsubscribed': SubscriberData
+  /** Another webhook of the app was disabled, because its attempts failed for long or its receiver answered 410. */
+  'webhook.disabled': {
+    app_id: string
+    webhook_id: string
+    url: string
+    /** In words. */
+    reason: string
+    failure_count: number
+  }
 }
 
 export type EventName = keyof EventData
@@ -69,6 +78,7 @@ const known: Record<EventName, true> = {
   'notification.failed': true,
   'subscriber.registered': true,
   'subscriber.unsubscribed': true,
+  'webhook.disabled': true,
 }
 
 /**

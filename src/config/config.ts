@@ -87,6 +87,10 @@ const publicUrl = z
   )
   .transform((value) => value.replace(/\/+$/, ''))
 
+const alertUrl = z
+  .string()
+  .refine((value) => URL.canParse(value) && new URL(value).protocol === 'https:', 'must be an https:// URL')
+
 const vapidSubject = z.string().superRefine((value, context) => {
   const message = vapidSubjectProblem(value)
   if (message) context.addIssue({ code: 'custom', message })
@@ -113,6 +117,7 @@ export const environment = z.object({
   KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
   KRAFTER_REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000).default(30_000),
+  KRAFTER_ALERT_WEBHOOK_URL: alertUrl.optional(),
   KRAFTER_MAX_WEBHOOKS_PER_APP: wholeNumber(1, 10_000).default(100),
   KRAFTER_MAX_FILTER_BYTES: wholeNumber(64, 65_536).default(8_192),
   KRAFTER_RETENTION_DAYS: wholeNumber(8, 3_650).default(30),
@@ -151,6 +156,8 @@ export interface Config {
   disableAfterSeconds: number
   /** Within which a request has to arrive, body included. */
   requestTimeoutMs: number
+  /** Where the operator is told that a webhook was disabled because of its attempts. */
+  alertWebhookUrl: string | undefined
   maxWebhooksPerApp: number
   /** Of a webhook's filter, as JSON. */
   maxFilterBytes: number
@@ -202,6 +209,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
     requestTimeoutMs: values.KRAFTER_REQUEST_TIMEOUT_MS,
+    alertWebhookUrl: values.KRAFTER_ALERT_WEBHOOK_URL,
     maxWebhooksPerApp: values.KRAFTER_MAX_WEBHOOKS_PER_APP,
     maxFilterBytes: values.KRAFTER_MAX_FILTER_BYTES,
     retentionDays: values.KRAFTER_RETENTION_DAYS,

@@ -27,6 +27,13 @@ export const catalog = {
   }),
   'subscriber.registered': z.object(subscriber),
   'subscriber.unsubscribed': z.object(subscriber),
+  'webhook.disabled': z.object({
+    app_id: id,
+    webhook_id: id,
+    url: z.string(),
+    reason: z.string(),
+    failure_count: z.int(),
+  }),
 } as const
 
 export type EventType = keyof typeof catalog

@@ -22,15 +22,24 @@ export async function emitEvent(trx: Trx, deps: Pick<Deps, 'queue'>, event: NewE
   await emitEvents(trx, deps, [event])
 }
 
-/** Like {@link emitEvent} for many events at once: a fixed number of statements for each app, however many there are. */
+/**
+ * Like {@link emitEvent} for many events at once: a fixed number of statements for each app, however many there are.
+ *
+ * @param keepAll also those that no webhook names and nobody follows
+ * @returns those that are kept
+ */
 export async function emitEvents(
   trx: Trx,
   deps: Pick<Deps, 'queue'>,
   events: readonly NewEvent[],
-): Promise<void> {
+  keepAll = false,
+): Promise<{ appId: string; id: string }[]> {
+  const all: { appId: string; id: string }[] = []
   for (const [appId, ofApp] of Map.groupBy(events, (event) => event.appId)) {
-    await emitForApp(trx, deps, appId, ofApp)
+    const kept = await emitForApp(trx, deps, appId, ofApp, keepAll)
+    all.push(...kept.map(({ id }) => ({ appId, id })))
   }
+  return all
 }
 
 interface Listener {
@@ -53,19 +62,21 @@ async function emitForApp(
   deps: Pick<Deps, 'queue'>,
   appId: string,
   events: readonly NewEvent[],
-): Promise<void> {
+  keepAll: boolean,
+): Promise<EventRow[]> {
   const listeners = (await trx
     .selectFrom('webhooks')
     .select(['id', 'generation', 'events', 'filter', 'enabled'])
     .where('app_id', '=', appId)
     .execute()) as Listener[]
   const named = new Set(listeners.flatMap((listener) => listener.events))
-  const isFollowed =
-    events.some((event) => !named.has(event.type)) && (await isStreamed(trx, appId, events[0]!.occurredAt))
+  const isWanted =
+    keepAll ||
+    (events.some((event) => !named.has(event.type)) && (await isStreamed(trx, appId, events[0]!.occurredAt)))
   const kept = events
-    .filter((event) => isFollowed || named.has(event.type))
+    .filter((event) => isWanted || named.has(event.type))
     .map((event) => ({ event, row: toRow(event) }))
-  if (kept.length === 0) return
+  if (kept.length === 0) return []
   const deliveries = kept.flatMap(({ event, row }) =>
     listeners
       .filter((listener) => wants(listener, event))
@@ -79,6 +90,7 @@ async function emitForApp(
     ),
     insertDeliveries(trx, deps, appId, deliveries, events[0]!.occurredAt),
   ])
+  return kept.map(({ row }) => row)
 }
 
 /** Whether somebody follows the app's events as they happen (events/stream-routes.ts). */

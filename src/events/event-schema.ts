@@ -72,6 +72,22 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
     emitted: true,
     example: { id, event: 'subscriber.unsubscribed', timestamp, data: subscriber },
   },
+  'webhook.disabled': {
+    when: 'Another webhook of the app was disabled, because its attempts failed for long or its receiver answered 410.',
+    emitted: true,
+    example: {
+      id,
+      event: 'webhook.disabled',
+      timestamp,
+      data: {
+        app_id: subscriber.app_id,
+        webhook_id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
+        url: 'https://shop.example/hooks/krafter',
+        reason: '12 attempts in a row failed since 2026-06-01T07:05:00.000Z',
+        failure_count: 12,
+      },
+    },
+  },
 }
 
 const text = { type: 'string' }

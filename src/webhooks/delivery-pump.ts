@@ -19,7 +19,7 @@ export interface DeliveryPump {
 
 type PumpDeps = Pick<
   Deps,
-  'db' | 'queue' | 'clock' | 'config' | 'log' | 'crypto' | 'outbound' | 'metrics' | 'version'
+  'db' | 'queue' | 'clock' | 'random' | 'config' | 'log' | 'crypto' | 'outbound' | 'metrics' | 'version'
 >
 
 /** Deliveries claimed and not yet recorded, over all webhooks: what bounds memory. */

@@ -13,7 +13,9 @@ export interface WebhookSamples {
 export interface Disabled {
   appId: string
   webhookId: string
+  url: string
   reason: string
+  failureCount: number
   /** Of the webhook, from now on. */
   generation: number
   autoRecover: boolean
@@ -22,6 +24,7 @@ export interface Disabled {
 /** A webhook's row as it is until the transaction ends. */
 export interface LockedWebhook {
   id: string
+  url: string
   failureCount: number
   failingSince: Date | null
   enabled: boolean
@@ -71,8 +74,11 @@ export async function recordHealth(
       .where('app_id', '=', appId)
       .where('id', '=', webhookId)
       .execute()
-    const { generation, autoRecover } = row
-    if (reason) disabled.push({ appId, webhookId, reason, generation: generation + 1, autoRecover })
+    const { url, generation, autoRecover } = row
+    const { failureCount } = health
+    if (reason) {
+      disabled.push({ appId, webhookId, url, reason, failureCount, generation: generation + 1, autoRecover })
+    }
   }
   return disabled
 }
@@ -93,7 +99,7 @@ export async function lockChanging(
     failed: samples.some((sample) => !sample.succeeded),
   }))
   const { rows } = await sql<LockedWebhook>`
-    select w.id, w.failure_count as "failureCount", w.failing_since as "failingSince", w.enabled,
+    select w.id, w.url, w.failure_count as "failureCount", w.failing_since as "failingSince", w.enabled,
       w.generation, w.auto_recover as "autoRecover"
     from json_to_recordset(${JSON.stringify(keys)}::text::json) as key ("appId" uuid, "webhookId" uuid, failed bool)
     join webhooks w on w.app_id = key."appId" and w.id = key."webhookId"

@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
 import { type Trx, together } from '../platform/db.ts'
+import { announceDisabled } from './announce-disabled.ts'
 import type { Attempt } from './attempt-delivery.ts'
 import type { ClaimedDelivery, OpenJob } from './claimed-delivery.ts'
 import { type AttemptRecord, cancelDeliveries, type DueDelivery, recordAttempts } from './delivery-store.ts'
@@ -35,7 +36,7 @@ export interface Recorded {
  * tried again, and the end of those jobs that have no other delivery left.
  */
 export async function recordResults(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config'>,
   results: readonly Result[],
 ): Promise<Recorded> {
   const attempted = results.filter((result) => result.kind === 'attempted')
@@ -54,6 +55,7 @@ export async function recordResults(
       recordHealth(trx, locked, samplesOf(ours), deps.config.disableAfterSeconds, now),
       enqueueAgain(trx, deps, results, ours),
     ])
+    await announceDisabled(trx, deps, disabled, now)
     for (const { appId, webhookId, generation, autoRecover } of disabled) {
       if (autoRecover) await scheduleProbe(trx, deps, { appId, webhookId, generation, number: 0 })
     }
@@ -71,9 +73,9 @@ function jobsEndedBy(results: readonly Result[]): OpenJob[] {
   return [...byJob].filter(([job, ofJob]) => ofJob.length === job.unrecorded).map(([job]) => job)
 }
 
-function decide(deps: Pick<Deps, 'config'>, { attempt, delivery }: Attempted): Decision {
+function decide(deps: Pick<Deps, 'config' | 'random'>, { attempt, delivery }: Attempted): Decision {
   const schedule = delivery.webhook.retrySchedule ?? deps.config.retryScheduleSeconds
-  return decideAfterAttempt(delivery.attemptCount + 1, attempt.outcome, schedule, Math.random())
+  return decideAfterAttempt(delivery.attemptCount + 1, attempt.outcome, schedule, deps.random())
 }
 
 async function enqueueAgain(

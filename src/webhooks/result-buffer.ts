@@ -24,7 +24,7 @@ const maxPerFlush = 128
  * @param onRecorded called after each flush with how many results it took out
  */
 export function createResultBuffer(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config' | 'log'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config' | 'log'>,
   onRecorded: (count: number) => void,
 ): ResultBuffer {
   let waiting: Result[] = []
@@ -56,14 +56,17 @@ export function createResultBuffer(
 }
 
 async function recordOrIsolate(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config' | 'log'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config' | 'log'>,
   batch: readonly Result[],
 ): Promise<void> {
   try {
     const { lapsed, disabled } = await recordResults(deps, batch)
     for (const { claimed } of batch) claimed.job.unrecorded -= 1
     if (lapsed > 0) deps.log.warn({ lapsed }, 'delivery.claims_lapsed')
-    for (const webhook of disabled) deps.log.warn(webhook, 'webhook.disabled')
+    for (const { appId, webhookId, reason, failureCount } of disabled) {
+      // Not its url, which may have a secret in it.
+      deps.log.warn({ appId, webhookId, reason, failureCount }, 'webhook.disabled')
+    }
   } catch (error) {
     deps.log.error(
       { err: error, results: batch.length, deliveryId: batch[0]!.claimed.id },

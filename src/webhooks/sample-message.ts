@@ -26,6 +26,7 @@ function sampleData(type: EventType, appId: string, now: Date): Record<string, u
     app_id: appId,
     notification_id: newId(),
     subscriber_id: newId(),
+    webhook_id: newId(),
     at: toTimestamp(now),
   }
   return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, fresh[name] ?? value]))

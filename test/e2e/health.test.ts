@@ -13,10 +13,12 @@ describeOnEachBackend('health of a webhook', (make) => {
 
   beforeAll(async () => {
     storage = await make()
-    ;[running, receiver] = await Promise.all([
-      startTestService(storage, { KRAFTER_DISABLE_AFTER: '0', KRAFTER_RETRY_SCHEDULE: '0,0,0,0' }),
-      startReceiver(),
-    ])
+    receiver = await startReceiver()
+    running = await startTestService(storage, {
+      KRAFTER_DISABLE_AFTER: '0',
+      KRAFTER_RETRY_SCHEDULE: '0,0,0,0',
+      KRAFTER_ALERT_WEBHOOK_URL: `${receiver.origin}/alert`,
+    })
   })
 
   afterAll(async () => {
@@ -39,7 +41,9 @@ describeOnEachBackend('health of a webhook', (make) => {
   const read = async (path: string) => (await running.api.get(path)).body.data
   const db = () => running.service.deps.db
   const disable = async (path: string) => {
-    receiver.answer = respond(503)
+    // Alerts of other tests' webhooks come and go.
+    receiver.answer = (received, response) =>
+      respond(received.path === '/alert' ? 204 : 503)(received, response)
     await emit(running.service, appId, 3)
     return poll(
       () => read(path),
@@ -125,5 +129,69 @@ describeOnEachBackend('health of a webhook', (make) => {
     await running.api.patch(path, { enabled: false })
     await running.api.patch(path, { auto_recover: true })
     expect(await probes()).toEqual([])
+  })
+
+  test('one disabled by its failures or by 410 is told of, to the other webhooks that name it and the operator', async () => {
+    const events = ['notification.sent', 'webhook.disabled']
+    const broken = await makeWebhook({ url: `${receiver.origin}/broken?secret-path`, events })
+    const gone = await makeWebhook({ url: `${receiver.origin}/gone`, events })
+    await makeWebhook({ url: `${receiver.origin}/told`, events: ['webhook.disabled'] })
+    await makeWebhook({ url: `${receiver.origin}/filtered`, events, filter: { reason: 'something else' } })
+    await makeWebhook({ url: `${receiver.origin}/not-told` })
+    let alerts = 0
+    receiver.answer = (received, response) => {
+      if (received.path === '/alert') alerts += 1
+      // The first two alerts fail: they are tried again.
+      const isBroken = received.path.startsWith('/broken') || (received.path === '/alert' && alerts <= 2)
+      respond(isBroken ? 500 : received.path === '/gone' ? 410 : 204)(received, response)
+    }
+    await emit(running.service, appId, 2)
+    const told = await receiver.waitFor(2, '/told')
+    const [first, second] = await Promise.all([read(broken.path), read(gone.path)])
+    const bodies = told.map(({ body }) => JSON.parse(body.toString()))
+    for (const { app_id, id, url, updated_at, disabled_reason, failure_count } of [first, second]) {
+      expect(bodies).toContainEqual({
+        id: expect.any(String),
+        event: 'webhook.disabled',
+        timestamp: updated_at,
+        data: { app_id, webhook_id: id, url, reason: disabled_reason, failure_count },
+      })
+    }
+    expect(second.disabled_reason).toBe('the receiver answered 410 Gone')
+
+    const alerted = await poll(
+      async () => receiver.to('/alert').map(({ body, headers }) => ({ body: body.toString(), headers })),
+      (requests) => requests.length >= 4,
+    )
+    expect(new Set(alerted.map(({ body }) => body))).toEqual(new Set(told.map(({ body }) => body.toString())))
+    for (const { body, headers } of alerted) {
+      expect(headers).toMatchObject({
+        'content-type': 'application/json',
+        'x-krafter-event': 'webhook.disabled',
+        'webhook-id': JSON.parse(body).id,
+      })
+      expect(headers).not.toHaveProperty('x-krafter-signature')
+    }
+    const named = receiver.requests.filter(({ headers }) => headers['x-krafter-event'] === 'webhook.disabled')
+    for (const { path, body } of named) {
+      expect(['/filtered', '/not-told']).not.toContain(path)
+      expect(JSON.parse(body.toString()).data.url).not.toBe(`${receiver.origin}${path}`)
+    }
+    await poll(
+      () => waitingJobs(db(), 'alert'),
+      (jobs) => jobs.length === 0,
+    )
+    expect(receiver.to('/alert')).toHaveLength(4)
+    expect(JSON.stringify(running.logs)).not.toContain('secret-path')
+  })
+
+  test('the operator is told of one that nobody else is told of', async () => {
+    const { id, path } = await makeWebhook()
+    await disable(path)
+    const [alerted] = await receiver.waitFor(1, '/alert')
+    expect(JSON.parse(alerted!.body.toString())).toMatchObject({
+      event: 'webhook.disabled',
+      data: { webhook_id: id },
+    })
   })
 })

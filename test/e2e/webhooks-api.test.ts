@@ -11,6 +11,7 @@ const eventNames = [
   'notification.failed',
   'subscriber.registered',
   'subscriber.unsubscribed',
+  'webhook.disabled',
 ]
 
 /** The contract's fields in its order; ours come after them. */

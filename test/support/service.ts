@@ -39,7 +39,7 @@ export async function startTestService(
   storage: TestStorage,
   env: Record<string, string> = {},
   roles: ('api' | 'worker')[] = ['api', 'worker'],
-  options: Pick<ServiceOptions, 'streams'> = {},
+  options: Pick<ServiceOptions, 'streams' | 'random'> = {},
 ): Promise<TestService> {
   const logs: Record<string, unknown>[] = []
   const log = createLogger('debug', { write: (line) => logs.push(JSON.parse(line)) })
