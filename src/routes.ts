@@ -7,8 +7,10 @@ import { refusals } from './errors.ts'
 import { registerEventRoutes } from './events/event-routes.ts'
 import { eventRequests } from './events/event-schema.ts'
 import { registerStreamRoutes, type StreamSettings } from './events/stream-routes.ts'
+import { createKnownKeys } from './keys/known-keys.ts'
 import { registerNotificationRoutes } from './notifications/notification-routes.ts'
 import { authenticate, requireScope } from './platform/http/auth.ts'
+import { clientOf } from './platform/http/client-address.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes } from './platform/http/health-routes.ts'
 import { registerOpenapi } from './platform/http/openapi.ts'
@@ -70,11 +72,15 @@ async function registerApi(
   limits: RateLimits,
   streams: Partial<StreamSettings>,
 ): Promise<void> {
+  const knownKeys = createKnownKeys(deps)
   // Who asks comes before what is asked: an unknown route answers as a known one does until both are settled.
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
-    const key = await authenticate(deps, request)
+    const client = clientOf(request.ip)
+    const mayLookUp = async (keyHash: Buffer) =>
+      !(await limits.isUsedUp('unauthorized', client)) || knownKeys.has(keyHash)
+    const key = await authenticate(deps, request, mayLookUp)
     if (!key) {
-      await limits.take('public', request.ip, reply)
+      await limits.take('unauthorized', client, reply)
       throw refusals.unauthorized()
     }
     request.teamId = key.teamId

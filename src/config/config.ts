@@ -124,6 +124,7 @@ export const environment = z.object({
   KRAFTER_RATE_LIMIT_DEFAULT: wholeNumber(0, 1_000_000_000).default(6_000),
   KRAFTER_RATE_LIMIT_STRICT: wholeNumber(0, 1_000_000_000).default(1_800),
   KRAFTER_RATE_LIMIT_PUBLIC: wholeNumber(0, 1_000_000_000).default(1_200),
+  KRAFTER_RATE_LIMIT_UNAUTHORIZED: wholeNumber(0, 1_000_000_000).default(1_200),
   KRAFTER_TRUST_PROXY: cidrList.default([]),
   KRAFTER_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
@@ -164,7 +165,7 @@ export interface Config {
   /** How long events, deliveries and attempts are kept; longer than the longest retry schedule, 7 days. */
   retentionDays: number
   /** Requests per 60 s window; 0 turns a bucket off. */
-  rateLimits: { default: number; strict: number; public: number }
+  rateLimits: { default: number; strict: number; public: number; unauthorized: number }
   /** Proxies (CIDR) whose X-Forwarded-For is believed. */
   trustProxy: string[]
   logLevel: string
@@ -217,6 +218,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       default: values.KRAFTER_RATE_LIMIT_DEFAULT,
       strict: values.KRAFTER_RATE_LIMIT_STRICT,
       public: values.KRAFTER_RATE_LIMIT_PUBLIC,
+      unauthorized: values.KRAFTER_RATE_LIMIT_UNAUTHORIZED,
     },
     trustProxy: values.KRAFTER_TRUST_PROXY,
     logLevel: values.KRAFTER_LOG_LEVEL,

@@ -41,6 +41,19 @@ export async function findWorkingKey(
     .executeTakeFirst()
 }
 
+/** The hashes of the keys that work at `now`, the latest first. */
+export async function listWorkingKeyHashes(db: Db, now: Date, limit: number): Promise<Uint8Array[]> {
+  const keys = await db
+    .selectFrom('api_keys')
+    .select('key_hash')
+    .where('revoked_at', 'is', null)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute()
+  return keys.map(({ key_hash }) => key_hash)
+}
+
 export async function touchKey(
   db: Db,
   key: { id: string; lastUsedAt: Date | null },

@@ -21,6 +21,7 @@ const defaultLimits = {
   KRAFTER_RATE_LIMIT_DEFAULT: '',
   KRAFTER_RATE_LIMIT_STRICT: '',
   KRAFTER_RATE_LIMIT_PUBLIC: '',
+  KRAFTER_RATE_LIMIT_UNAUTHORIZED: '',
 }
 
 const json = { 'content-type': 'application/json' }
@@ -785,7 +786,8 @@ describeOnEachBackend('rate limits', (make) => {
   const limits = {
     KRAFTER_RATE_LIMIT_DEFAULT: '8',
     KRAFTER_RATE_LIMIT_STRICT: '2',
-    KRAFTER_RATE_LIMIT_PUBLIC: '3',
+    KRAFTER_RATE_LIMIT_PUBLIC: '5',
+    KRAFTER_RATE_LIMIT_UNAUTHORIZED: '3',
     KRAFTER_TRUST_PROXY: '127.0.0.1/32',
   }
   let storage: TestStorage
@@ -868,7 +870,7 @@ describeOnEachBackend('rate limits', (make) => {
     expect(rateLimitOf(elsewhere)).toMatchObject({ limit: 2, remaining: 1 })
   })
 
-  test('requests without a key that works count in the public bucket of their address', async () => {
+  test('requests without a key that works count in a bucket of their address', async () => {
     const ask = (address: string, headers: Record<string, string> = {}) =>
       running.api.withKey(null).send('/push/apps', { headers: { 'x-forwarded-for': address, ...headers } })
     const answers = [
@@ -886,6 +888,51 @@ describeOnEachBackend('rate limits', (make) => {
     const withKey = await api.send('/push/apps', { headers: { 'x-forwarded-for': '203.0.113.1' } })
     expect(withKey.status).toBe(200)
     expect(rateLimitOf(withKey)).toMatchObject({ limit: 8, remaining: 7 })
+  })
+
+  test('a client that sent too many bad keys costs the database nothing more, and devices beside it are heard', async () => {
+    const { db } = running.service.deps
+    const ask = (key: string, address = '203.0.113.7') =>
+      running.api.withKey(key).send('/push/apps', { headers: { 'x-forwarded-for': address } })
+    const known = await makeKey(running, { team: 'seven' })
+    running.clock.ahead = 10_000
+    for (const status of [401, 401, 401, 429, 429]) expect((await ask(generateKey())).status).toBe(status)
+    expect((await ask(known.key)).status).toBe(200)
+    await sql`alter table api_keys rename to api_keys_away`.execute(db)
+    try {
+      for (const refused of [await ask(generateKey()), await ask('nonsense')]) expectRefusal(refused, 3)
+      expect((await ask(generateKey(), '203.0.113.8')).status).toBe(500)
+    } finally {
+      await sql`alter table api_keys_away rename to api_keys`.execute(db)
+    }
+    // A key that is made only now works in a moment.
+    running.clock.ahead = 13_000
+    expect((await ask((await makeKey(running, { team: 'eight' })).key)).status).toBe(200)
+    running.clock.ahead = 0
+    const report = await running.api.withKey(null).send('/push/track/delivered', {
+      method: 'POST',
+      headers: { 'x-forwarded-for': '203.0.113.7' },
+      body: '{}',
+    })
+    expect(report.status).toBe(204)
+    expect(rateLimitOf(report)).toMatchObject({ limit: 5, remaining: 4 })
+  })
+
+  test('addresses of one IPv6 network of 64 bits are one client', async () => {
+    const remaining = []
+    for (const address of ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2', '2001:db8:1:3::1']) {
+      const headers = { 'x-forwarded-for': address }
+      const bad = await running.api.withKey(null).send('/push/apps', { headers })
+      const report = await running.api
+        .withKey(null)
+        .send('/push/track/clicked', { method: 'POST', headers, body: '{}' })
+      remaining.push([rateLimitOf(bad).remaining, rateLimitOf(report).remaining])
+    }
+    expect(remaining).toEqual([
+      [2, 4],
+      [1, 3],
+      [2, 4],
+    ])
   })
 
   test('processes on one database count together, each with its own limits; 0 turns a bucket off', async (context) => {

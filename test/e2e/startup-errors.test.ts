@@ -80,6 +80,8 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_RATE_LIMIT_DEFAULT', '-1', number(0, 1_000_000_000)],
     ['KRAFTER_RATE_LIMIT_STRICT', '1.5', number(0, 1_000_000_000)],
     ['KRAFTER_RATE_LIMIT_PUBLIC', 'none', number(0, 1_000_000_000)],
+    ['KRAFTER_RATE_LIMIT_UNAUTHORIZED', '-1', number(0, 1_000_000_000)],
+    ['KRAFTER_REQUEST_TIMEOUT_MS', '0', number(100, 600_000)],
     ['KRAFTER_LOG_LEVEL', 'loud', 'must be fatal, error, warn, info, debug, trace or silent'],
     ['KRAFTER_VAPID_SUBJECT', 'me@shop.example', 'must be a mailto: address or an https:// URL'],
     ['KRAFTER_VAPID_SUBJECT', 'mailto:push@krafter.invalid', subject],

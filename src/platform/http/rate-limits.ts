@@ -10,7 +10,8 @@ import { refusals } from '../../errors.ts'
 
 const windowSeconds = 60
 
-export type Bucket = 'default' | 'strict' | 'public'
+const buckets = ['default', 'strict', 'public', 'unauthorized'] as const
+export type Bucket = (typeof buckets)[number]
 
 /** Requests per window, by team or client. */
 export interface RateLimits {
@@ -21,6 +22,8 @@ export interface RateLimits {
    * @throws 429 when the window is used up
    */
   take(bucket: Bucket, subject: string, reply: FastifyReply): Promise<void>
+  /** Whether the next request would be refused; counts nothing. */
+  isUsedUp(bucket: Bucket, subject: string): Promise<boolean>
 }
 
 /**
@@ -32,7 +35,7 @@ export async function createRateLimits(
   pool: pg.Pool | undefined,
 ): Promise<RateLimits> {
   const limiters = new Map<Bucket, RateLimiterAbstract>()
-  for (const bucket of ['default', 'strict', 'public'] as const) {
+  for (const bucket of buckets) {
     if (limits[bucket] > 0) limiters.set(bucket, createLimiter(bucket, limits[bucket], pool))
   }
   return {
@@ -52,12 +55,17 @@ export async function createRateLimits(
       })
       if (state.consumedPoints > limit) throw refusals.rateLimited(Math.max(1, Math.ceil(resetMs / 1_000)))
     },
+    async isUsedUp(bucket, subject) {
+      const state = await limiters.get(bucket)?.get(subject)
+      return (state?.consumedPoints ?? 0) >= limits[bucket] && limits[bucket] > 0
+    },
   }
 }
 
 function createLimiter(bucket: Bucket, points: number, pool: pg.Pool | undefined): RateLimiterAbstract {
   const options = { keyPrefix: bucket, points, duration: windowSeconds }
-  if (!pool) return new RateLimiterMemory(options)
+  // What nobody has a key for costs no statement: those are counted in each process.
+  if (!pool || bucket === 'unauthorized') return new RateLimiterMemory(options)
   // The table is a migration's; expired rows are cleared by the library every few minutes.
   return new RateLimiterPostgres({
     ...options,
