@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
-import type pg from 'pg'
 import { type Db, migrate, openPostgres } from '../src/platform/db.ts'
 import { fromCursor, toPage } from '../src/platform/http/cursor.ts'
 import { newId } from '../src/platform/ids.ts'
 import { ensurePartitions } from '../src/platform/partitions.ts'
+import type { ConnectionPool } from '../src/platform/postgres/connection-pool.ts'
 import { eventLog } from '../src/retention/event-log.ts'
 import { type DeliveryQuery, listDeliveries } from '../src/webhooks/delivery-log-store.ts'
 import { startPostgres } from '../test/support/postgres-server.ts'
@@ -28,7 +28,7 @@ if (!server.url) throw new Error(server.reason!)
 const { url, drop } = await makeServerDatabase(server.url, 'krafter_listing')
 /** Every query that the pool is given, to be explained as it was. */
 const asked: { text: string; values: unknown[] }[] = []
-const { db, pool, close } = await openPostgres(url, () => {})
+const { db, pool, close } = await openPostgres(url)
 await migrate(db)
 
 const [appId, webhookId, otherWebhookId] = [newId(), newId(), newId()]
@@ -138,15 +138,15 @@ function describePlan(node: PlanNode, depth = 0): string[] {
   ]
 }
 
-function recordQueries(pool: pg.Pool): void {
-  pool.on('acquire', (client) => {
-    const recorded = client as pg.PoolClient & { recorded?: boolean }
-    if (recorded.recorded) return
-    recorded.recorded = true
-    const query = client.query.bind(client) as (...given: unknown[]) => unknown
-    client.query = ((text: string, values: unknown[], ...rest: unknown[]) => {
-      if (!text.startsWith('explain')) asked.push({ text, values })
-      return query(text, values, ...rest)
-    }) as typeof client.query
-  })
+function recordQueries(pool: ConnectionPool): void {
+  const connect = pool.connect
+  pool.connect = async () => {
+    const connection = await connect()
+    const { query } = connection
+    connection.query = (text, values) => {
+      if (!text.startsWith('explain')) asked.push({ text, values: [...(values ?? [])] })
+      return query(text, values)
+    }
+    return connection
+  }
 }

@@ -20,6 +20,7 @@ import { holdPort, listen } from './platform/http/port.ts'
 import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
+import type { ConnectionLimits } from './platform/postgres/connection-limits.ts'
 import { startQueue } from './platform/queue.ts'
 import { measureHorizon, prepareEventLog } from './retention/event-log.ts'
 import { surviveMissingPartitions } from './retention/missing-partition.ts'
@@ -43,6 +44,8 @@ export interface ServiceOptions {
   streams?: Partial<StreamSettings>
   /** Called with the first API key as soon as it is made: a start that fails after that has shown it. */
   onFirstKey?(key: string): void
+  /** What differs from the usual limits of connections to PostgreSQL. */
+  connections?: Partial<ConnectionLimits>
 }
 
 /** A running service. */
@@ -93,7 +96,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     checkAlertUrl(config, guard)
     const releasePort = api ? await holdPort(config) : async () => {}
     closers.push(releasePort)
-    const storage = await openStorage(config, log)
+    const storage = await openStorage(config, log, options.connections)
     closers.push(() => storage.close())
     const newer = await migrate(storage.db)
     if (newer.length > 0) log.warn({ migrations: newer, version }, 'database.newer')
@@ -108,11 +111,11 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject })
     closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
 
-    const queue = await startQueue(storage, config.databaseUrl, queues, log, worker)
+    const queue = await startQueue(storage, queues, log, worker)
     drainers.push(() => queue.stop(drainTimeoutMs))
     closers.push(() => Promise.all(drainers.map(closeOne)))
 
-    const { db, backend, silentMs } = storage
+    const { db, backend, readState, silentMs } = storage
     surviveMissingPartitions({ db, config, clock, log })
     const metrics = createMetrics()
     measureHorizon({ db, clock, metrics })
@@ -122,6 +125,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       config,
       db,
       backend,
+      readState,
       silentMs,
       queue,
       clock,

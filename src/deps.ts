@@ -15,6 +15,7 @@ export interface Deps {
   config: Config
   db: Db
   backend: OpenDatabase['backend']
+  readState: OpenDatabase['readState']
   silentMs: OpenDatabase['silentMs']
   queue: Queue
   clock: Clock

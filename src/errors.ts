@@ -4,6 +4,8 @@ export interface ApiErrorShape {
   error: string
   details?: Record<string, string[]>
   retryAfterSeconds?: number
+  /** Seconds to wait, said in the `retry-after` header alone. */
+  retryAfterHeader?: number
 }
 
 /** An answer other than the wanted one; thrown by verbs and hooks, turned into its flat body by platform/http. */
@@ -35,6 +37,8 @@ export const refusals = {
     new ApiError({ status: 422, error: 'Validation failed', details }),
   rateLimited: (retryAfterSeconds: number) =>
     new ApiError({ status: 429, error: 'Rate limit exceeded', retryAfterSeconds }),
+  /** The database is away, takes no writes or has too much to do. */
+  unavailable: () => new ApiError({ status: 503, error: 'Service unavailable', retryAfterHeader: 1 }),
   tooManyStreams: () =>
     new ApiError({ status: 503, error: 'Too many event streams are open', retryAfterSeconds: 10 }),
 }

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type pg from 'pg'
 import { z } from 'zod'
 import { registerAppRoutes } from './apps/app-routes.ts'
 import type { Deps } from './deps.ts'
@@ -16,7 +15,9 @@ import { registerHealthRoutes } from './platform/http/health-routes.ts'
 import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import { registerReferencePage } from './platform/http/reference-page.ts'
+import { attributeStatements } from './platform/http/request-statements.ts'
 import type { Server } from './platform/http/server.ts'
+import type { ConnectionPool } from './platform/postgres/connection-pool.ts'
 import { registerReplayRoutes } from './replays/replay-routes.ts'
 import { registerSdkRoutes } from './sdk/sdk-routes.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
@@ -46,7 +47,7 @@ const tags = [
 export async function registerRoutes(
   server: Server,
   deps: Deps,
-  pool: pg.Pool | undefined,
+  pool: ConnectionPool | undefined,
   streams: Partial<StreamSettings> = {},
 ): Promise<void> {
   z.config({ customError: describeIssue })
@@ -84,6 +85,7 @@ async function registerApi(
       throw refusals.unauthorized()
     }
     request.teamId = key.teamId
+    attributeStatements(request, key.teamId)
     await limits.take('default', key.teamId, reply)
     const { scope, strict } = request.routeOptions.config
     requireScope(key.scopes, scope)

@@ -10,6 +10,7 @@ import {
 import { type Db, type OpenDatabase, openEmbedded, openPostgres } from './platform/db.ts'
 import { watchEmbedded } from './platform/embedded-watch.ts'
 import type { Metrics } from './platform/metrics.ts'
+import type { ConnectionLimits } from './platform/postgres/connection-limits.ts'
 
 /** The database and what its secrets are encrypted with: all that a command needs which does not serve. */
 export interface Storage extends OpenDatabase {
@@ -21,13 +22,17 @@ export interface Storage extends OpenDatabase {
 /**
  * Opens the configured database: PostgreSQL, or the embedded one with its folder locked.
  *
+ * @param limits what differs from the usual limits of connections
  * @throws ConfigError in one sentence
  */
-export async function openStorage(config: Config, log: Logger): Promise<Storage> {
+export async function openStorage(
+  config: Config,
+  log: Logger,
+  limits: Partial<ConnectionLimits> = {},
+): Promise<Storage> {
   if (config.databaseUrl) {
-    const database = await openPostgres(config.databaseUrl, (error) =>
-      log.warn({ err: error }, 'database.lost'),
-    )
+    const configured = { maxConnections: config.databaseConnections }
+    const database = await openPostgres(config.databaseUrl, { log, limits: { ...configured, ...limits } })
     return { ...database, encryptionKeys: config.encryptionKeys! }
   }
   const folder = lockDataFolder(config.dataDir)

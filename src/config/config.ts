@@ -108,6 +108,8 @@ export const environment = z.object({
   PORT: wholeNumber(0, 65_535).default(8080),
   HOST: host.default('127.0.0.1'),
   DATABASE_URL: databaseUrl.optional(),
+  KRAFTER_DATABASE_CONNECTIONS: wholeNumber(4, 1_000).default(10),
+  KRAFTER_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000).default(10_000),
   KRAFTER_DATA_DIR: z.string().default('./data'),
   KRAFTER_ENCRYPTION_KEY: encryptionKeys.optional(),
   KRAFTER_PUBLIC_URL: publicUrl.optional(),
@@ -142,6 +144,10 @@ export interface Config {
   host: string
   /** Absent: the embedded database in `dataDir`. */
   databaseUrl: string | undefined
+  /** Connections that requests and workers share; with PostgreSQL only. */
+  databaseConnections: number
+  /** How long a statement of a request may take; with PostgreSQL only. */
+  statementTimeoutMs: number
   dataDir: string
   /** AES-256 keys: the first encrypts, all decrypt. Absent only in embedded mode, which then makes its own. */
   encryptionKeys: Buffer[] | undefined
@@ -201,6 +207,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     port: values.PORT,
     host: values.HOST,
     databaseUrl: values.DATABASE_URL,
+    databaseConnections: values.KRAFTER_DATABASE_CONNECTIONS,
+    statementTimeoutMs: values.KRAFTER_STATEMENT_TIMEOUT_MS,
     dataDir: values.KRAFTER_DATA_DIR,
     encryptionKeys: values.KRAFTER_ENCRYPTION_KEY,
     publicUrl: values.KRAFTER_PUBLIC_URL,

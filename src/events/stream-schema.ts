@@ -24,7 +24,8 @@ export const streamDocs = {
       shapes: [],
     },
     503: {
-      description: 'This process has as many streams open as it can bear; `retry_after` is in seconds.',
+      description:
+        'This process has as many streams open as it can bear; `retry_after` is in seconds. Or the database is away, as for every other route.',
       content: {
         type: 'application/json',
         schema: { $ref: '#/components/schemas/Error' },

@@ -1,13 +1,16 @@
-import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Kysely, sql, type Transaction } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
-import pg from 'pg'
 import { type ConnectionOptions, fromPglite } from 'pg-boss'
 import { migrations } from '../../migrations/index.ts'
 import { ConfigError } from '../config/config.ts'
 import type { Database } from '../database.ts'
 import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
 import { createEmbeddedDialect } from './embedded-dialect.ts'
+import { silentLog } from './log.ts'
 import { makeEmbedded } from './make-embedded.ts'
+import type { DatabaseState } from './postgres/availability.ts'
+import type { ConnectionPool } from './postgres/connection-pool.ts'
+import { openPostgresConnections, type PostgresOptions, ServerTooOld } from './postgres/open-postgres.ts'
 import { judgeSchema } from './schema-version.ts'
 
 export type Db = Kysely<Database>
@@ -18,10 +21,14 @@ export interface OpenDatabase {
   db: Db
   /** `pglite`: one connection in a thread; `postgres`: a pool. */
   backend: 'pglite' | 'postgres'
-  /** The same embedded database for pg-boss's own statements; absent with PostgreSQL, where it has a pool. */
+  /** For pg-boss's own statements: the same embedded database, or a pool of their own. */
   queueDb: ConnectionOptions['db']
+  /** Whether it can be listened to for notifications: not behind a pooler in transaction mode. */
+  hasSessions: boolean
   /** PostgreSQL only: the pool, for libraries that take one. */
-  pool: pg.Pool | undefined
+  pool: ConnectionPool | undefined
+  /** Whether the database takes writes now, asked apart from all other work; for the embedded one, after it. */
+  readState(): Promise<DatabaseState>
   /** For how long the embedded database has owed answers and given none, in milliseconds; of PostgreSQL always 0. */
   silentMs(): number
   close(): Promise<void>
@@ -33,12 +40,6 @@ export interface OpenDatabase {
  * jobs. Queries for which there is no such index still sort.
  */
 export const claimPlanSettings = ['enable_sort = off', 'enable_bitmapscan = off'] as const
-
-/** More would not make two cores faster; the queue has a pool of its own. */
-const maxConnections = 10
-const connectTimeoutMs = 5_000
-/** A new connection has to learn the tables: its first statements take up to 100 ms, and a burst wants some at once. */
-const idleConnectionMs = 600_000
 
 /**
  * Opens PGlite in `path` (a crash is recovered from its write-ahead log, as PostgreSQL does it).
@@ -60,7 +61,13 @@ export async function openEmbedded(path: string, onLost?: (reason: string) => vo
     db,
     backend: 'pglite',
     queueDb: fromPglite(pglite),
+    hasSessions: true,
     pool: undefined,
+    readState: () =>
+      pglite.query('select 1').then(
+        () => 'ready',
+        () => 'unreachable',
+      ),
     silentMs: pglite.silentMs,
     async close() {
       await db.destroy()
@@ -71,41 +78,25 @@ export async function openEmbedded(path: string, onLost?: (reason: string) => vo
 }
 
 /**
- * Opens a pool to PostgreSQL.
+ * Opens the connections to PostgreSQL.
  *
  * @throws ConfigError when the server cannot be reached or refuses the log-in; never repeats the password
  */
-export async function openPostgres(url: string, onIdleError: (error: Error) => void): Promise<OpenDatabase> {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: maxConnections,
-    connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: idleConnectionMs,
-    application_name: 'krafter-push',
-    // Statements of one transaction that do not need each other's rows are sent together.
-    pipeline: true,
-  })
-  // Without a listener a connection that drops while idle would end the process.
-  pool.on('error', onIdleError)
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+export async function openPostgres(
+  url: string,
+  options: Partial<Omit<PostgresOptions, 'queueSettings'>> = {},
+): Promise<OpenDatabase> {
   try {
-    const { rows } = await sql<{
-      version: number
-    }>`select current_setting('server_version_num')::int as version`.execute(db)
-    if (rows[0]!.version < minimumServerVersion) {
-      throw new ConfigError('DATABASE_URL names a PostgreSQL older than 15')
-    }
+    return await openPostgresConnections(url, {
+      log: silentLog,
+      ...options,
+      queueSettings: claimPlanSettings,
+    })
   } catch (cause) {
-    await db.destroy()
-    if (cause instanceof ConfigError) throw cause
-    throw new ConfigError(
-      `DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`,
-      {
-        cause,
-      },
-    )
+    if (cause instanceof ServerTooOld) throw new ConfigError('DATABASE_URL names a PostgreSQL older than 15')
+    const message = `DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`
+    throw new ConfigError(message, { cause })
   }
-  return { db, backend: 'postgres', queueDb: undefined, pool, silentMs: () => 0, close: () => db.destroy() }
 }
 
 /**
@@ -122,7 +113,6 @@ export async function together<Results extends readonly unknown[] | []>(
 }
 
 const inMemory = 'memory://'
-const minimumServerVersion = 150_000
 
 /**
  * Brings the tables up to date. Safe to run from several processes at once: the migrator takes a lock. A database that a

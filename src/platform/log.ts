@@ -1,4 +1,5 @@
-import { type Logger, pino } from 'pino'
+import { type LogFn, type Logger, type LoggerOptions, pino } from 'pino'
+import { isUnavailable } from './database-errors.ts'
 
 /**
  * One JSON line per unit of work, on stdout. `error` means that a person should look: a healthy install logs none.
@@ -11,6 +12,21 @@ export function createLogger(level: string, destination?: { write(line: string):
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: ['req.headers.authorization', 'headers.authorization'], censor: '[redacted]' },
     formatters: { level: (label: string) => ({ level: label }) },
-  }
+    hooks: { logMethod: logOutagesOnce },
+  } satisfies LoggerOptions
   return destination ? pino(options, destination) : pino(options)
+}
+
+/** Says nothing. */
+export const silentLog: Logger = pino({ level: 'silent' })
+
+/**
+ * While the database is away everything fails for the same reason, many times a second. Whoever owns the connections
+ * says so (`database.unavailable`); what failed because of it is logged for debugging only.
+ */
+function logOutagesOnce(this: Logger, args: Parameters<LogFn>, method: LogFn, level: number): void {
+  const [bindings] = args as [unknown]
+  const isOutage = isUnavailable((bindings as { err?: unknown } | null)?.err)
+  if (isOutage && level > pino.levels.values.debug!) this.debug(...args)
+  else method.apply(this, args)
 }

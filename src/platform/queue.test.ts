@@ -28,13 +28,7 @@ interface OpenQueue {
 async function openQueue(storage: TestStorage): Promise<OpenQueue> {
   const database = await openDatabase(storage)
   await migrate(database.db)
-  const queue = await startQueue(
-    database,
-    storage.env.DATABASE_URL,
-    [greet, brief, announced],
-    createLogger('silent'),
-    true,
-  )
+  const queue = await startQueue(database, [greet, brief, announced], createLogger('silent'), true)
   const close = async () => {
     await queue.stop(stopTimeoutMs)
     await database.close()

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import { claimPlanSettings, type Db, type OpenDatabase, type Trx, together } from './db.ts'
+import { type Db, type OpenDatabase, type Trx, together } from './db.ts'
 
 /** A queue and the form of its messages. */
 export interface QueueDefinition {
@@ -76,7 +76,6 @@ export interface Queue {
 }
 
 const schema = 'pgboss'
-const maxQueueConnections = 4
 const superviseIntervalSeconds = 10
 const oneYearSeconds = 31_536_000
 /** A crashed process's claim counts as a retry; none may ever be the last. */
@@ -85,33 +84,24 @@ const retryLimit = 1_000_000
 /**
  * Starts pg-boss on the open database and makes the queues.
  *
- * @param connectionString PostgreSQL only; embedded, pg-boss shares the one connection
  * @param supervise whether this process also runs the upkeep (expired claims, schedules) and hears of new jobs
  */
 export async function startQueue(
   database: OpenDatabase,
-  connectionString: string | undefined,
   definitions: readonly QueueDefinition[],
   log: Logger,
   supervise: boolean,
 ): Promise<Queue> {
   const boss = new PgBoss({
-    ...(database.queueDb
-      ? { db: database.queueDb }
-      : {
-          connectionString,
-          max: maxQueueConnections,
-          options: claimPlanSettings.map((setting) => `-c ${setting.replaceAll(' ', '')}`).join(' '),
-        }),
+    db: database.queueDb,
     backend: database.backend,
     schema,
-    application_name: 'krafter-push-queue',
     supervise,
     schedule: supervise,
     superviseIntervalSeconds,
     monitorIntervalSeconds: superviseIntervalSeconds,
     cronMonitorIntervalSeconds: 30,
-    useListenNotify: true,
+    useListenNotify: database.hasSessions,
     reindex: database.backend === 'postgres',
     monitorVacuum: database.backend === 'postgres',
     registerInstance: false,
@@ -139,7 +129,7 @@ export async function startQueue(
   // The embedded database has no other process, so whatever is claimed was claimed by one that died.
   if (database.backend === 'pglite') await releaseOrphans(boss, database.db, definitions)
   const callbacks: Callbacks = new Map()
-  const close = supervise ? await listen(boss, callbacks, log) : async () => {}
+  const close = supervise && database.hasSessions ? await listen(boss, callbacks, log) : async () => {}
   return createQueue(boss, database.db, log, callbacks, close)
 }
 
@@ -158,7 +148,7 @@ async function listen(boss: PgBoss, callbacks: Callbacks, log: Logger): Promise<
     const { close } = await boss.getDb().listen!(channel, (name) => callbacks.get(name)?.(), callAll)
     return close
   } catch (error) {
-    // As behind a pooler that has no sessions. Whoever waits for jobs looks for them from time to time besides.
+    // Whoever waits for jobs looks for them from time to time besides.
     log.warn({ err: error }, 'queue.listen_failed')
     return async () => {}
   }

@@ -34,6 +34,7 @@ test('docs/errors.md has no other status, but for our own faults', () => {
     refusals.notJson(),
     refusals.invalid({}),
     refusals.rateLimited(1),
+    refusals.unavailable(),
     refusals.tooManyStreams(),
   ]
   const statuses = new Set(rows.map(([status]) => Number(status)))

@@ -11,7 +11,7 @@ describeOnEachBackend('the schema', (make) => {
   beforeAll(async () => {
     storage = await make()
     const url = storage.env.DATABASE_URL
-    database = url ? await openPostgres(url, () => {}) : await openEmbedded('memory://')
+    database = url ? await openPostgres(url) : await openEmbedded('memory://')
     await migrate(database.db)
   })
 

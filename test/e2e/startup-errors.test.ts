@@ -65,6 +65,8 @@ describe('a variable that is wrong', () => {
     ['PORT', '65536', number(0, 65_535)],
     ['HOST', 'not a host', 'must be an address or a host name'],
     ['DATABASE_URL', `mysql://user:${password}@127.0.0.1/db`, databaseUrl],
+    ['KRAFTER_DATABASE_CONNECTIONS', '3', number(4, 1_000)],
+    ['KRAFTER_STATEMENT_TIMEOUT_MS', '10s', number(100, 600_000)],
     ['KRAFTER_ENCRYPTION_KEY', `${encryptionKey},${password}`, key],
     ['KRAFTER_PUBLIC_URL', 'push.example', 'must be an http:// or https:// URL'],
     ['KRAFTER_ALLOW_NETWORKS', '10.0.0.0/8,127.0.0.1', networks],

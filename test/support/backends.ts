@@ -46,5 +46,5 @@ export function describeOnEachBackend(name: string, suite: (make: () => Promise<
 /** Opens a test's storage without the rest of the service; its tables are not made. */
 export function openDatabase({ env }: TestStorage): Promise<OpenDatabase> {
   const url = env.DATABASE_URL
-  return url ? openPostgres(url, () => {}) : openEmbedded(join(env.KRAFTER_DATA_DIR!, 'database'))
+  return url ? openPostgres(url) : openEmbedded(join(env.KRAFTER_DATA_DIR!, 'database'))
 }

@@ -45,7 +45,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 async function makeTemplate(): Promise<{ server: PostgresServer; made: ServerDatabase | null }> {
   const server = await startPostgres()
   const made = server.url ? await makeServerDatabase(server.url, 'krafter_template') : null
-  if (made) await makeTables(await openPostgres(made.url, () => {}), made.url)
+  if (made) await makeTables(await openPostgres(made.url))
   return { server, made }
 }
 
@@ -56,9 +56,9 @@ async function dropTemplates({ db }: OpenDatabase): Promise<void> {
 }
 
 /** As the first start does it. */
-async function makeTables(database: OpenDatabase, url?: string): Promise<void> {
+async function makeTables(database: OpenDatabase): Promise<void> {
   await migrate(database.db)
-  const queue = await startQueue(database, url, queues, createLogger('error'), false)
+  const queue = await startQueue(database, queues, createLogger('error'), false)
   await queue.stop(1_000)
   await database.close()
 }

@@ -40,7 +40,7 @@ export async function startTestService(
   storage: TestStorage,
   env: Record<string, string> = {},
   roles: ('api' | 'worker')[] = ['api', 'worker'],
-  options: Pick<ServiceOptions, 'streams' | 'random'> = {},
+  options: Pick<ServiceOptions, 'streams' | 'random' | 'connections'> = {},
 ): Promise<TestService> {
   const logs: Record<string, unknown>[] = []
   const log = createLogger('debug', { write: (line) => logs.push(JSON.parse(line)) })

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Deps } from '../../deps.ts'
 import { withDeadline } from '../deadline.ts'
 import { healthDocs } from './health-schema.ts'
@@ -17,7 +16,7 @@ const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000 
 /** For orchestrators and scrapers: no key, no rate limit, no secret. */
 export function registerHealthRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'silentMs' | 'queue' | 'metrics' | 'log' | 'draining'>,
+  deps: Pick<Deps, 'readState' | 'silentMs' | 'queue' | 'metrics' | 'log' | 'draining'>,
   { wedgedAfterMs, answerWithinMs }: ProbeLimits = usualLimits,
 ): void {
   server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
@@ -26,13 +25,9 @@ export function registerHealthRoutes(
   })
   server.get('/readyz', { schema: healthDocs.ready }, async (_, reply) => {
     if (deps.draining.aborted) return reply.code(503).send({ status: 'draining' })
-    try {
-      await withDeadline(sql`select 1`.execute(deps.db), answerWithinMs)
-      return { status: 'ready' }
-    } catch (error) {
-      deps.log.warn({ err: error }, 'database.unreachable')
-      return reply.code(503).send({ status: 'database unreachable' })
-    }
+    const state = await withDeadline(deps.readState(), answerWithinMs).catch(() => 'unreachable')
+    if (state === 'ready') return { status: 'ready' }
+    return reply.code(503).send({ status: `database ${state}` })
   })
   server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
     const { registry, readers } = deps.metrics

@@ -23,8 +23,8 @@ export const healthDocs = {
     summary: 'Whether it can serve requests',
     tags,
     answers: {
-      200: bare(status, 'The database answers.', { status: 'ready' }),
-      503: bare(status, 'It is draining, or the database does not answer within 5 seconds.', {
+      200: bare(status, 'The database takes writes.', { status: 'ready' }),
+      503: bare(status, 'It is draining, or the database is read-only or does not answer within 5 seconds.', {
         status: 'draining',
       }),
     },

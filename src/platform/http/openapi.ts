@@ -86,7 +86,6 @@ function describeRoute(document: Parameters<SwaggerTransform>[0], shapes: Map<st
     body: body && bodyExample ? { ...body, examples: [bodyExample] } : body,
     security: scope ? [{ key: [scope] }] : [],
     'x-answers': {
-      ...successAnswers(schema.answers ?? {}, scope !== undefined || open),
       ...refusalAnswers({
         keyed: scope !== undefined,
         open,
@@ -94,6 +93,8 @@ function describeRoute(document: Parameters<SwaggerTransform>[0], shapes: Map<st
         hasBody: body !== undefined,
         validates: [body, querystring, takesHeaders].some((part) => part !== undefined),
       }),
+      // After them: a route may say more of a refusal than all others do.
+      ...successAnswers(schema.answers ?? {}, scope !== undefined || open),
     },
   }
   return { schema: described as FastifySchema, url }

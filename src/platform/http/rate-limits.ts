@@ -1,5 +1,4 @@
 import type { FastifyReply } from 'fastify'
-import type pg from 'pg'
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,
@@ -7,6 +6,7 @@ import {
   RateLimiterRes,
 } from 'rate-limiter-flexible'
 import { refusals } from '../../errors.ts'
+import type { ConnectionPool } from '../postgres/connection-pool.ts'
 
 const windowSeconds = 60
 
@@ -32,7 +32,7 @@ export interface RateLimits {
  */
 export async function createRateLimits(
   limits: Record<Bucket, number>,
-  pool: pg.Pool | undefined,
+  pool: ConnectionPool | undefined,
 ): Promise<RateLimits> {
   const limiters = new Map<Bucket, RateLimiterAbstract>()
   for (const bucket of buckets) {
@@ -62,7 +62,11 @@ export async function createRateLimits(
   }
 }
 
-function createLimiter(bucket: Bucket, points: number, pool: pg.Pool | undefined): RateLimiterAbstract {
+function createLimiter(
+  bucket: Bucket,
+  points: number,
+  pool: ConnectionPool | undefined,
+): RateLimiterAbstract {
   const options = { keyPrefix: bucket, points, duration: windowSeconds }
   // What nobody has a key for costs no statement: those are counted in each process.
   if (!pool || bucket === 'unauthorized') return new RateLimiterMemory(options)
@@ -70,6 +74,7 @@ function createLimiter(bucket: Bucket, points: number, pool: pg.Pool | undefined
   return new RateLimiterPostgres({
     ...options,
     storeClient: pool,
+    storeType: 'pool',
     tableName: 'rate_limits',
     tableCreated: true,
   })

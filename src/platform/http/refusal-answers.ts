@@ -26,6 +26,7 @@ export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: st
     validates && !open && 'Invalid',
     (keyed || open) && 'RateLimited',
     (keyed || open) && 'Failed',
+    (keyed || open) && 'Unavailable',
   ] as const
   return Object.fromEntries(
     names
@@ -70,6 +71,11 @@ const components = {
     example: { error: 'Internal server error' },
     description: 'Our fault; it is logged.',
   },
+  Unavailable: {
+    ...fromCatalogue(refusals.unavailable()),
+    description:
+      'The database is away, takes no writes or has too much to do. Try again after `retry-after` seconds.',
+  },
 }
 
 function fromCatalogue({ shape }: ApiError): { status: number; example: Record<string, unknown> } {
@@ -88,7 +94,7 @@ export const refusalComponents = Object.fromEntries(
     name,
     {
       description,
-      ...(status === 429 && {
+      ...((status === 429 || status === 503) && {
         headers: { 'retry-after': { description: 'Seconds to wait', schema: { type: 'integer' } } },
       }),
       content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, example } },
@@ -107,6 +113,6 @@ export const errorSchema = {
       description: 'With 422: field name → what is wrong with it; nested fields as `keys.p256dh`.',
       additionalProperties: { type: 'array', items: { type: 'string' } },
     },
-    retry_after: { type: 'integer', description: 'With 429: seconds to wait.' },
+    retry_after: { type: 'integer', description: 'With 429 and 503: seconds to wait.' },
   },
 }

@@ -9,6 +9,8 @@ import {
 } from 'fastify-type-provider-zod'
 import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../errors.ts'
+import { toDatabaseRefusal } from './database-refusal.ts'
+import { limitRequestStatements } from './request-statements.ts'
 import { answerUnreadable } from './unreadable-requests.ts'
 
 /** The server with our type provider: a route's Zod schemas type its handler. */
@@ -54,8 +56,9 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log' | 'drai
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.decorateRequest('teamId', '')
+  limitRequestStatements(server as Server, deps.config.statementTimeoutMs)
   server.setErrorHandler<FastifyError>((error, request, reply) => {
-    const refusal = toRefusal(error)
+    const refusal = toRefusal(error) ?? toDatabaseRefusal(error, request.routeOptions.url, request.log)
     if (!refusal)
       request.log.error(
         { err: error, method: request.method, route: request.routeOptions.url },
@@ -123,8 +126,8 @@ function isDecodable(path: string): boolean {
 
 function answerError(reply: FastifyReply, refusal: ApiError | undefined): FastifyReply {
   if (!refusal) return reply.code(500).send({ error: 'Internal server error' })
-  const { status, error, details, retryAfterSeconds } = refusal.shape
-  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
+  const { status, error, details, retryAfterSeconds, retryAfterHeader = retryAfterSeconds } = refusal.shape
+  if (retryAfterHeader !== undefined) reply.header('retry-after', String(retryAfterHeader))
   return reply.code(status).send({ error, details, retry_after: retryAfterSeconds })
 }
 

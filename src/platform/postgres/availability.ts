@@ -1,0 +1,106 @@
+import type { Logger } from 'pino'
+import type { DatabaseUnavailable, UnavailableReason } from '../database-errors.ts'
+import type { ConnectionLimits } from './connection-limits.ts'
+
+/** Whether a database that was asked just now takes writes. */
+export type DatabaseState = 'ready' | UnavailableReason
+
+/** Knows whether the database is available, and says in the log when that changes. */
+export interface Availability {
+  /** What is known now. */
+  state(): DatabaseState
+  /** Tells of an error that may be one connection's or everybody's: the database is asked which. */
+  suspect(error: DatabaseUnavailable): void
+  stop(): void
+}
+
+export interface AvailabilityOptions {
+  limits: Pick<ConnectionLimits, 'probeMs' | 'maxProbeMs'>
+  log: Pick<Logger, 'error' | 'warn' | 'info'>
+  /** Asks the database, over a connection of its own and with a deadline. */
+  probe: () => Promise<DatabaseState>
+  /** The connections that were open during the outage are of no more use. */
+  onRecovered: () => void
+}
+
+/** An outage is said at its start, and again after twice the time, a minute at most. */
+const firstReminderMs = 2_000
+const maxReminderMs = 60_000
+
+interface Outage {
+  since: number
+  errors: number
+  reason: string
+}
+
+export function createAvailability(options: AvailabilityOptions): Availability {
+  const { limits, log } = options
+  let state: DatabaseState = 'ready'
+  let outage: Outage | undefined
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  let lostSaidAt = Number.NEGATIVE_INFINITY
+  let lostUnsaid = 0
+  let reminderMs = firstReminderMs
+  let saidAt = 0
+
+  const watch = async (waitMs: number) => {
+    const found = await options.probe()
+    if (stopped) return
+    if (found === 'ready') recover()
+    else {
+      persist(found)
+      timer = setTimeout(() => void watch(Math.min(waitMs * 2, limits.maxProbeMs)), waitMs).unref()
+    }
+  }
+
+  const persist = (found: UnavailableReason) => {
+    const { since, errors, reason } = outage!
+    const now = performance.now()
+    if (found === state && now - saidAt < reminderMs) return
+    reminderMs = found === state ? Math.min(reminderMs * 2, maxReminderMs) : firstReminderMs
+    state = found
+    saidAt = now
+    log.error({ state, reason, errors, ms: Math.round(now - since) }, 'database.unavailable')
+  }
+
+  const recover = () => {
+    const { since, errors, reason } = outage!
+    outage = undefined
+    const ms = Math.round(performance.now() - since)
+    if (state === 'ready') {
+      sayLost(errors, reason)
+      return
+    }
+    state = 'ready'
+    options.onRecovered()
+    log.info({ errors, ms }, 'database.available')
+  }
+
+  /** Single connections that were lost while the database was there. */
+  const sayLost = (errors: number, reason: string) => {
+    lostUnsaid += errors
+    const now = performance.now()
+    if (now - lostSaidAt < firstReminderMs) return
+    lostSaidAt = now
+    log.warn({ errors: lostUnsaid, reason }, 'database.lost')
+    lostUnsaid = 0
+  }
+
+  return {
+    state: () => state,
+    suspect(error) {
+      if (stopped) return
+      if (outage) {
+        outage.errors += 1
+        return
+      }
+      outage = { since: performance.now(), errors: 1, reason: error.message }
+      void watch(limits.probeMs)
+    },
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}

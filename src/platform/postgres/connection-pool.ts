@@ -1,0 +1,175 @@
+import pg from 'pg'
+import { DatabaseUnavailable, unavailableReason } from '../database-errors.ts'
+import { statementContext } from '../statement-context.ts'
+import type { ConnectionLimits } from './connection-limits.ts'
+import { createConnectionShares } from './connection-shares.ts'
+import type { SilenceWatch } from './silence-watch.ts'
+
+/** A connection that is somebody's until it is released. */
+export interface Connection {
+  readonly processID: number | null
+  query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>
+  /** @param destroy it is in a state that nobody knows */
+  release(destroy?: boolean): void
+}
+
+/**
+ * Connections to PostgreSQL. What fails because the database cannot be reached or takes no writes fails as
+ * DatabaseUnavailable, with an error of the server or of the network as its cause.
+ */
+export interface ConnectionPool {
+  connect(): Promise<Connection>
+  /** One statement; a statement's name is left out, for poolers that prepare none. */
+  query(statement: string | { text: string; values?: unknown[] }, values?: unknown[]): Promise<pg.QueryResult>
+  /** None of the connections that are open now is used for another statement. */
+  renew(): void
+  /** Safe to call twice. */
+  end(): Promise<void>
+}
+
+export interface PoolOptions {
+  connectionString: string
+  applicationName: string
+  maxConnections: number
+  limits: ConnectionLimits
+  /** `set` for each new connection, such as `enable_sort = off`. */
+  settings: readonly string[]
+  /** False behind a pooler in transaction mode: what is set there does not stay with us. */
+  hasSessions: boolean
+  /** Statements that are asked for together go out together. */
+  pipeline: boolean
+  watch: SilenceWatch
+  onUnavailable: (error: DatabaseUnavailable) => void
+  /** While it says so no connection is kept: each knows only the mode that it was opened in. */
+  isReadOnly: () => boolean
+}
+
+interface Known {
+  generation: number
+  /** What its session was told last. */
+  statementMs: number | undefined
+}
+
+export function openConnectionPool(options: PoolOptions): ConnectionPool {
+  const { limits, watch } = options
+  const shares = createConnectionShares(options.maxConnections, limits.waitMs)
+  const known = new WeakMap<pg.ClientBase, Known>()
+  let generation = 0
+  let ended: Promise<void> | undefined
+
+  const unavailable = (error: unknown): unknown => {
+    const reason = unavailableReason(error)
+    if (!reason) return error
+    const wrapped = new DatabaseUnavailable(reason, error)
+    options.onUnavailable(wrapped)
+    return wrapped
+  }
+
+  const prepare = async (client: pg.ClientBase): Promise<void> => {
+    // Its statements fail by themselves; unheard, the event would end the process.
+    client.on('error', () => {})
+    known.set(client, { generation, statementMs: undefined })
+    watch.add(client)
+    if (!options.hasSessions) return
+    const settings = [
+      ...options.settings,
+      `idle_in_transaction_session_timeout = ${limits.idleTransactionMs}`,
+    ]
+    const statements = [...settings.map((setting) => `set ${setting}`), 'select pg_backend_pid() as pid']
+    const results = (await client.query(statements.join('; '))) as unknown as pg.QueryResult<{
+      pid: number
+    }>[]
+    watch.identify(client, results.at(-1)!.rows[0]!.pid)
+  }
+
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    application_name: options.applicationName,
+    max: options.maxConnections,
+    connectionTimeoutMillis: limits.connectTimeoutMs,
+    idleTimeoutMillis: limits.idleMs,
+    maxLifetimeSeconds: limits.maxAgeMs / 1_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: limits.keepAliveDelayMs,
+    pipeline: options.pipeline,
+    query_timeout: options.hasSessions ? undefined : limits.pooledStatementMs,
+    // Awaited before the connection is given to anybody, which its type does not say.
+    onConnect: (client) => prepare(client) as unknown as undefined,
+  })
+  // Without a listener a connection that drops while idle would end the process.
+  pool.on('error', unavailable)
+
+  /** The server ends a statement that takes too long. Goes out ahead of the statement, which does not wait for it. */
+  const limitStatements = (client: pg.PoolClient, timeoutMs: number) => {
+    const session = known.get(client)!
+    if (!options.hasSessions || session.statementMs === timeoutMs) return
+    session.statementMs = timeoutMs
+    client.query(`set statement_timeout = ${timeoutMs}`).catch(() => {
+      session.generation = -1
+    })
+  }
+
+  const acquire = async (): Promise<pg.PoolClient> => {
+    for (;;) {
+      const client = await pool.connect().catch((error: unknown) => Promise.reject(unavailable(error)))
+      if (known.get(client)?.generation === generation) return client
+      watch.end(client)
+      client.release(true)
+    }
+  }
+
+  const connect = async (): Promise<Connection> => {
+    const { caller, timeoutMs = limits.statementMs } = statementContext.getStore() ?? {}
+    const giveBack = await shares.take(caller)
+    try {
+      const client = await acquire()
+      limitStatements(client, timeoutMs)
+      return lend(client, giveBack)
+    } catch (error) {
+      giveBack()
+      throw error
+    }
+  }
+
+  const lend = (client: pg.PoolClient, giveBack: () => void): Connection => {
+    let isSpoilt = false
+    return {
+      processID: (client as unknown as { processID: number | null }).processID,
+      async query(text, values) {
+        try {
+          return await client.query(text, values as unknown[] | undefined)
+        } catch (error) {
+          const told = unavailable(error)
+          if (told !== error) isSpoilt = true
+          throw told
+        }
+      },
+      release(destroy = false) {
+        const isOld = known.get(client)?.generation !== generation
+        client.release(destroy || isSpoilt || isOld || options.isReadOnly())
+        giveBack()
+      },
+    }
+  }
+
+  return {
+    connect,
+    async query(statement, values) {
+      const connection = await connect()
+      let failed = true
+      try {
+        const { text, values: own } = typeof statement === 'string' ? { text: statement } : statement
+        const result = await connection.query(text, values ?? own)
+        failed = false
+        return result
+      } finally {
+        // A failure inside of a statement's own `begin` would leave the next one in its transaction.
+        connection.release(failed)
+      }
+    },
+    renew() {
+      generation += 1
+    },
+    end: () => (ended ??= pool.end()),
+  }
+}

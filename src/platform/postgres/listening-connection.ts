@@ -1,0 +1,119 @@
+import pg from 'pg'
+import type { ConnectionLimits } from './connection-limits.ts'
+import { connectAlone, endQuickly } from './single-connection.ts'
+
+/** One connection that hears notifications, opened anew whenever it is lost or has grown old. */
+export interface ListeningConnection {
+  /**
+   * @param onNotification called with the payload of each notification on the channel
+   * @param onReconnect called each time that it listens again: notifications may have been lost
+   * @returns what ends it
+   * @throws when the channel cannot be listened on for a start
+   */
+  listen(
+    channel: string,
+    onNotification: (payload: string) => void,
+    onReconnect: () => void,
+  ): Promise<{ close(): Promise<void> }>
+  end(): void
+}
+
+interface Subscription {
+  channel: string
+  onNotification: (payload: string) => void
+  onReconnect: () => void
+}
+
+/** @param onLost called with what ended a connection that listened */
+export function createListeningConnection(
+  connectionString: string,
+  limits: ConnectionLimits,
+  onLost: (error: unknown) => void,
+): ListeningConnection {
+  const subscriptions = new Set<Subscription>()
+  let client: pg.Client | undefined
+  let openedAt = 0
+  let connecting: Promise<void> | undefined
+  let isChecking = false
+  let ended = false
+
+  const listenOn = (target: pg.Client, channel: string) =>
+    target.query(`listen ${pg.escapeIdentifier(channel)}`)
+
+  const connect = async () => {
+    const next = await connectAlone(connectionString, limits, limits.silenceMs)
+    next.on('notification', ({ channel, payload = '' }) => {
+      for (const one of subscriptions) if (one.channel === channel) one.onNotification(payload)
+    })
+    try {
+      for (const channel of new Set([...subscriptions].map((one) => one.channel)))
+        await listenOn(next, channel)
+    } catch (error) {
+      endQuickly(next)
+      throw error
+    }
+    if (client) endQuickly(client)
+    client = next
+    openedAt = performance.now()
+    next.once('end', () => {
+      if (client !== next) return
+      client = undefined
+      onLost(new Error('the connection that listens ended'))
+    })
+    if (ended) endQuickly(next)
+  }
+  const connectOnce = () => {
+    connecting ??= connect().finally(() => {
+      connecting = undefined
+    })
+    return connecting
+  }
+
+  const check = async () => {
+    if (ended || subscriptions.size === 0) return
+    if (client && performance.now() - openedAt < limits.maxAgeMs) {
+      const target = client
+      try {
+        await target.query('select')
+        return
+      } catch (error) {
+        if (client === target) client = undefined
+        endQuickly(target)
+        onLost(error)
+      }
+    }
+    await connectOnce()
+    for (const one of subscriptions) one.onReconnect()
+  }
+  const timer = setInterval(() => {
+    if (isChecking) return
+    isChecking = true
+    void check()
+      .catch(onLost)
+      .finally(() => {
+        isChecking = false
+      })
+  }, limits.listenCheckMs).unref()
+
+  return {
+    async listen(channel, onNotification, onReconnect) {
+      const subscription = { channel, onNotification, onReconnect }
+      subscriptions.add(subscription)
+      try {
+        await connecting
+        if (client) await listenOn(client, channel)
+        else await connectOnce()
+      } catch (error) {
+        subscriptions.delete(subscription)
+        throw error
+      }
+      onReconnect()
+      return { close: async () => void subscriptions.delete(subscription) }
+    },
+    end() {
+      ended = true
+      clearInterval(timer)
+      if (client) endQuickly(client)
+    },
+  }
+}
