@@ -15,6 +15,8 @@ export type ReplayStatus = 'running' | 'completed' | 'canceled'
 export interface BatchSettings {
   max_events: number
   max_wait_ms: number
+  /** Of a request's body; absent where it was set before there was such a bound. */
+  max_bytes?: number
 }
 export type DeliveryStatus = 'pending' | 'succeeded' | 'failed' | 'canceled'
 

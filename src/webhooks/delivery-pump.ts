@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { deliver } from '../pipeline.ts'
 import { attemptParcel, type Parcel } from './attempt-delivery.ts'
+import { countWithin, halvedBytes } from './batch-size.ts'
 import { type ClaimedDelivery, toClaimedDeliveries } from './claimed-delivery.ts'
 import { readDueDeliveries } from './delivery-store.ts'
 import { type Target, toTarget } from './delivery-targets.ts'
@@ -259,6 +260,34 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
     takeHost(parcel, '')
   }
 
+  /** A batch that was too large goes again in smaller ones: that is no attempt of its events. */
+  const splitTooLarge = ({ webhookId, deliveries }: ClaimedParcel, parcel: Parcel, status: number | null) => {
+    const sizes = parcel.deliveries.map(({ delivery }) => Buffer.byteLength(delivery.body))
+    const maxBytes = parcel.batched ? halvedBytes(status, sizes) : null
+    if (maxBytes === null) return false
+    traits.noteTooLarge(webhookId, maxBytes)
+    if (stopping) release(deliveries, () => 0)
+    else parked.putFirst(webhookId, deliveries)
+    const { appId } = deliveries[0]!
+    deps.log.info({ appId, webhookId, events: sizes.length, maxBytes }, 'delivery.batch_too_large')
+    return true
+  }
+
+  /** What a batch has no room for waits for the next one, which is due. */
+  const keepWithinBytes = (parcel: ClaimedParcel, due: Parcel['deliveries'], { maxBytes }: Traits) => {
+    if (!parcel.batched) return due
+    const count = countWithin(
+      due.map(({ delivery }) => Buffer.byteLength(delivery.body)),
+      maxBytes,
+    )
+    if (count === due.length) return due
+    parked.putFirst(parcel.webhookId, parcel.deliveries.slice(count))
+    parcel.deliveries = parcel.deliveries.slice(0, count)
+    inFlight -= due.length - count
+    freed.ring()
+    return due.slice(0, count)
+  }
+
   const start = (claimedParcel: ClaimedParcel, parcel: Parcel) => {
     const startedAt = performance.now()
     attemptParcel(deps, parcel)
@@ -273,6 +302,7 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
           release(claimedParcel.deliveries, () => 0)
           return
         }
+        if (splitTooLarge(claimedParcel, parcel, attempt.outcome.status)) return
         for (const { claimed, delivery } of parcel.deliveries) {
           results.add({ kind: 'attempted', claimed, delivery, attempt })
         }
@@ -319,8 +349,10 @@ export function startDeliveryPump(deps: PumpDeps): DeliveryPump {
       }
       const { host } = target.url
       takeHost(claimedParcel, host)
-      if (isAllowed(claimedParcel, traits.remember(due[0]!.delivery.webhook, host))) {
-        start(claimedParcel, { deliveries: due, target, batched: claimedParcel.batched })
+      const known = traits.remember(due[0]!.delivery.webhook, host)
+      if (isAllowed(claimedParcel, known)) {
+        const deliveries = keepWithinBytes(claimedParcel, due, known)
+        start(claimedParcel, { deliveries, target, batched: claimedParcel.batched })
       } else {
         giveUp(claimedParcel)
         held.push(...claimedParcel.deliveries)

@@ -3,6 +3,8 @@ import type { ClaimedDelivery } from './claimed-delivery.ts'
 /** Deliveries to webhooks with limits of their own, which wait here so that they keep nobody else's from being claimed. */
 export interface ParkedDeliveries {
   park(delivery: ClaimedDelivery): void
+  /** Puts back what was taken and waited long enough: it is the oldest here. */
+  putFirst(webhookId: string, deliveries: readonly ClaimedDelivery[]): void
   /** Webhooks with deliveries here. */
   webhookIds(): string[]
   count(webhookId: string): number
@@ -27,6 +29,11 @@ export function createParkedDeliveries(now: () => number = () => performance.now
   return {
     park(delivery) {
       parked.getOrInsert(delivery.webhookId, []).push({ delivery, since: now() })
+    },
+    putFirst(webhookId, deliveries) {
+      if (deliveries.length === 0) return
+      const oldest = deliveries.map((delivery) => ({ delivery, since: Number.NEGATIVE_INFINITY }))
+      parked.set(webhookId, [...oldest, ...(parked.get(webhookId) ?? [])])
     },
     webhookIds: () => [...parked.keys()],
     count: (webhookId) => parked.get(webhookId)?.length ?? 0,

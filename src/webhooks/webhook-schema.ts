@@ -35,7 +35,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     headers: z.record(z.string(), z.string()).meta({ description: 'Sent with each attempt; values masked.' }),
     filter: z.unknown().meta({ description: "Condition on the event's data." }),
     batch: z
-      .object({ max_events: z.int(), max_wait_ms: z.int() })
+      .object({ max_events: z.int(), max_wait_ms: z.int(), max_bytes: z.int() })
       .nullable()
       .meta({ description: 'Several events in one request.' }),
     auto_recover: z.boolean().meta({ description: 'Whether a probe may enable it again.' }),

@@ -11,7 +11,7 @@ describe('settings of a webhook', () => {
     { retry_schedule: Array(20).fill(30_240) },
     { rate_limit: 1, max_in_flight: 64 },
     { headers: { authorization: 'Bearer a b', 'x-tenant': '7' } },
-    { batch: { max_events: 500, max_wait_ms: 500 } },
+    { batch: { max_events: 500, max_wait_ms: 500, max_bytes: 1_024 } },
     { filter: { platform: 'web' }, description: 'orders', auto_recover: true },
     { retry_schedule: null, rate_limit: null, headers: null, filter: null, batch: null, description: null },
   ])('takes %j', (settings) => {
@@ -30,6 +30,7 @@ describe('settings of a webhook', () => {
     [{ max_in_flight: 65 }, 'max_in_flight'],
     [{ batch: { max_events: 1, max_wait_ms: 0 } }, 'batch'],
     [{ batch: { max_events: 10 } }, 'batch'],
+    [{ batch: { max_events: 10, max_wait_ms: 0, max_bytes: 1_023 } }, 'batch'],
     [{ batch: { max_events: 10, max_wait_ms: 60_001 } }, 'batch'],
     [{ filter: {} }, 'filter'],
     [{ description: 'x'.repeat(1_001) }, 'description'],

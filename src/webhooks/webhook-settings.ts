@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { text } from '../platform/http/fields.ts'
+import { defaultBatchBytes } from './batch-size.ts'
 import { filterSchema } from './filter.ts'
 import { headersSchema } from './own-headers.ts'
 
@@ -20,7 +21,11 @@ const retrySchedule = z
 const wholeNumber = (min: number, max: number) =>
   z.int().refine((value) => value >= min && value <= max, `must be ${min} to ${max}`)
 
-const batch = z.object({ max_events: wholeNumber(2, 500), max_wait_ms: wholeNumber(0, 60_000) })
+const batch = z.object({
+  max_events: wholeNumber(2, 500),
+  max_wait_ms: wholeNumber(0, 60_000),
+  max_bytes: wholeNumber(1_024, 1_048_576).default(defaultBatchBytes),
+})
 
 /**
  * What can be set for each webhook beyond the contract's fields, on create and PATCH; null: back to the default.

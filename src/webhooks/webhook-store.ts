@@ -4,6 +4,7 @@ import type { BatchSettings, SignatureScheme } from '../database.ts'
 import { refusals } from '../errors.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db.ts'
+import { defaultBatchBytes } from './batch-size.ts'
 
 export interface Webhook {
   id: string
@@ -54,7 +55,7 @@ export function presentWebhook(webhook: Webhook) {
     max_in_flight: webhook.maxInFlight,
     headers: Object.fromEntries(webhook.headerNames.map((name) => [name, maskedValue])),
     filter: webhook.filter,
-    batch: webhook.batch,
+    batch: webhook.batch && { max_bytes: defaultBatchBytes, ...webhook.batch },
     auto_recover: webhook.autoRecover,
     signature: webhook.signature,
     public_key: webhook.publicKey,

@@ -215,4 +215,54 @@ describeOnEachBackend('control of a webhook', (make) => {
     await settled(id, 30)
     expect(receiver.requests).toHaveLength(30)
   })
+
+  test('a batch is as long as it may be, and the rest follows at once', async () => {
+    const batch = { max_events: 10, max_wait_ms: 60_000, max_bytes: 1_024 }
+    const { id } = await makeWebhook({ batch })
+    await emit(running.service, appId, 10)
+    await settled(id, 10)
+    const bodies = receiver.requests.map(({ body }) => body.toString())
+    expect(
+      bodies.flatMap((body) => JSON.parse(body).map(({ data }: { data: { n: number } }) => data.n)).sort(),
+    ).toEqual(Array.from({ length: 10 }, (_, n) => n))
+    for (const body of bodies) expect(body.length).toBeLessThanOrEqual(1_024)
+    expect(bodies.length).toBeLessThanOrEqual(3)
+  })
+
+  test('a batch answered 413 is halved until it fits, which is no failure of its events', async () => {
+    const batch = { max_events: 20, max_wait_ms: 60_000 }
+    const { id } = await makeWebhook({ batch })
+    const takes = 700
+    receiver.answer = (received, response) =>
+      respond(received.body.length > takes ? 413 : 204)(received, response)
+    await emit(running.service, appId, 20)
+    await settled(id, 20)
+    const sizes = receiver.requests.map(({ body }) => body.length)
+    const taken = receiver.requests.filter(({ body }) => body.length <= takes)
+    const numbers = taken.flatMap(({ body }) =>
+      JSON.parse(body.toString()).map(({ data }: { data: { n: number } }) => data.n),
+    )
+    expect(numbers.sort((a: number, b: number) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n))
+    // Once it is known what fits, nothing larger is tried.
+    expect(sizes.findLastIndex((size) => size > takes)).toBeLessThan(5)
+    const path = `/push/apps/${appId}/webhooks/${id}`
+    expect((await running.api.get(path)).body.data).toMatchObject({
+      failure_count: 0,
+      batch: { ...batch, max_bytes: 262_144 },
+    })
+    const { db } = running.service.deps
+    expect((await attemptsOf(db, id)).map(({ response_status }) => response_status)).toEqual(
+      Array(20).fill(204),
+    )
+    expect(running.logs).toContainEqual(
+      expect.objectContaining({ msg: 'delivery.batch_too_large', webhookId: id, events: 20 }),
+    )
+  })
+
+  test('an event that is too large alone fails like any other', async () => {
+    receiver.answer = respond(413)
+    const { id } = await makeWebhook({ batch: { max_events: 2, max_wait_ms: 0 }, retry_schedule: [] })
+    await emit(running.service, appId, 2)
+    expect(await settled(id, 2)).toMatchObject(Array(2).fill({ status: 'failed', attempt_count: 1 }))
+  })
 })
