@@ -612,6 +612,53 @@ describeOnEachBackend('conventions', (make) => {
       expect((await api.get(base)).body.data.name).toBe('B')
     })
 
+    test('unknown fields and parameters are named in the answer, whatever it is', async () => {
+      const { app, subscriber } = await makeThings(api)
+      const base = `/push/apps/${app}`
+      const keys = { p256dh: 'x', auth: 'y', foo: 1 }
+      const cases: [Call, status: number, ignored: string | null][] = [
+        [{ method: 'GET', path: `${base}/subscribers?limit=1` }, 200, null],
+        [{ method: 'GET', path: `${base}/subscribers?limit=1&platfrom=web` }, 200, 'platfrom'],
+        [{ method: 'GET', path: `${base}/subscribers?limit=0&platfrom=web` }, 422, 'platfrom'],
+        [{ method: 'GET', path: `${base}?fields=id` }, 200, 'fields'],
+        [
+          {
+            method: 'POST',
+            path: `${base}/notifications`,
+            body: { title: 'T', targetting: { type: 'all' } },
+          },
+          201,
+          'targetting',
+        ],
+        [{ method: 'POST', path: `${base}/notifications`, body: { targetting: 1 } }, 422, 'targetting'],
+        [
+          {
+            method: 'POST',
+            path: `${base}/subscribers`,
+            body: { ...androidSubscriber('named'), keys, tag: 'a' },
+          },
+          201,
+          'keys.foo, tag',
+        ],
+        [{ method: 'PATCH', path: base, body: { settings: { anything: 1 } } }, 200, null],
+        [
+          {
+            method: 'POST',
+            path: `${base}/subscribers/${subscriber}/unsubscribe?now=1`,
+            body: { reason: 'x' },
+          },
+          200,
+          'reason, now',
+        ],
+        [{ method: 'PATCH', path: `/push/apps/${randomUUID()}`, body: { nam: 'x' } }, 404, 'nam'],
+      ]
+      for (const [call, status, ignored] of cases) {
+        const answer = await perform(api, call)
+        const named = answer.headers.get('x-krafter-ignored')
+        expect({ call, status: answer.status, named }).toEqual({ call, status, named: ignored })
+      }
+    })
+
     test('a field named __proto__ or constructor is an unknown field, too', async () => {
       const body = '{"name":"A","__proto__":{"x":1},"constructor":{"prototype":{"x":1}}}'
       const answer = await withBody({ method: 'POST', path: '/push/apps' }, body)

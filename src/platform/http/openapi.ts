@@ -43,7 +43,7 @@ export async function registerOpenapi(server: Server, options: OpenapiOptions): 
   })
 }
 
-const introduction = `JSON in, JSON out, snake_case; a success wraps its result in \`data\`. Ids are UUIDs, timestamps UTC to the second. Unknown body fields are ignored.`
+const introduction = `JSON in, JSON out, snake_case; a success wraps its result in \`data\`. Ids are UUIDs, timestamps UTC to the second. Unknown body fields and query parameters are ignored, and named in the answer's \`x-krafter-ignored\` header.`
 
 const rateLimitHeaders = {
   'x-ratelimit-limit': { description: 'Requests per minute', schema: { type: 'integer' } },

@@ -1,15 +1,23 @@
 import { isUtf8 } from 'node:buffer'
 import { type ParsedUrlQuery, parse } from 'node:querystring'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
+import type { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../errors.ts'
 import { toDatabaseRefusal } from './database-refusal.ts'
+import { ignoredFields, toHeader } from './ignored-fields.ts'
 import { limitRequestStatements } from './request-statements.ts'
 import { answerUnreadable } from './unreadable-requests.ts'
 
@@ -53,6 +61,7 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log' | 'drai
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined) throw refusals.unreadableRequest()
   })
   acceptJsonOnly(server as Server)
+  server.addHook('preValidation', async (request, reply) => nameIgnored(request, reply))
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.decorateRequest('teamId', '')
@@ -84,6 +93,24 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log' | 'drai
     )
   })
   return server as Server
+}
+
+/** A slip in the name of an optional field would otherwise go unnoticed. */
+function nameIgnored(request: FastifyRequest, reply: FastifyReply): void {
+  const { schema } = request.routeOptions
+  if (!schema || schema.hide) return
+  const header = toHeader(ignoredOf(request, schema as RequestSchema))
+  if (header !== undefined) reply.header('x-krafter-ignored', header)
+}
+
+interface RequestSchema {
+  body?: z.ZodType
+  querystring?: z.ZodType
+}
+
+function* ignoredOf(request: FastifyRequest, { body, querystring }: RequestSchema): Generator<string> {
+  yield* ignoredFields(body, request.body)
+  yield* ignoredFields(querystring, request.query)
 }
 
 /**
