@@ -3,13 +3,16 @@ import { generateVapidKeys, parseVapidKeys, type VapidKeys } from '../channels/w
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
-import { jsonObject, requiredText, text } from '../platform/http/fields.ts'
+import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { jsonObject, limitOfAll, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { appDocs } from './app-schema.ts'
 import { deleteApp, insertApp, listApps, presentApp, readApp, requireApp } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
 
+/** As cursors name it. */
+const list = 'a'
 const maxSettingsBytes = 16_384
 const name = requiredText(255)
 const settings = jsonObject(maxSettingsBytes)
@@ -19,9 +22,21 @@ const params = z.object({ app_id: z.string() })
 /** Apps: contract section 4. */
 export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'crypto'>): void {
   const { db, clock, crypto } = deps
-  server.get('/push/apps', { config: { scope: 'push:read' }, schema: appDocs.list }, async (request) => ({
-    data: (await listApps(db, request.teamId)).map(presentApp),
-  }))
+  server.get(
+    '/push/apps',
+    {
+      config: { scope: 'push:read' },
+      schema: {
+        ...appDocs.list,
+        querystring: z.object({ limit: limitOfAll, cursor: cursorField(list) }),
+      },
+    },
+    async (request) => {
+      const { limit, cursor } = request.query
+      const rows = await listApps(db, request.teamId, { after: cursor, limit })
+      return presentPage(toPage(list, rows, limit), presentApp)
+    },
+  )
   server.post(
     '/push/apps',
     {

@@ -3,8 +3,8 @@ import {
   defineShape,
   empty,
   idField,
-  many,
   one,
+  pageOf,
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
@@ -61,7 +61,9 @@ export const appDocs = {
     operationId: 'listApps',
     summary: 'List apps',
     tags,
-    answers: { 200: many(appShape, "The apps of the key's team, oldest first.") },
+    answers: {
+      200: pageOf(appShape, "The apps of the key's team, oldest first: all of them, up to `limit`."),
+    },
   },
   create: {
     operationId: 'createApp',

@@ -55,8 +55,22 @@ const selectApps = (db: Db) =>
         .as('subscriberCount'),
     ])
 
-export async function listApps(db: Db, teamId: string): Promise<App[]> {
-  return selectApps(db).where('team_id', '=', teamId).orderBy('id').execute()
+/**
+ * Apps of a team, oldest first: `limit` and one more where there are more.
+ *
+ * @param after only those after this app
+ */
+export async function listApps(
+  db: Db,
+  teamId: string,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<App[]> {
+  return selectApps(db)
+    .where('team_id', '=', teamId)
+    .$if(after !== undefined, (query) => query.where('id', '>', after!))
+    .orderBy('id')
+    .limit(limit + 1)
+    .execute()
 }
 
 /** @throws 404 when the team has no such app */

@@ -3,6 +3,7 @@ import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
+import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { finite, jsonObject, nesting, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
@@ -63,6 +64,8 @@ const body = z.object({
     .optional(),
 })
 
+/** As cursors name it. */
+const list = 'n'
 const statuses = ['draft', 'scheduled', 'sending', 'sent', 'failed'] as const
 const ofApp = z.object({ app_id: z.string() })
 const ofNotification = z.object({ app_id: z.string(), notification_id: z.string() })
@@ -80,12 +83,14 @@ export function registerNotificationRoutes(
       schema: {
         ...notificationDocs.list,
         params: ofApp,
-        querystring: z.object({ status: z.enum(statuses).optional(), ...page }),
+        querystring: z.object({ status: z.enum(statuses).optional(), ...page, cursor: cursorField(list) }),
       },
     },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      return { data: (await listNotifications(db, app.id, request.query)).map(presentNotification) }
+      const { cursor: after, ...query } = request.query
+      const rows = await listNotifications(db, app.id, { ...query, after })
+      return presentPage(toPage(list, rows, query.limit), presentNotification)
     },
   )
   server.post(

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { defineShape, idField, many, one, type RouteDocs, timestampField } from '../platform/http/answers.ts'
+import {
+  defineShape,
+  idField,
+  one,
+  pageOf,
+  type RouteDocs,
+  timestampField,
+} from '../platform/http/answers.ts'
 import type { presentNotification } from './notification-store.ts'
 
 const count = z.int()
@@ -80,7 +87,7 @@ export const notificationDocs = {
     operationId: 'listNotifications',
     summary: 'List notifications, newest first',
     tags,
-    answers: { 200: many(notificationShape, 'A page of notifications.') },
+    answers: { 200: pageOf(notificationShape, 'A page of notifications.') },
   },
   create: {
     operationId: 'createNotification',

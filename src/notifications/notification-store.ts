@@ -80,18 +80,26 @@ export async function insertNotification(
     .executeTakeFirstOrThrow()
 }
 
+/** Notifications of an app, newest first: `limit` and one more where there are more. */
 export async function listNotifications(
   db: Db,
   appId: string,
-  filter: { status?: NotificationStatus; limit: number; offset: number },
+  filter: {
+    status?: NotificationStatus
+    /** Only those older than this notification. */
+    after: string | undefined
+    limit: number
+    offset: number
+  },
 ): Promise<Notification[]> {
   return db
     .selectFrom('notifications')
     .selectAll()
     .where('app_id', '=', appId)
     .$if(filter.status !== undefined, (query) => query.where('status', '=', filter.status!))
+    .$if(filter.after !== undefined, (query) => query.where('id', '<', filter.after!))
     .orderBy('id', 'desc')
-    .limit(filter.limit)
+    .limit(filter.limit + 1)
     .offset(filter.offset)
     .execute()
 }

@@ -4,7 +4,8 @@ import type { Deps } from '../deps.ts'
 import { eventTypes } from '../events/catalog.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
-import { quote, text } from '../platform/http/fields.ts'
+import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { limitOfAll, quote, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
 import { checkWebhook, createWebhook } from './create-webhook.ts'
@@ -13,6 +14,8 @@ import { secretField, signatureField } from './webhook-secrets.ts'
 import { settingsFields } from './webhook-settings.ts'
 import { deleteWebhook, listWebhooks, presentWebhook, readWebhook } from './webhook-store.ts'
 
+/** As cursors name it. */
+const list = 'w'
 const url = text(maxUrlLength)
 const secret = secretField.nullable()
 const events = z
@@ -31,10 +34,19 @@ export function registerWebhookRoutes(
   const settings = settingsFields(deps.config.maxFilterBytes)
   server.get(
     '/push/apps/:app_id/webhooks',
-    { config: { scope: 'push:read' }, schema: { ...webhookDocs.list, params: ofApp } },
+    {
+      config: { scope: 'push:read' },
+      schema: {
+        ...webhookDocs.list,
+        params: ofApp,
+        querystring: z.object({ limit: limitOfAll, cursor: cursorField(list) }),
+      },
+    },
     async (request) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      return { data: (await listWebhooks(db, app.id)).map(presentWebhook) }
+      const { limit, cursor } = request.query
+      const rows = await listWebhooks(db, app.id, { after: cursor, limit })
+      return presentPage(toPage(list, rows, limit), presentWebhook)
     },
   )
   server.post(

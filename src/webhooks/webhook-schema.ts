@@ -4,8 +4,8 @@ import {
   defineShape,
   empty,
   idField,
-  many,
   one,
+  pageOf,
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
@@ -79,7 +79,12 @@ export const webhookDocs = {
     operationId: 'listWebhooks',
     summary: 'List webhooks',
     tags,
-    answers: { 200: many(webhookShape, 'Every webhook of the app, oldest first; never their secrets.') },
+    answers: {
+      200: pageOf(
+        webhookShape,
+        'The webhooks of the app, oldest first: all of them, up to `limit`. Never their secrets.',
+      ),
+    },
   },
   create: {
     operationId: 'createWebhook',

@@ -89,8 +89,24 @@ const columns = [
   'generation',
 ] as const
 
-export async function listWebhooks(db: Db, appId: string): Promise<Webhook[]> {
-  return db.selectFrom('webhooks').select(columns).where('app_id', '=', appId).orderBy('id').execute()
+/**
+ * Webhooks of an app, oldest first: `limit` and one more where there are more.
+ *
+ * @param after only those after this webhook
+ */
+export async function listWebhooks(
+  db: Db,
+  appId: string,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<Webhook[]> {
+  return db
+    .selectFrom('webhooks')
+    .select(columns)
+    .where('app_id', '=', appId)
+    .$if(after !== undefined, (query) => query.where('id', '>', after!))
+    .orderBy('id')
+    .limit(limit + 1)
+    .execute()
 }
 
 /** @throws 404 when the app has no such webhook */

@@ -326,7 +326,7 @@ describeOnEachBackend('conventions', (make) => {
         expect([...answer.headers.keys()]).toEqual([...other.headers.keys()])
         expectRateLimit(answer, limitOf(call))
       }
-      expect((await stranger.get('/push/apps')).body).toEqual({ data: [] })
+      expect((await stranger.get('/push/apps')).body).toEqual({ data: [], next_cursor: null })
       expect(await readAll(api, things.app)).toEqual(before)
     })
 
@@ -892,7 +892,7 @@ describeOnEachBackend('rate limits', (make) => {
       expectRefusal(refused, 8)
     }
     expect(rateLimitOf(await second.get('/push/apps'))).toMatchObject({ limit: 8, remaining: 7 })
-    expect((await second.get('/push/apps')).body).toEqual({ data: [] })
+    expect((await second.get('/push/apps')).body).toEqual({ data: [], next_cursor: null })
   })
 
   test('registrations of subscribers count in the strict bucket, too', async () => {

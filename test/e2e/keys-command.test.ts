@@ -141,7 +141,7 @@ onPostgres(title('beside the service, at once'), { timeout }, async () => {
   const end = '2100-01-01T00:00:00Z'
   const created = await succeed(storage, 'keys', 'create', '--team', 'other', '--expires', end)
   const [, key, otherId] = /^(kr_live_[\w-]{43})\n\(id (\S+); shown once, keep it\)\n$/.exec(created)!
-  expect((await createApi(service.url, key!).get('/push/apps')).body).toEqual({ data: [] })
+  expect((await createApi(service.url, key!).get('/push/apps')).body).toEqual({ data: [], next_cursor: null })
   expect((await succeed(storage, 'keys', 'list')).split('\n')).toEqual([
     expect.stringMatching(/^\S+ {2}kr_live_.{4}… {2}\* {2}works {2}default\/first$/),
     `${made.id}  ${made.key.slice(0, 12)}…  push:read  revoked  default/ci`,

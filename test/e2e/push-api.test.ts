@@ -287,6 +287,34 @@ describeOnEachBackend('the push API', (make) => {
       expect((await api.get(base)).body.data.subscriber_count).toBe(2)
     })
 
+    test.each([
+      ['apps', () => '/push/apps', () => ({ name: 'A' })],
+      ['webhooks', () => `${base}/webhooks`, () => ({ url: `${pushService.origin}/no-receiver` })],
+      ['subscribers', () => `${base}/subscribers`, (n) => ({ platform: 'android', token: `t-${n}` })],
+      ['notifications', () => `${base}/notifications`, () => ({ title: 'T', targeting: nobody })],
+    ] as [string, () => string, (n: number) => object][])(
+      'the list of %s is read page by page, and new ones do not shift it',
+      async (_, path, body) => {
+        for (let n = 0; n < 5; n++) expect((await api.post(path(), body(n))).status).toBe(201)
+        const idsOf = (data: { id: string }[]) => data.map(({ id }) => id)
+        // Apps of other tests are in their list, too.
+        const all = idsOf((await api.get(path())).body.data)
+        const newestFirst = all[0]! > all[1]!
+        const read: string[] = []
+        for (let cursor = ''; ; ) {
+          const answer = await api.get(`${path()}?limit=2${cursor}`)
+          read.push(...idsOf(answer.body.data))
+          if (read.length <= 2 && newestFirst) await api.post(path(), body(9))
+          if (answer.body.next_cursor === null) break
+          expect(answer.body.data).toHaveLength(2)
+          cursor = `&cursor=${answer.body.next_cursor}`
+        }
+        expect(read).toEqual(all)
+        const bad = await api.get(`${path()}?cursor=${Buffer.alloc(17).toString('base64url')}`)
+        expect(bad).toMatchObject(invalid({ cursor: ['is no cursor of this list'] }))
+      },
+    )
+
     test('a deleted app takes all that is its along, and nothing else', async () => {
       const { db } = running.service.deps
       const tables = await sql<{ name: string }>`
@@ -1084,7 +1112,7 @@ describeOnEachBackend('the push API', (make) => {
           answer: { error: 'Validation failed', details },
         })
       }
-      expect((await api.get(`${base}/notifications`)).body).toEqual({ data: [] })
+      expect((await api.get(`${base}/notifications`)).body).toEqual({ data: [], next_cursor: null })
       expect(pushService.pushes.filter((push) => push.device === device)).toEqual([])
     })
 

@@ -169,7 +169,7 @@ describeOnEachBackend('webhooks', (make) => {
   describe('create, list, read, change, delete', () => {
     test('with the url alone', async () => {
       const own = await newApp()
-      expect((await api.get(own)).body).toEqual({ data: [] })
+      expect((await api.get(own)).body).toEqual({ data: [], next_cursor: null })
       const answer = await api.post(own, { url })
       expect(answer.status).toBe(201)
       expect(Object.keys(answer.body)).toEqual(['data'])
@@ -190,7 +190,7 @@ describeOnEachBackend('webhooks', (make) => {
       expect(Math.abs(Date.parse(created_at) - Date.now())).toBeLessThan(10_000)
       const listed = await api.get(own)
       expect(listed.status).toBe(200)
-      expect(listed.body).toEqual({ data: [answer.body.data] })
+      expect(listed.body).toEqual({ data: [answer.body.data], next_cursor: null })
       expect(contractFields(listed.body.data[0])).toEqual(fieldNames)
       expect((await api.get(`${own}/${id}`)).body).toEqual(answer.body)
       // No bucket counts here, so nothing is said of one.
@@ -213,7 +213,7 @@ describeOnEachBackend('webhooks', (make) => {
         made.push(answer.body.data)
       }
       await api.post(other, { url })
-      expect((await api.get(own)).body).toEqual({ data: made })
+      expect((await api.get(own)).body).toEqual({ data: made, next_cursor: null })
     })
 
     test('a change changes what is given, and nothing else', async () => {
@@ -335,7 +335,7 @@ describeOnEachBackend('webhooks', (make) => {
       expect(response.status).toBe(204)
       expect(await response.text()).toBe('')
       expect(response.headers.get('content-type')).toBeNull()
-      expect((await api.get(own)).body).toEqual({ data: [second] })
+      expect((await api.get(own)).body).toEqual({ data: [second], next_cursor: null })
       for (const answer of [
         await api.get(one),
         await api.patch(one, { enabled: false }),
