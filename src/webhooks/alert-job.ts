@@ -38,8 +38,8 @@ export async function runAlert(
     ])
   })
   if (!attempt) return
-  const { status, error } = attempt.outcome
-  const told = { appId, eventId, attempt: number, status, error, ms: attempt.durationMs }
+  const { status, error, reason } = attempt.outcome
+  const told = { appId, eventId, attempt: number, status, error, reason, ms: attempt.durationMs }
   if (decision!.kind === 'failed') deps.log.error(told, 'alert.failed')
   else deps.log.info(told, 'alert.attempted')
 }

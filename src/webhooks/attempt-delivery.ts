@@ -61,6 +61,7 @@ export async function attemptMessage(
     body: message.body,
     timeoutMs: deps.config.deliveryTimeoutMs,
     maxAnswerBytes,
+    ca: target.ca,
   })
   return {
     id,

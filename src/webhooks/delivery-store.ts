@@ -31,6 +31,8 @@ export interface DueWebhook {
   rateLimit: number | null
   maxInFlight: number | null
   batch: BatchSettings | null
+  /** Certificates trusted besides those that the service trusts, PEM. */
+  caPem: string | null
 }
 
 /**
@@ -108,6 +110,7 @@ export const selectDueWebhooks = (db: Db, now: Date) =>
       'rate_limit as rateLimit',
       'max_in_flight as maxInFlight',
       'batch',
+      'ca_pem as caPem',
     ])
 
 /** An attempt and what it makes of its delivery. */

@@ -16,6 +16,8 @@ export interface Target {
   keys: SigningKeys
   /** The webhook's own, beside those of every delivery. */
   headers: Record<string, string>
+  /** Certificates trusted besides those that the service trusts, PEM. */
+  ca?: string | undefined
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Target {
  * @throws DecryptionError when a secret was encrypted with a key that is not configured
  */
 export function toTarget({ crypto }: Pick<Deps, 'crypto'>, webhook: DueWebhook): Target {
-  const { id, url, secret, previousSecret, signingKey, headerValues } = webhook
+  const { id, url, secret, previousSecret, signingKey, headerValues, caPem } = webhook
   const decrypt = (value: Uint8Array | null, purpose: string) =>
     value && crypto.decrypt(value, `${purpose}:${id}`).toString('utf8')
   return {
@@ -35,6 +37,7 @@ export function toTarget({ crypto }: Pick<Deps, 'crypto'>, webhook: DueWebhook):
       ed25519: signingKey && importSeed(crypto.decrypt(signingKey, `webhook-signing-key:${id}`)),
     },
     headers: JSON.parse(decrypt(headerValues, 'webhook-headers') ?? '{}'),
+    ca: caPem ?? undefined,
   }
 }
 

@@ -44,6 +44,9 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     previous_secret_expires_at: timestampField
       .nullable()
       .meta({ description: 'Until when the secret before the last rotation signs too.' }),
+    ca_pem: z.string().nullable().meta({
+      description: 'Certificates (PEM) that are trusted for its deliveries, besides the public ones.',
+    }),
   }),
   {
     id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
@@ -68,6 +71,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     signature: 'hmac',
     public_key: null,
     previous_secret_expires_at: null,
+    ca_pem: null,
   },
 )
 

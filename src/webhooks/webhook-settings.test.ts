@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { makeCertificates } from '../demo/certificates.ts'
 import { settingsFields } from './webhook-settings.ts'
+
+const { ca, key } = await makeCertificates()
 
 const schema = z.object(settingsFields(8_192))
 
@@ -83,6 +86,28 @@ describe('settings of a webhook', () => {
     [[], 'must be an object'],
   ])('says what of headers is too much', (headers, message) => {
     expect(schema.safeParse({ headers }).error!.issues).toMatchObject([{ path: ['headers'], message }])
+  })
+
+  test.each([
+    ['', 'must contain a certificate in PEM (-----BEGIN CERTIFICATE-----)'],
+    ['nonsense', 'must contain a certificate in PEM (-----BEGIN CERTIFICATE-----)'],
+    [`${ca}${key}`, 'must not contain a private key'],
+    [
+      `${ca}${ca.replace(/\n.{20}/, '\nAAAAAAAAAAAAAAAAAAAA')}`,
+      'has a certificate that cannot be read: number 2',
+    ],
+    [ca.repeat(11), 'must contain at most 10 certificates'],
+    ['x'.repeat(16_385), 'must be at most 16384 characters'],
+  ])('refuses certificates that nobody could trust', (pem, message) => {
+    expect(schema.safeParse({ ca_pem: pem }).error!.issues).toMatchObject([{ path: ['ca_pem'], message }])
+  })
+
+  test('keeps the certificates of a PEM text, and nothing around them', () => {
+    const pem = `Subject: mine\r\n${ca.replaceAll('\n', '\r\n')}\r\n# other\n${ca}`
+    const { ca_pem: kept } = schema.parse({ ca_pem: pem })
+    expect(kept!.match(/BEGIN CERTIFICATE/g)).toHaveLength(2)
+    expect(kept).not.toMatch(/\r|Subject|other/)
+    expect(schema.parse({ ca_pem: null })).toEqual({ ca_pem: null })
   })
 
   test('folds header names to lower case and refuses one that is there twice', () => {

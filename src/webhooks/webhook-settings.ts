@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { text } from '../platform/http/fields.ts'
 import { defaultBatchBytes } from './batch-size.ts'
+import { certificateAuthority } from './certificate-authority.ts'
 import { filterSchema } from './filter.ts'
 import { headersSchema } from './own-headers.ts'
 
@@ -41,6 +42,7 @@ export const settingsFields = (maxFilterBytes: number) => ({
   filter: filterSchema(maxFilterBytes).nullable().optional(),
   batch: batch.nullable().optional(),
   auto_recover: z.boolean().optional(),
+  ca_pem: certificateAuthority.nullable().optional(),
 })
 
 export type WebhookSettings = z.infer<z.ZodObject<ReturnType<typeof settingsFields>>>

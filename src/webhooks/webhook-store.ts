@@ -29,6 +29,7 @@ export interface Webhook {
   signature: SignatureScheme
   publicKey: string | null
   previousSecretExpiresAt: Date | null
+  caPem: string | null
   generation: number
 }
 
@@ -60,6 +61,7 @@ export function presentWebhook(webhook: Webhook) {
     signature: webhook.signature,
     public_key: webhook.publicKey,
     previous_secret_expires_at: toTimestampOrNull(webhook.previousSecretExpiresAt),
+    ca_pem: webhook.caPem,
   }
 }
 
@@ -86,6 +88,7 @@ const columns = [
   'signature',
   'public_key as publicKey',
   'previous_secret_expires_at as previousSecretExpiresAt',
+  'ca_pem as caPem',
   'generation',
 ] as const
 
@@ -140,6 +143,7 @@ export interface WebhookChange {
   /** JSON. */
   batch?: string | null
   auto_recover?: boolean
+  ca_pem?: string | null
   previous_secret?: null
   previous_secret_expires_at?: null
   signature?: SignatureScheme
@@ -245,6 +249,7 @@ function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChang
     filter: before.filter,
     batch: before.batch,
     auto_recover: before.autoRecover,
+    ca_pem: before.caPem,
     secret: before.secret,
     previous_secret: before.previousSecret,
     previous_secret_expires_at: before.previousSecretExpiresAt,

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { generate } from 'selfsigned'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { startTlsServer } from '../../src/demo/tls-server.ts'
 import { emitEvents } from '../../src/events/emit-event.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { poll } from '../support/api.ts'
@@ -81,6 +83,7 @@ describeOnEachBackend('control of a webhook', (make) => {
     ['headers', { 'x-a': 'b\r\nx-c: d' }],
     ['filter', { nothing: 1 }],
     ['batch', { max_events: 1 }],
+    ['ca_pem', 'no certificate'],
   ])('%s that means nothing is refused, and nothing is changed', async (name, value) => {
     const made = await makeWebhook({})
     const path = `/push/apps/${appId}/webhooks`
@@ -93,6 +96,36 @@ describeOnEachBackend('control of a webhook', (make) => {
       expect(Object.keys(body.details)[0]).toMatch(new RegExp(`^${name}`))
     }
     expect((await running.api.get(path)).body.data).toEqual([made])
+  })
+
+  test('its own authority is trusted for it alone, also where another has a connection', async () => {
+    const own = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+      keyType: 'ec',
+      algorithm: 'sha256',
+      extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+    })
+    const seen: string[] = []
+    const server = await startTlsServer({ key: own.private, cert: own.cert }, ({ path }, response) => {
+      seen.push(path)
+      response.writeHead(204).end()
+    })
+    onTestFinished(() => server.stop())
+    const trusting = await makeWebhook({ url: `${server.origin}/trusting`, ca_pem: own.cert })
+    expect(trusting.ca_pem).toContain('BEGIN CERTIFICATE')
+    const plain = await makeWebhook({ url: `${server.origin}/plain`, retry_schedule: [] })
+    const path = `/push/apps/${appId}/webhooks`
+    const test = async (id: string) => (await running.api.post(`${path}/${id}/test`, {})).body.data
+    for (let i = 0; i < 2; i += 1) {
+      expect(await test(trusting.id)).toMatchObject({ status: 204 })
+      expect(await test(plain.id)).toMatchObject({ error: 'tls', reason: 'the certificate is self-signed' })
+    }
+    await emit(running.service, appId)
+    expect(await settled(trusting.id, 1)).toMatchObject([{ status: 'succeeded' }])
+    expect(await settled(plain.id, 1)).toMatchObject([{ status: 'failed' }])
+    expect(new Set(seen)).toEqual(new Set(['/trusting']))
+    const changed = await running.api.patch(`${path}/${trusting.id}`, { ca_pem: null })
+    expect(changed.body.data).toMatchObject({ ca_pem: null })
+    expect(await test(trusting.id)).toMatchObject({ error: 'tls' })
   })
 
   test('its own retry schedule replaces that of the install', async () => {

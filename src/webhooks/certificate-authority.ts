@@ -1,0 +1,33 @@
+import { X509Certificate } from 'node:crypto'
+import type { z } from 'zod'
+import { text } from '../platform/http/fields.ts'
+
+const maxCharacters = 16_384
+const maxCertificates = 10
+
+const certificate = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g
+
+/** `ca_pem` as it is given: certificates in PEM (RFC 7468 §5). What is stored is they alone, a newline behind each. */
+export const certificateAuthority = text(maxCharacters).transform((pem, context) => {
+  const found = pem.match(certificate) ?? []
+  const problem = findProblem(pem, found)
+  if (problem) context.addIssue({ code: 'custom', message: problem })
+  return found.map((each) => `${each.replaceAll('\r\n', '\n')}\n`).join('')
+}) satisfies z.ZodType<string, string>
+
+function findProblem(pem: string, found: readonly string[]): string | undefined {
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) return 'must not contain a private key'
+  if (found.length === 0) return 'must contain a certificate in PEM (-----BEGIN CERTIFICATE-----)'
+  if (found.length > maxCertificates) return `must contain at most ${maxCertificates} certificates`
+  const broken = found.findIndex((each) => !isCertificate(each))
+  return broken < 0 ? undefined : `has a certificate that cannot be read: number ${broken + 1}`
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem)
+    return true
+  } catch {
+    return false
+  }
+}
