@@ -7,6 +7,7 @@ import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { jsonObject, limitOfAll, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { withoutRequestTimeout } from '../platform/statement-context.ts'
 import { appDocs } from './app-schema.ts'
 import { deleteApp, insertApp, listApps, presentApp, readApp, requireApp } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
@@ -96,7 +97,7 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      await db.transaction().execute((trx) => deleteApp(trx, app.id))
+      await withoutRequestTimeout(() => db.transaction().execute((trx) => deleteApp(trx, app.id)))
       return reply.code(204).send()
     },
   )

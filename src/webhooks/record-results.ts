@@ -44,10 +44,11 @@ export async function recordResults(
   const canceled = results.filter((result) => result.kind === 'canceled').map(({ claimed }) => claimed)
   return deps.db.transaction().execute(async (trx) => {
     const now = deps.clock.now()
-    const [recorded, locked] = await together([
+    const [recorded, , locked] = await together([
       recordAttempts(trx, decided.map(toRecord)),
-      lockChanging(trx, samplesOf(decided), now),
       cancelDeliveries(trx, canceled, now),
+      // After all deliveries: the order in which every transaction locks them.
+      lockChanging(trx, samplesOf(decided), now),
       deps.queue.settle(trx, deliver, jobsEndedBy(results)),
     ])
     const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))

@@ -7,7 +7,6 @@ import { DatabaseUnavailable } from '../../src/platform/database-errors.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { defaultConnectionLimits } from '../../src/platform/postgres/connection-limits.ts'
 import { createListeningConnection } from '../../src/platform/postgres/listening-connection.ts'
-import { transact } from '../../src/platform/transact.ts'
 import { type Api, poll } from '../support/api.ts'
 import { makeDatabase, type TestStorage } from '../support/backends.ts'
 import { emit } from '../support/database.ts'
@@ -58,6 +57,7 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
     proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) })
     direct = new pg.Client({ connectionString: url.href })
     await direct.connect()
+    await direct.query(`alter database ${url.pathname.slice(1)} set deadlock_timeout = '100ms'`)
     url.port = String(proxy.port)
     proxied = url.href
     const env = { DATABASE_URL: proxied, KRAFTER_STATEMENT_TIMEOUT_MS: String(statementTimeoutMs) }
@@ -222,9 +222,11 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
   })
 
   test('sixty slow requests of one team leave the others alone', async () => {
-    const { key } = await transact(db, (trx) =>
-      createKey(trx, { name: 'k', team: 'slow', scopes: ['*'], expiresAt: null }, new Date()),
-    )
+    const { key } = await db
+      .transaction()
+      .execute((trx) =>
+        createKey(trx, { name: 'k', team: 'slow', scopes: ['*'], expiresAt: null }, new Date()),
+      )
     const slow = api.withKey(key)
     const { id } = (await slow.post('/push/apps', { name: 'slow' })).body.data
     await direct.query('begin; lock table subscribers in access exclusive mode')
@@ -251,7 +253,7 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
     await sql`insert into meeting (id) values (1), (2)`.execute(db)
     const met = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const step = (first: number, second: number) =>
-      transact(db, async (trx) => {
+      db.transaction().execute(async (trx) => {
         await sql`update meeting set n = n + 1 where id = ${first}`.execute(trx)
         met[first - 1]!.resolve()
         await met[second - 1]!.promise
@@ -260,6 +262,26 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
     await Promise.all([step(1, 2), step(2, 1)])
     const { rows } = await sql`select n from meeting`.execute(db)
     expect(rows).toEqual([{ n: 2 }, { n: 2 }])
+  })
+
+  test('a request that meets another transaction in a deadlock is served', async () => {
+    const webhook = { url: `${receiver.origin}/deleted`, events: ['notification.sent'] }
+    const { id } = (await api.post(`${app}/webhooks`, webhook)).body.data
+    const path = `${app}/webhooks/${id}`
+    const since = new Date(Date.now() - 60_000).toISOString()
+    expect((await api.post(`${path}/replay`, { since })).status).toBe(202)
+    // It waits longer than the request before it looks for a deadlock, so that the request is the one that is ended.
+    await direct.query(`set deadlock_timeout = '10s'`)
+    await direct.query('begin')
+    await direct.query('select from replays where webhook_id = $1 for update', [id])
+    const deleted = api.delete(path)
+    await poll(
+      async () => (await direct.query('select from pg_locks where not granted')).rowCount,
+      (waiting) => waiting! > 0,
+    )
+    await direct.query('select from webhooks where id = $1 for update', [id])
+    await direct.query('commit')
+    expect((await deleted).status).toBe(204)
   })
 })
 
@@ -272,7 +294,10 @@ withServer('PostgreSQL behind a pooler', () => {
       const storage = await makeDatabase()
       const pooler = await startPgbouncer(storage.env.DATABASE_URL!, mode)
       const receiver = await startReceiver()
-      const limits = { KRAFTER_RATE_LIMIT_DEFAULT: '1000' }
+      const limits = {
+        KRAFTER_RATE_LIMIT_DEFAULT: '1000',
+        KRAFTER_VAPID_SUBJECT: 'mailto:push@shop.example',
+      }
       const running = await startTestService(storage, { DATABASE_URL: pooler.url, ...limits })
       try {
         const { id } = (await running.api.post('/push/apps', { name: 'Shop' })).body.data

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Database } from '../../database.ts'
 import { DatabaseUnavailable } from '../database-errors.ts'
 import type { OpenDatabase } from '../db.ts'
+import { retryConflicts } from '../retry-conflicts.ts'
 import { createAvailability } from './availability.ts'
 import { type ConnectionLimits, defaultConnectionLimits } from './connection-limits.ts'
 import { openConnectionPool, type PoolOptions } from './connection-pool.ts'
@@ -93,6 +94,7 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
     availability.suspect(new DatabaseUnavailable('unreachable', error)),
   )
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) })
+  retryConflicts(db)
   return {
     db,
     backend: 'postgres',
