@@ -32,8 +32,11 @@ export interface EventData {
   'notification.delivered': PushData & { at: string }
   /** A device reports a click on the notification, or on the action that is named. */
   'notification.clicked': PushData & { at: string; action?: string }
-  /** A subscriber could not be reached, for good. `status` is the push provider's, null when none came. */
-  'notification.failed': PushData & { reason: FailureReason; status: number | null }
+  /**
+   * A subscriber could not be reached, for good. `status` is the push provider's, null when none came;
+   * `failure_reason` says in words what happened.
+   */
+  'notification.failed': PushData & { reason: FailureReason; status: number | null; failure_reason: string }
   /** A subscriber is new, or active again. */
   'subscriber.registered': SubscriberData
   /** A subscriber opted out or was deleted. */

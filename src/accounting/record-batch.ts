@@ -7,8 +7,10 @@ import { type SendBatch, sendBatch } from '../pipeline.ts'
 import type { Trx } from '../platform/db.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { invalidateSubscribers } from '../subscribers/invalidate.ts'
+import { clearKeyRefusals, recordKeyRefusals } from '../subscribers/key-refusal-store.ts'
 import type { AudienceShift } from './audience-shift.ts'
 import { type CompletedNotification, completeNotification } from './complete-notification.ts'
+import type { KeyFindings } from './key-findings.ts'
 import type { Failure, Tally } from './tally.ts'
 
 /**
@@ -16,6 +18,7 @@ import type { Failure, Tally } from './tally.ts'
  * each group to be tried again, an event for each subscriber given up, and, when it was the last, the notification's
  * end and its event.
  *
+ * @param retryReason why pushes are tried again, in words
  * @returns `recorded` false when the batch had been accounted before (its claim lapsed meanwhile) or its app is gone;
  *   nothing is changed then. `completed` when it was the notification's last.
  */
@@ -24,6 +27,8 @@ export async function recordBatch(
   job: ClaimedJob<SendBatch>,
   tally: Tally,
   shift: AudienceShift,
+  keys: KeyFindings,
+  retryReason: string | null,
 ): Promise<{ recorded: boolean; completed?: CompletedNotification }> {
   const { appId, notificationId, attempt } = job.message
   return deps.db.transaction().execute(async (trx) => {
@@ -33,11 +38,13 @@ export async function recordBatch(
     if (!(await closeBatch(trx, job.message, tally, now))) return { recorded: false }
 
     await invalidateSubscribers(trx, appId, tally.gone, now)
+    await recordKeyRefusals(trx, appId, keys.refused, now)
+    await clearKeyRefusals(trx, appId, keys.reached)
     const progress = await recordBatchCounts(
       trx,
       appId,
       notificationId,
-      { sent: tally.sent, failed: tally.failed, ...shift, addedBatches: tally.retries.length },
+      { sent: tally.sent, failed: tally.failed, ...shift, addedBatches: tally.retries.length, retryReason },
       now,
     )
     const firstNumber = progress.totalBatches - tally.retries.length
@@ -53,7 +60,7 @@ function failureEvents(
   failures: readonly Failure[],
   occurredAt: Date,
 ): NewEvent[] {
-  return failures.map(({ subscriberId, userId, platform, reason, status }) => ({
+  return failures.map(({ subscriberId, userId, platform, reason, status, error }) => ({
     appId,
     type: 'notification.failed',
     occurredAt,
@@ -65,6 +72,7 @@ function failureEvents(
       platform,
       reason,
       status,
+      failure_reason: error,
     },
   }))
 }

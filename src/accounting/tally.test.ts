@@ -29,8 +29,22 @@ describe('tallyOutcomes', () => {
       gone: ['s1'],
       retries: [{ delaySeconds: 15, subscriberIds: ['s3'] }],
       failures: [
-        { subscriberId: 's1', userId: 'u1', platform: 'web', reason: 'gone', status: 410 },
-        { subscriberId: 's2', userId: 'u2', platform: 'web', reason: 'too_large', status: 413 },
+        {
+          subscriberId: 's1',
+          userId: 'u1',
+          platform: 'web',
+          reason: 'gone',
+          status: 410,
+          error: 'the push service answered 410: the subscription is gone',
+        },
+        {
+          subscriberId: 's2',
+          userId: 'u2',
+          platform: 'web',
+          reason: 'too_large',
+          status: 413,
+          error: 'too large',
+        },
       ],
       firstError: 'the push service answered 410: the subscription is gone',
     })

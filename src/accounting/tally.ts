@@ -19,6 +19,8 @@ export interface Failure extends Addressee {
   reason: FailureReason
   /** The provider's last HTTP status; null when it gave none. */
   status: number | null
+  /** What happened, in words. */
+  error: string
 }
 
 /** What a batch's outcomes add up to. */
@@ -55,7 +57,7 @@ export function tallyOutcomes(
   for (const { outcome, ...addressee } of outcomes) {
     const fail = (reason: FailureReason, error: string) => {
       tally.failed += 1
-      tally.failures.push({ ...addressee, reason, status: outcome.status })
+      tally.failures.push({ ...addressee, reason, status: outcome.status, error })
       tally.firstError ??= error
     }
     switch (outcome.kind) {

@@ -1,6 +1,8 @@
 import { type AudienceShift, audienceShift } from '../accounting/audience-shift.ts'
 import { reportCompletion } from '../accounting/complete-notification.ts'
+import { keyFindings } from '../accounting/key-findings.ts'
 import { recordBatch } from '../accounting/record-batch.ts'
+import { describeRetries, type RetryReason, retryReasons } from '../accounting/retry-reasons.ts'
 import { type Addressee, countByReason, type Tally, tallyOutcomes } from '../accounting/tally.ts'
 import { readSenders } from '../apps/senders.ts'
 import type { Outcome, Sender } from '../channels/channel.ts'
@@ -33,10 +35,15 @@ export async function runSendBatch(deps: SendBatchDeps, job: ClaimedJob<SendBatc
   const { ttlSeconds } = pushOptions(batch.content)
   const ageSeconds = (deps.clock.now().getTime() - batch.notificationCreatedAt.getTime()) / 1_000
   const tally = tallyOutcomes(outcomes, job.message.attempt, ttlSeconds - ageSeconds)
-  const { recorded, completed } = await recordBatch(deps, job, tally, shift)
+  const keys = keyFindings(outcomes)
+  const retried = new Set(tally.retries.flatMap(({ subscriberIds }) => subscriberIds))
+  const reasons = retryReasons(outcomes, retried)
+  const { recorded, completed } = await recordBatch(deps, job, tally, shift, keys, describeRetries(reasons))
   report(deps, job.message, outcomes, tally, {
-    recorded,
     ...shift,
+    retryReasons: reasons,
+    keyRefusals: keys.refused.length,
+    recorded,
     ms: Math.round(performance.now() - startedAt),
   })
   if (completed) reportCompletion(deps, completed)
@@ -51,7 +58,7 @@ async function readMembers(
   return readAudiencePage(deps.db, message.appId, batch, audienceCondition(batch.targeting))
 }
 
-type MemberOutcome = Addressee & { outcome: Outcome }
+type MemberOutcome = Addressee & { keyRefusals: number; outcome: Outcome }
 
 async function sendToMembers(
   deps: SendBatchDeps,
@@ -66,10 +73,11 @@ async function sendToMembers(
   const pages = [...groups.values()].map(async (page) => {
     const { platform, vapidPair } = page[0]!
     const outcomes = await sendPage(deps, platform, message, batch, senderOf(vapidPair), page, signal)
-    return page.map(({ id, userId }, index) => ({
+    return page.map(({ id, userId, keyRefusals }, index) => ({
       subscriberId: id,
       userId,
       platform,
+      keyRefusals,
       outcome: outcomes[index]!,
     }))
   })
@@ -108,7 +116,7 @@ function report(
   message: SendBatch,
   outcomes: MemberOutcome[],
   tally: Tally,
-  extra: { recorded: boolean; ms: number } & AudienceShift,
+  extra: AudienceShift & { retryReasons: RetryReason[]; keyRefusals: number; recorded: boolean; ms: number },
 ): void {
   for (const [platform, ofPlatform] of Map.groupBy(outcomes, (entry) => entry.platform)) {
     for (const [outcome, entries] of Map.groupBy(ofPlatform, (entry) => entry.outcome.kind)) {

@@ -24,6 +24,7 @@ export const catalog = {
     ...push,
     reason: z.enum(['gone', 'rejected', 'too_large', 'expired', 'unreachable']),
     status: z.int().nullable(),
+    failure_reason: z.string(),
   }),
   'subscriber.registered': z.object(subscriber),
   'subscriber.unsubscribed': z.object(subscriber),

@@ -59,7 +59,12 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
       id,
       event: 'notification.failed',
       timestamp,
-      data: { ...push, reason: 'gone', status: 410 },
+      data: {
+        ...push,
+        reason: 'gone',
+        status: 410,
+        failure_reason: 'the push service answered 410: the subscription is gone',
+      },
     },
   },
   'subscriber.registered': {

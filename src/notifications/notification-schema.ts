@@ -30,7 +30,9 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
       .meta({ description: 'As it was given; `{"type":"all"}` where none was.' }),
     platform_overrides: z.object({ web: object, ios: object, android: object }).partial(),
     status: z.enum(['draft', 'scheduled', 'sending', 'sent', 'failed']),
-    failure_reason: text.meta({ description: 'Why nobody was reached, in words.' }),
+    failure_reason: text.meta({
+      description: 'In words: why nobody was reached, or, while it is sending, why pushes are being retried.',
+    }),
     scheduled_at: timestampField.nullable(),
     sent_at: timestampField.nullable().meta({ description: 'When the fan-out completed.' }),
     stats: z.object({

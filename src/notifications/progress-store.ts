@@ -63,7 +63,14 @@ export async function recordBatchCounts(
   trx: Trx,
   appId: string,
   id: string,
-  counts: { sent: number; failed: number; skipped: number; added: number; addedBatches: number },
+  counts: {
+    sent: number
+    failed: number
+    skipped: number
+    added: number
+    addedBatches: number
+    retryReason: string | null
+  },
   now: Date,
 ): Promise<NotificationProgress> {
   return trx
@@ -75,6 +82,7 @@ export async function recordBatchCounts(
       total_count: eb('total_count', '+', counts.added),
       completed_batches: eb('completed_batches', '+', 1),
       total_batches: eb('total_batches', '+', counts.addedBatches),
+      ...(counts.retryReason !== null && { failure_reason: counts.retryReason }),
       updated_at: now,
     }))
     .where('app_id', '=', appId)

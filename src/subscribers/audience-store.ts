@@ -12,6 +12,8 @@ export interface AudienceMember {
   auth: Uint8Array | null
   /** The number of the app's key pair that it was made with. */
   vapidPair: number
+  /** Pushes in a row that were refused for their key. */
+  keyRefusals: number
   userEpoch: number
 }
 
@@ -26,6 +28,7 @@ const members = (db: Db, appId: string) =>
       'p256dh',
       'auth',
       'vapid_pair as vapidPair',
+      'key_refusals as keyRefusals',
       'user_epoch as userEpoch',
     ])
     .where('app_id', '=', appId)

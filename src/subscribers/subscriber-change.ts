@@ -65,6 +65,7 @@ export function changeByBackend(
     ...differences(known, { ...change, status, vapidPair }),
     token,
     token_hash: tokenHash(known.platform, token),
+    key_refusals: 0,
     last_seen_at: now,
     updated_at: now,
   }

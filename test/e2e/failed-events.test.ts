@@ -59,7 +59,9 @@ describeOnEachBackend('notification.failed', (make) => {
     }
     const phone = await api.post(`${base}/subscribers`, { platform: 'android', token: 'phone' })
     pushService.answer = ({ device }, response) => {
-      response.writeHead(answers[device.path.slice('/push/'.length) as keyof typeof answers]).end()
+      const name = device.path.slice('/push/'.length) as keyof typeof answers
+      if (name === 'odd') response.setHeader('apns-id', name)
+      response.writeHead(answers[name]).end(name === 'odd' ? '{"reason":"BadTtl"}' : '')
     }
     // What may work later would be too late: its time to live is shorter than any wait.
     const notification = await send(base, { platform_overrides: { web: { ttl: 5 } } })
@@ -82,11 +84,36 @@ describeOnEachBackend('notification.failed', (make) => {
     expect(events).toHaveLength(5)
     expect(events).toEqual(
       expect.arrayContaining([
-        about(subscribers.gone!, { user_id: 'user-gone', reason: 'gone', status: 410 }),
-        about(subscribers.odd!, { user_id: 'user-odd', reason: 'rejected', status: 400 }),
-        about(subscribers.large!, { user_id: 'user-large', reason: 'too_large', status: 413 }),
-        about(subscribers.busy!, { user_id: 'user-busy', reason: 'expired', status: 503 }),
-        about(phone.body.data.id, { platform: 'android', reason: 'rejected', status: null }),
+        about(subscribers.gone!, {
+          user_id: 'user-gone',
+          reason: 'gone',
+          status: 410,
+          failure_reason: 'the push service answered 410: the subscription is gone',
+        }),
+        about(subscribers.odd!, {
+          user_id: 'user-odd',
+          reason: 'rejected',
+          status: 400,
+          failure_reason: 'the push service answered 400: BadTtl (apns-id odd)',
+        }),
+        about(subscribers.large!, {
+          user_id: 'user-large',
+          reason: 'too_large',
+          status: 413,
+          failure_reason: 'the push service answered 413',
+        }),
+        about(subscribers.busy!, {
+          user_id: 'user-busy',
+          reason: 'expired',
+          status: 503,
+          failure_reason: 'the push service answered 503',
+        }),
+        about(phone.body.data.id, {
+          platform: 'android',
+          reason: 'rejected',
+          status: null,
+          failure_reason: 'this version cannot send to android yet',
+        }),
       ]),
     )
   })

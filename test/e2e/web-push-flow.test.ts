@@ -100,6 +100,15 @@ describeOnEachBackend('web push', (make) => {
     const { appId, base, path, subscriberIds } = await send([...devices, throttled, cutOff])
 
     const first = await batchesDone(path, 1)
+    const why = first.failure_reason.split(/: |; /)
+    expect(why[0]).toBe('4 pushes are being retried')
+    expect(why).toEqual(
+      expect.arrayContaining(['the push service answered 500 (1)', 'the push service answered 429 (1)']),
+    )
+    const retryReasons = running.logs.filter(({ msg }) => msg === 'batch.sent').at(-1)!
+      .retryReasons as object[]
+    expect(retryReasons).toHaveLength(4)
+    expect(retryReasons).toContainEqual({ status: 503, error: 'the push service answered 503', count: 1 })
     expect(first).toMatchObject({
       status: 'sending',
       stats: { total_count: 10, total_batches: 3, completed_batches: 1, sent_count: 1, failed_count: 5 },
@@ -117,6 +126,7 @@ describeOnEachBackend('web push', (make) => {
     await passSeconds(31)
     expect(await finished(path)).toMatchObject({
       status: 'sent',
+      failure_reason: null,
       stats: { total_count: 10, total_batches: 3, completed_batches: 3, sent_count: 5, failed_count: 5 },
     })
     expect(await theEvent(appId)).toMatchObject({ sent_count: 5, failed_count: 5 })
@@ -312,6 +322,64 @@ describeOnEachBackend('web push', (make) => {
       status: 'sent',
       stats: { sent_count: 7, failed_count: 0 },
     })
+  })
+
+  test('a subscription made with another key turns inactive, but never everybody at once', async () => {
+    const { api } = running
+    const app = (await api.post('/push/apps', { name: 'Shop' })).body.data
+    const base = `/push/apps/${app.id}`
+    const register = async (to: string, key?: string) => {
+      const device = pushService.makeDevice(undefined, key)
+      const { id } = (await api.post(`${to}/subscribers`, device.registration)).body.data
+      return { id, device }
+    }
+    const elsewhere = generateVapidKeys().publicKey
+    const [good, shaky, other] = [await register(base), await register(base), await register(base, elsewhere)]
+    const refusing = new Set<Device>()
+    pushService.answer = ({ device }, response) => {
+      if (refusing.has(device)) response.writeHead(401).end('{"message":"VAPID public key mismatch"}')
+      else response.writeHead(201).end()
+    }
+    const notify = async (to: string, targeting?: object) => {
+      const sent = await api.post(`${to}/notifications`, { title: 'News', targeting })
+      return finished(`${to}/notifications/${sent.body.data.id}`)
+    }
+    const statusOf = async ({ id }: { id: string }, of = base) => {
+      const { status, inactive_reason } = await read(`${of}/subscribers/${id}`)
+      return inactive_reason ? `${status}: ${inactive_reason}` : status
+    }
+    // What one device is refused, over and over, while nobody else is pushed to proves nothing.
+    await notify(base)
+    await api.patch(`${base}/subscribers/${other.id}`, { user_id: 'other' })
+    for (let n = 0; n < 4; n++) await notify(base, { type: 'user_ids', ids: ['other'] })
+    expect(await statusOf(other)).toBe('active')
+    refusing.add(shaky.device)
+    await notify(base)
+    refusing.delete(shaky.device)
+    expect(await statusOf(other)).toBe('active')
+    const third = await notify(base)
+    expect(third.stats).toMatchObject({ sent_count: 2, failed_count: 1 })
+    expect(await statusOf(other)).toBe('inactive: key_mismatch')
+    expect((await notify(base)).stats).toMatchObject({ total_count: 2, sent_count: 2 })
+    // A push that arrives starts the count anew.
+    refusing.add(shaky.device)
+    for (let n = 0; n < 2; n++) await notify(base)
+    expect([await statusOf(good), await statusOf(shaky)]).toEqual(['active', 'active'])
+    await notify(base)
+    expect([await statusOf(good), await statusOf(shaky)]).toEqual(['active', 'inactive: key_mismatch'])
+    // Registered again, with the pair named or not, it is tried again.
+    await api.post(`${base}/subscribers`, shaky.device.registration)
+    expect(await statusOf(shaky)).toBe('active')
+
+    const wrong = `/push/apps/${(await api.post('/push/apps', { name: 'Wrong key' })).body.data.id}`
+    const audience = [await register(wrong, elsewhere), await register(wrong, elsewhere)]
+    for (let n = 0; n < 4; n++) {
+      expect(await notify(wrong)).toMatchObject({
+        status: 'failed',
+        failure_reason: 'the push service answered 403: VapidPkHashMismatch',
+      })
+    }
+    for (const subscriber of audience) expect(await statusOf(subscriber, wrong)).toBe('active')
   })
 
   test('reaches a push service that speaks HTTP/1.1 only', async () => {

@@ -1,0 +1,40 @@
+import type { Outcome } from '../channels/channel.ts'
+
+/** Why pushes of a batch are tried again: one entry per status, or per kind of failure without an answer. */
+export interface RetryReason {
+  /** The push service's HTTP status; null when it gave none. */
+  status: number | null
+  /** What the first of them said. */
+  error: string
+  count: number
+}
+
+/** Reasons that are told, the most frequent first. */
+const maxReasons = 5
+
+/** @param retried the subscribers that are tried again */
+export function retryReasons(
+  outcomes: readonly { subscriberId: string; outcome: Outcome }[],
+  retried: ReadonlySet<string>,
+): RetryReason[] {
+  const reasons = new Map<string, RetryReason>()
+  for (const { subscriberId, outcome } of outcomes) {
+    if (outcome.kind !== 'retry' || !retried.has(subscriberId)) continue
+    const { status, error } = outcome
+    // Without a status it begins with the kind: `timeout: …`. What follows differs from push to push.
+    const key = String(status ?? error.split(':')[0])
+    reasons.getOrInsert(key, { status, error, count: 0 }).count += 1
+  }
+  return [...reasons.values()].sort((a, b) => b.count - a.count).slice(0, maxReasons)
+}
+
+/** For people; null when nothing is tried again. */
+export function describeRetries(reasons: readonly RetryReason[]): string | null {
+  const [first] = reasons
+  if (!first) return null
+  const count = reasons.reduce((sum, reason) => sum + reason.count, 0)
+  const others = reasons.slice(1).map((reason) => `; ${reason.error} (${reason.count})`)
+  const are = count === 1 ? '1 push is' : `${count} pushes are`
+  const ofThem = others.length > 0 ? ` (${first.count})` : ''
+  return `${are} being retried: ${first.error}${ofThem}${others.join('')}`
+}

@@ -1,0 +1,49 @@
+import { sql } from 'kysely'
+import type { Trx } from '../platform/db.ts'
+
+/** Refusals in a row after which a subscription counts as made with another key. */
+export const maxKeyRefusals = 3
+
+/**
+ * Counts pushes that were refused for their key, and turns subscribers inactive that were refused
+ * {@link maxKeyRefusals} times in a row. A refusal counts only when the service took the same key pair from others
+ * since the one before (`acceptedAt`), so that a fault of the whole app never counts twice.
+ *
+ * @returns how many turned inactive
+ */
+export async function recordKeyRefusals(
+  trx: Trx,
+  appId: string,
+  refusals: readonly { subscriberId: string; acceptedAt: Date }[],
+  now: Date,
+): Promise<number> {
+  if (refusals.length === 0) return 0
+  const rows = refusals.map(({ subscriberId, acceptedAt }) => ({ id: subscriberId, accepted_at: acceptedAt }))
+  const isLast = sql`key_refusals + 1 >= ${maxKeyRefusals}`
+  const { rows: changed } = await sql<{ status: string }>`
+    update subscribers set
+      key_refusals = least(key_refusals + 1, ${maxKeyRefusals}), key_refused_at = ${now},
+      status = case when ${isLast} then 'inactive' else status end,
+      inactive_reason = case when ${isLast} then 'key_mismatch' else inactive_reason end,
+      updated_at = case when ${isLast} then ${now} else updated_at end
+    where app_id = ${appId}::uuid and id in (
+      select subscriber.id
+      from json_to_recordset(${JSON.stringify(rows)}::text::json) as refusal (id uuid, accepted_at timestamptz)
+      join subscribers as subscriber on subscriber.app_id = ${appId}::uuid and subscriber.id = refusal.id
+      where subscriber.status = 'active'
+        and (subscriber.key_refused_at is null or subscriber.key_refused_at < refusal.accepted_at)
+      order by subscriber.id for no key update of subscriber)
+    returning status`.execute(trx)
+  return changed.filter(({ status }) => status === 'inactive').length
+}
+
+/** Forgets the refusals of subscribers that were reached: their keys are right. */
+export async function clearKeyRefusals(trx: Trx, appId: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await trx
+    .updateTable('subscribers')
+    .set({ key_refusals: 0, key_refused_at: null })
+    .where('app_id', '=', appId)
+    .where(sql<boolean>`id = any(${sql.val(ids)}::uuid[])`)
+    .execute()
+}
