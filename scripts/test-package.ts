@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,6 +29,10 @@ try {
   writeFileSync(join(install, 'package.json'), '{ "private": true }\n')
   run(install, 'npm', 'install', '--prefer-offline', '--no-save', tarball!)
   run(install, 'npx', '--no-install', 'krafter-push', 'demo', '--subscribers', '50')
+  // What a first start begins with, for this version.
+  const built = join(install, 'node_modules', 'krafter-push', 'dist', 'src', 'prepared-database.js')
+  const { preparedDatabasePath } = await import(built)
+  if (!existsSync(preparedDatabasePath())) throw new Error(`${preparedDatabasePath()} is not in the package`)
   // One that is too old starts the bundled one.
   const systemNode = findSystemNode()
   const program = join(install, 'node_modules', 'krafter-push', 'bin', 'krafter-push.js')

@@ -11,6 +11,7 @@ import { type Db, type OpenDatabase, openEmbedded, openPostgres } from './platfo
 import { watchEmbedded } from './platform/embedded-watch.ts'
 import type { Metrics } from './platform/metrics.ts'
 import type { ConnectionLimits } from './platform/postgres/connection-limits.ts'
+import { preparedDatabasePath } from './prepared-database.ts'
 
 /** The database and what its secrets are encrypted with: all that a command needs which does not serve. */
 export interface Storage extends OpenDatabase {
@@ -42,7 +43,7 @@ export async function openStorage(
   try {
     const given = config.encryptionKeys ?? readEncryptionKey(config.dataDir)
     const onLost = (reason: string) => endProcess(log, reason)
-    const database = await openEmbedded(databasePath, onLost)
+    const database = await openEmbedded(databasePath, { onLost, prepared: preparedDatabasePath() })
     close = () => database.close().finally(() => folder.unlock())
     const key = given ?? (await makeFirstKey(config.dataDir, database.db))
     return {

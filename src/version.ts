@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 
-/** The version in package.json, which lies one folder up from the sources and two from the compiled ones. */
-export const version: string = readVersion()
+/** The version and the exact versions of the dependencies in package.json. */
+export const { version, dependencies } = readPackage()
 
-function readVersion(): string {
+/** It lies one folder up from the sources and two from the compiled ones. */
+function readPackage(): { version: string; dependencies: Record<string, string> } {
   for (const path of ['../package.json', '../../package.json']) {
     try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string }).version
+      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }

@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Role } from '../app.ts'
-import { readConfig } from '../config/config.ts'
+import { type Config, readConfig } from '../config/config.ts'
+import { databasePathIn } from '../platform/data-folder.ts'
 import { keepHeapSmall } from '../platform/heap.ts'
 import { createLogger } from '../platform/log.ts'
 
@@ -8,10 +11,17 @@ const killAfterMs = 30_000
 /** Those who route requests here ask `/readyz` every few seconds; a person who presses Ctrl-C does not wait for them. */
 const usualDrainDelayMs = 5_000
 
+/** A first start takes seconds: said before anything is loaded or done. */
+function announceFirstStart({ databaseUrl, dataDir }: Config): void {
+  if (databaseUrl || existsSync(databasePathIn(dataDir))) return
+  console.log(`First start: making the database in ${resolve(dataDir)}`)
+}
+
 /** Runs the service until SIGTERM or SIGINT. The address and the first key are printed for people, logs are JSON. */
 export async function serve(roles: readonly Role[]): Promise<void> {
   keepHeapSmall()
   const config = readConfig(process.env)
+  announceFirstStart(config)
   // Loaded after: what is wrong with the configuration is said at once.
   const { startService } = await import('../app.ts')
   const log = createLogger(config.logLevel)

@@ -43,7 +43,12 @@ export function lockDataFolder(path: string): DataFolder {
     )
   }
   const held = lock
-  return { databasePath: join(path, 'database'), writableBy, unlock: () => held.close() }
+  return { databasePath: databasePathIn(path), writableBy, unlock: () => held.close() }
+}
+
+/** Where PGlite keeps its files in a data folder; they are not there before the first start. */
+export function databasePathIn(folder: string): string {
+  return join(folder, 'database')
 }
 
 /** One by one: asked for all at once, Node tries for ever where the kernel lets nobody make one, as in `/proc`. */

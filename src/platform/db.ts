@@ -45,13 +45,17 @@ export const claimPlanSettings = ['enable_sort = off', 'enable_bitmapscan = off'
  * Opens PGlite in `path` (a crash is recovered from its write-ahead log, as PostgreSQL does it).
  *
  * @param path a folder of this process alone (see data-folder.ts), or `memory://`
- * @param onLost told why it has ended by itself: only a new process can go on then
+ * @param options `onLost` is told why it has ended by itself: only a new process can go on then. `prepared` is what a new
+ *   one begins with, see make-embedded.ts
  * @throws ConfigError when the files there cannot be opened as a database
  */
-export async function openEmbedded(path: string, onLost?: (reason: string) => void): Promise<OpenDatabase> {
+export async function openEmbedded(
+  path: string,
+  { onLost, prepared }: { onLost?: (reason: string) => void; prepared?: string } = {},
+): Promise<OpenDatabase> {
   let pglite: EmbeddedClient
   try {
-    if (path !== inMemory) await makeEmbedded(path)
+    if (path !== inMemory) await makeEmbedded(path, prepared)
     pglite = await openEmbeddedClient(path, claimPlanSettings, onLost)
   } catch (cause) {
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })

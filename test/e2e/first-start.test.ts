@@ -11,6 +11,7 @@ import { createLogger } from '../../src/platform/log.ts'
 import { createApi } from '../support/api.ts'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../support/backends.ts'
 import { startTestService } from '../support/service.ts'
+import { startServiceProcess } from '../support/service-process.ts'
 
 const log = createLogger('silent')
 
@@ -26,6 +27,16 @@ test('a first start that cannot have its port makes nothing', async () => {
   )
   expect(existsSync(data)).toBe(false)
   taken.close()
+  rmSync(folder, { recursive: true })
+})
+
+test('the first start says at once what it does, and begins with the prepared database', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'krafter-push-test-'))
+  const data = join(folder, 'data')
+  const running = await startServiceProcess({ KRAFTER_DATA_DIR: data })
+  expect(running.output.stdout.split('\n')[0]).toBe(`First start: making the database in ${data}`)
+  expect((await createApi(running.url, running.key!).get('/push/apps')).status).toBe(200)
+  await running.end('SIGKILL')
   rmSync(folder, { recursive: true })
 })
 

@@ -7,6 +7,7 @@ import { queues } from '../../src/pipeline.ts'
 import { migrate, type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { startQueue } from '../../src/platform/queue.ts'
+import { preparedDatabasePath } from '../../src/prepared-database.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 import { makeServerDatabase, type ServerDatabase } from './server-database.ts'
 
@@ -28,7 +29,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const emptyDatabase = join(folder, 'database')
   const [{ server, made }] = await Promise.all([
     makeTemplate(),
-    openEmbedded(emptyDatabase).then(async (database) => {
+    openEmbedded(emptyDatabase, { prepared: preparedDatabasePath() }).then(async (database) => {
       await dropTemplates(database)
       await makeTables(database)
     }),
@@ -52,7 +53,8 @@ async function makeTemplate(): Promise<{ server: PostgresServer; made: ServerDat
 /** Half of the files, and of the time to copy them; nobody makes another database in there. */
 async function dropTemplates({ db }: OpenDatabase): Promise<void> {
   await sql`update pg_database set datistemplate = false`.execute(db)
-  for (const name of ['template0', 'template1']) await sql`drop database ${sql.id(name)}`.execute(db)
+  for (const name of ['template0', 'template1'])
+    await sql`drop database if exists ${sql.id(name)}`.execute(db)
 }
 
 /** As the first start does it. */

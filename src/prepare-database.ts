@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { queues } from './pipeline.ts'
+import { migrate, openEmbedded } from './platform/db.ts'
+import { packFolder } from './platform/folder-archive.ts'
+import { createLogger } from './platform/log.ts'
+import { startQueue } from './platform/queue.ts'
+import { preparedDatabasePath, preparedFolder } from './prepared-database.ts'
+
+/**
+ * A program, run by `npm ci` in a checkout and by the build of a package: makes the embedded database that a first start
+ * begins with, unless it is there. Making it takes seconds, unpacking it a fraction of one.
+ */
+async function main(): Promise<void> {
+  const prepared = preparedDatabasePath()
+  if (existsSync(prepared)) return
+  const folder = mkdtempSync(join(tmpdir(), 'krafter-push-prepare-'))
+  try {
+    const path = join(folder, 'database')
+    await makeDatabase(path)
+    // What another version has made is of no use.
+    rmSync(preparedFolder, { recursive: true, force: true })
+    mkdirSync(preparedFolder, { recursive: true })
+    const unfinished = `${prepared}.${process.pid}`
+    writeFileSync(unfinished, packFolder(path))
+    renameSync(unfinished, prepared)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function makeDatabase(path: string): Promise<void> {
+  const database = await openEmbedded(path)
+  const { db } = database
+  // Half of the files, and nobody makes another database in there.
+  await sql`update pg_database set datistemplate = false`.execute(db)
+  for (const name of ['template0', 'template1']) await sql`drop database ${sql.id(name)}`.execute(db)
+  await migrate(db)
+  const queue = await startQueue(database, queues, createLogger('error'), false)
+  await queue.stop(1_000)
+  await database.close()
+}
+
+await main()
+process.exit(0)
