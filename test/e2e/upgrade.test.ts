@@ -1,23 +1,15 @@
 import { sql } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
+import type { Migration } from 'kysely/migration'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrations } from '../../migrations/index.ts'
-import { type Db, migrate, openEmbedded } from '../../src/platform/db.ts'
+import { type Db, migrate } from '../../src/platform/db.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { runCommand } from '../support/service-process.ts'
-
-/** Our tables, without partitions and the migrator's own. */
-async function listTables(db: Db): Promise<string[]> {
-  const { rows } = await sql<{ name: string }>`
-    select relname as name from pg_class
-    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
-      and relname not like 'kysely\\_%' order by relname`.execute(db)
-  return rows.map(({ name }) => name)
-}
+import { listTables } from '../support/watched-migrations.ts'
 
 /** What the next version may do to the tables of this one: more columns everywhere, in front of nobody's, and a table. */
 const expanding: Migration = {
@@ -113,36 +105,4 @@ describeOnEachBackend('an upgrade while the version before keeps running', (make
     const { code, stderr } = await runCommand(['serve'], { ...storage.env, PORT: '0' })
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(said) })
   })
-})
-
-/** Of every column of ours: its type, and whether a row can be inserted by those who do not know of it. */
-async function readColumns(db: Db): Promise<Map<string, { table: string; type: string; optional: boolean }>> {
-  const { rows } = await sql<{ table: string; column: string; type: string; optional: boolean }>`
-    select relname as table, attname as column, format_type(atttypid, atttypmod) as type,
-      not attnotnull or atthasdef or attidentity <> '' as optional
-    from pg_attribute join pg_class on pg_class.oid = attrelid
-    where relname = any(${sql.val(await listTables(db))}) and attnum > 0 and not attisdropped`.execute(db)
-  return new Map(rows.map(({ column, ...about }) => [`${about.table}.${column}`, about]))
-}
-
-test('every migration only adds: the version before can read and insert as it did', async () => {
-  const database = await openEmbedded('memory://')
-  const { db } = database
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
-  const [first, ...later] = Object.keys(migrations).sort()
-  expect((await migrator.migrateTo(first!)).error).toBeUndefined()
-  for (const name of later) {
-    const before = await readColumns(db)
-    const tables = new Set(await listTables(db))
-    expect((await migrator.migrateTo(name)).error).toBeUndefined()
-    if (/^\d{4}_needs_/.test(name)) continue
-    const after = await readColumns(db)
-    for (const [column, { type, optional }] of before) {
-      expect(after.get(column)?.type, `${name} keeps ${column}`).toBe(type)
-      if (optional) expect(after.get(column)?.optional, `${name} leaves ${column} optional`).toBe(true)
-    }
-    const added = [...after].filter(([column, { table }]) => tables.has(table) && !before.has(column))
-    for (const [column, { optional }] of added) expect(optional, `${name}: ${column} is optional`).toBe(true)
-  }
-  await database.close()
 })
