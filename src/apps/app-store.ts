@@ -151,16 +151,18 @@ export async function holdApp(trx: Trx, id: string): Promise<boolean> {
 /**
  * Keeps an app from being changed or deleted until the transaction ends, and others who lock it waiting.
  *
- * @returns false when the app is gone
+ * @returns undefined when the app is gone
  */
-export async function lockApp(trx: Trx, id: string): Promise<boolean> {
-  const app = await trx
+export async function lockApp(
+  trx: Trx,
+  id: string,
+): Promise<Pick<App, 'name' | 'settings' | 'vapidPublicKey'> | undefined> {
+  return trx
     .selectFrom('apps')
-    .select('id')
+    .select(['name', 'settings', 'vapid_public_key as vapidPublicKey'])
     .where('id', '=', id)
     .forNoKeyUpdate()
     .executeTakeFirst()
-  return app !== undefined
 }
 
 /**

@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { VapidKeys } from '../channels/web-push/vapid.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
-import { updateApp } from './app-store.ts'
+import { lockApp, updateApp } from './app-store.ts'
 import { maxVapidPairs, replaceVapidPair } from './vapid-pair-store.ts'
 
 /** What an app's private keys are encrypted for: they can be decrypted as this app's only. */
@@ -10,18 +11,20 @@ export function vapidKeyContext(appId: string): string {
 }
 
 /**
- * Changes what is given. A key pair becomes the current one; subscriptions keep the pair that they were made with.
+ * Changes what is given; `updated_at` moves when something is different then. A key pair becomes the current one; subscriptions keep the pair that they were made with.
  *
- * @throws 422 when the app has too many key pairs
+ * @throws 404 when the app is gone; 422 when the app has too many key pairs
  */
 export async function changeApp(
   deps: Pick<Deps, 'db' | 'clock' | 'crypto'>,
   id: string,
   change: { name?: string; settings?: Record<string, unknown>; vapidKeys?: VapidKeys },
 ): Promise<void> {
-  const { vapidKeys, ...rest } = change
+  const { vapidKeys, name, settings } = change
   const now = deps.clock.now()
   await deps.db.transaction().execute(async (trx) => {
+    const before = await lockApp(trx, id)
+    if (!before) throw refusals.notFound()
     if (vapidKeys) {
       const privateKey = deps.crypto.encrypt(vapidKeys.privateKey, vapidKeyContext(id))
       const replaced = await replaceVapidPair(trx, id, { publicKey: vapidKeys.publicKey, privateKey }, now)
@@ -30,6 +33,10 @@ export async function changeApp(
         throw refusals.invalid({ vapid_public_key: [message] })
       }
     }
-    await updateApp(trx, id, rest, now)
+    const isChanged =
+      (vapidKeys !== undefined && vapidKeys.publicKey !== before.vapidPublicKey) ||
+      (name !== undefined && name !== before.name) ||
+      (settings !== undefined && !isDeepStrictEqual(settings, before.settings))
+    if (isChanged) await updateApp(trx, id, { name, settings }, now)
   })
 }
