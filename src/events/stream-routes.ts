@@ -6,6 +6,7 @@ import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { ApiError, refusals } from '../errors.ts'
 import { authenticate } from '../platform/http/auth.ts'
+import { quote } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId, parseId } from '../platform/ids.ts'
 import { type EventType, eventTypes } from './catalog.ts'
@@ -52,7 +53,7 @@ const querystring = z.object({
       const names = [given].flat().flatMap((list) => list.split(','))
       const unknown = names.find((name) => !eventTypes.includes(name as EventType))
       if (unknown !== undefined) {
-        context.addIssue({ code: 'custom', message: `has an unknown event: ${JSON.stringify(unknown)}` })
+        context.addIssue({ code: 'custom', message: `has an unknown event: ${quote(unknown)}` })
       }
       return names as EventType[]
     })

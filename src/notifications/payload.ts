@@ -77,6 +77,9 @@ export function payloadBytes(
   return { payload, tokenAt: platform === 'web' ? payload.length - closing - tokenLength : null }
 }
 
+/** Of an override's key in a message: it may be as long as a request. */
+const maxShownKey = 40
+
 /** The field to shorten when the web payload would not fit into one push (RFC 8291 §4), and what to say of it. */
 export function findOversize(
   source: PayloadSource,
@@ -91,7 +94,7 @@ export function findOversize(
     .sort((a, b) => sizeOf(payload[b]) - sizeOf(payload[a]))
   const overridden = longest! in (source.content.platform_overrides?.web ?? {})
   return {
-    field: overridden ? `platform_overrides.web.${longest}` : longest!,
+    field: overridden ? `platform_overrides.web.${longest!.slice(0, maxShownKey)}` : longest!,
     message: `makes the push payload ${bytes} bytes long, at most ${maxPlaintextBytes} fit`,
   }
 }

@@ -614,8 +614,18 @@ describeOnEachBackend('webhooks', (make) => {
     expect((await api.post(own, { url })).status).toBe(201)
   })
 
+  test('moments at the ends of the calendar are taken or refused, never our fault', async () => {
+    const { id } = await create({ events: ['notification.sent'] })
+    for (const since of ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+14:00', '9999-12-31T23:59:59-12:00']) {
+      const answer = await api.post(`${path}/${id}/replay`, { since })
+      expect({ since, status: answer.status }).toEqual({ since, status: since < '2' ? 202 : 422 })
+    }
+  })
+
   test('an error shows at most 200 characters of what was sent', async () => {
     const long = 'ß'.repeat(10_000)
+    const { id } = await create({ events: ['notification.sent'] })
+    const app = path.replace('/webhooks', '')
     const wrong = {
       url: `https://${long}/`,
       secret: long,
@@ -644,6 +654,16 @@ describeOnEachBackend('webhooks', (make) => {
         filter: { title: 1, sent_count: long.slice(0, 99) },
       }),
       await api.get(`${path.replace('/webhooks', '/subscribers')}?limit=${'%C3%9F'.repeat(1_000)}`),
+      await api.post(`${path}/${id}/replay`, { since: long, events: Array(20).fill(long), status: long }),
+      await api.post(`${app}/notifications`, { title: 'T', platform_overrides: { web: { [long]: 1 } } }),
+      await api.post(`${app}/notifications`, {
+        title: long,
+        body: long,
+        actions: Array(10).fill({ title: long.slice(0, 300), action: long }),
+        targeting: { type: 'tags', tags: Array(20).fill(long) },
+      }),
+      await api.get(`${app}/events/stream?event=${'%C3%9F'.repeat(1_000)}`),
+      await api.post(`${app}/subscribers`, { platform: long, token: long, tags: Array(20).fill(long) }),
     ]) {
       expect(answer.status).toBe(422)
       const text = JSON.stringify(answer.body)

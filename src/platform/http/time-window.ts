@@ -2,14 +2,15 @@ import { z } from 'zod'
 import { refusals } from '../../errors.ts'
 import { firstIdOf } from '../partitions.ts'
 
-/** A timestamp (RFC 3339, with any offset) in a query or a body, read as a moment. */
+/** A timestamp (RFC 3339, with any offset) in a query or a body, read as a moment; 1970 for what is before. */
 export const momentField = z.iso
   .datetime({
     offset: true,
     error: ({ input }) =>
       input === undefined ? 'is required' : 'must be a timestamp such as 2025-06-01T08:00:00Z',
   })
-  .transform((text) => new Date(text))
+  // PostgreSQL has no year 0, and nothing here is older than 1970.
+  .transform((text) => new Date(Math.max(0, Date.parse(text))))
 
 /** `since` (inclusive) and `until` (exclusive) of a list. */
 export const windowFields = { since: momentField.optional(), until: momentField.optional() }
@@ -35,10 +36,5 @@ export interface IdRange {
 
 /** As bounds on ids a window also says which partitions are read. */
 export function toIdRange({ since, until }: TimeWindow): IdRange {
-  return { from: since && firstIdSince(since), before: until && firstIdSince(until) }
-}
-
-/** UUIDv7 begin in 1970. */
-function firstIdSince(moment: Date): string {
-  return firstIdOf(moment.getTime() < 0 ? new Date(0) : moment)
+  return { from: since && firstIdOf(since), before: until && firstIdOf(until) }
 }
