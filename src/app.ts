@@ -104,8 +104,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
     const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
-    const outbound = createOutbound({ guard, lookup, ca: options.ca, limits })
-    const pushOutbound = createOutbound({ guard, lookup, ca: options.ca })
+    const way = { guard, lookup, ca: options.ca, proxy: config.outboundProxy }
+    const outbound = createOutbound({ ...way, limits })
+    const pushOutbound = createOutbound(way)
     const vapidSubject = config.vapidSubject ?? fallbackVapidSubject
     if (worker && vapidSubject === fallbackVapidSubject) log.warn('vapid.no_contact')
     const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject })

@@ -79,6 +79,26 @@ const dnsServers = z.string().transform((value, context) => {
   return servers
 })
 
+/** Its value may hold a password. */
+const outboundProxy = z
+  .string()
+  .refine(
+    (value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''),
+    'must be an http:// or https:// URL, with or without a user name and password',
+  )
+  .transform((value) => new URL(value))
+  .refine(hasDecodableCredentials, 'must have its user name and password percent-encoded')
+  .refine(({ pathname, search }) => pathname === '/' && search === '', 'must have no path')
+
+function hasDecodableCredentials({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password)
+    return true
+  } catch {
+    return false
+  }
+}
+
 const publicUrl = z
   .string()
   .refine(
@@ -115,6 +135,7 @@ export const environment = z.object({
   KRAFTER_PUBLIC_URL: publicUrl.optional(),
   KRAFTER_ALLOW_NETWORKS: cidrList.default([]),
   KRAFTER_DNS_SERVERS: dnsServers.optional(),
+  KRAFTER_OUTBOUND_PROXY: outboundProxy.optional(),
   KRAFTER_RETRY_SCHEDULE: retrySchedule.default([...defaultRetryScheduleSeconds]),
   KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
@@ -157,6 +178,8 @@ export interface Config {
   allowNetworks: string[]
   /** Name servers, `address` or `address:port`, for the names that users give; absent: the system's. */
   dnsServers: string[] | undefined
+  /** An HTTP proxy for all connections to webhooks and push services; may hold credentials. */
+  outboundProxy: URL | undefined
   retryScheduleSeconds: number[]
   deliveryTimeoutMs: number
   /** How long a streak of failures must have lasted before it disables a webhook. */
@@ -214,6 +237,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     publicUrl: values.KRAFTER_PUBLIC_URL,
     allowNetworks: values.KRAFTER_ALLOW_NETWORKS,
     dnsServers: values.KRAFTER_DNS_SERVERS,
+    outboundProxy: values.KRAFTER_OUTBOUND_PROXY,
     retryScheduleSeconds: values.KRAFTER_RETRY_SCHEDULE,
     deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,

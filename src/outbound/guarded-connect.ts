@@ -128,6 +128,7 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
         return await openTunnel(through, { address, port }, { signal, lookup: options.lookup, ca: serviceCa })
       } catch (error) {
         failure = error as Error
+        if (signal.aborted) break
       }
     }
     throw failure!

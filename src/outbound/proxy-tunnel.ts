@@ -5,7 +5,7 @@ import { getCACertificates } from 'node:tls'
 import type { LookupAll } from './guarded-connect.ts'
 
 export interface TunnelOptions {
-  /** Gives up: what is open is closed. */
+  /** Gives up while there is no tunnel yet. */
   signal: AbortSignal
   /** For the proxy's own name. */
   lookup: LookupAll
@@ -18,7 +18,8 @@ export interface TunnelOptions {
  * up once more, past the address guard.
  *
  * @param proxy `http:` or `https:`, with credentials where it wants them (Basic, RFC 7617)
- * @throws Error with the code `ERR_PROXY_REFUSED` or `ERR_PROXY_UNREACHABLE`; it holds no credentials
+ * @throws Error with the code `ERR_PROXY_REFUSED`, `ERR_PROXY_UNREACHABLE` or, given up, `ETIMEDOUT`; no message holds
+ *   the proxy's address or credentials
  */
 export function openTunnel(
   proxy: URL,
@@ -35,11 +36,15 @@ export function openTunnel(
       path: authority,
       headers: { host: authority, ...authorization(proxy) },
       agent: false,
-      signal,
       lookup: lookup as never,
       ...(isSecure && ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
     })
+    const giveUp = () => request.destroy(timedOut())
+    const settle = () => signal.removeEventListener('abort', giveUp)
+    signal.addEventListener('abort', giveUp)
+    if (signal.aborted) giveUp()
     request.once('connect', ({ statusCode = 0 }: IncomingMessage, socket: Socket, head: Buffer) => {
+      settle()
       if (statusCode < 200 || statusCode > 299) {
         socket.destroy()
         reject(proxyError('ERR_PROXY_REFUSED', `the proxy answered ${statusCode}`))
@@ -48,7 +53,12 @@ export function openTunnel(
       if (head.length > 0) socket.unshift(head)
       resolve(socket)
     })
-    request.once('error', (cause) => reject(proxyError('ERR_PROXY_UNREACHABLE', 'no proxy', cause)))
+    request.once('error', (cause) => {
+      settle()
+      reject(
+        signal.aborted ? cause : proxyError('ERR_PROXY_UNREACHABLE', 'the proxy cannot be reached', cause),
+      )
+    })
     request.end()
   })
 }
@@ -57,6 +67,10 @@ function authorization({ username, password }: URL): Record<string, string> {
   if (!username && !password) return {}
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
   return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` }
+}
+
+function timedOut(): Error {
+  return Object.assign(new Error('no tunnel in time'), { code: 'ETIMEDOUT' })
 }
 
 function proxyError(code: string, message: string, cause?: Error): Error {

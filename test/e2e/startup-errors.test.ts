@@ -56,6 +56,8 @@ async function refusalOf(env: Record<string, string>, args: string[] = ['serve']
 describe('a variable that is wrong', () => {
   const number = (min: number, max: number) => `must be a whole number from ${min} to ${max}`
   const networks = 'must be a comma-separated list of CIDR networks, and "127.0.0.1" is none'
+  const proxy = 'must be an http:// or https:// URL, with or without a user name and password'
+  const encoded = 'must have its user name and password percent-encoded'
   const servers =
     'must be a comma-separated list of addresses, each with or without a port (127.0.0.1:53, [::1]:53)'
   const waits = 'must be at most 20 comma-separated waits in seconds, each from 0 to 604800'
@@ -71,6 +73,9 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_ENCRYPTION_KEY', `${encryptionKey},${password}`, key],
     ['KRAFTER_PUBLIC_URL', 'push.example', 'must be an http:// or https:// URL'],
     ['KRAFTER_ALLOW_NETWORKS', '10.0.0.0/8,127.0.0.1', networks],
+    ['KRAFTER_ALERT_WEBHOOK_URL', 'http://alerts.example/', 'must be an https:// URL'],
+    ['KRAFTER_OUTBOUND_PROXY', `socks://user:${password}@127.0.0.1`, proxy],
+    ['KRAFTER_OUTBOUND_PROXY', `http://user:${password}%@127.0.0.1`, encoded],
     ['KRAFTER_DNS_SERVERS', '127.0.0.1:53,one.example', servers],
     ['KRAFTER_TRUST_PROXY', '127.0.0.1', networks],
     ['KRAFTER_RETRY_SCHEDULE', '1,soon', waits],
