@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts'
 import { refusals } from '../errors.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
-import { finite, jsonObject, nesting, page, requiredText, text } from '../platform/http/fields.ts'
+import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { acceptNotification } from './accept-notification.ts'
@@ -16,25 +16,30 @@ import { maxTtlSeconds } from './payload.ts'
 const maxFieldLength = 4_000
 const field = text(maxFieldLength).nullable().optional()
 
-const webOverrides = z
-  .looseObject({
-    ttl: z
-      .int()
-      .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
-      .meta({ minimum: 0, maximum: maxTtlSeconds })
-      .optional(),
-    urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional(),
-    topic: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
-      .meta({
-        description:
-          'Replaces an undelivered push with the same topic. A push service that is stricter (Apple) gets a hash of it.',
-      })
-      .optional(),
-  })
-  .refine(...nesting)
-  .refine(...finite)
+/** Far above what fits, so that the field in it that is too long is named. */
+const maxOverridesBytes = 65_536
+
+const webOverrides = bounded(
+  maxOverridesBytes,
+  z
+    .looseObject({
+      ttl: z
+        .int()
+        .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
+        .meta({ minimum: 0, maximum: maxTtlSeconds })
+        .optional(),
+      urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional(),
+      topic: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
+        .meta({
+          description:
+            'Replaces an undelivered push with the same topic. A push service that is stricter (Apple) gets a hash of it.',
+        })
+        .optional(),
+    })
+    .refine(...finite),
+)
 
 const body = z.object({
   title: requiredText(maxFieldLength),

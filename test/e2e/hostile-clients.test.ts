@@ -101,3 +101,54 @@ test('a body that never comes ends its connection, though its answer has come', 
   await once(socket, 'close')
   expect(performance.now() - started).toBeLessThan(3_000)
 })
+
+/** Some 900 KB of each kind of value, marked so that what comes back of it can be counted. */
+const mark = '§'
+const junk = {
+  text: mark.repeat(400_000),
+  list: Array.from({ length: 40_000 }, (_, n) => `${mark.repeat(4)}${n}`),
+  things: Array.from({ length: 20_000 }, () => ({ [mark.repeat(5)]: mark })),
+  names: Object.fromEntries(Array.from({ length: 30_000 }, (_, n) => [`${mark.repeat(6)}${n}`, mark])),
+}
+const bodies: [path: string, field: string, around: Record<string, unknown>][] = [
+  ['', 'settings', { name: 'A' }],
+  ['/APP/subscribers', 'tags', { platform: 'android', token: 'x' }],
+  ['/APP/subscribers', 'metadata', { platform: 'android', token: 'x' }],
+  ['/APP/subscribers', 'token', { platform: 'android' }],
+  ['/APP/subscribers', 'platform', { token: 'x' }],
+  ['/APP/notifications', 'data', { title: 'T' }],
+  ['/APP/notifications', 'actions', { title: 'T' }],
+  ['/APP/notifications', 'targeting', { title: 'T' }],
+  ['/APP/notifications', 'scheduled_at', { title: 'T' }],
+  ['/APP/webhooks', 'events', { url: 'https://127.0.0.1:9/x', headers: { [`${mark.repeat(99)}`]: 'x' } }],
+  ['/APP/webhooks', 'headers', { url: 'https://127.0.0.1:9/x', events: [mark.repeat(300)] }],
+  ['/APP/webhooks', 'filter', { url: 'https://127.0.0.1:9/x', events: [mark.repeat(300)] }],
+  ['/APP/webhooks', 'retry_schedule', { url: 'https://127.0.0.1:9/x' }],
+  ['/APP/webhooks', 'url', {}],
+]
+
+test('an answer to any junk is short, and has at most 200 characters of it', async () => {
+  const { id } = (await running.api.post('/push/apps', { name: 'A' })).body.data
+  for (const [path, field, around] of bodies) {
+    for (const [kind, value] of Object.entries(junk)) {
+      const at = `/push/apps${path.replace('APP', id)}`
+      const { status, headers, body } = await running.api.post(at, { ...around, [field]: value })
+      const text = JSON.stringify(body)
+      const shown = text.split(mark).length - 1
+      expect({ path, field, kind, status, shown }).toEqual({
+        path,
+        field,
+        kind,
+        status: 422,
+        shown: Math.min(shown, 200),
+      })
+      expect(text.length).toBeLessThan(3_000)
+      expect((headers.get('x-krafter-ignored') ?? '').length).toBeLessThanOrEqual(200)
+    }
+  }
+  const stream = await running.api.get(
+    `/push/apps/${id}/events/stream?event=${encodeURIComponent(mark.repeat(900))}`,
+  )
+  expect(stream.status).toBe(422)
+  expect(JSON.stringify(stream.body).length).toBeLessThan(200)
+})

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { refusals } from '../../errors.ts'
 import { parseId } from '../ids.ts'
+import { type Excess, findExcess } from './json-size.ts'
 
 /** PostgreSQL text cannot hold it. */
 const noNul = (value: string) => !value.includes('\0')
@@ -31,15 +32,21 @@ export const requiredText = (maxLength: number) =>
 /** Objects and arrays in each other: what is nested by the thousand can be read, but not written out again. */
 const maxNesting = 100
 
-/** For {@link z.ZodType.refine}: a value that is nested no deeper than can be stored and shown. */
-export const nesting = [
-  (value: unknown) => isNestedWithin(maxNesting, value),
-  { error: `must be nested at most ${maxNesting} levels deep`, abort: true },
-] as const
+const excessMessage = (excess: Excess, maxBytes: number) =>
+  excess === 'bytes'
+    ? `must be at most ${maxBytes} bytes of JSON`
+    : `must be nested at most ${maxNesting} levels deep`
 
-function isNestedWithin(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  return levels > 0 && Object.values(value).every((inner) => isNestedWithin(levels - 1, inner))
+/**
+ * A schema for values of a bounded size, in bytes as JSON, and depth. Both are checked before anything in the value is:
+ * 80,000 entries in one object would keep everybody waiting.
+ */
+export function bounded<S extends z.ZodType>(maxBytes: number, schema: S) {
+  return z.preprocess((value, context) => {
+    const excess = findExcess(value, maxBytes, maxNesting)
+    if (excess) context.addIssue({ code: 'custom', message: excessMessage(excess, maxBytes) })
+    return value
+  }, schema)
 }
 
 /** For {@link z.ZodType.refine}: a value without numbers such as `1e400`, which would be stored as null. */
@@ -52,14 +59,7 @@ function hasFiniteNumbers(value: unknown): boolean {
 
 /** A JSON object of a bounded size, in bytes as JSON, and depth. */
 export const jsonObject = (maxBytes: number) =>
-  z
-    .record(z.string(), z.unknown())
-    .refine(...nesting)
-    .refine(...finite)
-    .refine(
-      (value) => Buffer.byteLength(JSON.stringify(value)) <= maxBytes,
-      `must be at most ${maxBytes} bytes of JSON`,
-    )
+  bounded(maxBytes, z.record(z.string(), z.unknown()).refine(...finite))
 
 /** The database reads and drops what is before an offset: deeper pages have a cursor. */
 const maxOffset = 10_000

@@ -180,8 +180,13 @@ function toRefusal(error: FastifyError): ApiError | undefined {
   // What the new row was to belong to was deleted after it had been found.
   if (error.code === foreignKeyViolation) return refusals.notFound()
   const status = error.statusCode ?? 500
-  return status >= 400 && status < 500 ? new ApiError({ status, error: error.message }) : undefined
+  return status >= 400 && status < 500
+    ? new ApiError({ status, error: error.message.slice(0, maxErrorLength) })
+    : undefined
 }
+
+/** Of an error that is not in our own words, and may hold a path or a header. */
+const maxErrorLength = 200
 
 /** Enough to see what is wrong with a list; each may quote a piece of it. */
 const maxMessagesPerField = 3
