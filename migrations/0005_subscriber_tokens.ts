@@ -15,7 +15,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // Grows when the token moves to another user, modulo 16: tracking/tracking-token.ts.
   await sql`alter table subscribers add column user_epoch smallint not null default 0`.execute(db)
   await sql`create index subscribers_tags on subscribers using gin (tags)`.execute(db)
-  await sql`create index subscribers_platform on subscribers (app_id, platform, status, id)`.execute(db)
+  // A platform that an app hardly has is found without a walk through all of its subscribers. The status is in it for
+  // the cut of an audience, which then reads no rows.
+  await sql`create index subscribers_platform on subscribers (app_id, platform, id) include (status)`.execute(
+    db,
+  )
 }
 
 interface Row {
