@@ -188,6 +188,28 @@ test('a topic that its push service refuses is mapped, and no push is lost', asy
   ])
 })
 
+test('what WNS throttles or drops was not sent, and its headers say why', async () => {
+  const answers: { status: number; headers: Record<string, string> }[] = [
+    { status: 200, headers: { 'x-wns-notificationstatus': 'received' } },
+    { status: 200, headers: { 'x-wns-notificationstatus': 'dropped', 'x-wns-msg-id': '73B9' } },
+    { status: 200, headers: { 'x-wns-notificationstatus': 'channelThrottled', 'retry-after': '60' } },
+    { status: 406, headers: { 'x-wns-error-description': 'Too many', 'retry-after': '90' } },
+  ]
+  const { origin } = await pushService((path) => answers[Number(path.split('/').pop())]!)
+  const { channel } = makeChannel()
+  const outcomes = await channel.send(sender, push, makeRecipients(origin, answers.length), unaborted)
+  const said = (status: number, why: string) => ({
+    status,
+    error: `the push service answered ${status}: ${why}`,
+  })
+  expect(outcomes).toEqual([
+    { kind: 'sent', status: 200 },
+    { kind: 'rejected', reason: 'rejected', ...said(200, 'dropped (x-wns-msg-id 73B9)') },
+    { kind: 'retry', afterSeconds: 60, ...said(200, 'channelThrottled') },
+    { kind: 'retry', afterSeconds: 90, ...said(406, 'Too many') },
+  ])
+})
+
 test('a refused key says when its push service last took the same', async () => {
   const mismatch = { status: 403, body: '{"reason":"VapidPkHashMismatch"}' }
   let takes = (path: string) => path.endsWith('/9')
