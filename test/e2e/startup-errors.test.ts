@@ -14,6 +14,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { startService } from '../../src/app.ts'
 import { ConfigError, environment, readConfig } from '../../src/config/config.ts'
 import { lockDataFolder } from '../../src/platform/data-folder.ts'
 import { openEmbedded } from '../../src/platform/db.ts'
@@ -77,6 +78,9 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_OUTBOUND_PROXY', `socks://user:${password}@127.0.0.1`, proxy],
     ['KRAFTER_OUTBOUND_PROXY', `http://user:${password}%@127.0.0.1`, encoded],
     ['KRAFTER_DNS_SERVERS', '127.0.0.1:53,one.example', servers],
+    ['KRAFTER_ALERT_WEBHOOK_URL', 'http://ops.example/', 'must be an https:// URL'],
+    ['KRAFTER_MAX_WEBHOOKS_PER_APP', '0', number(1, 10_000)],
+    ['KRAFTER_MAX_FILTER_BYTES', '1 MB', number(64, 65_536)],
     ['KRAFTER_TRUST_PROXY', '127.0.0.1', networks],
     ['KRAFTER_RETRY_SCHEDULE', '1,soon', waits],
     ['KRAFTER_DELIVERY_TIMEOUT_MS', '99', number(100, 60_000)],
@@ -101,6 +105,16 @@ describe('a variable that is wrong', () => {
     ],
     ['KRAFTER_DRAIN_DELAY_MS', '5s', number(0, 60_000)],
   ]
+
+  test('an alert URL in a network that is not opened', async () => {
+    const env = { KRAFTER_DATA_DIR: untouched, PORT: '0', KRAFTER_ALERT_WEBHOOK_URL: 'https://10.0.0.1/' }
+    await expect(startService(readConfig(env))).rejects.toThrow(
+      new ConfigError(
+        'KRAFTER_ALERT_WEBHOOK_URL must not point to a private or reserved address; KRAFTER_ALLOW_NETWORKS opens a network that is not public',
+      ),
+    )
+    expect(existsSync(untouched)).toBe(false)
+  })
 
   test.each(cases)('%s=%s', (name, value, message) => {
     expect(() => readConfig({ [name]: value })).toThrow(new ConfigError(`${name} ${message}`))
