@@ -22,8 +22,9 @@ beforeAll(async () => {
     startReceiver(),
     startPushService(),
     startConnectProxy(),
-    startNameServer((name) => (name.endsWith('.dead.example') ? 'silence' : ['127.0.0.1'])),
+    startNameServer(() => ['127.0.0.1']),
   ])
+  nameServer.ttlSeconds = 0
   running = await startTestService(storage, {
     KRAFTER_DNS_SERVERS: nameServer.address,
     KRAFTER_OUTBOUND_PROXY: proxy.url.replace('//', `//way:${password}@`),
@@ -52,6 +53,7 @@ test('webhooks and pushes go out through the proxy, and dead names delay nobody'
       }),
     ),
   )
+  nameServer.answer = (name) => (name.endsWith('.dead.example') ? 'silence' : ['127.0.0.1'])
   await emit(running.service, deadAppId)
   const webhookId = await make(`https://hook.test.example:${port}/named`)
   await insertDevices(running.service.deps.db, appId, [pushService.makeDevice()])
