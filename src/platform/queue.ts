@@ -92,6 +92,10 @@ export async function startQueue(
   log: Logger,
   supervise: boolean,
 ): Promise<Queue> {
+  if (!database.hasSessions) {
+    const consequence = 'no LISTEN: jobs are looked for from time to time'
+    log.warn({ consequence }, 'database.pooled_by_transaction')
+  }
   const boss = new PgBoss({
     db: database.queueDb,
     backend: database.backend,

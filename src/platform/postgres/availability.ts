@@ -19,8 +19,8 @@ export interface AvailabilityOptions {
   log: Pick<Logger, 'error' | 'warn' | 'info'>
   /** Asks the database, over a connection of its own and with a deadline. */
   probe: () => Promise<DatabaseState>
-  /** The connections that were open during the outage are of no more use. */
-  onRecovered: () => void
+  /** The connections that were open until now are of no more use: each knows only the mode that it was opened in. */
+  onChange: () => void
 }
 
 /** An outage is said at its start, and again after twice the time, a minute at most. */
@@ -59,8 +59,11 @@ export function createAvailability(options: AvailabilityOptions): Availability {
     const now = performance.now()
     if (found === state && now - saidAt < reminderMs) return
     reminderMs = found === state ? Math.min(reminderMs * 2, maxReminderMs) : firstReminderMs
-    state = found
     saidAt = now
+    if (found !== state) {
+      state = found
+      options.onChange()
+    }
     log.error({ state, reason, errors, ms: Math.round(now - since) }, 'database.unavailable')
   }
 
@@ -73,7 +76,7 @@ export function createAvailability(options: AvailabilityOptions): Availability {
       return
     }
     state = 'ready'
-    options.onRecovered()
+    options.onChange()
     log.info({ errors, ms }, 'database.available')
   }
 

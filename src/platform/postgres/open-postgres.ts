@@ -40,12 +40,6 @@ export class ServerTooOld extends Error {
 export async function openPostgresConnections(url: string, options: PostgresOptions): Promise<OpenDatabase> {
   const limits = { ...defaultConnectionLimits, ...options.limits }
   const hasSessions = await inspectServer(url, limits)
-  if (!hasSessions) {
-    options.log.warn(
-      { consequence: 'no LISTEN: jobs are looked for from time to time' },
-      'database.pooled_by_transaction',
-    )
-  }
   const readiness = createReadinessProbe(url, limits)
   const pools: { renew(): void }[] = []
   const renewAll = () => {
@@ -55,7 +49,7 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
     limits,
     log: options.log,
     probe: () => readiness.ask(),
-    onRecovered: renewAll,
+    onChange: renewAll,
   })
   const watch = startSilenceWatch({
     silenceMs: limits.silenceMs,
