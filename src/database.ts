@@ -168,7 +168,7 @@ export interface Database {
     max_in_flight: number | null
     batch: NullableJson<BatchSettings>
     auto_recover: Generated<boolean>
-    /** Certificates trusted for its deliveries besides those that the service trusts, PEM. */
+    /** The certificates trusted for its deliveries, PEM; null: the public authorities. */
     ca_pem: string | null
     enabled: boolean
     /** Grows with every disabling, so that deliveries made before it are told from those made after. */

@@ -30,7 +30,7 @@ export interface PoolLimits {
 export interface Destination {
   readonly key: string
   readonly url: URL
-  /** PEM certificates trusted besides those that the service trusts. */
+  /** The PEM certificates trusted there, instead of those that the service trusts. */
   readonly ca: string | undefined
   /** Whether no other exchange goes there. */
   readonly alone: boolean

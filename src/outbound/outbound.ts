@@ -11,7 +11,7 @@ export interface OutboundRequest {
   timeoutMs: number
   /** Bytes of the answer's body to keep. What little is beyond is read and dropped, after that it is broken off. */
   maxAnswerBytes: number
-  /** PEM certificates trusted for this request besides those that the service trusts. */
+  /** The PEM certificates trusted for this request, instead of those that the service trusts. */
   ca?: string | undefined
   signal?: AbortSignal
 }

@@ -31,7 +31,7 @@ export interface DueWebhook {
   rateLimit: number | null
   maxInFlight: number | null
   batch: BatchSettings | null
-  /** Certificates trusted besides those that the service trusts, PEM. */
+  /** The certificates trusted for it, PEM; absent: the public authorities. */
   caPem: string | null
 }
 

@@ -16,7 +16,7 @@ export interface Target {
   keys: SigningKeys
   /** The webhook's own, beside those of every delivery. */
   headers: Record<string, string>
-  /** Certificates trusted besides those that the service trusts, PEM. */
+  /** The certificates trusted for it, PEM; absent: the public authorities. */
   ca?: string | undefined
 }
 

@@ -45,7 +45,8 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
       .nullable()
       .meta({ description: 'Until when the secret before the last rotation signs too.' }),
     ca_pem: z.string().nullable().meta({
-      description: 'Certificates (PEM) that are trusted for its deliveries, besides the public ones.',
+      description:
+        'The certificates (PEM) that are trusted for its deliveries; null: the public authorities.',
     }),
   }),
   {

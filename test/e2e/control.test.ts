@@ -123,6 +123,11 @@ describeOnEachBackend('control of a webhook', (make) => {
     expect(await settled(trusting.id, 1)).toMatchObject([{ status: 'succeeded' }])
     expect(await settled(plain.id, 1)).toMatchObject([{ status: 'failed' }])
     expect(new Set(seen)).toEqual(new Set(['/trusting']))
+    const elsewhere = await makeWebhook({ ca_pem: own.cert, retry_schedule: [] })
+    expect(await test(elsewhere.id)).toMatchObject({
+      error: 'tls',
+      reason: expect.stringMatching('unknown authority'),
+    })
     const changed = await running.api.patch(`${path}/${trusting.id}`, { ca_pem: null })
     expect(changed.body.data).toMatchObject({ ca_pem: null })
     expect(await test(trusting.id)).toMatchObject({ error: 'tls' })
