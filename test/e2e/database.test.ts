@@ -198,25 +198,31 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
       await direct.query(`alter database ${name} ${value}`)
     }
     await setReadOnly('set default_transaction_read_only = on')
-    // As after a failover: every session is one of the time when it was read-only.
-    await direct.query(
-      'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()',
-      [name],
-    )
+    // Those of the pool that were open before may still write; the others are opened now, and most stay idle.
+    await direct.query('begin; lock table apps in access exclusive mode')
+    const asked = atOnce(7, () => api.get('/push/apps'))
     await poll(
-      () => api.get('/push/apps'),
-      ({ status }) => status === 200,
+      async () => (await direct.query('select from pg_locks where not granted')).rowCount,
+      (waiting) => waiting! >= 5,
+    )
+    await direct.query('rollback')
+    await asked
+    // More at once each time, until one of them has met a session that is read-only.
+    let count = 0
+    await poll(
+      () => {
+        count += 1
+        return atOnce(count, () => api.post('/push/apps', { name: 'x' }))
+      },
+      (statuses) => statuses.includes(503),
       soonMs,
     )
-    // Some of these sessions stay idle, others fail.
-    await atOnce(8, () => api.get('/push/apps'))
-    expect(await atOnce(2, () => api.post('/push/apps', { name: 'x' }))).toEqual([503, 503])
-    expect(await readyz(running)).toEqual([503, 'database read-only'])
     await poll(
       async () => linesOf(running, 'error'),
       (lines) => lines.some(({ state }) => state === 'read-only'),
     )
-    await atOnce(3, () => api.get('/push/apps'))
+    expect(await readyz(running)).toEqual([503, 'database read-only'])
+    await atOnce(1, () => api.get('/push/apps'))
     await setReadOnly('reset default_transaction_read_only')
     expect(new Set(await atOnce(8, () => api.post('/push/apps', { name: 'x' })))).toEqual(new Set([201]))
     expect(await readyz(running)).toEqual([200, 'ready'])

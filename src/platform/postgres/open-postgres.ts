@@ -48,7 +48,7 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
   const availability = createAvailability({
     limits,
     log: options.log,
-    probe: () => readiness.ask(),
+    probe: () => readiness.askAnew(),
     onChange: renewAll,
   })
   const watch = startSilenceWatch({

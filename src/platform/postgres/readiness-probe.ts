@@ -8,6 +8,8 @@ import { connectAlone, endQuickly } from './single-connection.ts'
 export interface ReadinessProbe {
   /** Who asks while a question is under way shares its answer. Never rejects, and takes `readinessMs` at most. */
   ask(): Promise<DatabaseState>
+  /** The same in a new session, which may be told what an old one is not. */
+  askAnew(): Promise<DatabaseState>
   end(): void
 }
 
@@ -51,14 +53,19 @@ export function createReadinessProbe(connectionString: string, limits: Connectio
       return unavailableReason(error) ?? 'unreachable'
     }
   }
+  const ask = () => {
+    asking ??= askKept()
+      .then((state) => (state === 'ready' ? state : askAnew()))
+      .finally(() => {
+        asking = undefined
+      })
+    return asking
+  }
   return {
-    ask() {
-      asking ??= askKept()
-        .then((state) => (state === 'ready' ? state : askAnew()))
-        .finally(() => {
-          asking = undefined
-        })
-      return asking
+    ask,
+    askAnew() {
+      if (!asking) drop()
+      return ask()
     },
     end() {
       ended = true
