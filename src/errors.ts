@@ -39,6 +39,12 @@ export const refusals = {
     new ApiError({ status: 429, error: 'Rate limit exceeded', retryAfterSeconds }),
   /** The database is away, takes no writes or has too much to do. */
   unavailable: () => new ApiError({ status: 503, error: 'Service unavailable', retryAfterHeader: 1 }),
+  tooManyStreamsOfTeam: () =>
+    new ApiError({
+      status: 429,
+      error: 'Too many event streams are open for this team',
+      retryAfterSeconds: 10,
+    }),
   tooManyStreams: () =>
     new ApiError({ status: 503, error: 'Too many event streams are open', retryAfterSeconds: 10 }),
 }

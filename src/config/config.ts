@@ -141,6 +141,8 @@ export const environment = z.object({
   KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
   KRAFTER_REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000).default(30_000),
   KRAFTER_ALERT_WEBHOOK_URL: alertUrl.optional(),
+  KRAFTER_MAX_STREAMS: wholeNumber(1, 10_000).default(100),
+  KRAFTER_MAX_STREAMS_PER_TEAM: wholeNumber(1, 10_000).default(50),
   KRAFTER_MAX_WEBHOOKS_PER_APP: wholeNumber(1, 10_000).default(100),
   KRAFTER_MAX_FILTER_BYTES: wholeNumber(64, 65_536).default(8_192),
   KRAFTER_RETENTION_DAYS: wholeNumber(8, 3_650).default(30),
@@ -188,6 +190,9 @@ export interface Config {
   requestTimeoutMs: number
   /** Where the operator is told that a webhook was disabled because of its attempts. */
   alertWebhookUrl: string | undefined
+  /** Event streams open at a time, in this process. */
+  maxStreams: number
+  maxStreamsPerTeam: number
   maxWebhooksPerApp: number
   /** Of a webhook's filter, as JSON. */
   maxFilterBytes: number
@@ -243,6 +248,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
     requestTimeoutMs: values.KRAFTER_REQUEST_TIMEOUT_MS,
     alertWebhookUrl: values.KRAFTER_ALERT_WEBHOOK_URL,
+    maxStreams: values.KRAFTER_MAX_STREAMS,
+    maxStreamsPerTeam: values.KRAFTER_MAX_STREAMS_PER_TEAM,
     maxWebhooksPerApp: values.KRAFTER_MAX_WEBHOOKS_PER_APP,
     maxFilterBytes: values.KRAFTER_MAX_FILTER_BYTES,
     retentionDays: values.KRAFTER_RETENTION_DAYS,

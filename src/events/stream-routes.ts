@@ -29,9 +29,11 @@ export interface StreamSettings {
   stallMs: number
   /** Open at a time in this process. */
   maxStreams: number
+  /** Of those, open for one team. */
+  maxStreamsPerTeam: number
 }
 
-const defaultSettings: StreamSettings = {
+const defaultSettings: Omit<StreamSettings, 'maxStreams' | 'maxStreamsPerTeam'> = {
   pollMs: 250,
   sweepMs: 1_000,
   heartbeatMs: 15_000,
@@ -39,7 +41,6 @@ const defaultSettings: StreamSettings = {
   leaseMs: 75_000,
   renewMs: 15_000,
   stallMs: 60_000,
-  maxStreams: 100,
 }
 
 /** What a client that takes nothing has left when the service drains. */
@@ -65,7 +66,7 @@ const querystring = z.object({
     .meta({ format: 'uuid', description: 'As `last-event-id`, for clients that cannot set a header.' }),
 })
 
-type StreamDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>
+type StreamDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'metrics'>
 
 /** The events of an app as they happen: server-sent events. */
 export function registerStreamRoutes(
@@ -73,12 +74,14 @@ export function registerStreamRoutes(
   deps: StreamDeps,
   given: Partial<StreamSettings> = {},
 ): void {
-  const settings = { ...defaultSettings, ...given }
-  const open = new Set<OpenStream>()
+  const { maxStreams, maxStreamsPerTeam } = deps.config
+  const settings = { ...defaultSettings, maxStreams, maxStreamsPerTeam, ...given }
+  /** With the team that each is for. */
+  const open = new Map<OpenStream, string>()
   let draining = false
   server.addHook('preClose', async () => {
     draining = true
-    for (const stream of open) stream.drain()
+    for (const stream of open.keys()) stream.drain()
   })
   server.get(
     '/push/apps/:app_id/events/stream',
@@ -90,12 +93,12 @@ export function registerStreamRoutes(
     async (request, reply) => {
       const after = readLastEventId(request, request.query.last_event_id)
       const app = await requireApp(deps.db, request.teamId, request.params.app_id)
-      if (open.size >= settings.maxStreams) throw refusals.tooManyStreams()
+      requirePlace([...open.values()], request.teamId, settings)
       const stream = openStream(request, reply, () => {
         open.delete(stream)
         deps.metrics.streams.set(open.size)
       })
-      open.add(stream)
+      open.set(stream, request.teamId)
       deps.metrics.streams.set(open.size)
       if (draining) stream.drain()
       // It tells the time as ids of events do.
@@ -119,6 +122,20 @@ export function registerStreamRoutes(
         .send(Readable.from(endOnError(text, deps, app.id)))
     },
   )
+}
+
+/**
+ * @param teams of the streams that are open, one for each
+ * @throws 503 when there is no place at all; 429 when the team has its share
+ */
+function requirePlace(
+  teams: readonly string[],
+  teamId: string,
+  { maxStreams, maxStreamsPerTeam }: StreamSettings,
+): void {
+  if (teams.length >= maxStreams) throw refusals.tooManyStreams()
+  if (teams.filter((team) => team === teamId).length >= maxStreamsPerTeam)
+    throw refusals.tooManyStreamsOfTeam()
 }
 
 function readLastEventId(request: FastifyRequest, fromQuery: string | undefined): string | undefined {

@@ -25,7 +25,7 @@ export const streamDocs = {
     },
     503: {
       description:
-        'This process has as many streams open as it can bear; `retry_after` is in seconds. Or the database is away, as for every other route.',
+        'The process has `KRAFTER_MAX_STREAMS` streams open (429: for the team, `KRAFTER_MAX_STREAMS_PER_TEAM`); `retry_after` is in seconds. Or the database is away, as for every other route.',
       content: {
         type: 'application/json',
         schema: { $ref: '#/components/schemas/Error' },

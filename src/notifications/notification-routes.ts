@@ -17,7 +17,7 @@ const maxFieldLength = 4_000
 const field = text(maxFieldLength).nullable().optional()
 
 /** Far above what fits, so that the field in it that is too long is named. */
-const maxOverridesBytes = 65_536
+const maxOverridesBytes = 131_072
 
 const webOverrides = bounded(
   maxOverridesBytes,

@@ -35,6 +35,7 @@ test('docs/errors.md has no other status, but for our own faults', () => {
     refusals.invalid({}),
     refusals.rateLimited(1),
     refusals.unavailable(),
+    refusals.tooManyStreamsOfTeam(),
     refusals.tooManyStreams(),
   ]
   const statuses = new Set(rows.map(([status]) => Number(status)))

@@ -86,6 +86,8 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_DELIVERY_TIMEOUT_MS', '99', number(100, 60_000)],
     ['KRAFTER_DISABLE_AFTER', '1h', number(0, 31_536_000)],
     ['KRAFTER_ALERT_WEBHOOK_URL', 'http://ops.example', 'must be an https:// URL'],
+    ['KRAFTER_MAX_STREAMS', '0', number(1, 10_000)],
+    ['KRAFTER_MAX_STREAMS_PER_TEAM', '0', number(1, 10_000)],
     ['KRAFTER_REQUEST_TIMEOUT_MS', '99', number(100, 600_000)],
     ['KRAFTER_MAX_WEBHOOKS_PER_APP', '0', number(1, 10_000)],
     ['KRAFTER_MAX_FILTER_BYTES', '63', number(64, 65_536)],

@@ -12,7 +12,7 @@ import { type EventStream, openEventStream } from '../support/event-stream.ts'
 import { makeKey } from '../support/keys.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-const streams = { pollMs: 20, sweepMs: 40, heartbeatMs: 50, renewMs: 50, maxStreams: 8 }
+const streams = { pollMs: 20, sweepMs: 40, heartbeatMs: 50, renewMs: 50, maxStreams: 8, maxStreamsPerTeam: 7 }
 
 describeOnEachBackend('the stream of events', (make) => {
   let storage: TestStorage
@@ -239,14 +239,27 @@ describeOnEachBackend('the stream of events', (make) => {
   })
 
   test('so many at a time, and a place is free again when a client goes', async () => {
-    await poll(
-      async () => {
-        const stream = await open()
-        return stream.response.status
-      },
-      (status) => status === 503,
-    )
+    const openUntil = (status: number) =>
+      poll(
+        async () => (await open()).response.status,
+        (each) => each === status,
+      )
+    await openUntil(429)
+    const share = await open()
+    expect(share.response.headers.get('retry-after')).toBe('10')
+    expect(await share.response.json()).toEqual({
+      error: 'Too many event streams are open for this team',
+      retry_after: 10,
+    })
+    // Its share is not all there is.
+    const { key, api } = await makeKey(running, { team: 'another' })
+    const other = (await api.post('/push/apps', { name: 'streamed' })).body.data.id
+    const url = `${running.api.url}/api/v1/push/apps/${other}/events/stream`
+    const theirs = await openEventStream(url, key)
+    opened.push(theirs)
+    expect(theirs.response.status).toBe(200)
     const refused = await open()
+    expect(refused.response.status).toBe(503)
     expect(refused.response.headers.get('retry-after')).toBe('10')
     expect(await refused.response.json()).toEqual({
       error: 'Too many event streams are open',
