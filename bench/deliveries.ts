@@ -60,7 +60,7 @@ async function deliver({ deps }: Service, appId: string, count: number): Promise
         at: toTimestamp(now),
       },
     }))
-    await deps.db.transaction().execute((trx) => emitEvents(trx, deps, batch))
+    await deps.db.transaction().execute((trx) => emitEvents(trx, batch))
     events -= batch.length
   }
   while (await isAnyPending(deps.db, appId)) await sleep(50)

@@ -104,7 +104,7 @@ async function emit({ deps }: Service, appId: string, count: number): Promise<vo
       data: { ...ids, user_id: null, platform: 'web', at },
     }
   })
-  await deps.db.transaction().execute((trx) => emitEvents(trx, deps, events))
+  await deps.db.transaction().execute((trx) => emitEvents(trx, events))
 }
 
 async function readLatency({ deps }: Service, appId: string, count: number): Promise<Latency> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Service } from '../src/app.ts'
-import { acceptNotification } from '../src/notifications/accept-notification.ts'
+import { acceptNotifications } from '../src/notifications/accept-notifications.ts'
 import { type BenchInput, startBenchService } from './bench-service.ts'
 import { answerParent } from './child.ts'
 import type { Audiences } from './make-audiences.ts'
@@ -27,7 +27,10 @@ await answerParent(async (input: PushesInput): Promise<PushesResult> => {
 async function send({ deps }: Service, appId: string): Promise<void> {
   const app = { id: appId, settings: {} }
   const asked = { title: 'Hello', content: { body: 'The quick brown fox', url: 'https://example.com/' } }
-  const { id } = await acceptNotification(deps, app, { ...asked, targeting: undefined })
+  const request = { app, ...asked, targeting: undefined, priority: 'normal' as const }
+  const [accepted] = await deps.db.transaction().execute((trx) => acceptNotifications(trx, deps, [request]))
+  if (accepted instanceof Error) throw accepted
+  const { id } = accepted!
   const isSent = async () => {
     const row = await deps.db
       .selectFrom('notifications')

@@ -7,6 +7,8 @@ import * as skippedSubscribers from './0006_skipped_subscribers.ts'
 import * as reasonsAndAuthorities from './0009_reasons_and_authorities.ts'
 import * as vapidPairs from './0010_vapid_pairs.ts'
 import * as keyRefusals from './0011_key_refusals.ts'
+import * as lanes from './0020_lanes.ts'
+import * as sendingLanes from './0021_sending_lanes.ts'
 
 /**
  * Every migration by name, in the order in which they run. Up only: a released one is never edited. The version before
@@ -22,4 +24,6 @@ export const migrations: Record<string, Migration> = {
   '0009_reasons_and_authorities': reasonsAndAuthorities,
   '0010_vapid_pairs': vapidPairs,
   '0011_key_refusals': keyRefusals,
+  '0020_lanes': lanes,
+  '0021_sending_lanes': sendingLanes,
 }

@@ -132,6 +132,13 @@ CREATE TABLE install (
   CONSTRAINT install_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE lane_leases (
+  bucket smallint NOT NULL,
+  owner uuid,
+  expires_at timestamp with time zone,
+  CONSTRAINT lane_leases_pkey PRIMARY KEY (bucket)
+);
+
 CREATE TABLE notification_batches (
   app_id uuid NOT NULL,
   notification_id uuid NOT NULL,
@@ -143,9 +150,13 @@ CREATE TABLE notification_batches (
   failed_count integer NOT NULL DEFAULT 0,
   completed_at timestamp with time zone,
   subscriber_count integer,
+  due_at timestamp with time zone NOT NULL DEFAULT now(),
+  rank smallint NOT NULL DEFAULT 4,
+  subscriber_ids uuid[],
   CONSTRAINT notification_batches_pkey PRIMARY KEY (app_id, notification_id, number),
   CONSTRAINT notification_batches_app_id_notification_id_fkey FOREIGN KEY (app_id, notification_id) REFERENCES notifications(app_id, id) ON DELETE CASCADE
 );
+CREATE INDEX notification_batches_due ON public.notification_batches USING btree (app_id, rank, due_at, notification_id, number) WHERE (completed_at IS NULL);
 
 CREATE TABLE notifications (
   app_id uuid NOT NULL,
@@ -167,9 +178,13 @@ CREATE TABLE notifications (
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
   skipped_count integer NOT NULL DEFAULT 0,
+  due_at timestamp with time zone,
+  rank smallint NOT NULL DEFAULT 4,
   CONSTRAINT notifications_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT notifications_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
 );
+CREATE INDEX notifications_due ON public.notifications USING btree (app_id, rank, due_at, id) WHERE (due_at IS NOT NULL);
+CREATE INDEX notifications_open ON public.notifications USING btree (app_id, created_at) WHERE (status = 'sending'::text);
 
 CREATE UNLOGGED TABLE rate_limits (
   key character varying(255) NOT NULL,
@@ -290,6 +305,13 @@ CREATE TABLE webhooks (
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
   ca_pem text,
+  ordered text,
   CONSTRAINT webhooks_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT webhooks_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+);
+
+CREATE TABLE workers (
+  id uuid NOT NULL,
+  seen_at timestamp with time zone NOT NULL,
+  CONSTRAINT workers_pkey PRIMARY KEY (id)
 );

@@ -4,7 +4,9 @@ import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
 import { type Config, ConfigError } from './config/config.ts'
 import { fallbackVapidSubject } from './config/vapid-subject.ts'
 import { openControlSocket } from './control/control-socket.ts'
+import { maxInFlightPerHost, startDeliveryLanes } from './deliveries/lane/delivery-lanes.ts'
 import type { Deps } from './deps.ts'
+import { leaseLanes, noLanes, ownAllLanes } from './engine/lane-ownership.ts'
 import type { StreamSettings } from './events/stream-routes.ts'
 import { startJobs } from './jobs.ts'
 import { createKeyCommands } from './keys/key-commands.ts'
@@ -20,14 +22,15 @@ import { holdPort, listen } from './platform/http/port.ts'
 import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
+import { createNotices } from './platform/notices.ts'
 import type { ConnectionLimits } from './platform/postgres/connection-limits.ts'
 import { startQueue } from './platform/queue.ts'
 import { measureHorizon, prepareEventLog } from './retention/event-log.ts'
 import { surviveMissingPartitions } from './retention/missing-partition.ts'
 import { registerRoutes } from './routes.ts'
+import { startSendingLanes } from './sending/sending-lanes.ts'
 import { openStorage } from './storage.ts'
 import { version } from './version.ts'
-import { maxInFlightPerHost, startDeliveryPump } from './webhooks/delivery-pump.ts'
 
 /** What a process does: answer the API, or send pushes and deliver webhooks. */
 export type Role = 'api' | 'worker'
@@ -121,6 +124,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const metrics = createMetrics()
     measureHorizon({ db, clock, metrics })
     if (storage.watch) closers.push(await storage.watch(metrics))
+    const notices = createNotices(storage, log)
+    closers.push(async () => notices.stop())
+    const lanes = !worker ? noLanes() : backend === 'pglite' ? ownAllLanes() : await leaseLanes({ db, log })
     const channels = { web }
     const deps: Deps = {
       config,
@@ -138,6 +144,8 @@ export async function startService(config: Config, options: ServiceOptions = {})
       channels,
       metrics,
       draining: draining.signal,
+      lanes,
+      notices,
       version,
     }
     // A worker's log is read by nobody who waits for a key.
@@ -145,8 +153,11 @@ export async function startService(config: Config, options: ServiceOptions = {})
     if (firstKey) options.onFirstKey?.(firstKey)
     if (worker) {
       await startJobs(deps)
-      const pump = startDeliveryPump(deps)
-      drainers.push(() => pump.stop(drainTimeoutMs))
+      const deliveries = startDeliveryLanes(deps)
+      const sending = startSendingLanes(deps)
+      drainers.push(() => deliveries.stop(drainTimeoutMs))
+      drainers.push(() => sending.stop(drainTimeoutMs))
+      drainers.push(() => lanes.stop(drainTimeoutMs))
     }
     let url: string | undefined
     if (api) {

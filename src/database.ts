@@ -110,6 +110,10 @@ export interface Database {
     skipped_count: Generated<number>
     delivered_count: Generated<number>
     clicked_count: Generated<number>
+    /** When its audience is to be resolved; null: it has been, or is not to be. */
+    due_at: Date | null
+    /** Its place in its app's lane. */
+    rank: Generated<number>
     scheduled_at: Date | null
     sent_at: Date | null
     created_at: Date
@@ -130,6 +134,10 @@ export interface Database {
     attempt: number
     sent_count: Generated<number>
     failed_count: Generated<number>
+    due_at: Generated<Date>
+    rank: Generated<number>
+    /** Those to be tried again; null: the whole key range. */
+    subscriber_ids: string[] | null
     completed_at: Date | null
   }
   idempotency_keys: {
@@ -170,6 +178,8 @@ export interface Database {
     auto_recover: Generated<boolean>
     /** The certificates trusted for its deliveries, PEM; null: the public authorities. */
     ca_pem: string | null
+    /** Null: deliveries go out as they come. */
+    ordered: 'all' | 'subscriber_id' | null
     enabled: boolean
     /** Grows with every disabling, so that deliveries made before it are told from those made after. */
     generation: Generated<number>
@@ -201,6 +211,9 @@ export interface Database {
     created_at: Date
     finished_at: Date | null
   }
+  workers: { id: string; seen_at: Date }
+  /** Which process owns the lanes of a bucket, and until when. */
+  lane_leases: { bucket: number; owner: string | null; expires_at: Date | null }
   event_streams: { app_id: string; id: string; expires_at: Date }
   events: { app_id: string; id: string; type: string; body: string; occurred_at: Date }
   deliveries: {
@@ -211,6 +224,8 @@ export interface Database {
     webhook_id: string
     webhook_generation: number
     replay_id: string | null
+    /** The subscriber of the event, for a webhook that wants its deliveries in order for each. */
+    order_key: string | null
     status: DeliveryStatus
     attempt_count: Generated<number>
     next_attempt_at: Date | null

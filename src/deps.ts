@@ -2,12 +2,14 @@ import type { Logger } from 'pino'
 import type { Channel } from './channels/channel.ts'
 import type { Config } from './config/config.ts'
 import type { Platform } from './database.ts'
+import type { LaneOwnership } from './engine/lane-ownership.ts'
 import type { AddressGuard } from './outbound/address-guard.ts'
 import type { Outbound } from './outbound/outbound.ts'
 import type { Clock } from './platform/clock.ts'
 import type { CryptoAtRest } from './platform/crypto-at-rest.ts'
 import type { Db, OpenDatabase } from './platform/db.ts'
 import type { Metrics } from './platform/metrics.ts'
+import type { Notices } from './platform/notices.ts'
 import type { Queue } from './platform/queue.ts'
 
 /** Everything that touches the world, made once in app.ts. Functions take what they use of it (`Pick<Deps, …>`). */
@@ -31,6 +33,9 @@ export interface Deps {
   metrics: Metrics
   /** Aborted once the service is told to stop: it still answers, for those who have not heard. */
   draining: AbortSignal
+  /** What this process may work on. */
+  lanes: LaneOwnership
+  notices: Notices
   /** The last part of the user-agent, e.g. `0.1.0`. */
   version: string
 }

@@ -1,16 +1,12 @@
 import type { Deps } from './deps.ts'
-import { runFanOut } from './dispatch/fan-out-job.ts'
-import { runSendBatch } from './dispatch/send-batch-job.ts'
 import { runIdempotencyUpkeep } from './idempotency/idempotency-upkeep-job.ts'
 import {
   alert,
   embeddedVacuum,
-  fanOut,
   idempotencyUpkeep,
   probeWebhook,
   replayStep,
   retention,
-  sendBatch,
   subscriberUpkeep,
 } from './pipeline.ts'
 import { vacuumBusyTables } from './platform/vacuum.ts'
@@ -20,10 +16,6 @@ import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
 import { runAlert } from './webhooks/alert-job.ts'
 import { runProbe } from './webhooks/probe-job.ts'
 
-/** Fan-outs are one statement each; a second would only wait for the same database. */
-const fanOutsAtOnce = 1
-/** While one batch is accounted, the next is on the wire. Each holds a page of subscribers in memory. */
-const batchesAtOnce = 3
 /** Each step is short, or waits for deliveries to be made. */
 const replaysAtOnce = 2
 
@@ -32,10 +24,8 @@ const probesAtOnce = 4
 /** All of them go to one receiver. */
 const alertsAtOnce = 2
 
-/** Queue → handler → how many at once. Deliver has a loop of its own: webhooks/delivery-pump.ts. */
+/** Queue → handler → how many at once. Sending and delivering have lanes instead: src/engine/. */
 export async function startJobs(deps: Deps): Promise<void> {
-  await deps.queue.work(fanOut, fanOutsAtOnce, (job) => runFanOut(deps, job))
-  await deps.queue.work(sendBatch, batchesAtOnce, (job) => runSendBatch(deps, job))
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
   await deps.queue.work(alert, alertsAtOnce, (job) => runAlert(deps, job))
   await deps.queue.work(replayStep, replaysAtOnce, (job) => runReplayStep(deps, job))

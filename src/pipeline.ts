@@ -11,45 +11,6 @@ import type { QueueDefinition } from './platform/queue.ts'
  *   POST …/replay ─► ReplayStep ─► … ─► ReplayStep, each ─► Deliver
  */
 
-/** Cut the audience of a notification into batches. Job id: the notification's. */
-export const fanOut = {
-  name: 'fan-out',
-  schema: z.object({ appId: z.guid(), notificationId: z.guid() }),
-  expireInSeconds: 300,
-} as const satisfies QueueDefinition
-
-/**
- * Send one batch of a notification: attempt 1 to the batch's whole key range, a later one to `subscriberIds`, those
- * that were to be retried. Accounted once: only while the batch is open.
- */
-export const sendBatch = {
-  name: 'send-batch',
-  schema: z.object({
-    appId: z.guid(),
-    notificationId: z.guid(),
-    number: z.int(),
-    attempt: z.int(),
-    subscriberIds: z.array(z.guid()).optional(),
-  }),
-  expireInSeconds: 90,
-} as const satisfies QueueDefinition
-
-/**
- * Make the next attempt of some deliveries of a webhook, all of which have had `attemptCount` when the job was made:
- * one that has had more since is another job's. Group: the webhook, so that one at its limit can be passed over.
- */
-export const deliver = {
-  name: 'deliver',
-  schema: z.object({
-    appId: z.guid(),
-    webhookId: z.guid(),
-    attemptCount: z.int(),
-    deliveryIds: z.array(z.guid()),
-  }),
-  expireInSeconds: 90,
-  announced: true,
-} as const satisfies QueueDefinition
-
 /**
  * Try a webhook that was disabled because of its attempts and is to recover by itself. Job id: the webhook's.
  * `generation` is that of the disabling; `number` counts the probes made.
@@ -105,18 +66,12 @@ export const embeddedVacuum = {
   expireInSeconds: 600,
 } as const satisfies QueueDefinition
 
-export type FanOut = z.infer<typeof fanOut.schema>
-export type SendBatch = z.infer<typeof sendBatch.schema>
-export type Deliver = z.infer<typeof deliver.schema>
 export type ProbeWebhook = z.infer<typeof probeWebhook.schema>
 export type Alert = z.infer<typeof alert.schema>
 export type ReplayStep = z.infer<typeof replayStep.schema>
 
 /** Every queue there is; each is made at start. */
 export const queues: readonly QueueDefinition[] = [
-  fanOut,
-  sendBatch,
-  deliver,
   probeWebhook,
   alert,
   replayStep,

@@ -21,6 +21,7 @@ export function describeEvent(event: WebhookEvent): string {
         title: string
         sent_count: number
         failed_count: number
+        pending_count: number
       }>()
       return event.data.title
     case 'notification.delivered':

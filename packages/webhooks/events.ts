@@ -27,6 +27,8 @@ export interface EventData {
     title: string
     sent_count: number
     failed_count: number
+    /** Recipients still being retried when the event was sent. */
+    pending_count: number
   }
   /** A device reports that it received the notification. */
   'notification.delivered': PushData & { at: string }

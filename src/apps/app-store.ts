@@ -165,6 +165,15 @@ export async function lockApp(
     .executeTakeFirst()
 }
 
+/** Like {@link holdApp} for several, always in the same order, so that two transactions never wait for each other. */
+export async function holdApps(trx: Trx, ids: readonly string[]): Promise<Set<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) order by id for key share`.execute(
+    trx,
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
 /**
  * Deletes an app and all that is its. First it waits for those who hold the app, so that nothing is added meanwhile;
  * deliveries go before webhooks, in the order in which results are recorded.

@@ -1,42 +1,38 @@
 import type { Sender } from '../channels/channel.ts'
 import type { Deps } from '../deps.ts'
 import { vapidKeyContext } from './change-app.ts'
-import { readVapidPairs } from './vapid-pair-store.ts'
+import { readSendingApps } from './vapid-pair-store.ts'
 
-/** An app's current key pair, as its row has it. */
-export interface CurrentVapidPair {
-  appId: string
-  vapidPair: number
-  vapidPublicKey: string
-  /** Encrypted at rest. */
-  vapidPrivateKey: Uint8Array
+/** An app as far as sending for it goes. */
+export interface SendingApp {
+  settings: Record<string, unknown>
+  /**
+   * The app's identity towards push services for recipients whose subscriptions were made with a key pair.
+   *
+   * @throws DecryptionError when the pair was encrypted with a key that is not configured
+   * @throws Error when the app has no such pair
+   */
+  senderOf(vapidPair: number): Sender
 }
 
-/**
- * The app's identities towards push services, one per key pair that recipients' subscriptions were made with.
- *
- * @param numbers of the pairs that are needed; the current one costs no statement
- */
+/** Reads apps and their key pairs: two statements, however many there are. @returns by id; without those that are gone */
 export async function readSenders(
   deps: Pick<Deps, 'db' | 'crypto'>,
-  current: CurrentVapidPair,
-  numbers: readonly number[],
-): Promise<(vapidPair: number) => Sender> {
-  const { appId } = current
-  const senderOf = (publicKey: string, privateKey: Uint8Array): Sender => ({
-    appId,
-    vapidPublicKey: publicKey,
-    vapidPrivateKey: deps.crypto.decrypt(privateKey, vapidKeyContext(appId)),
-  })
-  const former = [...new Set(numbers)].filter((number) => number !== current.vapidPair)
-  const senders = new Map<number, Sender>()
-  senders.set(current.vapidPair, senderOf(current.vapidPublicKey, current.vapidPrivateKey))
-  for (const [number, { publicKey, privateKey }] of await readVapidPairs(deps.db, appId, former)) {
-    senders.set(number, senderOf(publicKey, privateKey))
-  }
-  return (vapidPair) => {
-    const sender = senders.get(vapidPair)
-    if (!sender) throw new Error(`app ${appId} has no key pair ${vapidPair}`)
-    return sender
-  }
+  appIds: readonly string[],
+): Promise<Map<string, SendingApp>> {
+  const apps = await readSendingApps(deps.db, appIds)
+  return new Map(
+    apps.map(({ id, settings, pairs }) => {
+      const senderOf = (vapidPair: number): Sender => {
+        const pair = pairs.get(vapidPair)
+        if (!pair) throw new Error(`the app has no key pair ${vapidPair}`)
+        return {
+          appId: id,
+          vapidPublicKey: pair.publicKey,
+          vapidPrivateKey: deps.crypto.decrypt(pair.privateKey, vapidKeyContext(id)),
+        }
+      }
+      return [id, { settings, senderOf }]
+    }),
+  )
 }

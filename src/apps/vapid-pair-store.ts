@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db, Trx } from '../platform/db.ts'
+import { type Db, pipelined, type Trx } from '../platform/db.ts'
 
 /** Key pairs that an app may have, the current one included. */
 export const maxVapidPairs = 20
@@ -19,20 +19,38 @@ export async function findVapidPair(db: Db, appId: string, publicKey: string): P
   return rows[0]?.number
 }
 
-/** Pairs that were once an app's current one, by number. */
-export async function readVapidPairs(
-  db: Db,
-  appId: string,
-  numbers: readonly number[],
-): Promise<Map<number, StoredVapidPair>> {
-  if (numbers.length === 0) return new Map()
-  const rows = await db
-    .selectFrom('vapid_pairs')
-    .select(['number', 'public_key as publicKey', 'private_key as privateKey'])
-    .where('app_id', '=', appId)
-    .where('number', 'in', numbers)
-    .execute()
-  return new Map(rows.map(({ number, ...pair }) => [number, pair]))
+/** An app's settings and all of its key pairs, by number. */
+export interface StoredSendingApp {
+  id: string
+  settings: Record<string, unknown>
+  pairs: Map<number, StoredVapidPair>
+}
+
+export async function readSendingApps(db: Db, appIds: readonly string[]): Promise<StoredSendingApp[]> {
+  const [apps, former] = await pipelined([
+    db
+      .selectFrom('apps')
+      .select([
+        'id',
+        'settings',
+        'vapid_pair as number',
+        'vapid_public_key as publicKey',
+        'vapid_private_key as privateKey',
+      ])
+      .where(sql<boolean>`id = any(${sql.val(appIds)}::uuid[])`)
+      .execute(),
+    db
+      .selectFrom('vapid_pairs')
+      .select(['app_id as appId', 'number', 'public_key as publicKey', 'private_key as privateKey'])
+      .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[])`)
+      .execute(),
+  ])
+  const formerOf = Map.groupBy(former, ({ appId }) => appId)
+  return apps.map(({ id, settings, ...current }) => ({
+    id,
+    settings,
+    pairs: new Map([...(formerOf.get(id) ?? []), current].map(({ number, ...pair }) => [number, pair])),
+  }))
 }
 
 /**

@@ -6,6 +6,7 @@ export type FailureReason = 'gone' | 'rejected' | 'too_large' | 'expired' | 'unr
  * - `sent`: the push service accepted it.
  * - `gone`: it says that the token is no longer valid; the subscriber turns inactive.
  * - `retry`: it may work later; `afterSeconds` is what the push service asked for (Retry-After), if it did.
+ * - `deferred`: it was not attempted: the push service is left alone for `afterSeconds`, or the page's time was up.
  * - `rejected`: it will never work, though the token may be fine.
  * `status` is the provider's HTTP status, null when no answer came; `error` says in words what happened then.
  */
@@ -13,6 +14,7 @@ export type Outcome =
   | { kind: 'sent'; status: number }
   | { kind: 'gone'; status: number }
   | { kind: 'retry'; status: number | null; afterSeconds: number | null; error: string }
+  | { kind: 'deferred'; status: null; afterSeconds: number; error: string }
   | {
       kind: 'rejected'
       status: number | null

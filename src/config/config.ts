@@ -145,6 +145,8 @@ export const environment = z.object({
   KRAFTER_MAX_STREAMS_PER_TEAM: wholeNumber(1, 10_000).default(50),
   KRAFTER_MAX_WEBHOOKS_PER_APP: wholeNumber(1, 10_000).default(100),
   KRAFTER_MAX_FILTER_BYTES: wholeNumber(64, 65_536).default(8_192),
+  KRAFTER_PUSH_MAX_AGE: wholeNumber(60, 2_419_200).default(86_400),
+  KRAFTER_SENT_AFTER: wholeNumber(1, 86_400).default(600),
   KRAFTER_RETENTION_DAYS: wholeNumber(8, 3_650).default(30),
   KRAFTER_RATE_LIMIT_DEFAULT: wholeNumber(0, 1_000_000_000).default(6_000),
   KRAFTER_RATE_LIMIT_STRICT: wholeNumber(0, 1_000_000_000).default(1_800),
@@ -196,6 +198,10 @@ export interface Config {
   maxWebhooksPerApp: number
   /** Of a webhook's filter, as JSON. */
   maxFilterBytes: number
+  /** How long a push is retried at most, in seconds; its time to live may be over before. */
+  pushMaxAgeSeconds: number
+  /** How long `notification.sent` waits for pushes that are still being retried, in seconds. */
+  sentAfterSeconds: number
   /** How long events, deliveries and attempts are kept; longer than the longest retry schedule, 7 days. */
   retentionDays: number
   /** Requests per 60 s window; 0 turns a bucket off. */
@@ -252,6 +258,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     maxStreamsPerTeam: values.KRAFTER_MAX_STREAMS_PER_TEAM,
     maxWebhooksPerApp: values.KRAFTER_MAX_WEBHOOKS_PER_APP,
     maxFilterBytes: values.KRAFTER_MAX_FILTER_BYTES,
+    pushMaxAgeSeconds: values.KRAFTER_PUSH_MAX_AGE,
+    sentAfterSeconds: values.KRAFTER_SENT_AFTER,
     retentionDays: values.KRAFTER_RETENTION_DAYS,
     rateLimits: {
       default: values.KRAFTER_RATE_LIMIT_DEFAULT,

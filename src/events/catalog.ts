@@ -17,6 +17,7 @@ export const catalog = {
     title: z.string(),
     sent_count: z.int(),
     failed_count: z.int(),
+    pending_count: z.int(),
   }),
   'notification.delivered': z.object({ ...push, at: z.string() }),
   'notification.clicked': z.object({ ...push, at: z.string(), action: z.string().optional() }),

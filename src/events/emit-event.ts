@@ -1,9 +1,8 @@
 import { sql } from 'kysely'
-import type { Deps } from '../deps.ts'
+import { announceDeliveries } from '../deliveries/lane/announce.ts'
 import { toTimestamp } from '../platform/clock.ts'
-import { type Trx, together } from '../platform/db.ts'
+import { pipelined, type Trx } from '../platform/db.ts'
 import { newId } from '../platform/ids.ts'
-import { enqueueDeliveries } from '../webhooks/enqueue-deliveries.ts'
 import { type Filter, matchesFilter } from '../webhooks/filter.ts'
 import type { EventData, EventType } from './catalog.ts'
 
@@ -13,159 +12,159 @@ export type NewEvent = {
 }[EventType]
 
 /**
- * Publishes an event in the transaction of the fact: its row, a delivery for each webhook that is enabled, names it
- * and whose filter lets it pass at this moment, and their Deliver messages. The body is fixed here, so that every
- * attempt sends the same bytes. An event that no webhook of the app names, enabled or not, and that nobody follows,
- * is not kept.
+ * Publishes an event in the transaction of the fact: its row, and a delivery for each webhook that is enabled, names it
+ * and whose filter lets it pass at this moment. The body is fixed here, so that every attempt sends the same bytes. An
+ * event that no webhook of the app names, enabled or not, and that nobody follows, is not kept.
  */
-export async function emitEvent(trx: Trx, deps: Pick<Deps, 'queue'>, event: NewEvent): Promise<void> {
-  await emitEvents(trx, deps, [event])
+export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
+  await emitEvents(trx, [event])
 }
 
 /**
- * Like {@link emitEvent} for many events at once: a fixed number of statements for each app, however many there are.
+ * Like {@link emitEvent} for many events at once: a fixed number of statements, however many events and apps there are.
  *
  * @param keepAll also those that no webhook names and nobody follows
  * @returns those that are kept
  */
 export async function emitEvents(
   trx: Trx,
-  deps: Pick<Deps, 'queue'>,
   events: readonly NewEvent[],
   keepAll = false,
 ): Promise<{ appId: string; id: string }[]> {
-  const all: { appId: string; id: string }[] = []
-  for (const [appId, ofApp] of Map.groupBy(events, (event) => event.appId)) {
-    const kept = await emitForApp(trx, deps, appId, ofApp, keepAll)
-    all.push(...kept.map(({ id }) => ({ appId, id })))
-  }
-  return all
+  if (events.length === 0) return []
+  const appIds = [...new Set(events.map(({ appId }) => appId))]
+  const now = events[0]!.occurredAt
+  const [listeners, streamed] = await pipelined([readListeners(trx, appIds), readStreamed(trx, appIds, now)])
+  const isKept = ({ appId, type }: NewEvent) =>
+    keepAll || streamed.has(appId) || listeners.get(appId)?.some((listener) => listener.events.includes(type))
+  const rows = toRows(events.filter(isKept))
+  if (rows.length === 0) return []
+  const deliveries = rows.flatMap((row) =>
+    (listeners.get(row.event.appId) ?? [])
+      .filter((listener) => wants(listener, row.event))
+      .map((listener) => ({
+        appId: row.event.appId,
+        row,
+        webhookId: listener.id,
+        generation: listener.generation,
+        orderKey: listener.ordered === 'subscriber_id' ? subscriberOf(row.event.data) : null,
+      })),
+  )
+  await pipelined([insertEvents(trx, rows), insertDeliveries(trx, deliveries, now)])
+  return rows.map(({ id, event }) => ({ appId: event.appId, id }))
 }
 
 interface Listener {
+  appId: string
   id: string
   generation: number
   events: string[]
   filter: Filter | null
   enabled: boolean
+  ordered: string | null
 }
 
 interface EventRow {
   id: string
   type: EventType
   body: string
-  occurred_at: Date
+  event: NewEvent
 }
 
-async function emitForApp(
-  trx: Trx,
-  deps: Pick<Deps, 'queue'>,
-  appId: string,
-  events: readonly NewEvent[],
-  keepAll: boolean,
-): Promise<EventRow[]> {
+async function readListeners(trx: Trx, appIds: readonly string[]): Promise<Map<string, Listener[]>> {
   const listeners = (await trx
     .selectFrom('webhooks')
-    .select(['id', 'generation', 'events', 'filter', 'enabled'])
-    .where('app_id', '=', appId)
+    .select(['app_id as appId', 'id', 'generation', 'events', 'filter', 'enabled', 'ordered'])
+    .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[])`)
     .execute()) as Listener[]
-  const named = new Set(listeners.flatMap((listener) => listener.events))
-  const isWanted =
-    keepAll ||
-    (events.some((event) => !named.has(event.type)) && (await isStreamed(trx, appId, events[0]!.occurredAt)))
-  const kept = events
-    .filter((event) => isWanted || named.has(event.type))
-    .map((event) => ({ event, row: toRow(event) }))
-  if (kept.length === 0) return []
-  const deliveries = kept.flatMap(({ event, row }) =>
-    listeners
-      .filter((listener) => wants(listener, event))
-      .map((listener) => ({ row, webhookId: listener.id, generation: listener.generation })),
-  )
-  await together([
-    insertEvents(
-      trx,
-      appId,
-      kept.map(({ row }) => row),
-    ),
-    insertDeliveries(trx, deps, appId, deliveries, events[0]!.occurredAt),
-  ])
-  return kept.map(({ row }) => row)
+  return Map.groupBy(listeners, ({ appId }) => appId)
 }
 
-/** Whether somebody follows the app's events as they happen (events/stream-routes.ts). */
-async function isStreamed(trx: Trx, appId: string, now: Date): Promise<boolean> {
-  const stream = await trx
-    .selectFrom('event_streams')
-    .select('id')
-    .where('app_id', '=', appId)
-    .where('expires_at', '>', now)
-    .limit(1)
-    .executeTakeFirst()
-  return stream !== undefined
+/** Of the apps, those whose events somebody follows as they happen (events/stream-routes.ts). */
+async function readStreamed(trx: Trx, appIds: readonly string[], now: Date): Promise<Set<string>> {
+  const { rows } = await sql<{ appId: string }>`
+    select distinct app_id as "appId" from event_streams
+    where app_id = any(${sql.val(appIds)}::uuid[]) and expires_at > ${now}`.execute(trx)
+  return new Set(rows.map(({ appId }) => appId))
 }
 
 function wants({ enabled, events, filter }: Listener, event: NewEvent): boolean {
   return enabled && events.includes(event.type) && (!filter || matchesFilter(filter, event.data))
 }
 
-function toRow({ type, data, occurredAt }: NewEvent): EventRow {
-  const id = newId()
-  const body = JSON.stringify({ id, event: type, timestamp: toTimestamp(occurredAt), data })
-  return { id, type, body, occurred_at: occurredAt }
+function subscriberOf(data: object): string | null {
+  return (data as { subscriber_id?: string }).subscriber_id ?? null
 }
 
-async function insertEvents(trx: Trx, appId: string, rows: readonly EventRow[]): Promise<void> {
+/** In the order of the events, so that their ids are as well. */
+function toRows(events: readonly NewEvent[]): EventRow[] {
+  const ids = events.map(newId).sort()
+  return events.map((event, index) => {
+    const { type, data, occurredAt } = event
+    const id = ids[index]!
+    return {
+      id,
+      type,
+      body: JSON.stringify({ id, event: type, timestamp: toTimestamp(occurredAt), data }),
+      event,
+    }
+  })
+}
+
+async function insertEvents(trx: Trx, events: readonly EventRow[]): Promise<void> {
+  const rows = events.map(({ id, type, body, event }) => ({
+    app_id: event.appId,
+    id,
+    type,
+    body,
+    occurred_at: event.occurredAt,
+  }))
   await sql`
     insert into events (app_id, id, type, body, occurred_at)
-    select ${appId}::uuid, id, type, body, occurred_at
+    select app_id, id, type, body, occurred_at
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
-      as row (id uuid, type text, body text, occurred_at timestamptz)`.execute(trx)
+      as row (app_id uuid, id uuid, type text, body text, occurred_at timestamptz)`.execute(trx)
 }
 
 /** A delivery to be made of an event: to a webhook, as it stands. */
 export interface NewDelivery {
+  appId: string
   row: { id: string; type: string }
   webhookId: string
   generation: number
+  /** The subscriber, for a webhook that wants its deliveries in order for each. */
+  orderKey: string | null
   /** The replay that asked for it. */
   replayId?: string
 }
 
-/** Inserts deliveries and their Deliver messages in the caller's transaction. @returns the deliveries' ids */
+/** Inserts deliveries, due now, in the caller's transaction; their lanes hear of them once it commits. @returns their ids */
 export async function insertDeliveries(
   trx: Trx,
-  deps: Pick<Deps, 'queue'>,
-  appId: string,
   given: readonly NewDelivery[],
   now: Date,
 ): Promise<string[]> {
   if (given.length === 0) return []
-  const deliveries = given.map(({ row, webhookId, generation, replayId }) => ({
-    id: newId(),
+  const ids = given.map(newId).sort()
+  const deliveries = given.map(({ appId, row, webhookId, generation, orderKey, replayId }, index) => ({
+    app_id: appId,
+    id: ids[index]!,
     event_id: row.id,
     event_type: row.type,
     webhook_id: webhookId,
     webhook_generation: generation,
+    order_key: orderKey,
     replay_id: replayId ?? null,
     created_at: now,
   }))
   const inserted = sql`
-    insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, replay_id, status,
-      next_attempt_at, created_at)
-    select ${appId}::uuid, id, event_id, event_type, webhook_id, webhook_generation, replay_id, 'pending',
+    insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id,
+      status, next_attempt_at, created_at)
+    select app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id, 'pending',
       created_at, created_at
-    from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (id uuid, event_id uuid,
-      event_type text, webhook_id uuid, webhook_generation int, replay_id uuid, created_at timestamptz)`.execute(
-    trx,
-  )
-  const byWebhook = Map.groupBy(deliveries, (delivery) => delivery.webhook_id)
-  const messages = [...byWebhook].map(([webhookId, ofWebhook]) => ({
-    appId,
-    webhookId,
-    attemptCount: 0,
-    deliveryIds: ofWebhook.map(({ id }) => id),
-  }))
-  await together([inserted, enqueueDeliveries(trx, deps, messages)])
-  return deliveries.map(({ id }) => id)
+    from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (app_id uuid, id uuid, event_id uuid,
+      event_type text, webhook_id uuid, webhook_generation int, order_key text, replay_id uuid,
+      created_at timestamptz)`.execute(trx)
+  await pipelined([inserted, announceDeliveries(trx, given)])
+  return ids
 }

@@ -34,6 +34,7 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
         title: 'On its way',
         sent_count: 1203,
         failed_count: 1,
+        pending_count: 0,
       },
     },
   },

@@ -6,8 +6,9 @@ import { answerOnce } from '../idempotency/answer-once.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
+import { priorities } from '../sending/rank.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
-import { acceptNotification } from './accept-notification.ts'
+import { createAcceptor } from './acceptor.ts'
 import { notificationDocs } from './notification-schema.ts'
 import { listNotifications, presentNotification, readNotification } from './notification-store.ts'
 import { maxTtlSeconds } from './payload.ts'
@@ -62,6 +63,7 @@ const body = z.object({
     })
     .nullable()
     .optional(),
+  priority: z.enum(priorities).nullable().optional(),
   status: z.literal('draft').optional(),
   scheduled_at: z.iso
     .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
@@ -81,6 +83,7 @@ export function registerNotificationRoutes(
   deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto'>,
 ): void {
   const { db } = deps
+  const accept = createAcceptor(deps)
   server.get(
     '/push/apps/:app_id/notifications',
     {
@@ -110,11 +113,11 @@ export function registerNotificationRoutes(
     },
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
-      const { title, targeting, status, scheduled_at: scheduledAt, ...content } = request.body
+      const { title, targeting, priority, status, scheduled_at: scheduledAt, ...content } = request.body
       refuseWhatWouldWait(status, scheduledAt, deps.clock.now())
-      const asked = { title, content, targeting: targeting ?? undefined }
+      const asked = { app, title, content, targeting: targeting ?? undefined, priority: priority ?? 'normal' }
       return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async (deps) => ({ status: 201, data: await acceptNotification(deps, app, asked) })),
+        commit(async (deps) => ({ status: 201, data: await accept(deps, asked) })),
       )
     },
   )

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { NotificationContent, NotificationStatus } from '../database.ts'
 import { refusals } from '../errors.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
@@ -59,25 +60,40 @@ export function presentNotification(notification: Notification) {
   }
 }
 
-export async function insertNotification(
+/** A notification to be sent at once. */
+export interface NewNotification {
+  id: string
+  appId: string
+  title: string
+  content: NotificationContent
+  targeting: unknown
+  /** Its place in its app's lane: sending/rank.ts. */
+  rank: number
+}
+
+/** Inserts notifications of any apps, due now, in one statement. @returns them by id */
+export async function insertNotifications(
   trx: Trx,
-  given: { id: string; appId: string; title: string; content: NotificationContent; targeting: unknown },
+  given: readonly NewNotification[],
   now: Date,
-): Promise<Notification> {
-  return trx
-    .insertInto('notifications')
-    .values({
-      app_id: given.appId,
-      id: given.id,
-      title: given.title,
-      content: JSON.stringify(given.content),
-      targeting: given.targeting === undefined ? null : JSON.stringify(given.targeting),
-      status: 'sending',
-      created_at: now,
-      updated_at: now,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
+): Promise<Map<string, Notification>> {
+  const rows = given.map(({ appId, id, title, content, targeting, rank }) => ({
+    app_id: appId,
+    id,
+    title,
+    // Text in JSON: what is a JSON document of its own is kept to the letter, NUL characters included.
+    content: JSON.stringify(content),
+    targeting: targeting === undefined ? null : JSON.stringify(targeting),
+    rank,
+  }))
+  const inserted = await sql<Notification>`
+    insert into notifications (app_id, id, title, content, targeting, rank, status, due_at, created_at, updated_at)
+    select app_id, id, title, content::json, targeting::json, rank, 'sending',
+      ${now}, ${now}, ${now}
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (app_id uuid, id uuid, title text, content text, targeting text, rank smallint)
+    returning *`.execute(trx)
+  return new Map(inserted.rows.map((row) => [row.id, row]))
 }
 
 /** Notifications of an app, newest first: `limit` and one more where there are more. */

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../../test/support/backends.ts'
-import { type Db, type OpenDatabase, type Trx, together } from './db.ts'
+import { type Db, type OpenDatabase, pipelined, type Trx } from './db.ts'
 
 const insert = (db: Db | Trx, n: number) => sql`insert into counts (n) values (${n})`.execute(db)
 
@@ -25,12 +25,12 @@ const failures: [string, string, (trx: Trx) => Promise<unknown>][] = [
   [
     'fails in one of several statements',
     'division by zero',
-    (trx) => together([insert(trx, 2), sql`select 1 / 0`.execute(trx), insert(trx, 3)]),
+    (trx) => pipelined([insert(trx, 2), sql`select 1 / 0`.execute(trx), insert(trx, 3)]),
   ],
   [
     'fails while other statements are still to come',
     'no more',
-    (trx) => together([Promise.reject(new Error('no more')), insertLater(trx)]),
+    (trx) => pipelined([Promise.reject(new Error('no more')), insertLater(trx)]),
   ],
 ]
 
@@ -82,7 +82,7 @@ describeOnEachBackend('transactions', (make) => {
     const [, , seen] = await db
       .transaction()
       .execute((trx) =>
-        together([insert(trx, 1), sql`update counts set n = n + 1`.execute(trx), read(trx), insert(trx, 1)]),
+        pipelined([insert(trx, 1), sql`update counts set n = n + 1`.execute(trx), read(trx), insert(trx, 1)]),
       )
     expect(seen).toEqual([2])
     expect(await read(db)).toEqual([1, 2])

@@ -109,7 +109,7 @@ export async function openPostgres(
  *
  * @throws the first one's error, in their order
  */
-export async function together<Results extends readonly unknown[] | []>(
+export async function pipelined<Results extends readonly unknown[] | []>(
   statements: { [Index in keyof Results]: Promise<Results[Index]> },
 ): Promise<Results> {
   await Promise.allSettled(statements)

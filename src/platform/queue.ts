@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import { type Db, type OpenDatabase, type Trx, together } from './db.ts'
+import { type Db, type OpenDatabase, pipelined, type Trx } from './db.ts'
 
 /** A queue and the form of its messages. */
 export interface QueueDefinition {
@@ -181,7 +181,7 @@ function createQueue(
   return {
     async enqueue(trx, queue, jobs) {
       const isDue = jobs.some(({ delaySeconds = 0 }) => delaySeconds === 0)
-      await together([
+      await pipelined([
         insertJobs(boss, trx, queue, jobs),
         queue.announced && isDue ? announce(trx, queue) : Promise.resolve(),
       ])

@@ -95,12 +95,14 @@ async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise
   const taken = wanted.slice(0, maxDeliveriesPerStep)
   const reached = wanted.length > taken.length ? taken.at(-1)! : events.at(-1)
   const deliveries = taken.map((row) => ({
+    appId: replay.appId,
     row,
     webhookId: webhook.id,
     generation: webhook.generation,
+    orderKey: null,
     replayId: replay.id,
   }))
-  await insertDeliveries(trx, deps, replay.appId, deliveries, now)
+  await insertDeliveries(trx, deliveries, now)
   await moveReplay(trx, replay, reached?.id ?? replay.lastEventId, taken.length)
   if (hasMore) return { status: 'running', delaySeconds: 0 }
   if (isWhole) return { status: 'completed' }

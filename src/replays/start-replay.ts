@@ -63,8 +63,8 @@ export async function replayDelivery(
     const event = await findEvent(trx, appId, eventId)
     if (!event) throw refusals.invalid({ event_id: ['the event is past the retention'] })
     const row = { id: event.id, type: event.type }
-    const again = [{ row, webhookId, generation }]
-    const [id] = await insertDeliveries(trx, deps, appId, again, deps.clock.now())
+    const again = [{ appId, row, webhookId, generation, orderKey: null }]
+    const [id] = await insertDeliveries(trx, again, deps.clock.now())
     return readDelivery(trx, appId, webhookId, id!)
   })
 }

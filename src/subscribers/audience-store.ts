@@ -54,15 +54,49 @@ export async function readAudiencePage(
     .execute()
 }
 
-/** The given subscribers, as far as they are still active. */
-export async function readAudienceMembers(
+/** Whom a page is for: users, or subscribers by their ids. */
+export interface Named {
+  appId: string
+  userIds?: readonly string[]
+  subscriberIds?: readonly string[]
+}
+
+/**
+ * The active subscribers of several small audiences, in one statement.
+ *
+ * @param most of each audience; one more tells that there are more
+ * @returns for each audience its members, by id
+ */
+export async function readNamedMembers(
   db: Db,
-  appId: string,
-  ids: readonly string[],
-): Promise<AudienceMember[]> {
-  return members(db, appId)
-    .where(sql<boolean>`id = any(${sql.val(ids)}::uuid[])`)
-    .execute()
+  audiences: readonly Named[],
+  most: number,
+): Promise<AudienceMember[][]> {
+  if (audiences.length === 0) return []
+  const rows = audiences.map(({ appId, userIds, subscriberIds }, place) => ({
+    place,
+    app_id: appId,
+    user_ids: userIds ?? [],
+    ids: subscriberIds ?? [],
+  }))
+  const found = await sql<AudienceMember & { place: number }>`
+    select audience.place, member.* from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as audience (place int, app_id uuid, user_ids json, ids json)
+    cross join lateral (
+      select id, user_id as "userId", platform, token, p256dh, auth, vapid_pair as "vapidPair",
+        key_refusals as "keyRefusals", user_epoch as "userEpoch" from subscribers
+      where app_id = audience.app_id and status = 'active'
+        and user_id = any(array(select json_array_elements_text(audience.user_ids)))
+      union all
+      select id, user_id, platform, token, p256dh, auth, vapid_pair, key_refusals, user_epoch
+      from subscribers
+      where app_id = audience.app_id and status = 'active'
+        and id = any(array(select json_array_elements_text(audience.ids)::uuid))
+      limit ${most + 1}
+    ) member
+    order by audience.place, member.id`.execute(db)
+  const byPlace = Map.groupBy(found.rows, ({ place }) => place)
+  return audiences.map((_, place) => byPlace.get(place) ?? [])
 }
 
 /** What events say of a subscriber besides its id, and whose reports are about it. */

@@ -30,7 +30,7 @@ export async function changeSubscriber(
     if (!update) return before
     const subscriber = await updateSubscriber(trx, before, update)
     const type = update.status && events[update.status as keyof typeof events]
-    if (type) await emitEvent(trx, deps, subscriberEvent(type, subscriber, now))
+    if (type) await emitEvent(trx, subscriberEvent(type, subscriber, now))
     return subscriber
   })
 }

@@ -1,19 +1,18 @@
 import { sql } from 'kysely'
 import type { Trx } from '../platform/db.ts'
 
-/** Turns subscribers inactive whose push service says that the token is gone. */
+/** Turns subscribers of any apps inactive whose push service says that the token is gone, in one statement. */
 export async function invalidateSubscribers(
   trx: Trx,
-  appId: string,
-  ids: readonly string[],
+  gone: readonly { appId: string; subscriberId: string }[],
   now: Date,
 ): Promise<void> {
-  if (ids.length === 0) return
-  await trx
-    .updateTable('subscribers')
-    .set({ status: 'inactive', inactive_reason: 'gone', updated_at: now })
-    .where('app_id', '=', appId)
-    .where(sql<boolean>`id = any(${sql.val(ids)}::uuid[])`)
-    .where('status', '=', 'active')
-    .execute()
+  if (gone.length === 0) return
+  const rows = gone.map(({ appId, subscriberId }) => ({ app_id: appId, id: subscriberId }))
+  await sql`
+    update subscribers set status = 'inactive', inactive_reason = 'gone', updated_at = ${now}
+    where status = 'active' and (app_id, id) in (
+      select app_id, id from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, id uuid))`.execute(
+    trx,
+  )
 }

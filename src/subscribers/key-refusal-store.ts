@@ -13,12 +13,15 @@ export const maxKeyRefusals = 3
  */
 export async function recordKeyRefusals(
   trx: Trx,
-  appId: string,
-  refusals: readonly { subscriberId: string; acceptedAt: Date }[],
+  refusals: readonly { appId: string; subscriberId: string; acceptedAt: Date }[],
   now: Date,
 ): Promise<number> {
   if (refusals.length === 0) return 0
-  const rows = refusals.map(({ subscriberId, acceptedAt }) => ({ id: subscriberId, accepted_at: acceptedAt }))
+  const rows = refusals.map(({ appId, subscriberId, acceptedAt }) => ({
+    app_id: appId,
+    id: subscriberId,
+    accepted_at: acceptedAt,
+  }))
   const isLast = sql`key_refusals + 1 >= ${maxKeyRefusals}`
   const { rows: changed } = await sql<{ status: string }>`
     update subscribers set
@@ -26,24 +29,27 @@ export async function recordKeyRefusals(
       status = case when ${isLast} then 'inactive' else status end,
       inactive_reason = case when ${isLast} then 'key_mismatch' else inactive_reason end,
       updated_at = case when ${isLast} then ${now} else updated_at end
-    where app_id = ${appId}::uuid and id in (
-      select subscriber.id
-      from json_to_recordset(${JSON.stringify(rows)}::text::json) as refusal (id uuid, accepted_at timestamptz)
-      join subscribers as subscriber on subscriber.app_id = ${appId}::uuid and subscriber.id = refusal.id
+    where (app_id, id) in (
+      select subscriber.app_id, subscriber.id
+      from json_to_recordset(${JSON.stringify(rows)}::text::json) as refusal (app_id uuid, id uuid, accepted_at timestamptz)
+      join subscribers as subscriber on subscriber.app_id = refusal.app_id and subscriber.id = refusal.id
       where subscriber.status = 'active'
         and (subscriber.key_refused_at is null or subscriber.key_refused_at < refusal.accepted_at)
-      order by subscriber.id for no key update of subscriber)
+      order by subscriber.app_id, subscriber.id for no key update of subscriber)
     returning status`.execute(trx)
   return changed.filter(({ status }) => status === 'inactive').length
 }
 
 /** Forgets the refusals of subscribers that were reached: their keys are right. */
-export async function clearKeyRefusals(trx: Trx, appId: string, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
-  await trx
-    .updateTable('subscribers')
-    .set({ key_refusals: 0, key_refused_at: null })
-    .where('app_id', '=', appId)
-    .where(sql<boolean>`id = any(${sql.val(ids)}::uuid[])`)
-    .execute()
+export async function clearKeyRefusals(
+  trx: Trx,
+  reached: readonly { appId: string; subscriberId: string }[],
+): Promise<void> {
+  if (reached.length === 0) return
+  const rows = reached.map(({ appId, subscriberId }) => ({ app_id: appId, id: subscriberId }))
+  await sql`
+    update subscribers set key_refusals = 0, key_refused_at = null where (app_id, id) in (
+      select app_id, id from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, id uuid))`.execute(
+    trx,
+  )
 }

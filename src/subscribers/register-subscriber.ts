@@ -49,7 +49,7 @@ async function insertNew(trx: Trx, deps: RegisterDeps, given: Registration) {
   const now = deps.clock.now()
   const subscriber = await insertSubscriber(trx, given, now)
   if (!subscriber) return undefined
-  await emitEvent(trx, deps, subscriberEvent('subscriber.registered', subscriber, now))
+  await emitEvent(trx, subscriberEvent('subscriber.registered', subscriber, now))
   return { subscriber, created: true }
 }
 
@@ -62,7 +62,7 @@ async function refreshKnown(trx: Trx, deps: RegisterDeps, given: Registration) {
   if (!update) return { subscriber: before, created: false }
   const subscriber = await updateSubscriber(trx, before, update)
   if (update.status === 'active') {
-    await emitEvent(trx, deps, subscriberEvent('subscriber.registered', subscriber, now))
+    await emitEvent(trx, subscriberEvent('subscriber.registered', subscriber, now))
   }
   return { subscriber, created: false }
 }

@@ -46,5 +46,5 @@ export async function removeSubscriber(
 }
 
 async function publishLeaving(trx: Trx, deps: UnsubscribeDeps, subscriber: Subscriber): Promise<void> {
-  await emitEvent(trx, deps, subscriberEvent('subscriber.unsubscribed', subscriber, deps.clock.now()))
+  await emitEvent(trx, subscriberEvent('subscriber.unsubscribed', subscriber, deps.clock.now()))
 }

@@ -39,7 +39,7 @@ export async function recordReceipts(
     if (counted.length > 0) {
       await addReceiptCounts(trx, countByNotification(counted))
       await markSeen(trx, counted, deps.clock.now())
-      await emitEvents(trx, deps, counted.map(receiptEvent))
+      await emitEvents(trx, counted.map(receiptEvent))
     }
     return { delivered: delivered.length, clicked: clicked.length }
   })

@@ -23,7 +23,7 @@ export async function announceDisabled(
     data: { app_id: appId, webhook_id: webhookId, url, reason, failure_count: failureCount },
   }))
   const isAlerted = deps.config.alertWebhookUrl !== undefined
-  const kept = await emitEvents(trx, deps, events, isAlerted)
+  const kept = await emitEvents(trx, events, isAlerted)
   if (!isAlerted) return
   await deps.queue.enqueue(
     trx,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import type { PendingDelivery } from '../deliveries/lane/due-store.ts'
 import type { Deps } from '../deps.ts'
 import { newId } from '../platform/ids.ts'
-import type { ClaimedDelivery } from './claimed-delivery.ts'
 import { type AttemptOutcome, classifyResponse, maxAnswerBytes } from './classify-response.ts'
-import type { DueDelivery } from './delivery-store.ts'
+import type { DueWebhook } from './delivery-store.ts'
 import type { Target } from './delivery-targets.ts'
 import { signatureHeaders } from './sign.ts'
 
@@ -19,7 +19,8 @@ export interface Attempt {
 
 /** What goes out in one request: a delivery, or several of one webhook that takes batches. */
 export interface Parcel {
-  deliveries: { claimed: ClaimedDelivery; delivery: DueDelivery }[]
+  deliveries: PendingDelivery[]
+  webhook: DueWebhook
   target: Target
   /** Whether its body is an array, of however many events. */
   batched: boolean
@@ -73,8 +74,8 @@ export async function attemptMessage(
 }
 
 function toMessage({ deliveries, batched }: Parcel): Message {
-  const { delivery } = deliveries[0]!
-  if (batched) return batchMessage(deliveries.map((each) => each.delivery.body))
+  const delivery = deliveries[0]!
+  if (batched) return batchMessage(deliveries.map(({ body }) => body))
   return { id: delivery.eventId, event: delivery.eventType, body: delivery.body, extra: {} }
 }
 

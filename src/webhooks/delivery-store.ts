@@ -1,17 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { BatchSettings, DeliveryStatus } from '../database.ts'
-import { type Db, type Trx, together } from '../platform/db.ts'
-
-/** A delivery that an attempt is to be made of, and its webhook as it stands. */
-export interface DueDelivery {
-  appId: string
-  id: string
-  attemptCount: number
-  eventId: string
-  eventType: string
-  body: string
-  webhook: DueWebhook
-}
+import type { Order } from '../deliveries/lane/lane.ts'
+import type { Db, Trx } from '../platform/db.ts'
 
 /** Where a delivery goes, as it is stored: what is encrypted at rest still is. */
 export interface DueWebhook {
@@ -33,52 +23,11 @@ export interface DueWebhook {
   batch: BatchSettings | null
   /** The certificates trusted for it, PEM; absent: the public authorities. */
   caPem: string | null
-}
-
-/**
- * Of the deliveries of claimed jobs, those that are to be attempted. The others are not returned: they have ended or
- * have been attempted since, their webhook is gone, disabled, or was disabled since they were made, or their replay was
- * canceled.
- */
-export async function readDueDeliveries(
-  db: Db,
-  held: readonly (HeldDelivery & { webhookId: string })[],
-  now: Date,
-): Promise<DueDelivery[]> {
-  if (held.length === 0) return []
-  const [deliveries, webhooks] = await db
-    .connection()
-    .execute((connection) =>
-      together([readPending(connection, held), readDueWebhooks(connection, held, now)]),
-    )
-  const attemptCounts = new Map(held.map(({ id, attemptCount }) => [id, attemptCount]))
-  return deliveries.flatMap(({ webhookId, generation, ...delivery }) => {
-    const webhook = webhooks.get(webhookId)
-    const isHeld = delivery.attemptCount === attemptCounts.get(delivery.id)
-    return isHeld && webhook?.generation === generation ? [{ ...delivery, webhook }] : []
-  })
-}
-
-async function readPending(
-  db: Db,
-  held: readonly HeldDelivery[],
-): Promise<(Omit<DueDelivery, 'webhook'> & { webhookId: string; generation: number })[]> {
-  const { rows } = await sql<Omit<DueDelivery, 'webhook'> & { webhookId: string; generation: number }>`
-    select d.app_id as "appId", d.id, d.attempt_count as "attemptCount",
-      d.event_id as "eventId", d.event_type as "eventType", e.body, d.webhook_id as "webhookId",
-      d.webhook_generation as generation
-    from deliveries d
-    join events e on e.app_id = d.app_id and e.id = d.event_id
-    where ${isOneOf(held)} and d.status = 'pending'
-      and not exists (
-        select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled')`.execute(
-    db,
-  )
-  return rows
+  ordered: Order | null
 }
 
 /** Each webhook once, however many deliveries go to it. One disabled or deleted in between is not returned. */
-async function readDueWebhooks(
+export async function readDueWebhooks(
   db: Db,
   deliveries: readonly { appId: string; webhookId: string }[],
   now: Date,
@@ -111,6 +60,7 @@ export const selectDueWebhooks = (db: Db, now: Date) =>
       'max_in_flight as maxInFlight',
       'batch',
       'ca_pem as caPem',
+      'ordered',
     ])
 
 /** An attempt and what it makes of its delivery. */

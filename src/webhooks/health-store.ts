@@ -36,7 +36,8 @@ export interface LockedWebhook {
 const triggeredStepMs = 1_000
 
 /**
- * Brings the failure counts and times of locked webhooks up to date, and disables those whose time has come.
+ * Brings the failure counts and times of locked webhooks up to date, and disables those whose time has come: one
+ * statement, however many they are.
  *
  * @param locked by {@link lockChanging} in this transaction, for these samples or for more
  * @returns those that this call disabled
@@ -48,39 +49,59 @@ export async function recordHealth(
   disableAfterSeconds: number,
   now: Date,
 ): Promise<Disabled[]> {
-  const disabled: Disabled[] = []
-  for (const row of locked) {
-    const found = webhooks.find((webhook) => webhook.webhookId === row.id)
-    if (!found) continue
-    const { appId, webhookId, samples } = found
-    const health = nextHealth(row, samples)
-    const reason = row.enabled ? reasonToDisable(health, samples, disableAfterSeconds, now) : null
-    await trx
-      .updateTable('webhooks')
-      .set({
-        failure_count: health.failureCount,
-        failing_since: health.failingSince,
-        last_triggered_at: samples.at(-1)!.at,
-      })
-      .$if(reason !== null, (query) =>
-        query.set((eb) => ({
-          enabled: false,
-          generation: eb('generation', '+', 1),
-          disabled_at: now,
-          disabled_reason: reason,
-          updated_at: now,
-        })),
-      )
-      .where('app_id', '=', appId)
-      .where('id', '=', webhookId)
-      .execute()
-    const { url, generation, autoRecover } = row
-    const { failureCount } = health
-    if (reason) {
-      disabled.push({ appId, webhookId, url, reason, failureCount, generation: generation + 1, autoRecover })
-    }
+  const samplesById = new Map(webhooks.map((webhook) => [webhook.webhookId, webhook]))
+  const changes = locked.flatMap((row) => {
+    const found = samplesById.get(row.id)
+    return found ? [toChange(row, found, disableAfterSeconds, now)] : []
+  })
+  if (changes.length === 0) return []
+  await sql`
+    update webhooks w set failure_count = row.failure_count, failing_since = row.failing_since,
+      last_triggered_at = row.last_triggered_at,
+      enabled = w.enabled and row.reason is null,
+      generation = w.generation + (row.reason is not null)::int,
+      disabled_at = case when row.reason is null then w.disabled_at else ${now}::timestamptz end,
+      disabled_reason = coalesce(row.reason, w.disabled_reason),
+      updated_at = case when row.reason is null then w.updated_at else ${now}::timestamptz end
+    from json_to_recordset(${JSON.stringify(changes)}::text::json) as row (app_id uuid, id uuid, failure_count int,
+      failing_since timestamptz, last_triggered_at timestamptz, reason text)
+    where w.app_id = row.app_id and w.id = row.id`.execute(trx)
+  return changes.flatMap(
+    ({ app_id: appId, id: webhookId, url, reason, failure_count: failureCount, ...row }) =>
+      reason
+        ? [
+            {
+              appId,
+              webhookId,
+              url,
+              reason,
+              failureCount,
+              generation: row.generation + 1,
+              autoRecover: row.autoRecover,
+            },
+          ]
+        : [],
+  )
+}
+
+function toChange(
+  row: LockedWebhook,
+  { appId, samples }: WebhookSamples,
+  disableAfterSeconds: number,
+  now: Date,
+) {
+  const health = nextHealth(row, samples)
+  return {
+    app_id: appId,
+    id: row.id,
+    failure_count: health.failureCount,
+    failing_since: health.failingSince,
+    last_triggered_at: samples.at(-1)!.at,
+    reason: row.enabled ? reasonToDisable(health, samples, disableAfterSeconds, now) : null,
+    url: row.url,
+    generation: row.generation,
+    autoRecover: row.autoRecover,
   }
-  return disabled
 }
 
 /**

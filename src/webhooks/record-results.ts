@@ -1,39 +1,44 @@
+import type { PendingDelivery } from '../deliveries/lane/due-store.ts'
 import type { Deps } from '../deps.ts'
-import { deliver } from '../pipeline.ts'
-import { type Trx, together } from '../platform/db.ts'
+import { pipelined } from '../platform/db.ts'
 import { announceDisabled } from './announce-disabled.ts'
 import type { Attempt } from './attempt-delivery.ts'
-import type { ClaimedDelivery, OpenJob } from './claimed-delivery.ts'
-import { type AttemptRecord, cancelDeliveries, type DueDelivery, recordAttempts } from './delivery-store.ts'
-import { enqueueDeliveries } from './enqueue-deliveries.ts'
+import { type AttemptRecord, cancelDeliveries, type DueWebhook, recordAttempts } from './delivery-store.ts'
 import { type Disabled, lockChanging, recordHealth, type WebhookSamples } from './health-store.ts'
 import { scheduleProbe } from './probe-job.ts'
 import { type Decision, decideAfterAttempt } from './retry-policy.ts'
 
 /**
- * What became of a claimed delivery.
+ * What became of a pending delivery.
  * - `attempted`: an attempt was made, of this delivery alone or of several in one request.
- * - `canceled`: the webhook was disabled or deleted since, or the delivery has ended.
- * - `released`: nothing was tried; it is to come back after `delaySeconds`.
+ * - `canceled`: its webhook was disabled or deleted since it was made, or its replay was canceled.
  */
 export type Result =
-  | { kind: 'attempted'; claimed: ClaimedDelivery; delivery: DueDelivery; attempt: Attempt }
-  | { kind: 'canceled'; claimed: ClaimedDelivery }
-  | { kind: 'released'; claimed: ClaimedDelivery; delaySeconds: number }
+  | { kind: 'attempted'; delivery: PendingDelivery; webhook: DueWebhook; attempt: Attempt }
+  | { kind: 'canceled'; delivery: PendingDelivery }
 
 type Attempted = Extract<Result, { kind: 'attempted' }>
 type Decided = Attempted & { decision: Decision }
 
+/** A delivery whose result is recorded. */
+export interface RecordedDelivery {
+  webhookId: string
+  id: string
+  /** When it is to be attempted again, milliseconds since the epoch; null: it has ended. */
+  dueAgainAtMs: number | null
+}
+
 /** What recording did beyond the rows. */
 export interface Recorded {
-  /** Attempts not recorded: another of the same number is, by who claimed the delivery after us. */
+  deliveries: RecordedDelivery[]
+  /** Attempts not recorded: another of the same number is, by who took the lane over from us. */
   lapsed: number
   disabled: Disabled[]
 }
 
 /**
- * Records results in one transaction: attempts, deliveries, the webhooks' health, the Deliver messages of what is to be
- * tried again, and the end of those jobs that have no other delivery left.
+ * Records results in one transaction and a fixed number of statements: attempts, deliveries and the webhooks' health.
+ * A delivery that is to be tried again needs nothing but its time.
  */
 export async function recordResults(
   deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config'>,
@@ -41,69 +46,45 @@ export async function recordResults(
 ): Promise<Recorded> {
   const attempted = results.filter((result) => result.kind === 'attempted')
   const decided = firstOfEach(attempted).map((result) => ({ ...result, decision: decide(deps, result) }))
-  const canceled = results.filter((result) => result.kind === 'canceled').map(({ claimed }) => claimed)
+  const canceled = results.filter((result) => result.kind === 'canceled').map(({ delivery }) => delivery)
   return deps.db.transaction().execute(async (trx) => {
     const now = deps.clock.now()
-    const [recorded, , locked] = await together([
-      recordAttempts(trx, decided.map(toRecord)),
+    const records = decided.map(toRecord)
+    const [recorded, , locked] = await pipelined([
+      recordAttempts(trx, records),
       cancelDeliveries(trx, canceled, now),
       // After all deliveries: the order in which every transaction locks them.
       lockChanging(trx, samplesOf(decided), now),
-      deps.queue.settle(trx, deliver, jobsEndedBy(results)),
     ])
     const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
-    const [disabled] = await together([
-      recordHealth(trx, locked, samplesOf(ours), deps.config.disableAfterSeconds, now),
-      enqueueAgain(trx, deps, results, ours),
-    ])
+    const disabled = await recordHealth(trx, locked, samplesOf(ours), deps.config.disableAfterSeconds, now)
     await announceDisabled(trx, deps, disabled, now)
     for (const { appId, webhookId, generation, autoRecover } of disabled) {
       if (autoRecover) await scheduleProbe(trx, deps, { appId, webhookId, generation, number: 0 })
     }
-    return { lapsed: attempted.length - ours.length, disabled }
+    const dueAgain = new Map(
+      records.map(({ delivery_id: id, next_attempt_at: at }) => [id, at?.getTime() ?? null]),
+    )
+    return {
+      deliveries: results.map(({ delivery: { webhookId, id } }) => ({
+        webhookId,
+        id,
+        dueAgainAtMs: dueAgain.get(id) ?? null,
+      })),
+      lapsed: attempted.length - ours.length,
+      disabled,
+    }
   })
 }
 
-/** Two jobs may have the same delivery, when a process died that had put it back. */
+/** A lane that was lost and came back may have a delivery twice. */
 function firstOfEach(attempted: readonly Attempted[]): Attempted[] {
   return [...Map.groupBy(attempted, ({ delivery }) => delivery.id).values()].map(([first]) => first!)
 }
 
-function jobsEndedBy(results: readonly Result[]): OpenJob[] {
-  const byJob = Map.groupBy(results, ({ claimed }) => claimed.job)
-  return [...byJob].filter(([job, ofJob]) => ofJob.length === job.unrecorded).map(([job]) => job)
-}
-
-function decide(deps: Pick<Deps, 'config' | 'random'>, { attempt, delivery }: Attempted): Decision {
-  const schedule = delivery.webhook.retrySchedule ?? deps.config.retryScheduleSeconds
+function decide(deps: Pick<Deps, 'config' | 'random'>, { attempt, delivery, webhook }: Attempted): Decision {
+  const schedule = webhook.retrySchedule ?? deps.config.retryScheduleSeconds
   return decideAfterAttempt(delivery.attemptCount + 1, attempt.outcome, schedule, deps.random())
-}
-
-async function enqueueAgain(
-  trx: Trx,
-  deps: Pick<Deps, 'queue'>,
-  results: readonly Result[],
-  ours: readonly Decided[],
-): Promise<void> {
-  const released = results.filter((result) => result.kind === 'released')
-  const putBack = [...Map.groupBy(released, ({ claimed }) => claimed.job)].map(([{ message }, ofJob]) => ({
-    ...message,
-    deliveryIds: ofJob.map(({ claimed }) => claimed.id),
-    delaySeconds: ofJob[0]!.delaySeconds,
-  }))
-  const retried = ours.flatMap(({ claimed: { id, job }, decision }) =>
-    decision.kind === 'retry'
-      ? [
-          {
-            ...job.message,
-            deliveryIds: [id],
-            attemptCount: job.message.attemptCount + 1,
-            delaySeconds: decision.delaySeconds,
-          },
-        ]
-      : [],
-  )
-  await enqueueDeliveries(trx, deps, [...putBack, ...retried])
 }
 
 const statusAfter = { succeeded: 'succeeded', retry: 'pending', failed: 'failed' } as const
@@ -130,7 +111,7 @@ function toRecord({ delivery, attempt, decision }: Decided): AttemptRecord {
 }
 
 function samplesOf(attempted: readonly Attempted[]): WebhookSamples[] {
-  return [...Map.groupBy(attempted, ({ delivery }) => delivery.webhook.id)].map(([webhookId, results]) => ({
+  return [...Map.groupBy(attempted, ({ webhook }) => webhook.id)].map(([webhookId, results]) => ({
     appId: results[0]!.delivery.appId,
     webhookId,
     // A request counts once, however many events it carried.

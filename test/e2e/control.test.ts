@@ -162,9 +162,16 @@ describeOnEachBackend('control of a webhook', (make) => {
       appId,
       type: event,
       occurredAt,
-      data: { notification_id: newId(), app_id: appId, title: 'x', sent_count: 1, failed_count },
+      data: {
+        notification_id: newId(),
+        app_id: appId,
+        title: 'x',
+        sent_count: 1,
+        failed_count,
+        pending_count: 0,
+      },
     }))
-    await deps.db.transaction().execute((trx) => emitEvents(trx, deps, events))
+    await deps.db.transaction().execute((trx) => emitEvents(trx, events))
     await settled(id, 1)
     expect(receiver.requests.map(({ body }) => JSON.parse(body.toString()).data.failed_count)).toEqual([3])
     const kept = await deps.db.selectFrom('events').select('id').where('app_id', '=', appId).execute()

@@ -3,22 +3,20 @@ import type { Http2ServerResponse } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
+import { startDeliveryLanes } from '../../src/deliveries/lane/delivery-lanes.ts'
 import { makeCertificates } from '../../src/demo/certificates.ts'
+import { ownAllLanes } from '../../src/engine/lane-ownership.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { openStorage } from '../../src/storage.ts'
-import { startDeliveryPump } from '../../src/webhooks/delivery-pump.ts'
 import { type Api, createApi, poll } from '../support/api.ts'
 import { describeOnEachBackend, makeDatabase, type TestStorage } from '../support/backends.ts'
 import {
   attemptsOf,
-  claimedJobs,
   deliveriesOf,
   emit,
-  expireClaims,
+  expireLeases,
   insertDevices,
-  takeOverClaims,
-  unfinishedJobs,
   waitingDeliveries,
 } from '../support/database.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
@@ -164,7 +162,6 @@ async function expectAllDone(stage: Stage, work: Work): Promise<void> {
   expect(eventIds.filter((id) => !arrived.has(id))).toEqual([])
 
   await stage.withDatabase(async (db) => {
-    expect(await unfinishedJobs(db)).toEqual([])
     const notification = await db
       .selectFrom('notifications')
       .selectAll()
@@ -220,9 +217,9 @@ describeOnEachBackend('durability', (make) => {
   afterEach(() => stage.killAll())
   afterAll(() => stage.stop())
 
-  /** Does for PostgreSQL what the embedded database does at start: nobody else can hold a claim there. */
+  /** On PostgreSQL, what the next process would have to wait some seconds for. */
   const takeOver = async () => {
-    if (stage.storage.backend === 'postgres') await stage.withDatabase(takeOverClaims)
+    if (stage.storage.backend === 'postgres') await stage.withDatabase(expireLeases)
   }
 
   test('killed at its worst moments and at any other, it loses nothing and counts nothing twice', async () => {
@@ -262,7 +259,7 @@ describeOnEachBackend('durability', (make) => {
     const first = await stage.start()
     await poll(
       async () => [pushed(), delivered()],
-      ([pushes, deliveries]) => pushes === 128 && deliveries === 64,
+      ([pushes, deliveries]) => pushes === 128 && deliveries === 8,
       longMs,
     )
     const ended = first.end('SIGTERM')
@@ -275,7 +272,7 @@ describeOnEachBackend('durability', (make) => {
     expect(first.output.stdout).not.toContain('"level":"error"')
     // The batch that was begun is at its end, and of the deliveries none was begun any more.
     expect(pushed()).toBe(600)
-    expect(delivered()).toBe(64)
+    expect(delivered()).toBe(8)
 
     const second = await stage.start()
     await untilDone(stage, second, work)
@@ -299,7 +296,7 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
   afterAll(() => stage.stop())
 
   test('workers share the work, and one takes over from another that is killed', async () => {
-    const { receiver } = stage
+    const { pushService, receiver } = stage
     const api = await stage.start('api')
     const [killed, survivor] = await Promise.all([stage.start('worker'), stage.start('worker')])
     // The first of each batch are not answered, and no delivery after the first 250.
@@ -308,18 +305,13 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
       deliveriesAfter: 250,
     })
     const work = await stage.prepare({ subscribers: 3_100, events: 600 })
-    // A worker holds three batches and 64 deliveries to one webhook at most, so that both have some of each.
+    // Whichever has the lanes of the app and of its webhook.
     await poll(
-      async () => [await stage.withDatabase((db) => claimedJobs(db, 'send-batch')), receiver.requests.length],
-      ([batches, deliveries]) => batches === 4 && deliveries! >= 250 + 100,
+      async () => [pushService.pushes.length, receiver.requests.length],
+      ([pushes, deliveries]) => pushes! > 100 && deliveries! > 250,
     )
     await killed.end('SIGKILL')
-    await stage.withDatabase(expireClaims)
-    // Those of the survivor have expired as well: what it is at the end of is no longer its to count.
-    await poll(
-      () => stage.withDatabase((db) => claimedJobs(db, 'send-batch')),
-      (batches) => batches < 4,
-    )
+    await stage.withDatabase(expireLeases)
     release()
     await untilDone(stage, api, work)
     await expectCleanEnd(survivor)
@@ -335,9 +327,9 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
       holdAnswers(stage, { push: () => false, deliveriesAfter: 0 })
       const total = { subscribers: 0, events: 5 }
       const { appId, webhookId } = await acceptWork(api, service, pushService, receiver, total)
-      const pump = startDeliveryPump(service.deps)
+      const lanes = startDeliveryLanes({ ...service.deps, lanes: ownAllLanes() })
       await receiver.waitFor(5, `/${appId}`)
-      await pump.stop(100)
+      await lanes.stop(100)
 
       const deliveries = await deliveriesOf(service.deps.db, webhookId)
       expect(deliveries.map(({ status, attempt_count }) => ({ status, attempt_count }))).toEqual(

@@ -254,7 +254,13 @@ describeOnEachBackend('the push API', (make) => {
         ...[3, 4, 4].map((n) => api.post(`${path(n)}/unsubscribe`, {})),
         ...[5, 6].map((n) => api.patch(path(n), { status: 'unsubscribed' })),
         ...[7, 8, 8].map((n) => api.patch(path(n), { tags: ['a'] })),
-        db.transaction().execute((trx) => invalidateSubscribers(trx, app.id, ids.slice(9, 12), new Date())),
+        db.transaction().execute((trx) =>
+          invalidateSubscribers(
+            trx,
+            ids.slice(9, 12).map((subscriberId) => ({ appId: app.id, subscriberId })),
+            new Date(),
+          ),
+        ),
         register(device(`${app.id}-new`)),
       ])
       const count = async () => (await api.get(base)).body.data.subscriber_count
@@ -282,7 +288,7 @@ describeOnEachBackend('the push API', (make) => {
       const device = (n: number) => ({ platform: 'android', token: `${app.id}-${n}` })
       const [first] = [await register(device(0)), await register(device(1))]
       await db.transaction().execute(async (trx) => {
-        await invalidateSubscribers(trx, app.id, [first.id], new Date())
+        await invalidateSubscribers(trx, [{ appId: app.id, subscriberId: first.id }], new Date())
         await register(device(2))
         expect((await api.get(base)).body.data.subscriber_count).toBe(3)
       })
@@ -844,7 +850,7 @@ describeOnEachBackend('the push API', (make) => {
       // The push service's word is not the user's.
       await running.service.deps.db
         .transaction()
-        .execute((trx) => invalidateSubscribers(trx, app.id, [id], new Date()))
+        .execute((trx) => invalidateSubscribers(trx, [{ appId: app.id, subscriberId: id }], new Date()))
       expect(await post({ keep_unsubscribed: true })).toMatchObject({ id, status: 'active' })
     })
 
@@ -852,7 +858,9 @@ describeOnEachBackend('the push API', (make) => {
       const { db } = running.service.deps
       const [old, renewed] = [pushService.makeDevice(), pushService.makeDevice()]
       const { id } = await register(old.registration)
-      await db.transaction().execute((trx) => invalidateSubscribers(trx, app.id, [id], new Date()))
+      await db
+        .transaction()
+        .execute((trx) => invalidateSubscribers(trx, [{ appId: app.id, subscriberId: id }], new Date()))
       const path = `${base}/subscribers/${id}`
       expect((await api.patch(path, { tags: ['a'] })).body.data.status).toBe('inactive')
       const { token, keys } = renewed.registration

@@ -1,21 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { deliver } from '../../src/pipeline.ts'
+import { type PendingDelivery, readLanes } from '../../src/deliveries/lane/due-store.ts'
 import type { Db } from '../../src/platform/db.ts'
+import { firstIdOf } from '../../src/platform/partitions.ts'
 import type { Attempt } from '../../src/webhooks/attempt-delivery.ts'
-import { type ClaimedDelivery, toClaimedDeliveries } from '../../src/webhooks/claimed-delivery.ts'
 import { classifyResponse } from '../../src/webhooks/classify-response.ts'
-import { readDueDeliveries } from '../../src/webhooks/delivery-store.ts'
+import type { RecordedDelivery } from '../../src/webhooks/record-results.ts'
 import { createResultBuffer, type ResultBuffer } from '../../src/webhooks/result-buffer.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
-import {
-  attemptsOf,
-  claimedJobs,
-  deliveriesOf,
-  emit,
-  takeOverClaims,
-  waitingDeliveries,
-} from '../support/database.ts'
+import { attemptsOf, deliveriesOf, emit, waitingDeliveries } from '../support/database.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 describeOnEachBackend('the record of deliveries', (make) => {
@@ -25,10 +18,11 @@ describeOnEachBackend('the record of deliveries', (make) => {
   let appId: string
   let webhookId: string
   let results: ResultBuffer
+  let recorded: RecordedDelivery[]
 
   beforeAll(async () => {
     storage = await make()
-    // The test does what the pump does.
+    // The test does what a delivery lane does.
     running = await startTestService(storage, { KRAFTER_RETRY_SCHEDULE: '60,60,60,60' }, ['api'])
     db = running.service.deps.db
   })
@@ -40,20 +34,19 @@ describeOnEachBackend('the record of deliveries', (make) => {
     appId = (await running.api.post('/push/apps', { name: 'Shop' })).body.data.id
     const webhook = { url: 'https://127.0.0.1/hook', events: ['notification.sent'] }
     webhookId = (await running.api.post(`/push/apps/${appId}/webhooks`, webhook)).body.data.id
-    results = createResultBuffer(running.service.deps, () => {})
+    recorded = []
+    results = createResultBuffer(running.service.deps, (deliveries) => void recorded.push(...deliveries))
   })
 
-  const claim = async () => {
-    const jobs = await running.service.deps.queue.claim(deliver, 100, [])
-    return jobs.flatMap(toClaimedDeliveries)
-  }
-  const readDue = async (claimed: readonly ClaimedDelivery[]) => {
-    const due = await readDueDeliveries(db, claimed, running.service.deps.clock.now())
-    return new Map(due.map((delivery) => [delivery.id, delivery]))
+  const readPending = async (underWay: readonly PendingDelivery[] = [], limit = 100) => {
+    const ids = underWay.map(({ id }) => id)
+    const read = { appId, webhookId, limit, inOrder: false, blockedKeys: [] }
+    const { pending, webhooks } = await readLanes(db, [read], ids, firstIdOf(new Date(0)), new Date())
+    return { pending: pending.get(webhookId) ?? [], webhook: webhooks.get(webhookId)! }
   }
   /** Makes an attempt of each, answered with `status`. @returns records them */
-  const attempt = async (claimed: readonly ClaimedDelivery[], status: number) => {
-    const due = await readDue(claimed)
+  const attempt = async (deliveries: readonly PendingDelivery[], status: number) => {
+    const { webhook } = await readPending()
     const answered = (): Attempt => ({
       id: randomUUID(),
       startedAt: new Date(),
@@ -65,91 +58,78 @@ describeOnEachBackend('the record of deliveries', (make) => {
       requestHeaders: {},
     })
     return () => {
-      for (const each of claimed) {
-        results.add({ kind: 'attempted', claimed: each, delivery: due.get(each.id)!, attempt: answered() })
+      for (const delivery of deliveries) {
+        results.add({ kind: 'attempted', delivery, webhook, attempt: answered() })
       }
       return results.drain()
     }
   }
-  const waiting = async () => {
-    const ours = new Set((await deliveriesOf(db, webhookId)).map(({ id }) => id))
-    return (await waitingDeliveries(db)).map(({ id }) => id).filter((id) => ours.has(id))
-  }
-  const statuses = async (of: readonly ClaimedDelivery[]) => {
+  const statuses = async (of: readonly PendingDelivery[]) => {
     const byId = new Map((await deliveriesOf(db, webhookId)).map(({ id, status }) => [id, status]))
     return of.map(({ id }) => byId.get(id))
   }
 
-  test('many deliveries of a webhook are one job, which ends with the last of them', async () => {
-    await emit(running.service, appId, 16)
-    const claimed = await claim()
-    expect(claimed).toHaveLength(16)
-    expect(await claimedJobs(db, 'deliver')).toBe(1)
-
-    await (await attempt(claimed.slice(0, 15), 204))()
-    expect(await claimedJobs(db, 'deliver')).toBe(1)
-    await (await attempt(claimed.slice(15), 204))()
-    expect(await claimedJobs(db, 'deliver')).toBe(0)
-    expect(await statuses(claimed)).toEqual(Array(16).fill('succeeded'))
-  })
-
-  test('of a job whose process died, what is recorded is not attempted again', async () => {
-    await emit(running.service, appId, 3)
-    const [done, failed, open] = await claim()
+  test('what waits for its retry is read after what is due, what is under way and what has ended is not', async () => {
+    await emit(running.service, appId, 4)
+    const { pending } = await readPending()
+    const [done, failed, underWay, open] = pending
     await (await attempt([done!], 204))()
     await (await attempt([failed!], 500))()
-    await takeOverClaims(db)
+    const next = await readPending([underWay!])
+    expect(next.pending.map(({ id }) => id)).toEqual([open!.id, failed!.id])
+    expect(next.pending[1]).toMatchObject({ attemptCount: 1 })
+    expect(await statuses(pending)).toEqual(['succeeded', 'pending', 'pending', 'pending'])
+    expect((await readPending([], 2)).pending).toHaveLength(2)
+  })
 
-    const again = await claim()
-    expect(again.map(({ id }) => id)).toEqual([done!.id, failed!.id, open!.id])
-    const due = await readDue(again)
-    expect([...due.keys()]).toEqual([open!.id])
-    // As the pump does with what is not due. The one that waits for its second attempt has a job of its own.
-    for (const claimed of again.slice(0, 2)) results.add({ kind: 'canceled', claimed })
-    await (await attempt(again.slice(2), 204))()
-    expect(await statuses(again)).toEqual(['succeeded', 'pending', 'succeeded'])
-    expect(await waiting()).toEqual([failed!.id])
-    expect(await claimedJobs(db, 'deliver')).toBe(0)
+  test('whoever records hears when each is due again', async () => {
+    await emit(running.service, appId, 2)
+    const [done, failed] = (await readPending()).pending
+    const before = Date.now()
+    await (await attempt([done!], 204))()
+    await (await attempt([failed!], 500))()
+    expect(recorded).toEqual([
+      { webhookId, id: done!.id, dueAgainAtMs: null },
+      { webhookId, id: failed!.id, dueAgainAtMs: expect.any(Number) },
+    ])
+    const waitMs = recorded[1]!.dueAgainAtMs! - before
+    expect(waitMs).toBeGreaterThan(60_000 * 0.8 - 1_000)
+    const waiting = (await waitingDeliveries(db)).find(({ id }) => id === failed!.id)
+    expect(Math.abs(waiting!.waitSeconds * 1_000 - waitMs)).toBeLessThan(5_000)
   })
 
   test.each(['before', 'together with'])(
     'of two attempts of one number only the first is recorded, %s the second',
     async (order) => {
       await emit(running.service, appId, 2)
-      const recordSlow = await attempt(await claim(), 500)
-      await takeOverClaims(db)
-      const quick = await claim()
-      const recordQuick = await attempt(quick, 500)
-      const recorded = recordQuick()
-      if (order === 'before') await recorded
+      const { pending } = await readPending()
+      const recordSlow = await attempt(pending, 500)
+      // As the process does that took the lane over meanwhile.
+      const recordQuick = await attempt((await readPending()).pending, 500)
+      const quick = recordQuick()
+      if (order === 'before') await quick
       running.logs.length = 0
-      await Promise.all([recorded, recordSlow()])
+      await Promise.all([quick, recordSlow()])
 
       const attempts = await attemptsOf(db, webhookId)
       expect(attempts.map(({ number }) => number)).toEqual([1, 1])
-      expect(new Set(attempts.map((attempt) => attempt.delivery_id))).toEqual(idsOf(quick))
+      expect(attempts.map((one) => one.delivery_id).sort()).toEqual(pending.map(({ id }) => id).sort())
       expect(running.logs.filter(({ level }) => level !== 'debug')).toMatchObject([
-        { msg: 'delivery.claims_lapsed', lapsed: 2 },
+        { msg: 'delivery.attempts_lapsed', lapsed: 2 },
       ])
-      expect(await waiting()).toHaveLength(2)
-      expect(new Set(await waiting())).toEqual(idsOf(quick))
       const webhook = await running.api.get(`/push/apps/${appId}/webhooks/${webhookId}`)
       expect(webhook.body.data.failure_count).toBe(2)
     },
   )
 
-  test('what is put back comes back together, as the job that it was', async () => {
-    await emit(running.service, appId, 5)
-    const claimed = await claim()
-    for (const each of claimed) results.add({ kind: 'released', claimed: each, delaySeconds: 0 })
-    await results.drain()
-    const again = await claim()
-    expect(again.map(({ id }) => id)).toEqual(claimed.map(({ id }) => id))
-    expect(new Set(again.map(({ job }) => job.id)).size).toBe(1)
-    expect((await readDue(again)).size).toBe(5)
+  test('a result that the database refuses takes no other with it', async () => {
+    await emit(running.service, appId, 3)
+    const { pending } = await readPending()
+    const [bad, ...good] = pending
+    const recordBad = await attempt([{ ...bad!, attemptCount: 2 ** 31 }], 204)
+    const recordGood = await attempt(good, 204)
+    await Promise.all([recordBad(), recordGood()])
+    expect(await statuses(pending)).toEqual(['pending', 'succeeded', 'succeeded'])
+    expect(recorded.map(({ id }) => id).sort()).toEqual(pending.map(({ id }) => id).sort())
   })
 })
-
-function idsOf(claimed: readonly ClaimedDelivery[]): Set<string> {
-  return new Set(claimed.map(({ id }) => id))
-}

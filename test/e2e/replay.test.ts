@@ -7,7 +7,7 @@ import { newId } from '../../src/platform/ids.ts'
 import { replayShape } from '../../src/replays/replay-schema.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
-import { deliveriesOf, emit, makeDue, waitingJobs } from '../support/database.ts'
+import { deliveriesOf, emit, makeDeliveriesDue, makeDue, waitingJobs } from '../support/database.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { expectShape } from '../support/shapes.ts'
@@ -232,7 +232,7 @@ describeOnEachBackend('replay', (make) => {
     receiver.answer = respond(204)
     expect(await over(hook, await start(hook))).toMatchObject({ event_count: 0 })
     expect(await over(hook, await start(hook, { status: 'all' }))).toMatchObject({ event_count: 1 })
-    await makeDue(db, 'deliver')
+    await makeDeliveriesDue(db)
     await ended(hook, 2)
   })
 
@@ -286,7 +286,7 @@ describeOnEachBackend('replay', (make) => {
     const commit = Promise.withResolvers<void>()
     const { deps } = running.service
     const publishing = deps.db.transaction().execute(async (trx) => {
-      await emitEvents(trx, deps, [
+      await emitEvents(trx, [
         { appId: hook.appId, type: 'notification.sent', data: {}, occurredAt: deps.clock.now() } as never,
       ])
       published.resolve()
@@ -336,7 +336,7 @@ describeOnEachBackend('replay', (make) => {
     expect(await over(hook, replay)).toMatchObject({ status: 'completed', event_count: 80 })
     await poll(
       async () => release.length,
-      (waiting) => waiting >= 10,
+      (waiting) => waiting >= 8,
     )
     const { body } = await running.api.post(`${hook.path}/replays/${replay}/cancel`, {})
     expect(body.data).toMatchObject({ status: 'canceled', event_count: 80 })

@@ -91,6 +91,8 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_REQUEST_TIMEOUT_MS', '99', number(100, 600_000)],
     ['KRAFTER_MAX_WEBHOOKS_PER_APP', '0', number(1, 10_000)],
     ['KRAFTER_MAX_FILTER_BYTES', '63', number(64, 65_536)],
+    ['KRAFTER_PUSH_MAX_AGE', '1', number(60, 2_419_200)],
+    ['KRAFTER_SENT_AFTER', '0', number(1, 86_400)],
     ['KRAFTER_RETENTION_DAYS', '1', number(8, 3_650)],
     ['KRAFTER_RATE_LIMIT_DEFAULT', '-1', number(0, 1_000_000_000)],
     ['KRAFTER_RATE_LIMIT_STRICT', '1.5', number(0, 1_000_000_000)],

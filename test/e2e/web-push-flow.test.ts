@@ -4,7 +4,7 @@ import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/v
 import type { Db } from '../../src/platform/db.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
-import { insertDevices, makeDue, waitingJobs } from '../support/database.ts'
+import { insertDevices, makeBatchesDue, waitingBatches } from '../support/database.ts'
 import {
   type Device,
   type PushService,
@@ -64,7 +64,7 @@ describeOnEachBackend('web push', (make) => {
   /** Lets so much time pass, and what was to wait for it go on. */
   const passSeconds = async (seconds: number) => {
     running.clock.ahead += seconds * 1_000
-    await makeDue(db, 'send-batch')
+    await makeBatchesDue(db)
   }
   /** The data of the one `notification.sent` that there is, and that the webhook got once. */
   const theEvent = async (appId: string) => {
@@ -113,9 +113,9 @@ describeOnEachBackend('web push', (make) => {
       status: 'sending',
       stats: { total_count: 10, total_batches: 3, completed_batches: 1, sent_count: 1, failed_count: 5 },
     })
-    const [soon, later] = await waitingJobs(db, 'send-batch')
+    const [soon, later] = await waitingBatches(db)
     expect(soon!.waitSeconds).toBeLessThanOrEqual(15)
-    expect(later!.waitSeconds).toBeGreaterThan(20)
+    expect(later!.waitSeconds).toBeGreaterThan(15)
 
     for (const service of [throttling, broken]) {
       service.answer = (_, response) => {
@@ -165,12 +165,17 @@ describeOnEachBackend('web push', (make) => {
     const { appId, path } = await send(devices, { ttl: 40 })
     await batchesDone(path, 1)
     await passSeconds(16)
+    await batchesDone(path, 2)
+    await passSeconds(30)
     expect(await finished(path)).toMatchObject({
       status: 'failed',
-      stats: { total_count: 1, total_batches: 2, completed_batches: 2, sent_count: 0, failed_count: 1 },
+      failure_reason: 'its time was over before it could be sent',
+      stats: { total_count: 1, total_batches: 3, completed_batches: 3, sent_count: 0, failed_count: 1 },
     })
-    expect(await theEvent(appId)).toMatchObject({ sent_count: 0, failed_count: 1 })
-    expect(pushService.pushes.filter(({ device }) => device === devices[0])).toHaveLength(2)
+    expect(await theEvent(appId)).toMatchObject({ sent_count: 0, failed_count: 1, pending_count: 0 })
+    const pushes = pushService.pushes.filter(({ device }) => device === devices[0])
+    // What is left of it, and nothing after it.
+    expect(pushes.map(({ headers }) => headers.ttl)).toEqual(['40', '24'])
   })
 
   test('does not try those again who have unsubscribed meanwhile', async () => {
@@ -267,6 +272,7 @@ describeOnEachBackend('web push', (make) => {
       title: 'News',
       sent_count: 2_079,
       failed_count: 21,
+      pending_count: 0,
     })
     expect((await read(base)).subscriber_count).toBe(2_079)
   })

@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import type { Service } from '../../src/app.ts'
+import { announceDeliveries } from '../../src/deliveries/lane/announce.ts'
 import { emitEvents, type NewEvent } from '../../src/events/emit-event.ts'
 import type { Db } from '../../src/platform/db.ts'
 import { newId } from '../../src/platform/ids.ts'
+import { announceSending } from '../../src/sending/announce.ts'
 import { tokenHash } from '../../src/subscribers/subscriber-store.ts'
 import type { Device } from './push-service.ts'
 
@@ -16,7 +18,7 @@ export async function emit(
   const occurredAt = deps.clock.now()
   // Their data is no event's: what is delivered is what was published, whatever it is.
   const events = Array.from({ length: count }, (_, n) => ({ appId, type, data: { n }, occurredAt }) as never)
-  await deps.db.transaction().execute((trx) => emitEvents(trx, deps, events))
+  await deps.db.transaction().execute((trx) => emitEvents(trx, events))
 }
 
 /** Registers devices, far quicker than the API does one by one. Returns the subscribers' ids, ascending, in their order. */
@@ -65,13 +67,43 @@ export async function waitingJobs(db: Db, queue: string): Promise<{ id: string; 
   return rows
 }
 
-/** Deliveries whose next attempt waits for its time, each once for every job that has it. */
+/** Batches that wait for their time. */
+export async function waitingBatches(db: Db): Promise<{ waitSeconds: number }[]> {
+  const { rows } = await sql<{ waitSeconds: number }>`
+    select extract(epoch from due_at - now())::float8 as "waitSeconds" from notification_batches
+    where completed_at is null order by due_at`.execute(db)
+  return rows
+}
+
+/** Makes the waiting batches due, where a test would have to wait for seconds or minutes, and tells their lanes. */
+export async function makeBatchesDue(db: Db): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const { rows } = await sql<{ appId: string }>`
+      update notification_batches set due_at = now() where completed_at is null and due_at > now()
+      returning app_id as "appId"`.execute(trx)
+    await announceSending(
+      trx,
+      rows.map(({ appId }) => appId),
+    )
+  })
+}
+
+/** Deliveries whose next attempt waits for its time. */
 export async function waitingDeliveries(db: Db): Promise<{ id: string; waitSeconds: number }[]> {
   const { rows } = await sql<{ id: string; waitSeconds: number }>`
-    select delivery_id as id, extract(epoch from start_after - now())::float8 as "waitSeconds"
-    from pgboss.job, jsonb_array_elements_text(data -> 'deliveryIds') delivery_id
-    where name = 'deliver' and state < 'active' order by start_after`.execute(db)
+    select id, extract(epoch from next_attempt_at - now())::float8 as "waitSeconds" from deliveries
+    where status = 'pending' order by next_attempt_at`.execute(db)
   return rows
+}
+
+/** Makes the waiting deliveries due, where a test would have to wait for seconds or minutes, and tells their lanes. */
+export async function makeDeliveriesDue(db: Db): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const { rows } = await sql<{ appId: string; webhookId: string }>`
+      update deliveries set next_attempt_at = now() where status = 'pending' and next_attempt_at > now()
+      returning app_id as "appId", webhook_id as "webhookId"`.execute(trx)
+    await announceDeliveries(trx, rows)
+  })
 }
 
 /** Makes the waiting jobs of a queue due, where a test would have to wait for minutes. */
@@ -82,32 +114,16 @@ export async function makeDue(db: Db, queue: string): Promise<void> {
   )
 }
 
-/** Jobs that are still to be done, by queue; those of the upkeep come and go by themselves. */
-export async function unfinishedJobs(db: Db): Promise<{ queue: string; state: string; count: number }[]> {
-  const { rows } = await sql<{ queue: string; state: string; count: number }>`
-    select name as queue, state::text, count(*)::int from pgboss.job
-    where name in ('fan-out', 'send-batch', 'deliver') and state < 'completed' group by 1, 2`.execute(db)
-  return rows
-}
-
-/** How many jobs of a queue some process has claimed. */
-export async function claimedJobs(db: Db, queue: string): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::int from pgboss.job where name = ${queue} and state = 'active'`.execute(db)
-  return rows[0]!.count
+/** Lets the leases on lanes lapse now instead of in seconds, as if their process had been dead for so long. */
+export async function expireLeases(db: Db): Promise<void> {
+  await sql`update lane_leases set expires_at = now() - interval '1 second' where owner is not null`.execute(
+    db,
+  )
 }
 
 /**
- * Lets the claims on jobs expire now instead of in minutes, as if their process had been dead for so long. That they
- * are taken up again is left to the upkeep of the processes that live.
- */
-export async function expireClaims(db: Db): Promise<void> {
-  await sql`update pgboss.job set started_on = now() - interval '1 day' where state = 'active'`.execute(db)
-}
-
-/**
- * Does at once what the upkeep does with expired claims, which first looks ten seconds after a start. Only while no
- * process lives: whoever holds a claim has lost it.
+ * Does at once what the upkeep does with expired claims on jobs, which first looks ten seconds after a start. Only while
+ * no process lives: whoever holds a claim has lost it.
  */
 export async function takeOverClaims(db: Db): Promise<void> {
   await sql`

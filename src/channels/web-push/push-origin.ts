@@ -40,7 +40,12 @@ export class PushOrigin {
       return null
     }
     const afterSeconds = Math.ceil((this.#pausedUntil - now) / 1_000)
-    return { kind: 'retry', status: null, afterSeconds, error: 'the push service is paused after failures' }
+    return {
+      kind: 'deferred',
+      status: null,
+      afterSeconds,
+      error: 'the push service is paused after failures',
+    }
   }
 
   /** Waits until one more request may run; {@link leave} must follow. */

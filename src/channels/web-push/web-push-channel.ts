@@ -233,7 +233,7 @@ async function exchange(
 /** Why a push is not tried now: the page's time is up, or its push service is left alone. */
 function withheldOutcome({ clock }: Parts, { origin, signal }: Lane): Outcome | null {
   if (signal.aborted) {
-    return { kind: 'retry', status: null, afterSeconds: null, error: 'aborted: the time for its page was up' }
+    return { kind: 'deferred', status: null, afterSeconds: 0, error: 'the time for its page was up' }
   }
   return origin.pausedOutcome(clock.now().getTime())
 }

@@ -1,11 +1,6 @@
 import type { FailureReason, Outcome } from '../channels/channel.ts'
 import type { Platform } from '../database.ts'
-
-/** Sends of one subscriber at most, the first included. */
-export const maxAttempts = 8
-
-const firstBackoffSeconds = 15
-const maxBackoffSeconds = 3_600
+import { nextDelaySeconds, type TimeLeft } from './push-lifetime.ts'
 
 /** A subscriber, as far as accounting needs to know it. */
 export interface Addressee {
@@ -23,37 +18,49 @@ export interface Failure extends Addressee {
   error: string
 }
 
-/** What a batch's outcomes add up to. */
+/** Subscribers that are to be tried again at the same time. */
+export interface Retry {
+  delaySeconds: number
+  /** The one that it will be, from 1. */
+  attempt: number
+  subscriberIds: string[]
+}
+
+/** What a page's outcomes add up to. */
 export interface Tally {
   sent: number
   failed: number
   /** Subscribers whose token is gone; counted in `failed`. */
   gone: string[]
-  /** Subscribers to try again, grouped by how long to wait. Counted nowhere yet. */
-  retries: { delaySeconds: number; subscriberIds: string[] }[]
+  /** Counted nowhere yet. */
+  retries: Retry[]
   /** One for each that is counted in `failed`. */
   failures: Failure[]
   /** What the first failure said, for people. */
   firstError: string | null
 }
 
+export interface TallyContext {
+  /** The one that these are outcomes of, from 1. */
+  attempt: number
+  /** How long the push may still be tried; see push-lifetime.ts. */
+  left: TimeLeft
+  /** In [0, 1): spreads what would come back at the same moment. */
+  random: number
+}
+
 /**
- * Adds up the outcomes of a batch.
- *
- * A push that may work later is tried again after what the push service asked for, or 15 s doubling up to an hour,
- * as long as its time to live lasts (RFC 8030 §5.2: beyond it the message is worthless) and attempts are left.
+ * Adds up the outcomes of a page. A push that may work later is tried again as long as it may be; one that was not
+ * attempted has lost nothing by it.
  *
  * @param outcomes one per subscriber
- * @param attempt the one that these are outcomes of, from 1
- * @param secondsLeft until the notification's time to live has passed; may be negative
  */
 export function tallyOutcomes(
   outcomes: readonly (Addressee & { outcome: Outcome })[],
-  attempt: number,
-  secondsLeft: number,
+  { attempt, left, random }: TallyContext,
 ): Tally {
   const tally: Tally = { sent: 0, failed: 0, gone: [], retries: [], failures: [], firstError: null }
-  const retries = new Map<number, string[]>()
+  const retries = new Map<string, Retry>()
   for (const { outcome, ...addressee } of outcomes) {
     const fail = (reason: FailureReason, error: string) => {
       tally.failed += 1
@@ -71,15 +78,25 @@ export function tallyOutcomes(
       case 'rejected':
         fail(outcome.reason, outcome.error)
         break
-      case 'retry': {
-        const delaySeconds = retryDelaySeconds(attempt, outcome.afterSeconds)
-        if (attempt >= maxAttempts) fail('unreachable', outcome.error)
-        else if (delaySeconds >= secondsLeft) fail('expired', outcome.error)
-        else retries.getOrInsert(delaySeconds, []).push(addressee.subscriberId)
+      default: {
+        const wasAttempted = outcome.kind === 'retry'
+        const delaySeconds = nextDelaySeconds(
+          wasAttempted ? attempt : null,
+          outcome.afterSeconds,
+          left.seconds,
+          random,
+        )
+        if (delaySeconds === null) {
+          fail(left.reason, outcome.error)
+        } else {
+          const next = wasAttempted ? attempt + 1 : attempt
+          const retry = { delaySeconds, attempt: next, subscriberIds: [] }
+          retries.getOrInsert(`${delaySeconds} ${next}`, retry).subscriberIds.push(addressee.subscriberId)
+        }
       }
     }
   }
-  tally.retries = [...retries].map(([delaySeconds, subscriberIds]) => ({ delaySeconds, subscriberIds }))
+  tally.retries = [...retries.values()]
   return tally
 }
 
@@ -88,13 +105,4 @@ export function countByReason(failures: readonly Failure[]): Partial<Record<Fail
   const counts: Partial<Record<FailureReason, number>> = {}
   for (const { reason } of failures) counts[reason] = (counts[reason] ?? 0) + 1
   return counts
-}
-
-/** Rounded up to a step, so that a page of answers with many different waits does not become as many batches. */
-const delayStepSeconds = 15
-
-function retryDelaySeconds(attempt: number, afterSeconds: number | null): number {
-  const backoff = Math.min(maxBackoffSeconds, firstBackoffSeconds * 2 ** (attempt - 1))
-  const wanted = Math.min(maxBackoffSeconds, afterSeconds ?? backoff)
-  return Math.ceil(Math.max(1, wanted) / delayStepSeconds) * delayStepSeconds
 }

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest'
+import { chooseDeliveries } from './choose-deliveries.ts'
+import type { PendingDelivery } from './due-store.ts'
+import { type Lane, type LaneSettings, makeLane, noteTooLarge } from './lane.ts'
+
+const now = 1_000_000
+const settings: LaneSettings = { host: 'a', rateLimit: null, maxInFlight: null, batch: null, ordered: null }
+
+function laneWith(own: Partial<LaneSettings>): Lane {
+  return { ...makeLane('app', 'webhook'), settings: { ...settings, ...own } }
+}
+
+/** @param dueIn milliseconds from now */
+function pending(id: string, dueIn = 0, orderKey: string | null = null, bytes = 10): PendingDelivery {
+  return {
+    appId: 'app',
+    id,
+    webhookId: 'webhook',
+    generation: 0,
+    attemptCount: 0,
+    nextAttemptAt: new Date(now + dueIn),
+    eventId: `e-${id}`,
+    eventType: 'notification.sent',
+    body: 'x'.repeat(bytes),
+    orderKey,
+    isCanceled: false,
+  }
+}
+
+const choose = (lane: Lane, deliveries: PendingDelivery[], requests = 10, more = false) => {
+  const { parcels, nextAtMs } = chooseDeliveries(lane, deliveries, requests, more, now)
+  return { ids: parcels.map((parcel) => parcel.map(({ id }) => id).join('')), inMs: nextAtMs - now }
+}
+
+describe('one by one', () => {
+  test.each([
+    ['what is due goes, what is not says when', [pending('a'), pending('b', 50)], 10, false, ['a'], 50],
+    ['what has no room is due all the same', [pending('a'), pending('b')], 1, false, ['a'], 0],
+    ['there may be more than was read', [pending('a'), pending('b')], 10, true, ['a', 'b'], 0],
+    ['nothing is left', [pending('a')], 10, false, ['a'], Number.POSITIVE_INFINITY],
+  ])('%s', (_, deliveries, requests, more, ids, inMs) => {
+    expect(choose(laneWith({}), deliveries, requests, more)).toEqual({ ids, inMs })
+  })
+})
+
+describe('in batches', () => {
+  const batch = { max_events: 3, max_wait_ms: 100 }
+
+  test('a full one goes at once, the rest when its oldest has waited', () => {
+    const deliveries = ['a', 'b', 'c', 'd'].map((id) => pending(id, -30))
+    expect(choose(laneWith({ batch }), deliveries.slice(0, 2))).toEqual({ ids: [], inMs: 70 })
+    expect(choose(laneWith({ batch }), [...deliveries.slice(0, 3), pending('z', -10)])).toEqual({
+      ids: ['abc'],
+      inMs: 90,
+    })
+    expect(choose(laneWith({ batch }), [pending('a', -100), pending('b')]).ids).toEqual(['ab'])
+  })
+
+  test('what does not fit by its bytes goes right after', () => {
+    const lane = laneWith({ batch: { ...batch, max_bytes: 30 } })
+    expect(
+      choose(
+        lane,
+        ['a', 'b', 'c'].map((id) => pending(id)),
+      ),
+    ).toEqual({ ids: ['ab', 'c'], inMs: Number.POSITIVE_INFINITY })
+  })
+
+  test('what a receiver found too large goes again in smaller ones, without a wait', () => {
+    const lane = laneWith({ batch })
+    expect(
+      choose(
+        lane,
+        ['a', 'b', 'c'].map((id) => pending(id)),
+      ).ids,
+    ).toEqual(['abc'])
+    noteTooLarge(lane, 20, now)
+    expect(
+      choose(
+        lane,
+        ['a', 'b', 'c'].map((id) => pending(id)),
+      ).ids,
+    ).toEqual(['a', 'b', 'c'])
+    expect(choose(lane, [pending('c')]).ids).toEqual(['c'])
+  })
+})
+
+describe('in order', () => {
+  test('all: the first alone, and nothing before its retry', () => {
+    const lane = laneWith({ ordered: 'all' })
+    expect(choose(lane, [pending('a'), pending('b')], 1).ids).toEqual(['a'])
+    expect(choose(lane, [pending('a', 500), pending('b')], 1)).toEqual({ ids: [], inMs: 500 })
+  })
+
+  test('for each subscriber: the first of each, others wait for those of their own only', () => {
+    const lane = laneWith({ ordered: 'subscriber_id' })
+    const deliveries = [
+      pending('a', 0, 's1'),
+      pending('b', 0, 's1'),
+      pending('c', 300, 's2'),
+      pending('d', 0, 's2'),
+      pending('e', 0, 's3'),
+    ]
+    expect(choose(lane, deliveries)).toEqual({ ids: ['a', 'e'], inMs: 300 })
+    expect([...lane.waitingKeys]).toEqual([['s2', now + 300]])
+    lane.underWay.set('a', 's1')
+    expect(choose(lane, deliveries.slice(1)).ids).toEqual(['e'])
+  })
+})

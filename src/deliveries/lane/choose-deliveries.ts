@@ -1,0 +1,100 @@
+import type { BatchSettings } from '../../database.ts'
+import { countWithin } from '../../webhooks/batch-size.ts'
+import type { PendingDelivery } from './due-store.ts'
+import { type Lane, maxBatchBytes } from './lane.ts'
+
+/** What of a lane's pending deliveries goes out now. */
+export interface Choice {
+  /** The deliveries of each request. */
+  parcels: PendingDelivery[][]
+  /** When the next of them may go, milliseconds since the epoch; infinite: none is left that waits for a time. */
+  nextAtMs: number
+}
+
+/**
+ * Chooses what goes out in which request.
+ *
+ * @param pending the lane's first ones, in the order that its settings ask for
+ * @param requests that may start
+ * @param mayHaveMore whether there are pending deliveries beyond these
+ */
+export function chooseDeliveries(
+  lane: Lane,
+  pending: readonly PendingDelivery[],
+  requests: number,
+  mayHaveMore: boolean,
+  nowMs: number,
+): Choice {
+  const { batch = null, ordered = null } = lane.settings ?? {}
+  const candidates = ordered ? firstOfEachKey(lane, pending, nowMs) : pending
+  const due = candidates.filter(({ nextAttemptAt }) => nextAttemptAt.getTime() <= nowMs)
+  const later = candidates.find(({ nextAttemptAt }) => nextAttemptAt.getTime() > nowMs)
+  const laterAtMs = later?.nextAttemptAt.getTime() ?? Number.POSITIVE_INFINITY
+  const { parcels, waitsUntilMs } = batch
+    ? toBatches(lane, due, batch, requests, nowMs)
+    : {
+        parcels: due.slice(0, requests).map((delivery) => [delivery]),
+        waitsUntilMs: Number.POSITIVE_INFINITY,
+      }
+  const taken = parcels.reduce((sum, parcel) => sum + parcel.length, 0)
+  const isLeft = parcels.length === requests && taken < due.length
+  if (isLeft || (mayHaveMore && later === undefined)) return { parcels, nextAtMs: nowMs }
+  return { parcels, nextAtMs: Math.min(waitsUntilMs, laterAtMs) }
+}
+
+/**
+ * Batches that are full, and one that is not when its oldest delivery has waited long enough. What has waited and did
+ * not fit goes right after it.
+ */
+function toBatches(
+  lane: Lane,
+  due: readonly PendingDelivery[],
+  { max_events: maxEvents, max_wait_ms: maxWaitMs }: BatchSettings,
+  requests: number,
+  nowMs: number,
+): { parcels: PendingDelivery[][]; waitsUntilMs: number } {
+  const maxBytes = maxBatchBytes(lane, nowMs)
+  const parcels: PendingDelivery[][] = []
+  let waitsUntilMs = Number.POSITIVE_INFINITY
+  for (let start = 0; start < due.length && parcels.length < requests; ) {
+    const company = due.slice(start, start + maxEvents)
+    const times = company.map(({ nextAttemptAt }) => nextAttemptAt.getTime())
+    const parcel = company.slice(0, countWithin(company.map(bytesOf), maxBytes))
+    const isFull = company.length === maxEvents || parcel.length < company.length
+    const goesAtMs = Math.min(...times) <= lane.waitedUntilMs ? nowMs : Math.min(...times) + maxWaitMs
+    if (isFull || goesAtMs <= nowMs) {
+      parcels.push(parcel)
+      lane.waitedUntilMs = Math.max(lane.waitedUntilMs, ...times)
+    } else waitsUntilMs = goesAtMs
+    start += parcel.length
+  }
+  return { parcels, waitsUntilMs }
+}
+
+function bytesOf({ body }: PendingDelivery): number {
+  return Buffer.byteLength(body)
+}
+
+/** The key that a delivery waits for others by. */
+export function keyOf(lane: Lane, delivery: Pick<PendingDelivery, 'orderKey'>): string | null {
+  if (!lane.settings?.ordered) return null
+  return lane.settings.ordered === 'all' ? '' : (delivery.orderKey ?? '')
+}
+
+/**
+ * The first pending delivery of each key that has none under way. One that waits for its retry holds the later ones of
+ * its key back, and is remembered, so that the next read leaves them out.
+ */
+function firstOfEachKey(lane: Lane, pending: readonly PendingDelivery[], nowMs: number): PendingDelivery[] {
+  const seen = new Set(lane.underWay.values())
+  const first: PendingDelivery[] = []
+  for (const delivery of pending) {
+    const key = keyOf(lane, delivery)
+    if (seen.has(key)) continue
+    seen.add(key)
+    first.push(delivery)
+    const dueAtMs = delivery.nextAttemptAt.getTime()
+    if (dueAtMs > nowMs) lane.waitingKeys.set(key!, dueAtMs)
+  }
+  return first.sort((a, b) => a.nextAttemptAt.getTime() - b.nextAttemptAt.getTime())
+}

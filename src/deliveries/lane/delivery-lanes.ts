@@ -1,0 +1,309 @@
+import type { Deps } from '../../deps.ts'
+import { bucketOf } from '../../engine/lane-ownership.ts'
+import { createSlots } from '../../engine/slots.ts'
+import { startSweeper } from '../../engine/sweeper.ts'
+import { shareBudget } from '../../engine/turns.ts'
+import { firstIdOf } from '../../platform/partitions.ts'
+import { attemptParcel, type Parcel } from '../../webhooks/attempt-delivery.ts'
+import { halvedBytes } from '../../webhooks/batch-size.ts'
+import { createResultBuffer } from '../../webhooks/result-buffer.ts'
+import { onDeliveriesMade } from './announce.ts'
+import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
+import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
+import { type Lane, makeLane, noteDue, noteRequest, noteTooLarge, roomOf } from './lane.ts'
+import { toLaneTarget } from './lane-target.ts'
+import { reportAttempt } from './report-attempt.ts'
+
+/** The delivery lanes that this process owns. */
+export interface DeliveryLanes {
+  /** Starts no more attempts, lets those under way end and records them; breaks them off after `timeoutMs`. */
+  stop(timeoutMs: number): Promise<void>
+}
+
+export type LaneDeps = Pick<
+  Deps,
+  | 'db'
+  | 'queue'
+  | 'clock'
+  | 'random'
+  | 'config'
+  | 'log'
+  | 'crypto'
+  | 'outbound'
+  | 'metrics'
+  | 'version'
+  | 'lanes'
+  | 'notices'
+>
+
+/** Requests at a time to one webhook, and to one host whatever the webhooks. */
+const webhookSlots = { initial: 8, max: 64, floor: 1 }
+/** Were the floor 1, a webhook that hangs would have its host to itself. */
+const hostSlots = { initial: 64, max: 512, floor: 8 }
+export const maxInFlightPerHost = hostSlots.max
+/** Deliveries taken up and not yet recorded, over all webhooks: what bounds memory. A lane with none may take one beyond. */
+const maxUnderWay = 2_048
+/** Deliveries of one sweep: some milliseconds' work for the database. */
+const maxPerSweep = 512
+/** Deliveries of one webhook that are looked through for those that may go before others of their key. */
+const orderedWindow = 128
+const gatherMs = 3
+/** An attempt without an answer that took so long has hung; a connection refused at once costs nobody anything. */
+const hungAfterMs = 1_000
+/** How often all lanes are looked for when transactions announce their deliveries, and when they cannot. */
+const discoverAnnouncedMs = 30_000
+const discoverUnannouncedMs = 1_000
+/** A transaction that made deliveries may commit so long after it gave them their ids. */
+const latestCommitMs = 3_600_000
+
+/**
+ * Delivers what is pending in the lanes that this process owns: each sweep reads what may start now, a fixed number of
+ * statements for all lanes, and starts it. Nothing is awaited between the read and the start, so that no attempt
+ * starts after a webhook was disabled or deleted.
+ */
+export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
+  const lanes = new Map<string, Lane>()
+  const webhooks = createSlots(webhookSlots)
+  const hosts = createSlots(hostSlots)
+  let underWay = 0
+  let inFlight = 0
+  let stopping = false
+  let discoverAtMs = 0
+  let oldestId = firstIdOf(new Date(0))
+
+  const nowMs = () => deps.clock.now().getTime()
+  const laneOf = (appId: string, webhookId: string) =>
+    lanes.getOrInsertComputed(webhookId, () => makeLane(appId, webhookId))
+
+  const results = createResultBuffer(deps, (recorded) => {
+    for (const { webhookId, id, dueAgainAtMs } of recorded) {
+      const lane = lanes.get(webhookId)
+      if (!lane?.underWay.delete(id)) continue
+      underWay -= 1
+      if (dueAgainAtMs !== null) noteDue(lane, dueAgainAtMs)
+    }
+    sweeper.wake()
+  })
+
+  const discover = async () => {
+    const isAnnounced = deps.notices.areHeard
+    discoverAtMs = nowMs() + (isAnnounced ? discoverAnnouncedMs : discoverUnannouncedMs)
+    const latest = firstIdOf(new Date(nowMs() - latestCommitMs))
+    const found = await findPendingLanes(deps.db)
+    oldestId = found.reduce((oldest, { firstId }) => (firstId < oldest ? firstId : oldest), latest)
+    for (const { appId, webhookId, firstDueAt } of found) {
+      if (deps.lanes.owns(webhookId)) noteDue(laneOf(appId, webhookId), firstDueAt.getTime())
+    }
+  }
+
+  const slotsOf = ({ webhookId, settings }: Lane) =>
+    Math.min(webhooks.room(webhookId), settings ? hosts.room(settings.host) : hostSlots.initial)
+
+  /** Lanes that may start something now, and when another one may. */
+  const findReady = (now: number) => {
+    const ready: { lane: Lane; requests: number; laneId: string; room: number }[] = []
+    let nextAtMs = discoverAtMs
+    for (const [laneId, lane] of lanes) {
+      if (
+        !deps.lanes.owns(laneId) ||
+        (lane.dueAtMs === Number.POSITIVE_INFINITY && lane.rate.freeAtMs < now)
+      ) {
+        if (lane.underWay.size === 0) lanes.delete(laneId)
+        continue
+      }
+      if (lane.dueAtMs > now) {
+        nextAtMs = Math.min(nextAtMs, lane.dueAtMs)
+        continue
+      }
+      const { requests, againAtMs } = roomOf(lane, slotsOf(lane), webhooks.inUse(laneId), now)
+      if (requests > 0)
+        ready.push({ lane, requests, laneId, room: requests * (lane.settings?.batch?.max_events ?? 1) })
+      else nextAtMs = Math.min(nextAtMs, againAtMs)
+    }
+    return { ready, nextAtMs }
+  }
+
+  const sweep = async (): Promise<number> => {
+    const now = nowMs()
+    if (now >= discoverAtMs) await discover()
+    const { ready, nextAtMs } = findReady(now)
+    const left = Math.min(maxPerSweep, maxUnderWay - underWay)
+    // One that has nothing under way is served whatever the others hold.
+    const served =
+      left >= ready.length
+        ? ready
+        : ready.filter(({ lane }) => lane.underWay.size === 0).slice(0, maxPerSweep)
+    const shares = shareBudget(served, Math.max(left, served.length))
+    if (shares.size === 0) return nextAtMs - nowMs()
+    await readAndStart(
+      served.filter(({ laneId }) => shares.has(laneId)),
+      shares,
+    )
+    return 0
+  }
+
+  const readAndStart = async (
+    chosen: readonly { lane: Lane; requests: number }[],
+    shares: ReadonlyMap<string, number>,
+  ) => {
+    const reads = chosen.map(({ lane }) => toRead(lane, shares.get(lane.webhookId)!, nowMs()))
+    const taken = chosen.flatMap(({ lane }) => [...lane.underWay.keys()])
+    for (const { lane } of chosen) {
+      // What is announced from here on is not seen by the read, and must not be forgotten after it.
+      lane.dueAtMs = Number.POSITIVE_INFINITY
+      // To the end of the line.
+      lanes.delete(lane.webhookId)
+      lanes.set(lane.webhookId, lane)
+    }
+    const read = await readLanes(deps.db, reads, taken, oldestId, deps.clock.now()).catch(
+      (error: unknown) => {
+        for (const { lane } of chosen) noteDue(lane, nowMs())
+        throw error
+      },
+    )
+    if (stopping) return
+    const now = nowMs()
+    for (const [index, { lane, requests }] of chosen.entries()) {
+      serve(lane, reads[index]!, requests, read.pending.get(lane.webhookId) ?? [], read.webhooks, now)
+    }
+  }
+
+  const serve = (
+    lane: Lane,
+    read: LaneRead,
+    requests: number,
+    pending: readonly PendingDelivery[],
+    found: Awaited<ReturnType<typeof readLanes>>['webhooks'],
+    now: number,
+  ) => {
+    if (!deps.lanes.owns(lane.webhookId)) return
+    const webhook = found.get(lane.webhookId)
+    const isOver = (delivery: PendingDelivery) =>
+      delivery.isCanceled || webhook?.generation !== delivery.generation
+    for (const delivery of pending.filter(isOver)) {
+      takeUp(lane, [delivery])
+      results.add({ kind: 'canceled', delivery })
+    }
+    const open = pending.filter((delivery) => !isOver(delivery))
+    const mayHaveMore = pending.length === read.limit
+    if (!webhook || open.length === 0) {
+      if (mayHaveMore) noteDue(lane, now)
+      return
+    }
+    const target = toLaneTarget(deps, webhook)
+    if (!target) return noteDue(lane, now + unreadableRetryMs)
+    const wasOrdered = read.inOrder
+    lane.settings = target.settings
+    // Read in another order than it wants, as it turns out.
+    if ((lane.settings.ordered !== null) !== wasOrdered) return noteDue(lane, now)
+    const { requests: allowed } = roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), now)
+    const choice = chooseDeliveries(lane, open, Math.min(requests, allowed), mayHaveMore, now)
+    for (const deliveries of choice.parcels) {
+      takeUp(lane, deliveries)
+      start(lane, { deliveries, webhook, target: target.target, batched: lane.settings.batch !== null })
+    }
+    noteDue(lane, Math.min(choice.nextAtMs, ...lane.waitingKeys.values()))
+  }
+
+  const takeUp = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
+    for (const delivery of deliveries) lane.underWay.set(delivery.id, keyOf(lane, delivery))
+    underWay += deliveries.length
+  }
+
+  /** A batch that was too large goes again in smaller ones: that is no attempt of its events. */
+  const splitTooLarge = (lane: Lane, { deliveries, batched }: Parcel, status: number | null): boolean => {
+    const sizes = deliveries.map(({ body }) => Buffer.byteLength(body))
+    const maxBytes = batched ? halvedBytes(status, sizes) : null
+    if (maxBytes === null) return false
+    noteTooLarge(lane, maxBytes, nowMs())
+    putBack(lane, deliveries)
+    const { appId, webhookId } = lane
+    deps.log.info({ appId, webhookId, events: sizes.length, maxBytes }, 'delivery.batch_too_large')
+    return true
+  }
+
+  /** What nothing is recorded of is as it was. */
+  const putBack = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
+    for (const { id } of deliveries) lane.underWay.delete(id)
+    underWay -= deliveries.length
+    noteDue(lane, nowMs())
+  }
+
+  const start = (lane: Lane, parcel: Parcel) => {
+    const { host } = lane.settings!
+    const startedAt = performance.now()
+    webhooks.take(lane.webhookId)
+    hosts.take(host)
+    noteRequest(lane, nowMs())
+    inFlight += 1
+    attemptParcel(deps, parcel)
+      .then((attempt) => {
+        const hung = attempt.outcome.status === null && attempt.durationMs >= hungAfterMs
+        webhooks.give(lane.webhookId, hung ? startedAt : null)
+        hosts.give(host, hung ? startedAt : null)
+        // It was us who broke it off: that is no failure of the receiver's, and is attempted again by the next owner.
+        if (stopping && attempt.outcome.error === 'aborted') return putBack(lane, parcel.deliveries)
+        if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
+        for (const delivery of parcel.deliveries)
+          results.add({ kind: 'attempted', delivery, webhook: parcel.webhook, attempt })
+        reportAttempt(deps, parcel, attempt)
+      })
+      .finally(() => {
+        inFlight -= 1
+        sweeper.wake()
+      })
+  }
+
+  const sweeper = startSweeper({
+    name: 'deliveries',
+    log: deps.log,
+    gatherMs,
+    maxIdleMs: discoverAnnouncedMs,
+    sweep,
+  })
+  onDeliveriesMade(deps.notices, {
+    made(appId, webhookId) {
+      if (!deps.lanes.owns(webhookId)) return
+      noteDue(laneOf(appId, webhookId), nowMs())
+      sweeper.wake()
+    },
+    missed() {
+      discoverAtMs = 0
+      sweeper.wake()
+    },
+  })
+  deps.lanes.onGained(() => {
+    discoverAtMs = 0
+    sweeper.wake()
+  })
+  deps.lanes.onLeaving((bucket) =>
+    lanes.values().some(({ webhookId, underWay }) => underWay.size > 0 && bucketOf(webhookId) === bucket),
+  )
+  return {
+    async stop(timeoutMs) {
+      const breakOff = setTimeout(() => void deps.outbound.close(), timeoutMs)
+      stopping = true
+      await sweeper.stop()
+      while (inFlight > 0) await new Promise((resolve) => setTimeout(resolve, gatherMs))
+      clearTimeout(breakOff)
+      await results.drain()
+    },
+  }
+}
+
+/** An operator has to configure the key that the webhook's secrets were encrypted with. */
+const unreadableRetryMs = 30_000
+
+function toRead(lane: Lane, share: number, nowMs: number): LaneRead {
+  const { appId, webhookId, settings } = lane
+  const inOrder = (settings?.ordered ?? null) !== null
+  for (const [key, dueAtMs] of lane.waitingKeys) if (dueAtMs <= nowMs) lane.waitingKeys.delete(key)
+  const isKeyed = settings?.ordered === 'subscriber_id'
+  const blockedKeys = isKeyed
+    ? [...lane.waitingKeys.keys(), ...lane.underWay.values().filter((key) => key !== null)]
+    : []
+  // One more than may go tells when the next is due; a batch is seen whole.
+  const wanted = Math.max(share, settings?.batch?.max_events ?? 0) + 1
+  const limit = isKeyed ? Math.max(wanted, orderedWindow) : wanted
+  return { appId, webhookId, limit, inOrder, blockedKeys }
+}

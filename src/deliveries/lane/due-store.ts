@@ -1,0 +1,146 @@
+import { sql } from 'kysely'
+import type { Db } from '../../platform/db.ts'
+import { pipelined } from '../../platform/db.ts'
+import { type DueWebhook, readDueWebhooks } from '../../webhooks/delivery-store.ts'
+
+/** A delivery that waits for its next attempt. */
+export interface PendingDelivery {
+  appId: string
+  id: string
+  webhookId: string
+  /** The webhook's when the delivery was made. */
+  generation: number
+  attemptCount: number
+  nextAttemptAt: Date
+  eventId: string
+  eventType: string
+  body: string
+  /** What it waits for others by, when the webhook wants them in order for each subscriber. */
+  orderKey: string | null
+  /** Its replay was canceled. */
+  isCanceled: boolean
+}
+
+/** What is to be read of one lane. */
+export interface LaneRead {
+  appId: string
+  webhookId: string
+  limit: number
+  /** In the order of their events, due or not; otherwise in the order in which they come due. */
+  inOrder: boolean
+  /** Keys whose deliveries are left out. */
+  blockedKeys: readonly string[]
+}
+
+/** A lane with something pending. */
+export interface PendingLane {
+  appId: string
+  webhookId: string
+  firstDueAt: Date
+  /** No pending delivery of the lane has a smaller one. */
+  firstId: string
+}
+
+/**
+ * Reads the first pending deliveries of some lanes and the webhooks that they go to: two statements, three when some
+ * lanes are ordered, however many lanes there are.
+ *
+ * @param underWay ids of deliveries to leave out
+ * @param oldestId no pending delivery has a smaller id: spares the partitions before it
+ * @returns each lane's deliveries in their order; webhooks by id, without those that are disabled or deleted
+ */
+export async function readLanes(
+  db: Db,
+  reads: readonly LaneRead[],
+  underWay: readonly string[],
+  oldestId: string,
+  now: Date,
+): Promise<{ pending: Map<string, PendingDelivery[]>; webhooks: Map<string, DueWebhook> }> {
+  const [byDueTime, inOrder, webhooks] = await db.connection().execute((connection) =>
+    pipelined([
+      readPending(
+        connection,
+        reads.filter((read) => !read.inOrder),
+        underWay,
+        oldestId,
+        'due',
+      ),
+      readPending(
+        connection,
+        reads.filter((read) => read.inOrder),
+        underWay,
+        oldestId,
+        'event',
+      ),
+      readDueWebhooks(connection, reads, now),
+    ]),
+  )
+  return { pending: Map.groupBy([...byDueTime, ...inOrder], (delivery) => delivery.webhookId), webhooks }
+}
+
+const orders = {
+  due: sql`next_attempt_at, id`,
+  event: sql`id`,
+}
+
+/** One index look-up for each lane; planned as a join it could read the whole log instead. */
+async function readPending(
+  db: Db,
+  reads: readonly LaneRead[],
+  underWay: readonly string[],
+  oldestId: string,
+  order: keyof typeof orders,
+): Promise<PendingDelivery[]> {
+  if (reads.length === 0) return []
+  const lanes = reads.map(({ appId, webhookId, limit, blockedKeys }) => ({
+    app_id: appId,
+    webhook_id: webhookId,
+    max: limit,
+    blocked: blockedKeys,
+  }))
+  const isOpen = reads.some(({ blockedKeys }) => blockedKeys.length > 0)
+    ? sql`and coalesce(order_key, '') not in (select json_array_elements_text(lane.blocked))`
+    : sql``
+  const { rows } = await sql<PendingDelivery>`
+    select d.app_id as "appId", d.id, d.webhook_id as "webhookId", d.webhook_generation as generation,
+      d.attempt_count as "attemptCount", d.next_attempt_at as "nextAttemptAt", d.event_id as "eventId",
+      d.event_type as "eventType", e.body, d.order_key as "orderKey",
+      d.replay_id is not null and exists (
+        select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled'
+      ) as "isCanceled"
+    from json_to_recordset(${JSON.stringify(lanes)}::text::json)
+      as lane (app_id uuid, webhook_id uuid, max int, blocked json)
+    cross join lateral (
+      select * from deliveries
+      where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending'
+        and id >= ${oldestId}::uuid and id <> all(${sql.val(underWay)}::uuid[]) ${isOpen}
+      order by ${orders[order]} limit lane.max
+    ) d
+    join events e on e.app_id = d.app_id and e.id = d.event_id
+    order by ${order === 'due' ? sql`d.next_attempt_at, d.id` : sql`d.id`}`.execute(db)
+  return rows
+}
+
+/** Finds every lane with something pending, by skipping from one webhook to the next in the index. */
+export async function findPendingLanes(db: Db): Promise<PendingLane[]> {
+  const { rows } = await sql<PendingLane>`
+    with recursive lane as (
+      (select app_id, webhook_id from deliveries where status = 'pending' order by app_id, webhook_id limit 1)
+      union all
+      select next.app_id, next.webhook_id from lane cross join lateral (
+        select app_id, webhook_id from deliveries
+        where status = 'pending' and (app_id, webhook_id) > (lane.app_id, lane.webhook_id)
+        order by app_id, webhook_id limit 1
+      ) next
+    )
+    select lane.app_id as "appId", lane.webhook_id as "webhookId", due.at as "firstDueAt", first.id as "firstId"
+    from lane cross join lateral (
+      select next_attempt_at as at from deliveries
+      where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending'
+      order by next_attempt_at limit 1
+    ) due cross join lateral (
+      select id from deliveries
+      where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending' order by id limit 1
+    ) first`.execute(db)
+  return rows
+}

@@ -1,0 +1,32 @@
+import type { Deps } from '../../deps.ts'
+import type { Attempt, Parcel } from '../../webhooks/attempt-delivery.ts'
+
+/** One line and one count for each attempt. */
+export function reportAttempt(
+  deps: Pick<Deps, 'log' | 'metrics'>,
+  { deliveries, webhook, batched }: Parcel,
+  attempt: Attempt,
+): void {
+  const { succeeded, error, reason, status } = attempt.outcome
+  const delivery = deliveries[0]!
+  deps.metrics.attempts.inc({ outcome: error ?? 'succeeded' })
+  deps.metrics.attemptSeconds.observe(attempt.durationMs / 1_000)
+  // A line per success would be thousands a second; the attempts table has them all.
+  deps.log[succeeded ? 'debug' : 'info'](
+    {
+      appId: delivery.appId,
+      webhookId: webhook.id,
+      deliveryId: delivery.id,
+      eventId: delivery.eventId,
+      event: delivery.eventType,
+      events: batched ? deliveries.length : undefined,
+      attempt: delivery.attemptCount + 1,
+      attemptId: attempt.id,
+      status,
+      error,
+      reason,
+      ms: attempt.durationMs,
+    },
+    'delivery.attempted',
+  )
+}

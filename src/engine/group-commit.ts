@@ -1,0 +1,92 @@
+/** Callers that share transactions. */
+export interface GroupCommit<Item, Result> {
+  /**
+   * Resolves once the item's group has committed.
+   *
+   * @throws the item's own refusal, or what went wrong with the whole group; see {@link GroupCommitOptions}
+   */
+  add(item: Item): Promise<Result>
+  /** Items not yet committed. */
+  size(): number
+}
+
+export interface GroupCommitOptions<Item, Result> {
+  /** Items of one transaction at most. */
+  maxGroup: number
+  /** Items that may wait; one beyond is refused with `overloaded()`. */
+  maxWaiting: number
+  overloaded: () => Error
+  /** Transactions at a time. While they run, the next group gathers. */
+  groupsAtOnce: number
+  /**
+   * Commits a group in one transaction.
+   *
+   * @returns a result for each item, in their order; an Error rejects that item's caller alone
+   */
+  commit(items: readonly Item[]): Promise<(Result | Error)[]>
+}
+
+interface Waiting<Item, Result> {
+  item: Item
+  resolve: (result: Result) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * Lets items that arrive while a transaction is under way share the next one. An item that comes alone waits for nobody.
+ * When the database refuses a row, the group is halved until that row stands alone: it never fails its company.
+ */
+export function createGroupCommit<Item, Result>(
+  options: GroupCommitOptions<Item, Result>,
+): GroupCommit<Item, Result> {
+  const { maxGroup, maxWaiting, overloaded, groupsAtOnce, commit } = options
+  let waiting: Waiting<Item, Result>[] = []
+  let running = 0
+  let uncommitted = 0
+
+  const commitGroup = async (group: Waiting<Item, Result>[]): Promise<void> => {
+    try {
+      const results = await commit(group.map(({ item }) => item))
+      for (const [index, { resolve, reject }] of group.entries()) {
+        const result = results[index]!
+        if (result instanceof Error) reject(result)
+        else resolve(result)
+      }
+    } catch (error) {
+      if (group.length > 1 && isAboutARow(error)) {
+        const half = Math.ceil(group.length / 2)
+        await commitGroup(group.slice(0, half))
+        await commitGroup(group.slice(half))
+      } else {
+        for (const { reject } of group) reject(error)
+      }
+    }
+  }
+  const next = async () => {
+    if (running >= groupsAtOnce || waiting.length === 0) return
+    running += 1
+    const group = waiting.slice(0, maxGroup)
+    waiting = waiting.slice(maxGroup)
+    await commitGroup(group)
+    running -= 1
+    uncommitted -= group.length
+    void next()
+  }
+  return {
+    add(item) {
+      if (waiting.length >= maxWaiting) return Promise.reject(overloaded())
+      const { promise, resolve, reject } = Promise.withResolvers<Result>()
+      waiting.push({ item, resolve, reject })
+      uncommitted += 1
+      // After what this turn of the event loop brings: requests that came in one read go together.
+      setImmediate(next)
+      return promise
+    },
+    size: () => uncommitted,
+  }
+}
+
+/** Data exception or integrity violation (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+function isAboutARow(error: unknown): boolean {
+  return /^2[23]/.test((error as { code?: string }).code ?? '')
+}

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { poll } from '../../test/support/api.ts'
+import { makeDatabase, openDatabase, type TestStorage } from '../../test/support/backends.ts'
+import type { OpenDatabase } from '../platform/db.ts'
+import { silentLog } from '../platform/log.ts'
+import { bucketOf, type LaneOwnership, leaseLanes, noLanes, ownAllLanes } from './lane-ownership.ts'
+import { bucketCount } from './lane-store.ts'
+
+const { url, reason } = inject('postgres')
+/** A lane in each bucket. */
+const laneIds = Array.from({ length: bucketCount }, (_, bucket) => {
+  const id = randomUUID()
+  return id.slice(0, -4) + bucket.toString(16).padStart(4, '0')
+})
+const times = { leaseMs: 2_500, renewMs: 50 }
+
+test('each lane has a bucket, by its id', () => {
+  expect(laneIds.map(bucketOf)).toEqual(Array.from({ length: bucketCount }, (_, bucket) => bucket))
+})
+
+test('a process alone with its database owns everything, one without a worker nothing', () => {
+  expect(laneIds.filter(ownAllLanes().owns)).toHaveLength(bucketCount)
+  expect(laneIds.filter(noLanes().owns)).toEqual([])
+})
+
+describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
+  let storage: TestStorage
+  let opened: OpenDatabase
+
+  beforeAll(async () => {
+    storage = await makeDatabase()
+    opened = await openDatabase(storage)
+  })
+  afterAll(async () => {
+    await opened.close()
+    await storage.drop()
+  })
+  beforeEach(async () => {
+    await opened.db.updateTable('lane_leases').set({ owner: null, expires_at: null }).execute()
+    await opened.db.deleteFrom('workers').execute()
+  })
+
+  const lease = async (now?: () => number) => {
+    const ownership = await leaseLanes({ db: opened.db, log: silentLog as never }, times, now)
+    onTestFinished(() => ownership.stop(0))
+    return ownership
+  }
+  const owned = (ownership: LaneOwnership) => laneIds.filter((id) => ownership.owns(id))
+
+  test('the first process takes all, the second gets its share, and no lane has two owners', async () => {
+    const first = await lease()
+    expect(owned(first)).toHaveLength(bucketCount)
+    const second = await lease()
+    await poll(
+      async () => [owned(first).length, owned(second).length],
+      ([one, two]) => one === bucketCount / 2 && two === bucketCount / 2,
+    )
+    expect(new Set([...owned(first), ...owned(second)]).size).toBe(bucketCount)
+  })
+
+  test('a lane with work under way moves when that has ended', async () => {
+    const first = await lease()
+    let busy = true
+    first.onLeaving((bucket) => busy && bucket === bucketCount - 1)
+    const last = laneIds.at(-1)!
+    const second = await lease()
+    await poll(
+      async () => owned(second).length,
+      (count) => count === bucketCount / 2 - 1,
+    )
+    // Nothing new starts in it meanwhile, anywhere.
+    expect([first.owns(last), second.owns(last)]).toEqual([false, false])
+    busy = false
+    await poll(
+      async () => second.owns(last),
+      (isOwned) => isOwned,
+    )
+  })
+
+  test('stopping hands everything back at once, and others hear that they gained lanes', async () => {
+    const first = await lease()
+    const second = await lease()
+    await poll(
+      async () => owned(second).length,
+      (count) => count === bucketCount / 2,
+    )
+    let gained = 0
+    second.onGained(() => {
+      gained += 1
+    })
+    await first.stop(1_000)
+    expect(owned(first)).toEqual([])
+    await poll(
+      async () => owned(second).length,
+      (count) => count === bucketCount,
+    )
+    expect(gained).toBeGreaterThanOrEqual(2)
+  })
+
+  test('who was silent for a lease owns nothing by its own clock, and another takes over', async () => {
+    let stoppedMs = 0
+    const first = await lease(() => performance.now() + stoppedMs)
+    // As if the process had been stopped for so long: the database has not heard of it.
+    await opened.db
+      .updateTable('lane_leases')
+      .set({ expires_at: new Date(0) })
+      .execute()
+    await opened.db.deleteFrom('workers').execute()
+    stoppedMs = 60_000
+    expect(owned(first)).toEqual([])
+    const second = await lease()
+    await poll(
+      async () => owned(second).length,
+      (count) => count >= bucketCount / 2,
+    )
+    const both = owned(first).filter((id) => second.owns(id))
+    expect(both).toEqual([])
+  })
+})

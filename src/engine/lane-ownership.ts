@@ -1,0 +1,135 @@
+import type { Logger } from 'pino'
+import type { Db } from '../platform/db.ts'
+import { newId } from '../platform/ids.ts'
+import { bucketCount, type Holding, releaseBuckets, renewBuckets } from './lane-store.ts'
+import { startSweeper } from './sweeper.ts'
+
+/**
+ * Which lanes this process owns. Every lane (a webhook's deliveries, an app's sending) belongs to one of
+ * {@link bucketCount} buckets by its id, and each bucket is leased by one process at a time.
+ */
+export interface LaneOwnership {
+  /** Whether work of the lane may start here now. False as soon as the lease might have lapsed. */
+  owns(laneId: string): boolean
+  /** Calls back when buckets came to this process: their lanes have to be looked through. */
+  onGained(callback: () => void): void
+  /** A bucket that is to be handed back stays while `isBusy` says that work of one of its lanes is under way. */
+  onLeaving(isBusy: (bucket: number) => boolean): void
+  /** Hands every bucket back: the idle ones at once, the others as they become idle, all of them after `timeoutMs`. */
+  stop(timeoutMs: number): Promise<void>
+}
+
+export interface LeaseTimes {
+  /** How long a lease holds; a crashed process's lanes are taken over after it. */
+  leaseMs: number
+  /** How often leases are renewed, and free ones looked for. */
+  renewMs: number
+}
+
+export const leaseTimes: LeaseTimes = { leaseMs: 10_000, renewMs: 2_500 }
+/** A lease counts as lapsed here before it does in the database, whose clock decides. */
+const marginMs = 1_000
+/** How often a bucket that is leaving is looked at. */
+const leavingPollMs = 50
+
+/** @returns the bucket of a lane: by the random end of its UUIDv7 */
+export function bucketOf(laneId: string): number {
+  return Number.parseInt(laneId.slice(-4), 16) % bucketCount
+}
+
+/** For a process that is alone with its database: it owns all lanes. */
+export function ownAllLanes(): LaneOwnership {
+  return { owns: () => true, onGained: (callback) => callback(), onLeaving: () => {}, stop: async () => {} }
+}
+
+/** For a process without a worker. */
+export function noLanes(): LaneOwnership {
+  return { owns: () => false, onGained: () => {}, onLeaving: () => {}, stop: async () => {} }
+}
+
+/**
+ * Leases buckets, a fair share of them: with two processes each has half. Takes what it can get before it resolves.
+ *
+ * @param now milliseconds of a clock that also runs while the process is stopped
+ */
+export async function leaseLanes(
+  { db, log }: { db: Db; log: Logger },
+  times: LeaseTimes = leaseTimes,
+  now: () => number = () => performance.now(),
+): Promise<LaneOwnership> {
+  const owner = newId()
+  const owned = new Set<number>()
+  const leaving = new Set<number>()
+  const gained: (() => void)[] = []
+  const busy: ((bucket: number) => boolean)[] = []
+  let validUntil = 0
+  let stopping = false
+
+  const isBusy = (bucket: number) => busy.some((ask) => ask(bucket))
+
+  const releaseIdle = async (all = false) => {
+    const idle = [...leaving].filter((bucket) => all || !isBusy(bucket))
+    if (idle.length === 0) return
+    await releaseBuckets(db, owner, idle)
+    for (const bucket of idle) {
+      owned.delete(bucket)
+      leaving.delete(bucket)
+    }
+    log.info({ buckets: idle.length, left: owned.size }, 'lanes.released')
+  }
+
+  const apply = ({ buckets, processes }: Holding, askedAt: number) => {
+    validUntil = askedAt + times.leaseMs - marginMs
+    const held = new Set(buckets)
+    const lost = [...owned].filter((bucket) => !held.has(bucket))
+    const fresh = buckets.filter((bucket) => !owned.has(bucket))
+    for (const bucket of lost) {
+      owned.delete(bucket)
+      leaving.delete(bucket)
+    }
+    for (const bucket of fresh) owned.add(bucket)
+    const share = Math.ceil(bucketCount / processes)
+    for (const bucket of buckets.slice(share)) leaving.add(bucket)
+    if (lost.length > 0) log.warn({ buckets: lost.length, left: owned.size }, 'lanes.lost')
+    if (fresh.length === 0) return
+    log.info({ buckets: fresh.length, owned: owned.size, processes }, 'lanes.taken')
+    for (const callback of gained) callback()
+  }
+
+  const renew = async () => {
+    const askedAt = now()
+    apply(await renewBuckets(db, owner, times.leaseMs, !stopping), askedAt)
+    await releaseIdle()
+    return leaving.size > 0 ? leavingPollMs : times.renewMs
+  }
+  await renew()
+  const sweeper = startSweeper({
+    name: 'lanes',
+    log,
+    gatherMs: 0,
+    maxIdleMs: times.renewMs,
+    sweep: renew,
+  })
+  return {
+    owns(laneId) {
+      const bucket = bucketOf(laneId)
+      return owned.has(bucket) && !leaving.has(bucket) && now() < validUntil
+    },
+    onGained(callback) {
+      gained.push(callback)
+      callback()
+    },
+    onLeaving: (ask) => void busy.push(ask),
+    async stop(timeoutMs) {
+      stopping = true
+      for (const bucket of owned) leaving.add(bucket)
+      const giveUpAt = now() + timeoutMs
+      while (owned.size > 0 && now() < giveUpAt) {
+        sweeper.wake()
+        await new Promise((resolve) => setTimeout(resolve, leavingPollMs))
+      }
+      await sweeper.stop()
+      await releaseIdle(true)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { sql } from 'kysely'
+import type { Db } from '../platform/db.ts'
+
+/** More than processes would be of use on one database; each owner's lanes are spread over some. */
+export const bucketCount = 64
+
+/** What a process holds. */
+export interface Holding {
+  buckets: number[]
+  /** Processes with a worker that were heard of within a lease, this one included. */
+  processes: number
+}
+
+/** After so many leases without a word a process is forgotten. */
+const forgottenAfterLeases = 6
+
+/**
+ * Renews the leases of a process, one statement for all of them, and leases free buckets up to a fair share.
+ *
+ * @param take false: only renews
+ */
+export async function renewBuckets(db: Db, owner: string, leaseMs: number, take: boolean): Promise<Holding> {
+  const lease = sql`make_interval(secs => ${leaseMs / 1_000}::float8)`
+  const { rows } = await sql<{ buckets: number[] | null; processes: number }>`
+    with beat as (
+      insert into workers (id, seen_at) values (${owner}::uuid, now())
+      on conflict (id) do update set seen_at = excluded.seen_at
+    ), forgotten as (
+      delete from workers where seen_at < now() - ${lease} * ${forgottenAfterLeases}::int and id <> ${owner}::uuid
+    ), live as (
+      select count(*)::int + 1 as processes from workers where id <> ${owner}::uuid and seen_at > now() - ${lease}
+    ), renewed as (
+      update lane_leases set expires_at = now() + ${lease} where owner = ${owner}::uuid returning bucket
+    ), free as (
+      select bucket from lane_leases
+      where owner is null or (owner <> ${owner}::uuid and expires_at < now())
+      order by bucket
+      limit case when ${take}::boolean then greatest(0, ceil(${bucketCount}::float8 / (select processes from live))
+        - (select count(*) from lane_leases where owner = ${owner}::uuid)) else 0 end
+      for update skip locked
+    ), taken as (
+      update lane_leases set owner = ${owner}::uuid, expires_at = now() + ${lease}
+      where bucket in (select bucket from free) returning bucket
+    )
+    select (select processes from live) as processes,
+      (select array_agg(bucket order by bucket)
+        from (select bucket from renewed union select bucket from taken) held) as buckets`.execute(db)
+  return { buckets: rows[0]!.buckets ?? [], processes: rows[0]!.processes }
+}
+
+/** Gives buckets back, for others to take at once. A process that gives back all that it has says good-bye. */
+export async function releaseBuckets(db: Db, owner: string, buckets: readonly number[]): Promise<void> {
+  await sql`
+    with released as (
+      update lane_leases set owner = null, expires_at = null
+      where owner = ${owner}::uuid and bucket = any(${sql.val(buckets)}::smallint[])
+    )
+    delete from workers where id = ${owner}::uuid and not exists (
+      select from lane_leases where owner = ${owner}::uuid and bucket <> all(${sql.val(buckets)}::smallint[]))`.execute(
+    db,
+  )
+}

@@ -1,0 +1,69 @@
+import { holdApps } from '../apps/app-store.ts'
+import type { NotificationContent } from '../database.ts'
+import type { Deps } from '../deps.ts'
+import { refusals } from '../errors.ts'
+import { pipelined, type Trx } from '../platform/db.ts'
+import { newId } from '../platform/ids.ts'
+import { announceSending } from '../sending/announce.ts'
+import { type Priority, rankOf, smallAudience } from '../sending/rank.ts'
+import { insertNotifications, presentNotification } from './notification-store.ts'
+import { findOversize } from './payload.ts'
+
+/** A notification as it was asked for, its fields checked. */
+export interface NotificationRequest {
+  app: { id: string; settings: Record<string, unknown> }
+  title: string
+  content: NotificationContent
+  targeting: unknown
+  priority: Priority
+}
+
+export type AcceptedNotification = ReturnType<typeof presentNotification>
+
+/** @throws 422 when the payload is too long to be pushed */
+export function checkPayload({ app, title, content }: NotificationRequest): void {
+  const oversize = findOversize({ id: newId(), appId: app.id, title, content }, app.settings)
+  if (oversize) throw refusals.invalid({ [oversize.field]: [oversize.message] })
+}
+
+/**
+ * Accepts notifications of any apps in the caller's transaction and a fixed number of statements: a row each, due now,
+ * which the lanes of their apps hear of once it commits.
+ *
+ * @returns each as the API shows it, in their order; a 404 for one whose app is gone
+ */
+export async function acceptNotifications(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  requests: readonly NotificationRequest[],
+): Promise<(AcceptedNotification | Error)[]> {
+  const apps = await holdApps(
+    trx,
+    requests.map(({ app }) => app.id),
+  )
+  const given = requests.map(({ app, title, content, targeting, priority }) => ({
+    id: newId(),
+    appId: app.id,
+    title,
+    content,
+    targeting,
+    rank: rankOf(priority, namesFew(targeting)),
+  }))
+  const kept = given.filter(({ appId }) => apps.has(appId))
+  const [rows] = await pipelined([
+    insertNotifications(trx, kept, deps.clock.now()),
+    announceSending(
+      trx,
+      kept.map(({ appId }) => appId),
+    ),
+  ])
+  return given.map(({ id }) => {
+    const row = rows.get(id)
+    return row ? presentNotification(row) : refusals.notFound()
+  })
+}
+
+function namesFew(targeting: unknown): boolean {
+  const { type, ids } = (targeting ?? {}) as { type?: string; ids?: readonly string[] }
+  return type === 'user_ids' && ids!.length <= smallAudience
+}

@@ -1,0 +1,106 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Trx } from '../platform/db.ts'
+
+/** A notification's audience as it is cut: batches by key range, each end inclusive. */
+export interface Cut {
+  ranges: { first: string; last: string; count: number }[]
+  subscribers: number
+}
+
+/**
+ * Cuts an audience by key range where it lies, in one pass along the index: only the ends of the ranges reach this
+ * process, never a list of subscribers.
+ */
+export async function cutAudience(
+  trx: Trx,
+  appId: string,
+  condition: RawBuilder<boolean>,
+  batchSize: number,
+): Promise<Cut> {
+  const { rows } = await sql<{ firsts: string[] | null; lasts: string[] | null; subscribers: number }>`
+    select array_agg(id) filter (where (n - 1) % ${batchSize}::int = 0) as firsts,
+      array_agg(id) filter (where n % ${batchSize}::int = 0 or next is null) as lasts, count(*)::int as subscribers
+    from (
+      select id, row_number() over w as n, lead(id) over w as next from subscribers
+      where app_id = ${appId}::uuid and status = 'active' and ${condition} window w as (order by id)
+    ) numbered`.execute(trx)
+  const { firsts, lasts, subscribers } = rows[0]!
+  const ranges = (firsts ?? []).map((first, index) => ({
+    first,
+    last: lasts![index]!,
+    count: Math.min(batchSize, subscribers - index * batchSize),
+  }))
+  return { ranges, subscribers }
+}
+
+/** A batch to be sent. */
+export interface NewBatch {
+  appId: string
+  notificationId: string
+  number: number
+  attempt: number
+  rank: number
+  dueAt: Date
+  first: string
+  last: string
+  count: number
+  /** Those to be tried again; null: all in the key range. */
+  subscriberIds: readonly string[] | null
+}
+
+/** Inserts batches of any notifications, in one statement. */
+export async function insertBatches(trx: Trx, batches: readonly NewBatch[]): Promise<void> {
+  if (batches.length === 0) return
+  const rows = batches.map((batch) => ({
+    app_id: batch.appId,
+    notification_id: batch.notificationId,
+    number: batch.number,
+    attempt: batch.attempt,
+    rank: batch.rank,
+    due_at: batch.dueAt,
+    first: batch.first,
+    last: batch.last,
+    count: batch.count,
+    subscriber_ids: batch.subscriberIds,
+  }))
+  await sql`
+    insert into notification_batches (app_id, notification_id, number, attempt, rank, due_at, first_subscriber_id,
+      last_subscriber_id, subscriber_count, subscriber_ids)
+    select app_id, notification_id, number, attempt, rank, due_at, first, last, count,
+      case when subscriber_ids is not null then array(select json_array_elements_text(subscriber_ids)::uuid) end
+    from json_to_recordset(${JSON.stringify(rows)}::text::json) as row (app_id uuid, notification_id uuid, number int,
+      attempt int, rank smallint, due_at timestamptz, first uuid, last uuid, count int, subscriber_ids json)`.execute(
+    trx,
+  )
+}
+
+/** Which batch. */
+export interface BatchKey {
+  appId: string
+  notificationId: string
+  number: number
+}
+
+/** Closes batches with their counts, in one statement. @returns those that were open: the others were counted before */
+export async function closeBatches(
+  trx: Trx,
+  batches: readonly (BatchKey & { sent: number; failed: number })[],
+  now: Date,
+): Promise<BatchKey[]> {
+  if (batches.length === 0) return []
+  const rows = batches.map(({ appId, notificationId, number, sent, failed }) => ({
+    app_id: appId,
+    notification_id: notificationId,
+    number,
+    sent,
+    failed,
+  }))
+  const closed = await sql<BatchKey>`
+    update notification_batches b set completed_at = ${now}, sent_count = row.sent, failed_count = row.failed
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (app_id uuid, notification_id uuid, number int, sent int, failed int)
+    where b.app_id = row.app_id and b.notification_id = row.notification_id and b.number = row.number
+      and b.completed_at is null
+    returning b.app_id as "appId", b.notification_id as "notificationId", b.number`.execute(trx)
+  return closed.rows
+}

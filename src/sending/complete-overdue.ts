@@ -1,0 +1,43 @@
+import { holdApps } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { emitEvents } from '../events/emit-event.ts'
+import { findOverdue, lockNotifications, saveProgress } from '../notifications/progress-store.ts'
+import { completion, reportCompletion } from './complete-notification.ts'
+
+const maxAtOnce = 500
+
+/**
+ * Ends the notifications of some apps that have been sending for `KRAFTER_SENT_AFTER`: `notification.sent` goes out with
+ * what is known, and those still being tried are counted on.
+ */
+export async function completeOverdue(
+  deps: Pick<Deps, 'db' | 'clock' | 'config' | 'log' | 'metrics'>,
+  appIds: readonly string[],
+): Promise<void> {
+  const now = deps.clock.now()
+  const startedBefore = new Date(now.getTime() - deps.config.sentAfterSeconds * 1_000)
+  const overdue = await findOverdue(deps.db, appIds, startedBefore, maxAtOnce)
+  if (overdue.length === 0) return
+  const completed = await deps.db.transaction().execute(async (trx) => {
+    const apps = await holdApps(
+      trx,
+      overdue.map(({ appId }) => appId),
+    )
+    const locked = await lockNotifications(trx, overdue)
+    const open = [...locked.values()].filter(
+      ({ appId, status, isUnresolved }) => apps.has(appId) && status === 'sending' && !isUnresolved,
+    )
+    const ended = open.map((progress) => completion(progress, null))
+    await saveProgress(
+      trx,
+      ended.map(({ progress }) => progress),
+      now,
+    )
+    await emitEvents(
+      trx,
+      ended.map(({ event }) => event(now)),
+    )
+    return ended
+  })
+  for (const one of completed) reportCompletion(deps, one)
+}

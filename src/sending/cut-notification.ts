@@ -1,0 +1,52 @@
+import { holdApp } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { emitEvent } from '../events/emit-event.ts'
+import { lockNotifications, saveProgress } from '../notifications/progress-store.ts'
+import { audienceCondition } from '../subscribers/targeting.ts'
+import { cutAudience, insertBatches } from './batch-store.ts'
+import { completion, reportCompletion } from './complete-notification.ts'
+import type { DueNotification } from './due-store.ts'
+
+/** What bounds the memory of a worker: subscribers of a page. */
+export const batchSize = 1_000
+
+type CutDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>
+
+/** Cuts the audience of a notification into batches, in one transaction. An audience of nobody completes it on the spot. */
+export async function cutNotification(deps: CutDeps, notification: DueNotification): Promise<void> {
+  const startedAt = performance.now()
+  const { appId, id } = notification
+  const cut = await deps.db.transaction().execute(async (trx) => {
+    const now = deps.clock.now()
+    if (!(await holdApp(trx, appId))) return undefined
+    const progress = (await lockNotifications(trx, [{ appId, notificationId: id }])).get(id)
+    if (!progress?.isUnresolved || progress.status !== 'sending') return undefined
+    const { ranges, subscribers } = await cutAudience(
+      trx,
+      appId,
+      audienceCondition(notification.targeting),
+      batchSize,
+    )
+    const batches = ranges.map((range, number) => ({
+      ...range,
+      appId,
+      notificationId: id,
+      number,
+      attempt: 1,
+      rank: (notification.rank % 3) + 3,
+      dueAt: now,
+      subscriberIds: null,
+    }))
+    const after = { ...progress, totalCount: subscribers, totalBatches: batches.length, isUnresolved: false }
+    const completed = batches.length === 0 ? completion(after, null) : undefined
+    await saveProgress(trx, [completed?.progress ?? { ...after, failureReason: null }], now)
+    await insertBatches(trx, batches)
+    if (completed) await emitEvent(trx, completed.event(now))
+    return { batches: batches.length, subscribers, completed }
+  })
+  if (!cut) return
+  const { batches, subscribers, completed } = cut
+  const ms = Math.round(performance.now() - startedAt)
+  deps.log.info({ appId, notificationId: id, batches, subscribers, ms }, 'notification.fanned_out')
+  if (completed) reportCompletion(deps, completed)
+}

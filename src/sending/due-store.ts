@@ -1,0 +1,113 @@
+import { sql } from 'kysely'
+import type { NotificationContent } from '../database.ts'
+import type { Db } from '../platform/db.ts'
+import { largeRank, rankCount } from './rank.ts'
+
+/** What is to be read of one app's lane. */
+export interface LaneRead {
+  appId: string
+  /** Of each rank of small audiences, and of each of the others: those under way are among what is read. */
+  small: number
+  large: number
+}
+
+/** A notification as far as sending goes. */
+export interface SentNotification {
+  appId: string
+  id: string
+  title: string
+  content: NotificationContent
+  targeting: unknown
+  rank: number
+  /** When its time to live began. */
+  startedAt: Date
+}
+
+/** A notification whose audience is to be resolved. */
+export interface DueNotification extends SentNotification {
+  dueAt: Date
+}
+
+/** A part of a notification's audience that is to be sent: a key range, or some of it again. */
+export interface DueBatch extends SentNotification {
+  number: number
+  attempt: number
+  dueAt: Date
+  first: string
+  last: string
+  /** Active ones in it when it was made. */
+  subscriberCount: number | null
+  /** Those to be tried again; null: all in the key range. */
+  subscriberIds: string[] | null
+}
+
+const limitOfRank = sql`case when rank.rank < ${largeRank}::int then lane.small else lane.large end`
+
+/** Notifications whose time has come, of each lane the first ones of each rank, and one that comes later. */
+export async function readDueNotifications(db: Db, lanes: readonly LaneRead[]): Promise<DueNotification[]> {
+  if (lanes.length === 0) return []
+  const { rows } = await sql<DueNotification>`
+    select n.app_id as "appId", n.id, n.title, n.content, n.targeting, n.rank, n.due_at as "dueAt",
+      coalesce(n.scheduled_at, n.created_at) as "startedAt"
+    from ${laneRows(lanes)} cross join generate_series(0, ${rankCount - 1}::int) as rank (rank)
+    cross join lateral (
+      select * from notifications
+      where app_id = lane.app_id and notifications.rank = rank.rank and due_at is not null
+      order by due_at, id limit ${limitOfRank}
+    ) n
+    order by n.rank, n.due_at, n.id`.execute(db)
+  return rows
+}
+
+/** Batches whose time has come, of each lane the first ones of each rank, and one that comes later. */
+export async function readDueBatches(db: Db, lanes: readonly LaneRead[]): Promise<DueBatch[]> {
+  if (lanes.length === 0) return []
+  const { rows } = await sql<DueBatch>`
+    select b.app_id as "appId", b.notification_id as id, b.number, b.attempt, b.rank, b.due_at as "dueAt",
+      b.first_subscriber_id as first, b.last_subscriber_id as last, b.subscriber_count as "subscriberCount",
+      b.subscriber_ids as "subscriberIds", n.title, n.content, n.targeting,
+      coalesce(n.scheduled_at, n.created_at) as "startedAt"
+    from ${laneRows(lanes)} cross join generate_series(0, ${rankCount - 1}::int) as rank (rank)
+    cross join lateral (
+      select * from notification_batches
+      where app_id = lane.app_id and notification_batches.rank = rank.rank and completed_at is null
+      order by due_at, notification_id, number limit ${limitOfRank}
+    ) b
+    join notifications n on n.app_id = b.app_id and n.id = b.notification_id
+    order by b.rank, b.due_at, b.notification_id, b.number`.execute(db)
+  return rows
+}
+
+function laneRows(lanes: readonly LaneRead[]) {
+  const rows = lanes.map(({ appId, small, large }) => ({ app_id: appId, small, large }))
+  return sql`json_to_recordset(${JSON.stringify(rows)}::text::json) as lane (app_id uuid, small int, large int)`
+}
+
+/** Finds the apps that have something to send, and when, by skipping from one to the next in the indexes. */
+export async function findDueApps(db: Db): Promise<{ appId: string; firstDueAt: Date }[]> {
+  const { rows } = await sql<{ appId: string; firstDueAt: Date }>`
+    with recursive resolving as (
+      (select app_id from notifications where due_at is not null order by app_id limit 1)
+      union all
+      select next.app_id from resolving cross join lateral (
+        select app_id from notifications where due_at is not null and app_id > resolving.app_id
+        order by app_id limit 1) next
+    ), sending as (
+      (select app_id from notification_batches where completed_at is null order by app_id limit 1)
+      union all
+      select next.app_id from sending cross join lateral (
+        select app_id from notification_batches where completed_at is null and app_id > sending.app_id
+        order by app_id limit 1) next
+    ), apps as (
+      select app_id from resolving union select app_id from sending
+    )
+    select app_id as "appId", least(
+      (select min(first.due_at) from generate_series(0, ${rankCount - 1}::int) as rank (rank) cross join lateral (
+        select due_at from notifications n
+        where n.app_id = apps.app_id and n.rank = rank.rank and due_at is not null order by due_at limit 1) first),
+      (select min(first.due_at) from generate_series(0, ${rankCount - 1}::int) as rank (rank) cross join lateral (
+        select due_at from notification_batches b
+        where b.app_id = apps.app_id and b.rank = rank.rank and completed_at is null order by due_at limit 1) first)
+    ) as "firstDueAt" from apps`.execute(db)
+  return rows
+}

@@ -1,0 +1,177 @@
+import { holdApps } from '../apps/app-store.ts'
+import type { Deps } from '../deps.ts'
+import { emitEvents, type NewEvent } from '../events/emit-event.ts'
+import {
+  lockNotifications,
+  type NotificationProgress,
+  saveProgress,
+} from '../notifications/progress-store.ts'
+import { pipelined, type Trx } from '../platform/db.ts'
+import { invalidateSubscribers } from '../subscribers/invalidate.ts'
+import { clearKeyRefusals, recordKeyRefusals } from '../subscribers/key-refusal-store.ts'
+import { audienceShift } from './audience-shift.ts'
+import { closeBatches, insertBatches, type NewBatch } from './batch-store.ts'
+import { type CompletedNotification, completion } from './complete-notification.ts'
+import type { KeyFindings } from './key-findings.ts'
+import { type Page, pageKey } from './page.ts'
+import { rankOfRest } from './rank.ts'
+import type { Tally } from './tally.ts'
+
+/** A page that was sent. */
+export interface SentPage {
+  page: Page
+  tally: Tally
+  keys: KeyFindings
+  /** Why pushes are tried again, in words. */
+  retryReason: string | null
+}
+
+/** What recording did. */
+export interface RecordedPages {
+  /** Keys of pages that were not counted: they had been before, or their notification is gone. */
+  lapsed: Set<string>
+  completed: CompletedNotification[]
+}
+
+/**
+ * Accounts sent pages in one transaction and a fixed number of statements, whatever the number of pages and apps: the
+ * counters, the tokens that are gone, new batches for those to be tried again, an event for each subscriber that was
+ * given up, and for what is complete the notification's end and its event.
+ */
+export async function recordPages(
+  trx: Trx,
+  deps: Pick<Deps, 'clock'>,
+  pages: readonly SentPage[],
+): Promise<RecordedPages> {
+  const now = deps.clock.now()
+  const keys = pages.map(({ page }) => ({ appId: page.appId, notificationId: page.id }))
+  const [apps, locked] = await pipelined([
+    holdApps(
+      trx,
+      keys.map(({ appId }) => appId),
+    ),
+    lockNotifications(trx, keys),
+  ])
+  const closed = await closeBatches(trx, pages.flatMap(toClosing), now)
+  const open = new Set(closed.map(({ notificationId, number }) => pageKey({ id: notificationId, number })))
+  const isOurs = ({ page }: SentPage) =>
+    apps.has(page.appId) &&
+    locked.has(page.id) &&
+    (page.number === null ? locked.get(page.id)!.isUnresolved : open.has(pageKey(page)))
+  const ours = pages.filter(isOurs)
+
+  const changes = [...Map.groupBy(ours, ({ page }) => page.id)].map(([id, ofOne]) =>
+    advance(locked.get(id)!, ofOne),
+  )
+  const completed = changes.flatMap(({ completed }) => completed ?? [])
+  await pipelined([
+    saveProgress(
+      trx,
+      changes.map(({ progress }) => progress),
+      now,
+    ),
+    insertBatches(
+      trx,
+      changes.flatMap(({ retries }) => retries(now)),
+    ),
+    invalidateSubscribers(trx, ours.flatMap(toGone), now),
+    recordKeyRefusals(trx, ours.flatMap(toRefused), now),
+    clearKeyRefusals(trx, ours.flatMap(toReached)),
+    emitEvents(trx, [
+      ...ours.flatMap((sent) => failureEvents(sent, now)),
+      ...completed.map(({ event }) => event(now)),
+    ]),
+  ])
+  const lapsed = pages.filter((sent) => !ours.includes(sent)).map(({ page }) => pageKey(page))
+  return { lapsed: new Set(lapsed), completed }
+}
+
+function toClosing({ page, tally }: SentPage) {
+  if (page.number === null) return []
+  const { appId, id: notificationId, number } = page
+  return [{ appId, notificationId, number, sent: tally.sent, failed: tally.failed }]
+}
+
+/** How far a notification is after some of its pages. */
+function advance(before: NotificationProgress, pages: readonly SentPage[]) {
+  const sum = (count: (sent: SentPage) => number) => pages.reduce((total, sent) => total + count(sent), 0)
+  const retries = sum(({ tally }) => tally.retries.length)
+  const whole = pages.filter(({ page }) => page.number === null)
+  const after: NotificationProgress = {
+    ...before,
+    isUnresolved: false,
+    totalCount:
+      before.totalCount +
+      sum(({ page }) => (page.number === null ? page.members.length : shiftOf(page).added)),
+    // A small audience counts as a batch, as one that was cut would.
+    totalBatches: before.totalBatches + whole.filter(({ page }) => page.members.length > 0).length + retries,
+    completedBatches:
+      before.completedBatches +
+      pages.filter(({ page }) => page.members.length > 0 || page.number !== null).length,
+    sentCount: before.sentCount + sum(({ tally }) => tally.sent),
+    failedCount: before.failedCount + sum(({ tally }) => tally.failed),
+    skippedCount: before.skippedCount + sum(({ page }) => shiftOf(page).skipped),
+  }
+  const retryReason = pages.find((sent) => sent.retryReason)?.retryReason ?? null
+  const firstError = pages.find(({ tally }) => tally.firstError)?.tally.firstError ?? null
+  const isComplete = after.status === 'sending' && after.completedBatches === after.totalBatches
+  const completed = isComplete ? completion(after, firstError) : undefined
+  return {
+    progress: completed?.progress ?? { ...after, failureReason: retryReason },
+    completed,
+    retries: (now: Date) => toBatches(pages, after.totalBatches - retries, now),
+  }
+}
+
+function shiftOf({ expected, members }: Page) {
+  return audienceShift(expected, members.length)
+}
+
+function toBatches(pages: readonly SentPage[], firstNumber: number, now: Date): NewBatch[] {
+  const retries = pages.flatMap(({ page, tally }) => tally.retries.map((retry) => ({ page, retry })))
+  return retries.map(({ page, retry: { delaySeconds, attempt, subscriberIds } }, index) => {
+    const ordered = subscriberIds.toSorted()
+    return {
+      appId: page.appId,
+      notificationId: page.id,
+      number: firstNumber + index,
+      attempt,
+      rank: rankOfRest(page.rank, ordered.length),
+      dueAt: new Date(now.getTime() + delaySeconds * 1_000),
+      first: ordered[0]!,
+      last: ordered.at(-1)!,
+      count: ordered.length,
+      subscriberIds: ordered,
+    }
+  })
+}
+
+function toGone({ page: { appId }, tally }: SentPage) {
+  return tally.gone.map((subscriberId) => ({ appId, subscriberId }))
+}
+
+function toRefused({ page: { appId }, keys }: SentPage) {
+  return keys.refused.map((refusal) => ({ appId, ...refusal }))
+}
+
+function toReached({ page: { appId }, keys }: SentPage) {
+  return keys.reached.map((subscriberId) => ({ appId, subscriberId }))
+}
+
+function failureEvents({ page: { appId, id }, tally }: SentPage, occurredAt: Date): NewEvent[] {
+  return tally.failures.map(({ subscriberId, userId, platform, reason, status, error }) => ({
+    appId,
+    type: 'notification.failed',
+    occurredAt,
+    data: {
+      notification_id: id,
+      app_id: appId,
+      subscriber_id: subscriberId,
+      user_id: userId,
+      platform,
+      reason,
+      status,
+      failure_reason: error,
+    },
+  }))
+}

@@ -1,0 +1,76 @@
+import { isSmallRank } from './rank.ts'
+
+/** Small audiences and pages of large ones have rooms of their own, so that neither waits for the other. */
+export type PageKind = 'small' | 'large'
+
+export function kindOf(rank: number): PageKind {
+  return isSmallRank(rank) ? 'small' : 'large'
+}
+
+/** What one app has to send, as the process that owns its lane knows it. */
+export interface SendingLane {
+  appId: string
+  /** When something of a kind may be due, milliseconds since the epoch; infinite: nothing is known of. */
+  dueAtMs: Record<PageKind, number>
+  /** Keys of the pages under way, and of notifications whose audience is being cut. */
+  underWay: Record<PageKind, Set<string>>
+  /** Keys of what failed of a fault of ours → until when it is left alone, milliseconds since the epoch. */
+  pausedUntilMs: Map<string, number>
+}
+
+export function makeSendingLane(appId: string): SendingLane {
+  return {
+    appId,
+    dueAtMs: { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY },
+    underWay: { small: new Set(), large: new Set() },
+    pausedUntilMs: new Map(),
+  }
+}
+
+/** Something of the kind is due at this time, or sooner. */
+export function noteDue(lane: SendingLane, kind: PageKind, atMs: number): void {
+  lane.dueAtMs[kind] = Math.min(lane.dueAtMs[kind], atMs)
+}
+
+export function isIdle({ dueAtMs, underWay }: SendingLane): boolean {
+  return (
+    underWay.small.size + underWay.large.size === 0 &&
+    Math.min(dueAtMs.small, dueAtMs.large) === Number.POSITIVE_INFINITY
+  )
+}
+
+/** What is read of a lane, in the order in which it goes, as far as it is not under way. */
+export interface Candidate {
+  key: string
+  rank: number
+  dueAt: Date
+}
+
+/**
+ * Chooses what of a lane goes now: of each kind, the first ones that are due. What is left of a kind makes it due
+ * again, now or at its time.
+ *
+ * @param read whether there may be more than was read, by kind
+ */
+export function choosePages<Item extends Candidate>(
+  lane: SendingLane,
+  candidates: readonly Item[],
+  room: Record<PageKind, number>,
+  mayHaveMore: Record<PageKind, boolean>,
+  nowMs: number,
+): Item[] {
+  const chosen: Item[] = []
+  for (const [key, untilMs] of lane.pausedUntilMs) if (untilMs <= nowMs) lane.pausedUntilMs.delete(key)
+  const isOpen = ({ key, rank }: Item) =>
+    !lane.underWay[kindOf(rank)].has(key) && !lane.pausedUntilMs.has(key)
+  for (const kind of ['small', 'large'] as const) {
+    const ofKind = candidates.filter((candidate) => kindOf(candidate.rank) === kind && isOpen(candidate))
+    const due = ofKind.filter(({ dueAt }) => dueAt.getTime() <= nowMs)
+    const taken = due.toSorted((a, b) => a.rank - b.rank).slice(0, room[kind])
+    chosen.push(...taken)
+    const later = ofKind.filter(({ dueAt }) => dueAt.getTime() > nowMs).map(({ dueAt }) => dueAt.getTime())
+    const isLeft = due.length > taken.length || (mayHaveMore[kind] && later.length === 0)
+    noteDue(lane, kind, isLeft ? nowMs : Math.min(Number.POSITIVE_INFINITY, ...later))
+  }
+  return chosen
+}

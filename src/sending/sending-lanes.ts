@@ -1,0 +1,314 @@
+import { readSenders, type SendingApp } from '../apps/senders.ts'
+import type { Deps } from '../deps.ts'
+import { bucketOf } from '../engine/lane-ownership.ts'
+import { startSweeper } from '../engine/sweeper.ts'
+import { shareBudget } from '../engine/turns.ts'
+import { pipelined } from '../platform/db.ts'
+import { type AudienceMember, type Named, readNamedMembers } from '../subscribers/audience-store.ts'
+import { onSendingDue } from './announce.ts'
+import { completeOverdue } from './complete-overdue.ts'
+import { cutNotification } from './cut-notification.ts'
+import {
+  type DueBatch,
+  type DueNotification,
+  findDueApps,
+  type LaneRead,
+  readDueBatches,
+  readDueNotifications,
+} from './due-store.ts'
+import { keyFindings } from './key-findings.ts'
+import { type Page, pageKey } from './page.ts'
+import { createPageRecorder } from './page-recorder.ts'
+import { smallAudience } from './rank.ts'
+import { readPageMembers } from './read-page.ts'
+import { reportPage } from './report-page.ts'
+import { describeRetries, retryReasons } from './retry-reasons.ts'
+import { sendPage } from './send-page.ts'
+import {
+  choosePages,
+  isIdle,
+  kindOf,
+  makeSendingLane,
+  noteDue,
+  type PageKind,
+  type SendingLane,
+} from './sending-lane.ts'
+
+/** The sending lanes that this process owns. */
+export interface SendingLanes {
+  /** Begins nothing more and lets pages under way end; after `timeoutMs` what is left of them is deferred. */
+  stop(timeoutMs: number): Promise<void>
+}
+
+type LaneDeps = Pick<
+  Deps,
+  'db' | 'clock' | 'random' | 'config' | 'log' | 'crypto' | 'channels' | 'metrics' | 'lanes' | 'notices'
+>
+
+/** Pages at a time. A large one holds a thousand subscribers in memory; while one is recorded, others are on the wire. */
+const maxPages = { small: 1_024, large: 6 }
+const maxPagesPerLane = { small: 256, large: 3 }
+/** Of a notification to named users; one with more is cut like any large one. */
+const maxSmallMembers = 1_000
+const gatherMs = 2
+/** How often all lanes are looked for when transactions announce what they made, and when they cannot. */
+const discoverAnnouncedMs = 30_000
+const discoverUnannouncedMs = 1_000
+const overdueEveryMs = 5_000
+
+type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | DueBatch }
+
+/**
+ * Sends what is due in the lanes that this process owns. Each sweep reads what is due of all lanes and resolves the
+ * small audiences, a fixed number of statements however many there are; pages of large ones are read as they are begun.
+ */
+export function startSendingLanes(deps: LaneDeps): SendingLanes {
+  const lanes = new Map<string, SendingLane>()
+  const recorder = createPageRecorder(deps)
+  const stopped = new AbortController()
+  const pages = new Set<Promise<void>>()
+  let stopping = false
+  let discoverAtMs = 0
+  let overdueAtMs = 0
+
+  const nowMs = () => deps.clock.now().getTime()
+  const laneOf = (appId: string) => lanes.getOrInsertComputed(appId, () => makeSendingLane(appId))
+  const countUnderWay = (kind: PageKind) =>
+    lanes.values().reduce((sum, { underWay }) => sum + underWay[kind].size, 0)
+  const noteBoth = (appId: string, atMs: number) => {
+    if (!deps.lanes.owns(appId)) return
+    noteDue(laneOf(appId), 'small', atMs)
+    noteDue(laneOf(appId), 'large', atMs)
+  }
+
+  const discover = async () => {
+    discoverAtMs = nowMs() + (deps.notices.areHeard ? discoverAnnouncedMs : discoverUnannouncedMs)
+    for (const { appId, firstDueAt } of await findDueApps(deps.db)) noteBoth(appId, firstDueAt.getTime())
+  }
+
+  /** Room of a kind in each lane where something of it is due. */
+  const shareRoom = (kind: PageKind, now: number): Map<string, number> => {
+    const wishes = [...lanes.values()]
+      .filter(({ appId, dueAtMs }) => dueAtMs[kind] <= now && deps.lanes.owns(appId))
+      .map(({ appId, underWay }) => ({ laneId: appId, room: maxPagesPerLane[kind] - underWay[kind].size }))
+      .filter(({ room }) => room > 0)
+    return shareBudget(wishes, maxPages[kind] - countUnderWay(kind))
+  }
+
+  const nextDueMs = (now: number) => {
+    const times = [...lanes.values()]
+      .flatMap(({ dueAtMs }) => [dueAtMs.small, dueAtMs.large])
+      .filter((at) => at > now)
+    return Math.min(discoverAtMs, ...(lanes.size > 0 ? [overdueAtMs] : []), ...times) - nowMs()
+  }
+
+  const sweep = async (): Promise<number> => {
+    const now = nowMs()
+    for (const [appId, lane] of lanes) if (isIdle(lane)) lanes.delete(appId)
+    if (now >= discoverAtMs) await discover()
+    if (now >= overdueAtMs && lanes.size > 0) {
+      overdueAtMs = now + overdueEveryMs
+      await completeOverdue(
+        deps,
+        [...lanes.keys()].filter((appId) => deps.lanes.owns(appId)),
+      )
+    }
+    const room = { small: shareRoom('small', now), large: shareRoom('large', now) }
+    const chosen = [...new Set([...room.small.keys(), ...room.large.keys()])]
+    if (chosen.length === 0) return nextDueMs(now)
+    await readAndBegin(chosen, room)
+    return 0
+  }
+
+  const readAndBegin = async (appIds: readonly string[], room: Record<PageKind, Map<string, number>>) => {
+    const reads = appIds.map((appId) => toRead(laneOf(appId), room))
+    for (const appId of appIds) moveToEnd(appId, room)
+    const restore = (error: unknown) => {
+      for (const appId of appIds) noteBoth(appId, nowMs())
+      throw error
+    }
+    const [notifications, batches, apps] = await deps.db
+      .connection()
+      .execute((connection) =>
+        pipelined([
+          readDueNotifications(connection, reads),
+          readDueBatches(connection, reads),
+          readSenders({ ...deps, db: connection }, appIds),
+        ]),
+      )
+      .catch(restore)
+    if (stopping) return
+    const due = [...notifications, ...batches].map((what): Due => ({ ...what, key: keyOf(what), what }))
+    const dueOf = Map.groupBy(due, ({ what }) => what.appId)
+    const chosen = reads.flatMap((read) => choose(read, room, dueOf.get(read.appId) ?? []))
+    await begin(chosen, apps).catch(restore)
+  }
+
+  /** What is announced from here on is not seen by the read, and must not be forgotten after it. */
+  const moveToEnd = (appId: string, room: Record<PageKind, Map<string, number>>) => {
+    const lane = laneOf(appId)
+    for (const kind of ['small', 'large'] as const) {
+      if (room[kind].has(appId)) lane.dueAtMs[kind] = Number.POSITIVE_INFINITY
+    }
+    lanes.delete(appId)
+    lanes.set(appId, lane)
+  }
+
+  const choose = (
+    read: LaneRead,
+    room: Record<PageKind, Map<string, number>>,
+    due: readonly Due[],
+  ): Due[] => {
+    const lane = laneOf(read.appId)
+    const isFull = (kind: PageKind) => {
+      const byRank = Map.groupBy(
+        due.filter(({ rank }) => kindOf(rank) === kind),
+        ({ rank, what }) => `${rank} ${'number' in what}`,
+      )
+      return read[kind] > 0 && byRank.values().some(({ length }) => length >= read[kind])
+    }
+    return choosePages(
+      lane,
+      due,
+      { small: room.small.get(read.appId) ?? 0, large: room.large.get(read.appId) ?? 0 },
+      { small: isFull('small'), large: isFull('large') },
+      nowMs(),
+    )
+  }
+
+  const begin = async (chosen: readonly Due[], apps: ReadonlyMap<string, SendingApp>) => {
+    const named = chosen.flatMap(({ rank, key, what }) => {
+      const audience = kindOf(rank) === 'small' && toNamed(what)
+      return audience ? [{ key, what, audience }] : []
+    })
+    const members = await readNamedMembers(
+      deps.db,
+      named.map(({ audience }) => audience),
+      maxSmallMembers,
+    )
+    const small = new Map(named.map(({ key }, index) => [key, members[index]!]))
+    for (const { rank, key, what } of chosen) {
+      const lane = laneOf(what.appId)
+      track(lane, kindOf(rank), key, send(lane, what, small.get(key), apps.get(lane.appId)))
+    }
+  }
+
+  /** Holds a place in the lane until the work has ended, one way or the other. */
+  const track = (lane: SendingLane, kind: PageKind, key: string, work: Promise<void>) => {
+    lane.underWay[kind].add(key)
+    const tracked = work
+      .catch((error: unknown) => {
+        deps.log.error({ err: error, appId: lane.appId, page: key }, 'page.failed')
+        lane.pausedUntilMs.set(key, nowMs() + failedPauseMs)
+        noteDue(lane, kind, nowMs() + failedPauseMs)
+      })
+      .finally(() => {
+        lane.underWay[kind].delete(key)
+        pages.delete(tracked)
+        sweeper.wake()
+      })
+    pages.add(tracked)
+  }
+
+  const send = async (
+    lane: SendingLane,
+    what: DueNotification | DueBatch,
+    small: AudienceMember[] | undefined,
+    app: SendingApp | undefined,
+  ) => {
+    if ('number' in what) {
+      await sendAndRecord(lane, toPage(what, small ?? (await readPageMembers(deps.db, what))), app)
+    } else if (small && small.length <= maxSmallMembers) {
+      await sendAndRecord(lane, toPage(what, small), app)
+    } else {
+      // A large audience, or one that only looked small: a user that has thousands of subscribers.
+      await cutNotification(deps, what)
+      noteDue(lane, 'large', nowMs())
+    }
+  }
+
+  const sendAndRecord = async (lane: SendingLane, page: Page, app: SendingApp | undefined) => {
+    // The app is gone, and all that is its.
+    if (!app) return
+    const startedAt = performance.now()
+    const { outcomes, tally } = await sendPage(deps, app, page, stopped.signal)
+    const keys = keyFindings(outcomes)
+    const retried = new Set(tally.retries.flatMap(({ subscriberIds }) => subscriberIds))
+    const reasons = retryReasons(outcomes, retried)
+    const recorded = await recorder.record({ page, tally, keys, retryReason: describeRetries(reasons) })
+    for (const { subscriberIds, delaySeconds } of tally.retries) {
+      noteDue(lane, subscriberIds.length > smallAudience ? 'large' : 'small', nowMs() + delaySeconds * 1_000)
+    }
+    reportPage(deps, page, outcomes, tally, {
+      retryReasons: reasons,
+      keyRefusals: keys.refused.length,
+      recorded,
+      ms: Math.round(performance.now() - startedAt),
+    })
+  }
+
+  const sweeper = startSweeper({
+    name: 'sending',
+    log: deps.log,
+    gatherMs,
+    maxIdleMs: discoverAnnouncedMs,
+    sweep,
+  })
+  const lookAround = () => {
+    discoverAtMs = 0
+    sweeper.wake()
+  }
+  onSendingDue(deps.notices, {
+    due(appId) {
+      noteBoth(appId, nowMs())
+      sweeper.wake()
+    },
+    missed: lookAround,
+  })
+  deps.lanes.onGained(lookAround)
+  deps.lanes.onLeaving((bucket) =>
+    lanes
+      .values()
+      .some(
+        ({ appId, underWay }) => underWay.small.size + underWay.large.size > 0 && bucketOf(appId) === bucket,
+      ),
+  )
+  return {
+    async stop(timeoutMs) {
+      const breakOff = setTimeout(() => stopped.abort(), timeoutMs)
+      stopping = true
+      await sweeper.stop()
+      await Promise.all(pages)
+      clearTimeout(breakOff)
+    },
+  }
+}
+
+/** A page that could not be recorded is sent again: some may get it twice, nobody is counted twice. */
+const failedPauseMs = 10_000
+
+/** One more of each rank than may be taken: it tells whether there are more, and when they are due. */
+function toRead({ appId, underWay }: SendingLane, room: Record<PageKind, Map<string, number>>): LaneRead {
+  const limit = (kind: PageKind) => {
+    const wanted = room[kind].get(appId) ?? 0
+    return wanted === 0 ? 0 : wanted + underWay[kind].size + 1
+  }
+  return { appId, small: limit('small'), large: limit('large') }
+}
+
+function keyOf(what: DueNotification | DueBatch): string {
+  return pageKey({ id: what.id, number: 'number' in what ? what.number : null })
+}
+
+/** @returns undefined when the audience is not a list of names */
+function toNamed(what: DueNotification | DueBatch): Named | undefined {
+  const { appId } = what
+  if ('number' in what) return what.subscriberIds ? { appId, subscriberIds: what.subscriberIds } : undefined
+  const userIds = (what.targeting as { ids?: string[] } | null)?.ids
+  return Array.isArray(userIds) ? { appId, userIds } : undefined
+}
+
+function toPage(what: DueNotification | DueBatch, members: Page['members']): Page {
+  if (!('number' in what)) return { ...what, number: null, attempt: 1, expected: null, members }
+  return { ...what, expected: what.subscriberCount, members }
+}
