@@ -18,7 +18,8 @@ import { queues } from './pipeline.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
 import { migrate } from './platform/db.ts'
-import { holdPort, listen } from './platform/http/port.ts'
+import { createMetricsServer } from './platform/http/metrics-server.ts'
+import { apiAddress, holdPort, listen, metricsAddress } from './platform/http/port.ts'
 import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
@@ -56,6 +57,8 @@ export interface Service {
   deps: Deps
   /** Where it listens; undefined without the `api` role. */
   url: string | undefined
+  /** Where `/metrics` is, if it has a port of its own. */
+  metricsUrl: string | undefined
   /** The first API key, on the very first start with the `api` role only. */
   firstKey: string | undefined
   /**
@@ -97,8 +100,11 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const { resolve, lookup } = createResolver({ servers: config.dnsServers })
     const guard = createAddressGuard(config.allowNetworks, resolve)
     checkAlertUrl(config, guard)
-    const releasePort = api ? await holdPort(config) : async () => {}
+    const releasePort = api ? await holdPort(apiAddress(config)) : async () => {}
     closers.push(releasePort)
+    const metricsAt = metricsAddress(config)
+    const releaseMetricsPort = metricsAt ? await holdPort(metricsAt) : async () => {}
+    closers.push(releaseMetricsPort)
     const storage = await openStorage(config, log, options.connections)
     closers.push(() => storage.close())
     const newer = await migrate(storage.db)
@@ -165,12 +171,19 @@ export async function startService(config: Config, options: ServiceOptions = {})
       await registerRoutes(server, deps, storage.pool, options.streams)
       closers.push(() => server.close())
       await releasePort()
-      url = await listen(server, config)
+      url = await listen(server, apiAddress(config))
+    }
+    let metricsUrl: string | undefined
+    if (metricsAt) {
+      const server = await createMetricsServer(deps)
+      closers.push(() => server.close())
+      await releaseMetricsPort()
+      metricsUrl = await listen(server, metricsAt)
     }
     if (backend === 'pglite') {
       closers.push(await openControlSocket(config.dataDir, createKeyCommands(deps), log))
     }
-    return { deps, url, firstKey, stop }
+    return { deps, url, metricsUrl, firstKey, stop }
   } catch (error) {
     await closeAll()
     throw error

@@ -11,7 +11,7 @@ import { registerNotificationRoutes } from './notifications/notification-routes.
 import { authenticate, requireScope } from './platform/http/auth.ts'
 import { clientOf } from './platform/http/client-address.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
-import { registerHealthRoutes } from './platform/http/health-routes.ts'
+import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
 import { registerOpenapi } from './platform/http/openapi.ts'
 import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import { registerReferencePage } from './platform/http/reference-page.ts'
@@ -54,8 +54,9 @@ export async function registerRoutes(
   const { publicUrl } = deps.config
   await registerOpenapi(server, { version: deps.version, publicUrl, tags, webhooks: eventRequests() })
   registerHealthRoutes(server, deps)
+  if (deps.config.metricsPort === undefined) registerMetricsRoute(server, deps)
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
-  registerReferencePage(server)
+  registerReferencePage(server, deps.config)
   registerSdkRoutes(server, deps)
   const limits = await createRateLimits(deps.config.rateLimits, pool)
   await server.register(

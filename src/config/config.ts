@@ -127,6 +127,7 @@ const apiKey = z
 export const environment = z.object({
   PORT: wholeNumber(0, 65_535).default(8080),
   HOST: host.default('127.0.0.1'),
+  KRAFTER_METRICS_PORT: wholeNumber(0, 65_535).optional(),
   DATABASE_URL: databaseUrl.optional(),
   KRAFTER_DATABASE_CONNECTIONS: wholeNumber(4, 1_000).default(10),
   KRAFTER_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000).default(10_000),
@@ -167,6 +168,8 @@ export const environment = z.object({
 export interface Config {
   port: number
   host: string
+  /** Of a listener for `/metrics` and the probes, on `host`. Absent: the API has `/metrics`. */
+  metricsPort: number | undefined
   /** Absent: the embedded database in `dataDir`. */
   databaseUrl: string | undefined
   /** Connections that requests and workers share; with PostgreSQL only. */
@@ -240,6 +243,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   return {
     port: values.PORT,
     host: values.HOST,
+    metricsPort: values.KRAFTER_METRICS_PORT,
     databaseUrl: values.DATABASE_URL,
     databaseConnections: values.KRAFTER_DATABASE_CONNECTIONS,
     statementTimeoutMs: values.KRAFTER_STATEMENT_TIMEOUT_MS,

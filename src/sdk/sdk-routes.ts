@@ -5,7 +5,7 @@ import type { Server } from '../platform/http/server.ts'
 import { readSdkFile } from './sdk-files.ts'
 
 /** An hour: what a browser may not have heard of yet after an upgrade. Old scripts go on working. */
-const cacheControl = 'public, max-age=3600'
+const maxAge = 'max-age=3600'
 /** What the worker's script has in place of where it is served. */
 const serverPlaceholder = "'__KRAFTER_SERVER__'"
 
@@ -14,8 +14,12 @@ export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config
   const page = readSdkFile('krafter-push.js')
   const worker = readSdkFile('krafter-push-sw.js')
   const schema = { hide: true }
-  server.get('/sdk/krafter-push.js', { schema }, async (request, reply) => answer(request, reply, page))
+  server.get('/sdk/krafter-push.js', { schema }, async (request, reply) =>
+    answer(request, reply, page, 'public'),
+  )
   server.get('/sdk/krafter-push-sw.js', { schema }, async (request, reply) => {
+    // What the request itself says may be wrong, or made up: no cache may hand it to anybody else.
+    if (!config.publicUrl) reply.header('vary', 'host, x-forwarded-host, x-forwarded-proto')
     const origin = config.publicUrl ?? `${request.protocol}://${request.host}`
     // Also as a worker of its own, for pages that are served through the same proxy.
     reply.header('service-worker-allowed', '/')
@@ -23,18 +27,23 @@ export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config
       request,
       reply,
       worker.replace(serverPlaceholder, () => JSON.stringify(origin)),
+      config.publicUrl ? 'public' : 'private',
     )
   })
 }
 
-function answer(request: FastifyRequest, reply: FastifyReply, script: string): FastifyReply {
+function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  script: string,
+  cachedBy: 'public' | 'private',
+): FastifyReply {
   const etag = `"${createHash('sha256').update(script).digest('base64url').slice(0, 22)}"`
   reply.headers({
     etag,
-    'cache-control': cacheControl,
+    'cache-control': `${cachedBy}, ${maxAge}`,
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
-    'x-content-type-options': 'nosniff',
   })
   if (request.headers['if-none-match'] === etag) return reply.code(304).send()
   return reply.type('text/javascript; charset=utf-8').send(script)

@@ -209,4 +209,30 @@ function inBrowser(make: () => TestStorage): void {
     const subscriber = await api.get(`${base}/subscribers/${left!.subscriber_id}`)
     expect(subscriber.body.data).toMatchObject({ token: device.registration.token, status: 'unsubscribed' })
   })
+
+  test('the page of the API asks nobody else, and sends its readers nowhere', async () => {
+    const reader = await browser.newPage()
+    const asked = new Set<string>()
+    const problems: string[] = []
+    reader.on('request', (request) => asked.add(new URL(request.url()).origin))
+    reader.on('pageerror', (error) => problems.push(String(error)))
+    reader.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+    await reader.goto(`${running.service.url}/docs`)
+    await reader.waitForSelector('text=List apps')
+    // What a reader tries out opens more of it.
+    await reader.locator('button:has-text("Test Request")').first().click()
+    await reader.waitForSelector('text=Query Parameters')
+    expect(await reader.title()).toContain('Krafter Push')
+    expect(await reader.getAttribute('link[rel=icon]', 'href')).toBe('favicon.svg')
+    const shown = (await reader.evaluate(`(() => {
+      const visible = (element) => element.checkVisibility({ visibilityProperty: true })
+      const links = [...document.links].filter(visible).map(({ href }) => new URL(href).origin)
+      return { links: [...new Set(links)], text: document.body.innerText }
+    })()`)) as { links: string[]; text: string }
+    expect(shown.links.filter((origin) => origin !== running.service.url)).toEqual([])
+    expect(shown.text).not.toMatch(/scalar|ask ai|open api client|generate (mcp|sdk)|deploy/i)
+    expect([...asked]).toEqual([running.service.url])
+    expect(problems).toEqual([])
+    await reader.close()
+  })
 }

@@ -52,7 +52,7 @@ test('the description is there to read, and brings its own script', async () => 
   const read = (path: string) => fetch(new URL(path, running.api.url))
   const page = await read('/docs')
   expect(page.headers.get('content-type')).toContain('text/html')
-  expect(await page.text()).toContain('<script src="js/scalar.js">')
+  expect(await page.text()).toContain('<title>Krafter Push API</title>')
   const script = await read('/docs/js/scalar.js')
   expect(script.status).toBe(200)
   expect(script.headers.get('content-type')).toContain('javascript')

@@ -27,11 +27,13 @@ test.each(names)('%s is small, for any page, and kept for a while', async (name)
   expect(answer.status).toBe(200)
   expect(Object.fromEntries(answer.headers)).toMatchObject({
     'content-type': 'text/javascript; charset=utf-8',
-    'cache-control': 'public, max-age=3600',
+    'cache-control': `${name === 'krafter-push.js' ? 'public' : 'private'}, max-age=3600`,
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
     'x-content-type-options': 'nosniff',
   })
+  // Where it reports to is what this request was sent to: for others that may be another.
+  if (name === 'krafter-push-sw.js') expect(answer.headers.get('vary')).toContain('host')
   expect(Buffer.byteLength(await answer.text())).toBeLessThan(maxBytes)
   const again = await ask(name, { 'if-none-match': answer.headers.get('etag')! })
   expect(again.status).toBe(304)
@@ -75,4 +77,7 @@ test('behind a proxy that is where the operator says', async () => {
   expect(await reportsTo('https://shop.example/sw.js')).toBe(
     'https://push.example/base/api/v1/push/track/delivered',
   )
+  const { headers } = await ask('krafter-push-sw.js')
+  expect(headers.get('cache-control')).toBe('public, max-age=3600')
+  expect(headers.get('vary')).toBeNull()
 })

@@ -67,6 +67,7 @@ describe('a variable that is wrong', () => {
   const subject = 'must name a public domain: Apple refuses localhost, .local and .invalid'
   const cases: [name: string, value: string, message: string][] = [
     ['PORT', '65536', number(0, 65_535)],
+    ['KRAFTER_METRICS_PORT', '65536', number(0, 65_535)],
     ['HOST', 'not a host', 'must be an address or a host name'],
     ['DATABASE_URL', `mysql://user:${password}@127.0.0.1/db`, databaseUrl],
     ['KRAFTER_DATABASE_CONNECTIONS', '3', number(4, 1_000)],

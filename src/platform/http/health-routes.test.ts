@@ -6,7 +6,7 @@ import type { OpenDatabase } from '../db.ts'
 import { createLogger } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 import { type Queue, startQueue } from '../queue.ts'
-import { registerHealthRoutes } from './health-routes.ts'
+import { registerHealthRoutes, registerMetricsRoute } from './health-routes.ts'
 import { createHttpServer, type Server } from './server.ts'
 
 let storage: TestStorage
@@ -22,7 +22,9 @@ beforeAll(async () => {
   const draining = new AbortController().signal
   server = await createHttpServer({ config: readConfig({}), log, draining })
   const deps = { ...database, queue, log, metrics: createMetrics(), draining }
-  registerHealthRoutes(server, deps, { wedgedAfterMs: 50, answerWithinMs: 100 })
+  const limits = { wedgedAfterMs: 50, answerWithinMs: 100 }
+  registerHealthRoutes(server, deps, limits)
+  registerMetricsRoute(server, deps, limits)
 })
 
 afterAll(async () => {

@@ -13,10 +13,10 @@ export interface ProbeLimits {
 
 const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000 }
 
-/** For orchestrators and scrapers: no key, no rate limit, no secret. */
+/** For orchestrators: no key, no rate limit, no secret. */
 export function registerHealthRoutes(
   server: Server,
-  deps: Pick<Deps, 'readState' | 'silentMs' | 'queue' | 'metrics' | 'log' | 'draining'>,
+  deps: Pick<Deps, 'readState' | 'silentMs' | 'draining'>,
   { wedgedAfterMs, answerWithinMs }: ProbeLimits = usualLimits,
 ): void {
   server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
@@ -29,6 +29,14 @@ export function registerHealthRoutes(
     if (state === 'ready') return { status: 'ready' }
     return reply.code(503).send({ status: `database ${state}` })
   })
+}
+
+/** For scrapers: no key, no rate limit. How much is sent is the operator's own business. */
+export function registerMetricsRoute(
+  server: Server,
+  deps: Pick<Deps, 'queue' | 'metrics' | 'log'>,
+  { answerWithinMs }: Pick<ProbeLimits, 'answerWithinMs'> = usualLimits,
+): void {
   server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
     const { registry, readers } = deps.metrics
     try {

@@ -3,7 +3,25 @@ import { type AddressInfo, createServer } from 'node:net'
 import { type Config, ConfigError } from '../../config/config.ts'
 import type { Server } from './server.ts'
 
-type Address = Pick<Config, 'host' | 'port'>
+/** Where to listen. `setting`: the variable that has the port. */
+interface Address {
+  setting: 'PORT' | 'KRAFTER_METRICS_PORT'
+  host: string
+  port: number
+}
+
+/** Where the API listens. */
+export function apiAddress({ host, port }: Pick<Config, 'host' | 'port'>): Address {
+  return { setting: 'PORT', host, port }
+}
+
+/** Where metrics have a port of their own, if they have one. */
+export function metricsAddress({
+  host,
+  metricsPort,
+}: Pick<Config, 'host' | 'metricsPort'>): Address | undefined {
+  return metricsPort === undefined ? undefined : { setting: 'KRAFTER_METRICS_PORT', host, port: metricsPort }
+}
 
 /**
  * Takes the port before there is anything to serve, so that a start that cannot have it has changed nothing. Who
@@ -15,7 +33,7 @@ type Address = Pick<Config, 'host' | 'port'>
 export async function holdPort(address: Address): Promise<() => Promise<void>> {
   const holder = createServer((socket) => socket.destroy())
   try {
-    await once(holder.listen(address), 'listening')
+    await once(holder.listen(address.port, address.host), 'listening')
   } catch (cause) {
     throw new ConfigError(listenError(address, cause as NodeJS.ErrnoException), { cause })
   }
@@ -41,8 +59,10 @@ export async function listen(server: Server, address: Address): Promise<string> 
   return `http://${host}:${port}`
 }
 
-function listenError({ host, port }: Address, cause: NodeJS.ErrnoException): string {
-  if (cause.code === 'EADDRINUSE') return `PORT ${port} is in use on ${host}: choose another with PORT`
-  if (cause.code === 'EACCES') return `PORT ${port} may not be opened by this user: choose one above 1023`
+function listenError({ setting, host, port }: Address, cause: NodeJS.ErrnoException): string {
+  if (cause.code === 'EADDRINUSE')
+    return `${setting} ${port} is in use on ${host}: choose another with ${setting}`
+  if (cause.code === 'EACCES')
+    return `${setting} ${port} may not be opened by this user: choose one above 1023`
   return `HOST ${host} cannot be listened on: ${cause.message}`
 }

@@ -56,6 +56,10 @@ export async function createHttpServer(deps: Pick<Deps, 'config' | 'log' | 'drai
     rewriteUrl: ({ url = '/' }) => routableUrl(url),
     forceCloseConnections: 'idle',
   }).withTypeProvider<ZodTypeProvider>()
+  // Most answers hold what only their reader may know. Pages and scripts that caches may keep say so themselves.
+  server.addHook('onRequest', async (_, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  })
   // RFC 9112 §3.2. Node would refuse such a request by itself, without a body.
   server.addHook('onRequest', async ({ raw }) => {
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined) throw refusals.unreadableRequest()

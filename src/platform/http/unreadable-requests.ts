@@ -17,6 +17,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, l
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
     'x-content-type-options: nosniff',
     'connection: close',
   ]
