@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Http2ServerResponse } from 'node:http2'
 import { fileURLToPath } from 'node:url'
-import type { Certificates } from '../src/demo/certificates.ts'
-import { startTlsServer } from '../src/demo/tls-server.ts'
+import type { Certificates } from '../src/local-ends/certificates.ts'
+import { startTlsServer } from '../src/local-ends/tls-server.ts'
 import type { Peer } from './peer.ts'
 
 /** What receivers do that nobody should suffer from but themselves, by path. */

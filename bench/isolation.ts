@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Service } from '../src/app.ts'
-import { emitEvents, type NewEvent } from '../src/events/emit-event.ts'
+import { emitEvents, type NewEvent } from '../src/deliveries/publish-event.ts'
 import { toTimestamp } from '../src/platform/clock.ts'
 import { newId } from '../src/platform/ids.ts'
 import { insertWebhook } from '../src/webhooks/webhook-store.ts'

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { type Certificates, makeCertificates } from '../src/demo/certificates.ts'
-import { startTlsServer } from '../src/demo/tls-server.ts'
+import { type Certificates, makeCertificates } from '../src/local-ends/certificates.ts'
+import { startTlsServer } from '../src/local-ends/tls-server.ts'
 
 /** The other end, a push service or a webhook's receiver, in a process of its own: it answers 201 at once. */
 export interface Peer {

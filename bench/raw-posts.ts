@@ -1,7 +1,7 @@
+import { signatureHeaders } from '../src/deliveries/attempt/sign.ts'
 import { createAddressGuard } from '../src/outbound/address-guard.ts'
 import { createOutbound } from '../src/outbound/outbound-client.ts'
 import { newId } from '../src/platform/ids.ts'
-import { signatureHeaders } from '../src/webhooks/sign.ts'
 import { answerParent } from './child.ts'
 import type { DeliveriesInput, DeliveriesResult } from './deliveries.ts'
 

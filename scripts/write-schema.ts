@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { migrate, openEmbedded } from '../src/platform/db.ts'
+import { migrate, openEmbedded } from '../src/platform/db/db.ts'
 import { dumpSchema } from './dump-schema.ts'
 
 const database = await openEmbedded('memory://')

@@ -7,9 +7,9 @@ import type { AddressGuard } from './outbound/address-guard.ts'
 import type { Outbound } from './outbound/outbound.ts'
 import type { Clock } from './platform/clock.ts'
 import type { CryptoAtRest } from './platform/crypto-at-rest.ts'
-import type { Db, OpenDatabase } from './platform/db.ts'
+import type { Db, OpenDatabase } from './platform/db/db.ts'
+import type { Notices } from './platform/db/notices.ts'
 import type { Metrics } from './platform/metrics.ts'
-import type { Notices } from './platform/notices.ts'
 import type { Queue } from './platform/queue.ts'
 
 /** Everything that touches the world, made once in app.ts. Functions take what they use of it (`Pick<Deps, …>`). */

@@ -1,3 +1,5 @@
+import { runAlert } from './deliveries/recover/alert-job.ts'
+import { runProbe } from './deliveries/recover/probe-job.ts'
 import type { Deps } from './deps.ts'
 import { runIdempotencyUpkeep } from './idempotency/idempotency-upkeep-job.ts'
 import {
@@ -9,12 +11,10 @@ import {
   retention,
   subscriberUpkeep,
 } from './pipeline.ts'
-import { vacuumBusyTables } from './platform/vacuum.ts'
+import { vacuumBusyTables } from './platform/db/vacuum.ts'
 import { runReplayStep } from './replays/replay-job.ts'
 import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
-import { runAlert } from './webhooks/alert-job.ts'
-import { runProbe } from './webhooks/probe-job.ts'
 
 /** Each step is short, or waits for deliveries to be made. */
 const replaysAtOnce = 2

@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign as signWith } fro
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
-import { signatureHeaders } from '../../src/webhooks/sign.ts'
+import { signatureHeaders } from '../../src/deliveries/attempt/sign.ts'
 import {
   isKnownEvent,
   type RawBody,

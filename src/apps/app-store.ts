@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import { refusals } from '../errors.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import { toTimestamp } from '../platform/clock.ts'
-import type { Db, Trx } from '../platform/db.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 
 export interface App {
   id: string

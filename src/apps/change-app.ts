@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { VapidKeys } from '../channels/web-push/vapid.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
+import { refusals } from '../platform/errors.ts'
 import { lockApp, updateApp } from './app-store.ts'
 import { maxVapidPairs, replaceVapidPair } from './vapid-pair-store.ts'
 

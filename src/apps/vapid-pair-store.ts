@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { type Db, pipelined, type Trx } from '../platform/db.ts'
+import { type Db, pipelined, type Trx } from '../platform/db/db.ts'
 
 /** Key pairs that an app may have, the current one included. */
 export const maxVapidPairs = 20

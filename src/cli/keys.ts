@@ -1,12 +1,12 @@
+import { createKeyCommands, type KeyCommands } from '../access/key-commands.ts'
+import { type Scope, scopes } from '../access/key-store.ts'
 import { type Config, ConfigError, readConfig } from '../config/config.ts'
 import { findRunningService } from '../control/control-client.ts'
-import { createKeyCommands, type KeyCommands } from '../keys/key-commands.ts'
-import { type Scope, scopes } from '../keys/key-store.ts'
 import { systemClock } from '../platform/clock.ts'
-import { migrate } from '../platform/db.ts'
+import { migrate } from '../platform/db/db.ts'
+import { openStorage } from '../platform/db/storage.ts'
 import { parseId } from '../platform/ids.ts'
 import { createLogger } from '../platform/log.ts'
-import { openStorage } from '../storage.ts'
 
 interface Output {
   json?: boolean

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Role } from '../app.ts'
 import { type Config, readConfig } from '../config/config.ts'
-import { databasePathIn } from '../platform/data-folder.ts'
+import { databasePathIn } from '../platform/db/data-folder.ts'
 import { keepHeapSmall } from '../platform/heap.ts'
 import { createLogger } from '../platform/log.ts'
 

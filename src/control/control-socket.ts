@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import Fastify from 'fastify'
 import type { Logger } from 'pino'
-import { type KeyCommands, keyRequest } from '../keys/key-commands.ts'
+import { type KeyCommands, keyRequest } from '../access/key-commands.ts'
 import { parseId } from '../platform/ids.ts'
 import { controlPath } from './control-path.ts'
 

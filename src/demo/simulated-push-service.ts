@@ -1,6 +1,6 @@
 import { createECDH, randomBytes } from 'node:crypto'
-import type { Certificates } from './certificates.ts'
-import { type ReceivedRequest, startTlsServer } from './tls-server.ts'
+import type { Certificates } from '../local-ends/certificates.ts'
+import { type ReceivedRequest, startTlsServer } from '../local-ends/tls-server.ts'
 import { vapidProblem } from './verify-vapid.ts'
 
 /** RFC 8291 §4: what a push service has to take at least, and what the common ones take at most. */

@@ -1,5 +1,5 @@
-import type { Certificates } from './certificates.ts'
-import { startTlsServer } from './tls-server.ts'
+import type { Certificates } from '../local-ends/certificates.ts'
+import { startTlsServer } from '../local-ends/tls-server.ts'
 import { webhookProblems } from './verify-webhook.ts'
 
 /** A `notification.sent` as it arrived. */

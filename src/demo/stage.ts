@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { startService } from '../app.ts'
 import { readConfig } from '../config/config.ts'
+import { makeCertificates } from '../local-ends/certificates.ts'
 import { createLogger } from '../platform/log.ts'
 import { type ApiClient, createApiClient } from './api-client.ts'
-import { makeCertificates } from './certificates.ts'
 import { type SimulatedPushService, startSimulatedPushService } from './simulated-push-service.ts'
 import { type SimulatedReceiver, startSimulatedReceiver } from './simulated-receiver.ts'
 

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { ReceivedRequest } from './tls-server.ts'
+import type { ReceivedRequest } from '../local-ends/tls-server.ts'
 
 /** How far a receiver's clock and the sender's may be apart: Standard Webhooks, "Verifying webhook authenticity". */
 const toleranceSeconds = 300

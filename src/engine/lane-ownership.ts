@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Db } from '../platform/db.ts'
+import type { Db } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
 import { bucketCount, type Holding, releaseBuckets, renewBuckets } from './lane-store.ts'
 import { startSweeper } from './sweeper.ts'

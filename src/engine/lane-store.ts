@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../platform/db.ts'
+import type { Db } from '../platform/db/db.ts'
 
 /** More than processes would be of use on one database; each owner's lanes are spread over some. */
 export const bucketCount = 64

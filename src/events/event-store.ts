@@ -1,5 +1,5 @@
-import { refusals } from '../errors.ts'
-import type { Db } from '../platform/db.ts'
+import type { Db } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 import type { IdRange } from '../platform/http/time-window.ts'
 import type { EventType } from './catalog.ts'
 

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
-import { joinTransaction } from '../platform/join-transaction.ts'
+import { joinTransaction } from '../platform/db/join-transaction.ts'
+import { refusals } from '../platform/errors.ts'
 import { findAnswer, type KeptAnswer, keepAnswer, takeKey } from './idempotency-store.ts'
 import { fingerprint } from './request-fingerprint.ts'
 

@@ -1,4 +1,4 @@
-import type { Db, Trx } from '../platform/db.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
 
 const dayMs = 86_400_000
 

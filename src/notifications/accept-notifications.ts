@@ -1,13 +1,13 @@
 import { holdApps } from '../apps/app-store.ts'
 import type { NotificationContent } from '../database.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
-import { pipelined, type Trx } from '../platform/db.ts'
+import { pipelined, type Trx } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import { announceSending } from '../sending/announce.ts'
+import { findOversize } from '../sending/payload.ts'
 import { type Priority, rankOf, smallAudience } from '../sending/rank.ts'
 import { insertNotifications, presentNotification } from './notification-store.ts'
-import { findOversize } from './payload.ts'
 
 /** A notification as it was asked for, its fields checked. */
 export interface NotificationRequest {

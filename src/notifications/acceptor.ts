@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { createGroupCommit } from '../engine/group-commit.ts'
-import { refusals } from '../errors.ts'
-import type { Db } from '../platform/db.ts'
+import type { Db } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 import {
   type AcceptedNotification,
   acceptNotifications,

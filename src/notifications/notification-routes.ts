@@ -1,17 +1,17 @@
 import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
+import { refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
+import { maxTtlSeconds } from '../sending/payload.ts'
 import { priorities } from '../sending/rank.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { createAcceptor } from './acceptor.ts'
 import { notificationDocs } from './notification-schema.ts'
 import { listNotifications, presentNotification, readNotification } from './notification-store.ts'
-import { maxTtlSeconds } from './payload.ts'
 
 /** Every field has to fit into a push; the exact limit is on the whole payload. */
 const maxFieldLength = 4_000

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { NotificationContent, NotificationStatus } from '../database.ts'
-import { refusals } from '../errors.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
-import type { Db, Trx } from '../platform/db.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 
 export interface Notification {
   id: string

@@ -1,5 +1,5 @@
 import { type LogFn, type Logger, type LoggerOptions, pino } from 'pino'
-import { isUnavailable } from './database-errors.ts'
+import { isUnavailable } from './db/database-errors.ts'
 
 /**
  * One JSON line per unit of work, on stdout. `error` means that a person should look: a healthy install logs none.

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import { type Db, type OpenDatabase, pipelined, type Trx } from './db.ts'
+import { type Db, type OpenDatabase, pipelined, type Trx } from './db/db.ts'
 
 /** A queue and the form of its messages. */
 export interface QueueDefinition {

@@ -1,5 +1,5 @@
-import type { Trx } from '../platform/db.ts'
-import { cancelDeliveries } from '../webhooks/delivery-store.ts'
+import { cancelDeliveries } from '../deliveries/delivery-store.ts'
+import type { Trx } from '../platform/db/db.ts'
 import { endReplay, type HeldReplay, lockPending, type Replay } from './replay-store.ts'
 
 /**

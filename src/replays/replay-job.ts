@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { holdApp } from '../apps/app-store.ts'
+import { insertDeliveries } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { insertDeliveries } from '../events/emit-event.ts'
 import { type ReplayStep, replayStep } from '../pipeline.ts'
-import type { Trx } from '../platform/db.ts'
+import type { Trx } from '../platform/db/db.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { matchesFilter } from '../webhooks/filter.ts'
 import {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { deliveryShape } from '../deliveries/log/delivery-log-schema.ts'
 import { eventTypes } from '../events/catalog.ts'
 import {
   defineShape,
@@ -8,7 +9,6 @@ import {
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
-import { deliveryShape } from '../webhooks/delivery-log-schema.ts'
 import type { presentReplay } from './replay-store.ts'
 
 export const replayShape = defineShape<ReturnType<typeof presentReplay>>(

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import type { ReplayStatus } from '../database.ts'
-import { refusals } from '../errors.ts'
+import type { HeldDelivery } from '../deliveries/delivery-store.ts'
+import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
-import type { Db, Trx } from '../platform/db.ts'
-import { firstIdOf } from '../platform/partitions.ts'
-import { firstDeliveryOf } from '../webhooks/delivery-log-store.ts'
-import type { HeldDelivery } from '../webhooks/delivery-store.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
+import { firstIdOf } from '../platform/db/partitions.ts'
+import { refusals } from '../platform/errors.ts'
 import type { Filter } from '../webhooks/filter.ts'
 
 /** Deliveries of past events, made anew for one webhook. */

@@ -1,12 +1,12 @@
 import { holdApp } from '../apps/app-store.ts'
+import { type LoggedDelivery, readDelivery } from '../deliveries/log/delivery-log-store.ts'
+import { insertDeliveries } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
-import { insertDeliveries } from '../events/emit-event.ts'
 import { findEvent } from '../events/event-store.ts'
 import { replayStep } from '../pipeline.ts'
-import type { Trx } from '../platform/db.ts'
+import type { Trx } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
-import { type LoggedDelivery, readDelivery } from '../webhooks/delivery-log-store.ts'
 import { findReplayTarget, insertReplay, type Replay, type ReplayTarget } from './replay-store.ts'
 
 /** What is asked for: the events of a window, all of them or those that the webhook did not get. */

@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
-import type { Db } from '../platform/db.ts'
-import { ensurePartitions, type PartitionedTable, readHorizons } from '../platform/partitions.ts'
+import type { Db } from '../platform/db/db.ts'
+import { ensurePartitions, type PartitionedTable, readHorizons } from '../platform/db/partitions.ts'
 
 /** What is kept for `KRAFTER_RETENTION_DAYS` only. */
 export const eventLog: readonly PartitionedTable[] = [

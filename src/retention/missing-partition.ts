@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
+import { retryMended } from '../platform/db/retry-transactions.ts'
 import { momentOfId } from '../platform/ids.ts'
-import { retryMended } from '../platform/retry-transactions.ts'
 import { prepareEventLog } from './event-log.ts'
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */

@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { dropPartitions } from '../platform/partitions.ts'
+import { dropPartitions } from '../platform/db/partitions.ts'
 import { deleteOldReplays } from '../replays/replay-store.ts'
 import { eventLog, prepareEventLog, reportNearHorizon } from './event-log.ts'
 

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Trx } from '../platform/db.ts'
+import type { Trx } from '../platform/db/db.ts'
 
 /** A notification's audience as it is cut: batches by key range, each end inclusive. */
 export interface Cut {

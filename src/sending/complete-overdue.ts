@@ -1,8 +1,8 @@
 import { holdApps } from '../apps/app-store.ts'
+import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { emitEvents } from '../events/emit-event.ts'
-import { findOverdue, lockNotifications, saveProgress } from '../notifications/progress-store.ts'
 import { completion, reportCompletion } from './complete-notification.ts'
+import { findOverdue, lockNotifications, saveProgress } from './progress-store.ts'
 
 const maxAtOnce = 500
 

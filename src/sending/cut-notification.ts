@@ -1,11 +1,11 @@
 import { holdApp } from '../apps/app-store.ts'
+import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { emitEvent } from '../events/emit-event.ts'
-import { lockNotifications, saveProgress } from '../notifications/progress-store.ts'
 import { audienceCondition } from '../subscribers/targeting.ts'
 import { cutAudience, insertBatches } from './batch-store.ts'
 import { completion, reportCompletion } from './complete-notification.ts'
 import type { DueNotification } from './due-store.ts'
+import { lockNotifications, saveProgress } from './progress-store.ts'
 
 /** What bounds the memory of a worker: subscribers of a page. */
 export const batchSize = 1_000

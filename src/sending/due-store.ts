@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { NotificationContent } from '../database.ts'
-import type { Db } from '../platform/db.ts'
+import type { Db } from '../platform/db/db.ts'
 import { largeRank, rankCount } from './rank.ts'
 
 /** What is to be read of one app's lane. */

@@ -1,4 +1,4 @@
-import type { Db } from '../platform/db.ts'
+import type { Db } from '../platform/db/db.ts'
 import { type AudienceMember, readAudiencePage, readNamedMembers } from '../subscribers/audience-store.ts'
 import { audienceCondition } from '../subscribers/targeting.ts'
 import type { DueBatch } from './due-store.ts'

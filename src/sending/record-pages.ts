@@ -1,12 +1,7 @@
 import { holdApps } from '../apps/app-store.ts'
+import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { emitEvents, type NewEvent } from '../events/emit-event.ts'
-import {
-  lockNotifications,
-  type NotificationProgress,
-  saveProgress,
-} from '../notifications/progress-store.ts'
-import { pipelined, type Trx } from '../platform/db.ts'
+import { pipelined, type Trx } from '../platform/db/db.ts'
 import { invalidateSubscribers } from '../subscribers/invalidate.ts'
 import { clearKeyRefusals, recordKeyRefusals } from '../subscribers/key-refusal-store.ts'
 import { audienceShift } from './audience-shift.ts'
@@ -14,6 +9,7 @@ import { closeBatches, insertBatches, type NewBatch } from './batch-store.ts'
 import { type CompletedNotification, completion } from './complete-notification.ts'
 import type { KeyFindings } from './key-findings.ts'
 import { type Page, pageKey } from './page.ts'
+import { lockNotifications, type NotificationProgress, saveProgress } from './progress-store.ts'
 import { rankOfRest } from './rank.ts'
 import type { Tally } from './tally.ts'
 

@@ -1,11 +1,11 @@
 import type { SendingApp } from '../apps/senders.ts'
 import type { Outcome } from '../channels/channel.ts'
+import { createTokenSigner, trackingPurpose } from '../channels/web-push/tracking-token.ts'
 import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
-import { payloadBytes, pushOptions } from '../notifications/payload.ts'
 import type { AudienceMember } from '../subscribers/audience-store.ts'
-import { createTokenSigner, trackingPurpose } from '../tracking/tracking-token.ts'
 import type { Page } from './page.ts'
+import { payloadBytes, pushOptions } from './payload.ts'
 import { isInTime, remainingTtl, timeLeft } from './push-lifetime.ts'
 import { type Addressee, type Tally, tallyOutcomes } from './tally.ts'
 

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Platform } from '../database.ts'
-import type { Db, Trx } from '../platform/db.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
 
 /** A subscriber as the channels need it, and as events name it. */
 export interface AudienceMember {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Trx } from '../platform/db.ts'
+import type { Trx } from '../platform/db/db.ts'
 
 /** Turns subscribers of any apps inactive whose push service says that the token is gone, in one statement. */
 export async function invalidateSubscribers(

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Trx } from '../platform/db.ts'
+import type { Trx } from '../platform/db/db.ts'
 
 /** Refusals in a row after which a subscription counts as made with another key. */
 export const maxKeyRefusals = 3

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Platform } from '../database.ts'
-import { refusals } from '../errors.ts'
+import { refusals } from '../platform/errors.ts'
 import { requiredText, text } from '../platform/http/fields.ts'
 import { platforms } from './subscriber-store.ts'
 

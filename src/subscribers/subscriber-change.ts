@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { refusals } from '../errors.ts'
-import { userEpochs } from '../tracking/tracking-token.ts'
+import { userEpochs } from '../channels/web-push/tracking-token.ts'
+import { refusals } from '../platform/errors.ts'
 import {
   type Registration,
   type StoredSubscriber,

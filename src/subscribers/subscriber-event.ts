@@ -1,4 +1,4 @@
-import type { NewEvent } from '../events/emit-event.ts'
+import type { NewEvent } from '../deliveries/publish-event.ts'
 import type { Subscriber } from './subscriber-store.ts'
 
 /** The event of a subscriber that came or left at a moment. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { sql, type Updateable } from 'kysely'
 import type { Database, InactiveReason, Platform, SubscriberStatus } from '../database.ts'
-import { refusals } from '../errors.ts'
 import { toTimestamp } from '../platform/clock.ts'
-import type { Db, Trx } from '../platform/db.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 import { respellToken } from './subscriber-token.ts'
 
 export const platforms = ['web', 'ios', 'android'] as const satisfies Platform[]

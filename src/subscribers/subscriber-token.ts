@@ -1,7 +1,7 @@
 import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
+import { refusals } from '../platform/errors.ts'
 
 /**
  * A token as it is stored: without blanks around it, an endpoint as URL parsers write it and without a fragment. Web

@@ -1,8 +1,8 @@
 import { holdApp } from '../apps/app-store.ts'
+import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
-import { emitEvent } from '../events/emit-event.ts'
-import type { Trx } from '../platform/db.ts'
+import type { Trx } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import { deleteSubscriber, markUnsubscribed, readSubscriber, type Subscriber } from './subscriber-store.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
+import { refusals } from '../platform/errors.ts'
 import { recordReceipts } from './record-receipts.ts'
 import type { Report } from './report.ts'
 

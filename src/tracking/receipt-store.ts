@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import type { Trx } from '../platform/db.ts'
+import type { TrackedPush } from '../channels/web-push/tracking-token.ts'
+import type { Trx } from '../platform/db/db.ts'
 import type { ReceiptKind } from './report.ts'
-import type { TrackedPush } from './tracking-token.ts'
 
 /**
  * Notes that devices reported one thing of pushes.

@@ -1,4 +1,4 @@
-import type { TrackedPush } from './tracking-token.ts'
+import type { TrackedPush } from '../channels/web-push/tracking-token.ts'
 
 /** What a device says of a push: that it came, or that somebody clicked it. */
 export type ReceiptKind = 'delivered' | 'clicked'

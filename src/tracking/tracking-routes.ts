@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
+import { readToken, trackingPurpose } from '../channels/web-push/tracking-token.ts'
 import type { Deps } from '../deps.ts'
-import { ApiError } from '../errors.ts'
+import { ApiError } from '../platform/errors.ts'
 import { clientOf } from '../platform/http/client-address.ts'
 import type { RateLimits } from '../platform/http/rate-limits.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -8,7 +9,6 @@ import { unsubscribe } from '../subscribers/unsubscribe.ts'
 import { createReceiptBuffer } from './receipt-buffer.ts'
 import { type ReceiptKind, readReportBody } from './report.ts'
 import { clickBody, reportBody, trackingDocs } from './tracking-schema.ts'
-import { readToken, trackingPurpose } from './tracking-token.ts'
 
 /** A token and an action, with room. */
 const bodyLimitBytes = 4_096

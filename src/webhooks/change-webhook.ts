@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { SignatureScheme } from '../database.ts'
+import { scheduleProbe } from '../deliveries/recover/probe-job.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
+import { refusals } from '../platform/errors.ts'
 import type { Filter } from './filter.ts'
 import { findMisfit } from './filter-fit.ts'
-import { scheduleProbe } from './probe-job.ts'
+import { secretChange, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
-import { secretChange, signatureChange } from './webhook-secrets.ts'
 import type { WebhookSettings } from './webhook-settings.ts'
 import {
   isDisabledByFailures,

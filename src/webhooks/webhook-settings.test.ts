@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { makeCertificates } from '../demo/certificates.ts'
+import { makeCertificates } from '../local-ends/certificates.ts'
 import { settingsFields } from './webhook-settings.ts'
 
 const { ca, key } = await makeCertificates()

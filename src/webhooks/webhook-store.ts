@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import type { BatchSettings, SignatureScheme } from '../database.ts'
-import { refusals } from '../errors.ts'
+import { defaultBatchBytes } from '../deliveries/lane/batch-size.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
-import type { Db, Trx } from '../platform/db.ts'
-import { defaultBatchBytes } from './batch-size.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
 
 export interface Webhook {
   id: string

@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
-import { refusals } from '../errors.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
+import { refusals } from '../platform/errors.ts'
 
 /**
  * A webhook's URL as it is stored and called: as the URL parser has it.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { refusals } from '../../src/errors.ts'
+import { refusals } from '../../src/platform/errors.ts'
 import { readDocument, tableRows } from '../support/documents.ts'
 
 const rows = tableRows(readDocument('docs/errors.md')).filter(([status]) => /^\d+$/.test(status!))

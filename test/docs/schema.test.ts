@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dumpSchema } from '../../scripts/dump-schema.ts'
-import { migrate, type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db.ts'
+import { migrate, type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db/db.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { migrateWatched } from '../support/watched-migrations.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { ConfigError } from '../../src/config/config.ts'
-import { openEmbedded } from '../../src/platform/db.ts'
+import { openEmbedded } from '../../src/platform/db/db.ts'
 import { createApi } from '../support/api.ts'
 import { startServiceProcess } from '../support/service-process.ts'
 

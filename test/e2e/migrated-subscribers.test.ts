@@ -4,7 +4,7 @@ import { Migrator } from 'kysely/migration'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrations } from '../../migrations/index.ts'
 import type { Platform } from '../../src/database.ts'
-import { migrate, type OpenDatabase } from '../../src/platform/db.ts'
+import { migrate, type OpenDatabase } from '../../src/platform/db/db.ts'
 import { tokenHash } from '../../src/subscribers/subscriber-store.ts'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../support/backends.ts'
 

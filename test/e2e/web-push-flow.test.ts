@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
-import type { Db } from '../../src/platform/db.ts'
+import type { Db } from '../../src/platform/db/db.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { insertDevices, makeBatchesDue, waitingBatches } from '../support/database.ts'

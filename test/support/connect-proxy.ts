@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { makeCertificates } from '../../src/demo/certificates.ts'
+import { makeCertificates } from '../../src/local-ends/certificates.ts'
 
 /** A real HTTP proxy that makes tunnels (CONNECT), for tests. */
 export interface ConnectProxy {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../../src/platform/db.ts'
+import type { Db } from '../../src/platform/db/db.ts'
 
 /** An event as it is kept: its parsed body, and how many webhooks it goes to. */
 export interface KeptEvent {

@@ -1,4 +1,4 @@
-import { createKey, type NewKey } from '../../src/keys/key-store.ts'
+import { createKey, type NewKey } from '../../src/access/key-store.ts'
 import type { Api } from './api.ts'
 import type { TestService } from './service.ts'
 

@@ -1,8 +1,12 @@
 import { createECDH, createPublicKey, type ECDH, randomBytes, verify } from 'node:crypto'
 import type { Http2ServerResponse } from 'node:http2'
 import { decrypt } from 'http_ece'
-import { makeCertificates } from '../../src/demo/certificates.ts'
-import { type ReceivedRequest, startTlsServer, type TlsServerOptions } from '../../src/demo/tls-server.ts'
+import { makeCertificates } from '../../src/local-ends/certificates.ts'
+import {
+  type ReceivedRequest,
+  startTlsServer,
+  type TlsServerOptions,
+} from '../../src/local-ends/tls-server.ts'
 
 /** A browser's subscription, and what only the browser has. */
 export interface Device {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
-import { makeCertificates } from '../../src/demo/certificates.ts'
+import { makeCertificates } from '../../src/local-ends/certificates.ts'
 
 /** A server below HTTP, for peers that do what no HTTP library would. */
 export interface RawServer {

@@ -1,7 +1,11 @@
 import type { Http2ServerResponse } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { makeCertificates } from '../../src/demo/certificates.ts'
-import { type ReceivedRequest, startTlsServer, type TlsServerOptions } from '../../src/demo/tls-server.ts'
+import { makeCertificates } from '../../src/local-ends/certificates.ts'
+import {
+  type ReceivedRequest,
+  startTlsServer,
+  type TlsServerOptions,
+} from '../../src/local-ends/tls-server.ts'
 
 /** A request to the receiver, and when its last byte came, in milliseconds since the epoch. */
 export interface Received extends ReceivedRequest {

@@ -1,6 +1,6 @@
 import { type Service, type ServiceOptions, startService } from '../../src/app.ts'
 import { readConfig } from '../../src/config/config.ts'
-import { makeCertificates } from '../../src/demo/certificates.ts'
+import { makeCertificates } from '../../src/local-ends/certificates.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { type Api, createApi } from './api.ts'

@@ -9,7 +9,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net'
 import { decrypt } from 'http_ece'
 import { afterEach, expect, test } from 'vitest'
-import { makeCertificates } from '../../demo/certificates.ts'
+import { makeCertificates } from '../../local-ends/certificates.ts'
 import { createAddressGuard } from '../../outbound/address-guard.ts'
 import { createOutbound } from '../../outbound/outbound-client.ts'
 import type { Outcome, Push, Recipient, Sender } from '../channel.ts'

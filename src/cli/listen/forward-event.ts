@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
+import { attemptHeaders } from '../../deliveries/attempt/attempt-delivery.ts'
 import { version } from '../../version.ts'
-import { attemptHeaders } from '../../webhooks/attempt-delivery.ts'
 import type { StreamMessage } from './event-stream-parser.ts'
 import { describeFailure } from './service-client.ts'
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { Trx } from '../../platform/db.ts'
-import type { Notices } from '../../platform/notices.ts'
+import type { Trx } from '../../platform/db/db.ts'
+import type { Notices } from '../../platform/db/notices.ts'
 
 /** PostgreSQL's channel on which transactions tell of the deliveries that they made. */
 const channel = 'krafter_push_deliveries'

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import type { Db } from '../../platform/db.ts'
-import { pipelined } from '../../platform/db.ts'
-import { type DueWebhook, readDueWebhooks } from '../../webhooks/delivery-store.ts'
+import type { Db } from '../../platform/db/db.ts'
+import { pipelined } from '../../platform/db/db.ts'
+import { type DueWebhook, readDueWebhooks } from '../delivery-store.ts'
 
 /** A delivery that waits for its next attempt. */
 export interface PendingDelivery {

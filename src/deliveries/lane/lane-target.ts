@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
-import type { DueWebhook } from '../../webhooks/delivery-store.ts'
-import { type Target, toTarget } from '../../webhooks/delivery-targets.ts'
+import { type Target, toTarget } from '../attempt/target.ts'
+import type { DueWebhook } from '../delivery-store.ts'
 import type { LaneSettings } from './lane.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import type { Attempt, Parcel } from '../../webhooks/attempt-delivery.ts'
+import type { Attempt, Parcel } from '../attempt/attempt-delivery.ts'
 
 /** One line and one count for each attempt. */
 export function reportAttempt(

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { type ApiError, refusals } from '../../errors.ts'
-import { DatabaseBusy, isPassing, isUnavailable } from '../database-errors.ts'
+import { DatabaseBusy, isPassing, isUnavailable } from '../db/database-errors.ts'
+import { type ApiError, refusals } from '../errors.ts'
 
 /**
  * What a request is answered that the database did not serve but may serve a little later; undefined for every other

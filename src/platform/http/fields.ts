@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { refusals } from '../../errors.ts'
+import { refusals } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { type Excess, findExcess } from './json-size.ts'
 

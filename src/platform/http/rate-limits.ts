@@ -5,8 +5,8 @@ import {
   RateLimiterPostgres,
   RateLimiterRes,
 } from 'rate-limiter-flexible'
-import { refusals } from '../../errors.ts'
-import type { ConnectionPool } from '../postgres/connection-pool.ts'
+import type { ConnectionPool } from '../db/postgres/connection-pool.ts'
+import { refusals } from '../errors.ts'
 
 const windowSeconds = 60
 

@@ -1,4 +1,4 @@
-import { type ApiError, refusals } from '../../errors.ts'
+import { type ApiError, refusals } from '../errors.ts'
 
 /** What decides which refusals a route has. */
 export interface RefusalTraits {

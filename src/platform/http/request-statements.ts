@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { type StatementContext, statementContext } from '../statement-context.ts'
+import { type StatementContext, statementContext } from '../db/statement-context.ts'
 import type { Server } from './server.ts'
 
 declare module 'fastify' {

@@ -15,7 +15,7 @@ import {
 } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import type { Deps } from '../../deps.ts'
-import { ApiError, refusals } from '../../errors.ts'
+import { ApiError, refusals } from '../errors.ts'
 import { toDatabaseRefusal } from './database-refusal.ts'
 import { ignoredFields, toHeader } from './ignored-fields.ts'
 import { limitRequestStatements } from './request-statements.ts'

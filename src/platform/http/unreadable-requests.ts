@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
-import { type ApiError, refusals } from '../../errors.ts'
+import { type ApiError, refusals } from '../errors.ts'
 
 /** For how long a client may go on sending while it is told that its request is refused. */
 const lingerMs = 1_000

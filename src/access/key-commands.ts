@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { type Clock, toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
+import type { Db } from '../platform/db/db.ts'
+import { type ApiKey, createKey, listKeys, revokeKey, scopes } from './key-store.ts'
+
+/** What a new key is to be. A team of that name is made when there is none. */
+export const keyRequest = z.object({
+  name: z.string(),
+  team: z.string(),
+  scopes: z.array(z.enum(scopes)),
+  expires_at: z.iso.datetime().nullable(),
+})
+
+/** A key as `krafter-push keys list` shows it; the key itself is not stored. Times as the API writes them. */
+export interface ShownKey {
+  id: string
+  key_prefix: string
+  name: string
+  team: string
+  scopes: string[]
+  expires_at: string | null
+  revoked_at: string | null
+  last_used_at: string | null
+  created_at: string
+}
+
+/** What the command line does with keys: on the open database, or by way of a service that has it open. All plain JSON. */
+export interface KeyCommands {
+  /** @returns the key, which can be read nowhere else afterwards */
+  create(given: z.infer<typeof keyRequest>): Promise<{ id: string; key: string }>
+  list(): Promise<ShownKey[]>
+  /** @returns false when there is no such key */
+  revoke(id: string): Promise<boolean>
+}
+
+export function createKeyCommands({ db, clock }: { db: Db; clock: Clock }): KeyCommands {
+  return {
+    create({ expires_at, ...given }) {
+      const wanted = { ...given, expiresAt: expires_at === null ? null : new Date(expires_at) }
+      return db.transaction().execute((trx) => createKey(trx, wanted, clock.now()))
+    },
+    list: async () => (await listKeys(db)).map(show),
+    revoke: (id) => revokeKey(db, id, clock.now()),
+  }
+}
+
+function show(key: ApiKey): ShownKey {
+  return {
+    id: key.id,
+    key_prefix: key.keyPrefix,
+    name: key.name,
+    team: key.team,
+    scopes: key.scopes,
+    expires_at: toTimestampOrNull(key.expiresAt),
+    revoked_at: toTimestampOrNull(key.revokedAt),
+    last_used_at: toTimestampOrNull(key.lastUsedAt),
+    created_at: toTimestamp(key.createdAt),
+  }
+}

@@ -1,0 +1,192 @@
+import { sql } from 'kysely'
+import { ConfigError } from '../config/config.ts'
+import type { Clock } from '../platform/clock.ts'
+import { type CryptoAtRest, DecryptionError } from '../platform/crypto-at-rest.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
+import { newId } from '../platform/ids.ts'
+import { generateKey, hashKey, keyPrefix } from './key-format.ts'
+
+/** A key as it is listed; the key itself is not stored. */
+export interface ApiKey {
+  id: string
+  teamId: string
+  team: string
+  name: string
+  keyPrefix: string
+  scopes: string[]
+  expiresAt: Date | null
+  revokedAt: Date | null
+  lastUsedAt: Date | null
+  createdAt: Date
+}
+
+export const scopes = ['push:read', 'push:write', '*'] as const
+export type Scope = (typeof scopes)[number]
+
+/** `last_used_at` is kept to the minute: a write for every request would cost more than the request. */
+const lastUsedStepMs = 60_000
+
+/** The key with this hash if it works at `now`: neither revoked nor expired. */
+export async function findWorkingKey(
+  db: Db,
+  keyHash: Buffer,
+  now: Date,
+): Promise<{ id: string; teamId: string; scopes: string[]; lastUsedAt: Date | null } | undefined> {
+  return db
+    .selectFrom('api_keys')
+    .select(['id', 'team_id as teamId', 'scopes', 'last_used_at as lastUsedAt'])
+    .where('key_hash', '=', keyHash)
+    .where('revoked_at', 'is', null)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .executeTakeFirst()
+}
+
+/** The hashes of the keys that work at `now`, the latest first. */
+export async function listWorkingKeyHashes(db: Db, now: Date, limit: number): Promise<Uint8Array[]> {
+  const keys = await db
+    .selectFrom('api_keys')
+    .select('key_hash')
+    .where('revoked_at', 'is', null)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute()
+  return keys.map(({ key_hash }) => key_hash)
+}
+
+export async function touchKey(
+  db: Db,
+  key: { id: string; lastUsedAt: Date | null },
+  now: Date,
+): Promise<void> {
+  if (key.lastUsedAt && now.getTime() - key.lastUsedAt.getTime() < lastUsedStepMs) return
+  await db.updateTable('api_keys').set({ last_used_at: now }).where('id', '=', key.id).execute()
+}
+
+export interface NewKey {
+  name: string
+  /** A team of this name is made when there is none. */
+  team: string
+  scopes: readonly Scope[]
+  expiresAt: Date | null
+  /** Absent: a random one. */
+  key?: string
+}
+
+/** @returns the key, which can be read nowhere else afterwards */
+export async function createKey(trx: Trx, given: NewKey, now: Date): Promise<{ id: string; key: string }> {
+  const team = await trx.selectFrom('teams').select('id').where('name', '=', given.team).executeTakeFirst()
+  const teamId = team?.id ?? newId()
+  if (!team) await trx.insertInto('teams').values({ id: teamId, name: given.team, created_at: now }).execute()
+  const key = given.key ?? generateKey()
+  const id = newId()
+  await trx
+    .insertInto('api_keys')
+    .values({
+      id,
+      team_id: teamId,
+      name: given.name,
+      key_hash: hashKey(key),
+      key_prefix: keyPrefix(key),
+      scopes: [...given.scopes],
+      expires_at: given.expiresAt,
+      revoked_at: null,
+      last_used_at: null,
+      created_at: now,
+    })
+    .execute()
+  return { id, key }
+}
+
+export async function listKeys(db: Db): Promise<ApiKey[]> {
+  return db
+    .selectFrom('api_keys as key')
+    .innerJoin('teams as team', 'team.id', 'key.team_id')
+    .select([
+      'key.id',
+      'key.team_id as teamId',
+      'team.name as team',
+      'key.name',
+      'key.key_prefix as keyPrefix',
+      'key.scopes',
+      'key.expires_at as expiresAt',
+      'key.revoked_at as revokedAt',
+      'key.last_used_at as lastUsedAt',
+      'key.created_at as createdAt',
+    ])
+    .orderBy('key.id')
+    .execute()
+}
+
+/** @returns false when there is no such key */
+export async function revokeKey(db: Db, id: string, now: Date): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('api_keys')
+    .set((eb) => ({ revoked_at: eb.fn.coalesce('revoked_at', eb.val(now)) }))
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+/** Any number that no other lock of ours has; processes that start together take turns by it. */
+const firstStartLock = 7_206_114
+
+/**
+ * Makes the team `default` and its first key when there is no key at all.
+ *
+ * @param bootstrapKey the key to make, instead of a random one
+ * @returns the key when this call made it
+ */
+export async function ensureFirstKey(
+  db: Db,
+  clock: Clock,
+  bootstrapKey: string | undefined,
+): Promise<string | undefined> {
+  return db.transaction().execute(async (trx) => {
+    await sql`select pg_advisory_xact_lock(${firstStartLock})`.execute(trx)
+    if (await trx.selectFrom('api_keys').select('id').limit(1).executeTakeFirst()) return undefined
+    const first = {
+      name: 'first',
+      team: 'default',
+      scopes: ['*'] as const,
+      expiresAt: null,
+      key: bootstrapKey,
+    }
+    return (await createKey(trx, first, clock.now())).key
+  })
+}
+
+/** Whether the database has secrets: it has been started with an encryption key before. Its tables may be missing. */
+export async function hasSecrets(db: Db): Promise<boolean> {
+  const { rows } = await sql<{
+    exists: boolean
+  }>`select to_regclass('install') is not null as exists`.execute(db)
+  if (!rows[0]!.exists) return false
+  return (await db.selectFrom('install').select('id').executeTakeFirst()) !== undefined
+}
+
+const checkText = 'krafter-push'
+const checkContext = 'install-check'
+
+/**
+ * Refuses to start with a key that is not the one the stored secrets were encrypted with.
+ *
+ * @throws ConfigError
+ */
+export async function checkEncryptionKey(db: Db, crypto: CryptoAtRest, clock: Clock): Promise<void> {
+  await db
+    .insertInto('install')
+    .values({ key_check: crypto.encrypt(checkText, checkContext), created_at: clock.now() })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute()
+  const { key_check } = await db.selectFrom('install').select('key_check').executeTakeFirstOrThrow()
+  try {
+    crypto.decrypt(key_check, checkContext)
+  } catch (cause) {
+    if (!(cause instanceof DecryptionError)) throw cause
+    throw new ConfigError(
+      'KRAFTER_ENCRYPTION_KEY does not fit this database: its secrets were encrypted with another key, add that one to the list',
+      { cause },
+    )
+  }
+}

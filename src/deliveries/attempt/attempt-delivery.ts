@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import type { Deps } from '../../deps.ts'
+import { newId } from '../../platform/ids.ts'
+import type { DueWebhook } from '../delivery-store.ts'
+import type { PendingDelivery } from '../lane/due-store.ts'
+import { type AttemptOutcome, classifyResponse, maxAnswerBytes } from './classify-response.ts'
+import { signatureHeaders } from './sign.ts'
+import type { Target } from './target.ts'
+
+/** An attempt that was made. */
+export interface Attempt {
+  /** A UUID v4: the attempt's `x-krafter-webhook-id`. */
+  id: string
+  startedAt: Date
+  durationMs: number
+  outcome: AttemptOutcome
+  requestHeaders: Record<string, string>
+}
+
+/** What goes out in one request: a delivery, or several of one webhook that takes batches. */
+export interface Parcel {
+  deliveries: PendingDelivery[]
+  webhook: DueWebhook
+  target: Target
+  /** Whether its body is an array, of however many events. */
+  batched: boolean
+}
+
+/** One request as a receiver gets it. */
+export interface Message {
+  /** `webhook-id`: the event's; of a batch, one of its own. */
+  id: string
+  /** `x-krafter-event`. */
+  event: string
+  body: string
+  /** Headers beside those of every delivery. */
+  extra: Record<string, string>
+}
+
+/** Makes the next attempt of a parcel's deliveries: sign → guarded POST → classify. Never rejects. */
+export async function attemptParcel(
+  deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version'>,
+  parcel: Parcel,
+): Promise<Attempt> {
+  return attemptMessage(deps, toMessage(parcel), parcel.target)
+}
+
+/** Makes one request to a webhook. Never rejects. */
+export async function attemptMessage(
+  deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version'>,
+  message: Message,
+  target: Target,
+): Promise<Attempt> {
+  const id = randomUUID()
+  const startedAt = deps.clock.now()
+  const requestHeaders = attemptHeaders(id, startedAt, message, target, deps.version)
+  const from = performance.now()
+  const result = await deps.outbound.exchange({
+    url: target.url,
+    method: 'POST',
+    headers: requestHeaders,
+    body: message.body,
+    timeoutMs: deps.config.deliveryTimeoutMs,
+    maxAnswerBytes,
+    ca: target.ca,
+  })
+  return {
+    id,
+    startedAt,
+    durationMs: Math.round(performance.now() - from),
+    outcome: classifyResponse(result, deps.clock.now()),
+    requestHeaders,
+  }
+}
+
+function toMessage({ deliveries, batched }: Parcel): Message {
+  const delivery = deliveries[0]!
+  if (batched) return batchMessage(deliveries.map(({ body }) => body))
+  return { id: delivery.eventId, event: delivery.eventType, body: delivery.body, extra: {} }
+}
+
+/** A batch's body is an array of the very bytes that its events would have had alone. */
+export function batchMessage(bodies: readonly string[]): Message {
+  const extra = { 'x-krafter-batch': String(bodies.length) }
+  return { id: newId(), event: 'batch', body: `[${bodies.join(',')}]`, extra }
+}
+
+/** The headers of contract section 3, over which no header of the webhook's own goes. */
+export function attemptHeaders(
+  attemptId: string,
+  startedAt: Date,
+  message: Message,
+  target: Pick<Target, 'keys' | 'headers'>,
+  version: string,
+): Record<string, string> {
+  const timestampSeconds = Math.floor(startedAt.getTime() / 1_000)
+  const content = { messageId: message.id, timestampSeconds, body: message.body }
+  return {
+    ...target.headers,
+    'content-type': 'application/json',
+    'user-agent': `Krafter-Push/${version}`,
+    'x-krafter-event': message.event,
+    'x-krafter-webhook-id': attemptId,
+    'webhook-id': message.id,
+    'webhook-timestamp': String(timestampSeconds),
+    ...message.extra,
+    ...signatureHeaders(target.keys, content),
+  }
+}

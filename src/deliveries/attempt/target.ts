@@ -1,0 +1,49 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import type { Deps } from '../../deps.ts'
+import type { DueWebhook } from '../delivery-store.ts'
+
+/** What an attempt is signed with; all null: it is not signed. */
+export interface SigningKeys {
+  secret: string | null
+  /** The one before the last rotation, while both are valid. */
+  previousSecret: string | null
+  ed25519: KeyObject | null
+}
+
+/** Where a delivery goes, ready for use: nothing is encrypted any more. */
+export interface Target {
+  url: URL
+  keys: SigningKeys
+  /** The webhook's own, beside those of every delivery. */
+  headers: Record<string, string>
+  /** The certificates trusted for it, PEM; absent: the public authorities. */
+  ca?: string | undefined
+}
+
+/**
+ * Decrypts what attempts to a webhook take.
+ *
+ * @throws DecryptionError when a secret was encrypted with a key that is not configured
+ */
+export function toTarget({ crypto }: Pick<Deps, 'crypto'>, webhook: DueWebhook): Target {
+  const { id, url, secret, previousSecret, signingKey, headerValues, caPem } = webhook
+  const decrypt = (value: Uint8Array | null, purpose: string) =>
+    value && crypto.decrypt(value, `${purpose}:${id}`).toString('utf8')
+  return {
+    url: new URL(url),
+    keys: {
+      secret: decrypt(secret, 'webhook-secret'),
+      previousSecret: decrypt(previousSecret, 'webhook-secret'),
+      ed25519: signingKey && importSeed(crypto.decrypt(signingKey, `webhook-signing-key:${id}`)),
+    },
+    headers: JSON.parse(decrypt(headerValues, 'webhook-headers') ?? '{}'),
+    ca: caPem ?? undefined,
+  }
+}
+
+/** RFC 8410 §7: what comes before an Ed25519 seed in PKCS #8. */
+const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+function importSeed(seed: Buffer): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' })
+}

@@ -1,0 +1,144 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { BatchSettings, DeliveryStatus } from '../database.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
+import type { Order } from './lane/lane.ts'
+
+/** Where a delivery goes, as it is stored: what is encrypted at rest still is. */
+export interface DueWebhook {
+  id: string
+  generation: number
+  url: string
+  /** Null: deliveries are not signed. */
+  secret: Uint8Array | null
+  /** Signs too; null once it has expired. */
+  previousSecret: Uint8Array | null
+  /** Ed25519 seed, for the `ed25519` signature only. */
+  signingKey: Uint8Array | null
+  headerValues: Uint8Array | null
+  /** Seconds between attempts; null: the install's. */
+  retrySchedule: number[] | null
+  /** Requests per second; null: no limit. */
+  rateLimit: number | null
+  maxInFlight: number | null
+  batch: BatchSettings | null
+  /** The certificates trusted for it, PEM; absent: the public authorities. */
+  caPem: string | null
+  ordered: Order | null
+}
+
+/** Each webhook once, however many deliveries go to it. One disabled or deleted in between is not returned. */
+export async function readDueWebhooks(
+  db: Db,
+  deliveries: readonly { appId: string; webhookId: string }[],
+  now: Date,
+): Promise<Map<string, DueWebhook>> {
+  const appIds = [...new Set(deliveries.map(({ appId }) => appId))]
+  const ids = [...new Set(deliveries.map(({ webhookId }) => webhookId))]
+  const rows = await selectDueWebhooks(db, now)
+    .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[]) and id = any(${sql.val(ids)}::uuid[])`)
+    .where('enabled', '=', true)
+    .execute()
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** What attempts to webhooks take, enabled or not. */
+export const selectDueWebhooks = (db: Db, now: Date) =>
+  db
+    .selectFrom('webhooks')
+    .select([
+      'id',
+      'generation',
+      'url',
+      'secret',
+      'signing_key as signingKey',
+      'header_values as headerValues',
+      sql<Uint8Array | null>`case when previous_secret_expires_at > ${now} then previous_secret end`.as(
+        'previousSecret',
+      ),
+      'retry_schedule as retrySchedule',
+      'rate_limit as rateLimit',
+      'max_in_flight as maxInFlight',
+      'batch',
+      'ca_pem as caPem',
+      'ordered',
+    ])
+
+/** An attempt and what it makes of its delivery. */
+export interface AttemptRecord {
+  app_id: string
+  delivery_id: string
+  number: number
+  id: string
+  started_at: Date
+  duration_ms: number
+  response_status: number | null
+  error: string | null
+  reason: string | null
+  response_body: string | null
+  /** The delivery afterwards. */
+  status: DeliveryStatus
+  next_attempt_at: Date | null
+  finished_at: Date | null
+}
+
+/**
+ * Writes attempts and moves their deliveries on, in one statement. Of a delivery that is gone or has had an attempt of
+ * this number it writes nothing.
+ *
+ * @returns the ids of the deliveries that it moved on
+ */
+export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[]): Promise<Set<string>> {
+  if (attempts.length === 0) return new Set()
+  const keys = attempts.map((attempt) => ({ appId: attempt.app_id, id: attempt.delivery_id }))
+  const { rows } = await sql<{ id: string }>`
+    with made as (
+      select * from json_to_recordset(${JSON.stringify(attempts)}::text::json) as row (
+        app_id uuid, delivery_id uuid, number int, id uuid, started_at timestamptz, duration_ms int,
+        response_status int, error text, reason text, response_body text,
+        status text, next_attempt_at timestamptz, finished_at timestamptz)
+    ), moved as (
+      update deliveries d
+      set status = made.status, attempt_count = made.number,
+        next_attempt_at = made.next_attempt_at, finished_at = made.finished_at
+      from made where d.app_id = made.app_id and d.id = made.delivery_id and d.attempt_count = made.number - 1
+        and ${isOneOf(keys)}
+      returning d.app_id, d.id
+    )
+    insert into attempts
+      (app_id, delivery_id, number, id, started_at, duration_ms, response_status, error, reason, response_body)
+    select made.app_id, delivery_id, number, made.id, started_at, duration_ms, response_status, error, reason,
+      response_body
+    from made join moved on moved.app_id = made.app_id and moved.id = made.delivery_id
+    returning delivery_id as id`.execute(trx)
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** A delivery as a job has it: whoever holds it may act on it while it has had so many attempts. */
+export interface HeldDelivery {
+  appId: string
+  id: string
+  attemptCount: number
+}
+
+/** Ends deliveries without an attempt: their webhook was disabled or deleted since. */
+export async function cancelDeliveries(trx: Trx, held: readonly HeldDelivery[], now: Date): Promise<void> {
+  if (held.length === 0) return
+  const keys = held.map(({ appId, id, attemptCount }) => ({ appId, id, attemptCount }))
+  await sql`
+    update deliveries d set status = 'canceled', next_attempt_at = null, finished_at = ${now}
+    from json_to_recordset(${JSON.stringify(keys)}::text::json) as held (id uuid, "attemptCount" int)
+    where ${isOneOf(keys)} and d.id = held.id and d.attempt_count = held."attemptCount" and d.status = 'pending'`.execute(
+    trx,
+  )
+}
+
+/**
+ * Picks deliveries `d` by key with arrays that the index takes as they are. A join alone is planned as a hash join
+ * over the whole table while its statistics are young: 5.3 ms instead of 0.3 ms for 64 of 10,000 rows, and growing.
+ * Ids are unique across apps (UUIDv7), so that the two arrays pick no row that is not meant.
+ */
+function isOneOf(keys: readonly { appId: string; id: string }[]): RawBuilder<boolean> {
+  const appIds = [...new Set(keys.map((key) => key.appId))]
+  const ids = keys.map((key) => key.id)
+  return sql<boolean>`(d.app_id = any(${sql.val(appIds)}::uuid[]) and d.id = any(${sql.val(ids)}::uuid[]))`
+}

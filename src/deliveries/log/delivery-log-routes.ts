@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { requireApp } from '../../apps/app-store.ts'
+import type { Deps } from '../../deps.ts'
+import { eventTypes } from '../../events/catalog.ts'
+import { findEvent } from '../../events/event-store.ts'
+import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
+import { page } from '../../platform/http/fields.ts'
+import type { Server } from '../../platform/http/server.ts'
+import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
+import { readWebhook } from '../../webhooks/webhook-store.ts'
+import { deliveryLogDocs } from './delivery-log-schema.ts'
+import {
+  type LoggedAttempt,
+  type LoggedDelivery,
+  listAttempts,
+  listDeliveries,
+  presentAttempt,
+  presentDelivery,
+  readDelivery,
+} from './delivery-log-store.ts'
+
+/** As cursors name it. */
+const list = 'd'
+const statuses = ['pending', 'succeeded', 'failed', 'canceled'] as const
+const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
+const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
+
+/** A delivery with all that is known of it. @param body null: the event is past the retention */
+export function presentLoggedDelivery(delivery: LoggedDelivery, body: unknown, attempts: LoggedAttempt[]) {
+  return { ...presentDelivery(delivery), body, attempts: attempts.map(presentAttempt) }
+}
+
+/** The log of what webhooks were sent. */
+export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
+  const { db, clock } = deps
+  server.get(
+    '/push/apps/:app_id/webhooks/:webhook_id/deliveries',
+    {
+      config: { scope: 'push:read' },
+      schema: {
+        ...deliveryLogDocs.list,
+        params: ofWebhook,
+        querystring: z.object({
+          status: z.enum(statuses).optional(),
+          event: z.enum(eventTypes).optional(),
+          ...windowFields,
+          limit: page.limit,
+          cursor: cursorField(list),
+        }),
+      },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const webhook = await readWebhook(db, app.id, request.params.webhook_id)
+      const { status, event, cursor, limit, ...window } = request.query
+      checkWindow(window, clock.now())
+      const query = { status, event, after: cursor, limit, ...toIdRange(window) }
+      const rows = await listDeliveries(db, app.id, webhook.id, query)
+      return presentPage(toPage(list, rows, limit), presentDelivery)
+    },
+  )
+  server.get(
+    '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id',
+    { config: { scope: 'push:read' }, schema: { ...deliveryLogDocs.read, params: ofDelivery } },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const webhook = await readWebhook(db, app.id, request.params.webhook_id)
+      const delivery = await readDelivery(db, app.id, webhook.id, request.params.delivery_id)
+      const event = await findEvent(db, app.id, delivery.eventId)
+      const attempts = await listAttempts(db, app.id, delivery.id)
+      return { data: presentLoggedDelivery(delivery, event && JSON.parse(event.body), attempts) }
+    },
+  )
+}

@@ -1,0 +1,189 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { DeliveryStatus } from '../../database.ts'
+import { toTimestamp, toTimestampOrNull } from '../../platform/clock.ts'
+import type { Db } from '../../platform/db/db.ts'
+import { firstIdOf, momentOf } from '../../platform/db/partitions.ts'
+import { refusals } from '../../platform/errors.ts'
+import type { IdRange } from '../../platform/http/time-window.ts'
+
+/** A delivery as the log has it, and how its last attempt went. */
+export interface LoggedDelivery {
+  id: string
+  webhookId: string
+  eventId: string
+  eventType: string
+  status: DeliveryStatus
+  attemptCount: number
+  nextAttemptAt: Date | null
+  replayId: string | null
+  createdAt: Date
+  finishedAt: Date | null
+  /** Null before the first attempt. */
+  startedAt: Date | null
+  durationMs: number | null
+  responseStatus: number | null
+  error: string | null
+  reason: string | null
+}
+
+/** An attempt as the log has it. */
+export interface LoggedAttempt {
+  /** Its `x-krafter-webhook-id`. */
+  id: string
+  number: number
+  startedAt: Date
+  durationMs: number
+  responseStatus: number | null
+  error: string | null
+  reason: string | null
+  /** The first 1 KiB of the answer. */
+  responseBody: string | null
+}
+
+/** A delivery as the API shows it. */
+export function presentDelivery(delivery: LoggedDelivery) {
+  return {
+    id: delivery.id,
+    webhook_id: delivery.webhookId,
+    event_id: delivery.eventId,
+    event: delivery.eventType,
+    status: delivery.status,
+    attempt_count: delivery.attemptCount,
+    next_attempt_at: toTimestampOrNull(delivery.nextAttemptAt),
+    replay_id: delivery.replayId,
+    created_at: toTimestamp(delivery.createdAt),
+    finished_at: toTimestampOrNull(delivery.finishedAt),
+    last_attempt: delivery.startedAt && {
+      started_at: toTimestamp(delivery.startedAt),
+      duration_ms: delivery.durationMs!,
+      status: delivery.responseStatus,
+      error: delivery.error,
+      reason: delivery.reason,
+    },
+  }
+}
+
+/** An attempt as the API shows it. */
+export function presentAttempt(attempt: LoggedAttempt) {
+  return {
+    id: attempt.id,
+    number: attempt.number,
+    started_at: toTimestamp(attempt.startedAt),
+    duration_ms: attempt.durationMs,
+    status: attempt.responseStatus,
+    error: attempt.error,
+    reason: attempt.reason,
+    response_body: attempt.responseBody,
+  }
+}
+
+/** What of a webhook's deliveries is wanted. */
+export interface DeliveryQuery extends IdRange {
+  status: DeliveryStatus | undefined
+  event: string | undefined
+  /** Only older ones than this delivery. */
+  after: string | undefined
+  limit: number
+}
+
+/** Deliveries to a webhook, newest first: `limit` and one more where there are more. */
+export async function listDeliveries(
+  db: Db,
+  appId: string,
+  webhookId: string,
+  { status, event, from, before, after, limit }: DeliveryQuery,
+): Promise<LoggedDelivery[]> {
+  const conditions = [
+    sql`app_id = ${appId} and webhook_id = ${webhookId}`,
+    // As a constant, so that the planner sees at any time that the index of those that did not succeed has it.
+    status && sql`status = ${sql.lit(status)}`,
+    event && sql`event_type = ${event}`,
+    from && sql`id >= ${from}`,
+    before && sql`id < ${before}`,
+    after && sql`id < ${after}`,
+  ]
+  return readDeliveries(
+    db,
+    sql`select * from deliveries where ${allOf(conditions)} order by id desc limit ${limit + 1}`,
+  )
+}
+
+/** @throws 404 when the webhook has no such delivery */
+export async function readDelivery(
+  db: Db,
+  appId: string,
+  webhookId: string,
+  id: string,
+): Promise<LoggedDelivery> {
+  const [delivery] = await readDeliveries(
+    db,
+    sql`select * from deliveries where app_id = ${appId} and webhook_id = ${webhookId} and id = ${id}`,
+  )
+  if (!delivery) throw refusals.notFound()
+  return delivery
+}
+
+const maxPerEvent = 1_000
+
+/** Deliveries of an event, newest first, up to 1,000: one for each webhook and replay. */
+export async function listDeliveriesOf(db: Db, appId: string, eventId: string): Promise<LoggedDelivery[]> {
+  return readDeliveries(
+    db,
+    sql`select * from deliveries
+      where app_id = ${appId} and event_id = ${eventId} and id >= ${firstDeliveryOf(eventId)}
+      order by id desc limit ${maxPerEvent}`,
+  )
+}
+
+export async function listAttempts(db: Db, appId: string, deliveryId: string): Promise<LoggedAttempt[]> {
+  return db
+    .selectFrom('attempts')
+    .select([
+      'id',
+      'number',
+      'started_at as startedAt',
+      'duration_ms as durationMs',
+      'response_status as responseStatus',
+      'error',
+      'reason',
+      'response_body as responseBody',
+    ])
+    .where('app_id', '=', appId)
+    .where('delivery_id', '=', deliveryId)
+    .orderBy('number')
+    .execute()
+}
+
+/** A look-up of the last attempt for each row of a page: planned as a join, it could read the whole table instead. */
+async function readDeliveries(db: Db, page: RawBuilder<unknown>): Promise<LoggedDelivery[]> {
+  const { rows } = await sql<LoggedDelivery>`
+    select d.id, d.webhook_id as "webhookId", d.event_id as "eventId", d.event_type as "eventType", d.status,
+      d.attempt_count as "attemptCount", d.next_attempt_at as "nextAttemptAt", d.replay_id as "replayId",
+      d.created_at as "createdAt", d.finished_at as "finishedAt", a.started_at as "startedAt",
+      a.duration_ms as "durationMs", a.response_status as "responseStatus", a.error, a.reason
+    from (${page}) d
+    left join lateral (
+      select started_at, duration_ms, response_status, error, reason from attempts
+      where app_id = d.app_id and delivery_id = d.id and number = d.attempt_count limit 1
+    ) a on true
+    order by d.id desc`.execute(db)
+  return rows
+}
+
+function allOf(conditions: readonly (RawBuilder<unknown> | '' | undefined)[]): RawBuilder<unknown> {
+  return sql.join(
+    conditions.filter((condition) => condition),
+    sql` and `,
+  )
+}
+
+/** Clocks of several machines differ. */
+const marginMs = 60_000
+
+/**
+ * A bound on the ids of the deliveries of an event, or of a replay: none is older than that, so that earlier partitions
+ * need no look.
+ */
+export function firstDeliveryOf(id: string): string {
+  return firstIdOf(new Date(Math.max(0, momentOf(id).getTime() - marginMs)))
+}

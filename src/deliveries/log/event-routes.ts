@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { requireApp } from '../../apps/app-store.ts'
+import type { Deps } from '../../deps.ts'
+import { eventTypes } from '../../events/catalog.ts'
+import { type LoggedEvent, listEvents, presentEvent, readEvent } from '../../events/event-store.ts'
+import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
+import { page } from '../../platform/http/fields.ts'
+import type { Server } from '../../platform/http/server.ts'
+import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
+import { type LoggedDelivery, listDeliveriesOf, presentDelivery } from './delivery-log-store.ts'
+import { eventLogDocs } from './event-log-schema.ts'
+
+/** As cursors name it. */
+const list = 'e'
+const ofApp = z.object({ app_id: z.string() })
+const ofEvent = z.object({ app_id: z.string(), event_id: z.string() })
+
+/** An event and what became of it. */
+export function presentLoggedEvent(event: LoggedEvent, deliveries: LoggedDelivery[]) {
+  return { ...presentEvent(event), deliveries: deliveries.map(presentDelivery) }
+}
+
+/** The log of what happened in an app. */
+export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
+  const { db, clock } = deps
+  server.get(
+    '/push/apps/:app_id/events',
+    {
+      config: { scope: 'push:read' },
+      schema: {
+        ...eventLogDocs.list,
+        params: ofApp,
+        querystring: z.object({
+          event: z.enum(eventTypes).optional(),
+          ...windowFields,
+          limit: page.limit,
+          cursor: cursorField(list),
+        }),
+      },
+    },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const { event, cursor, limit, ...window } = request.query
+      checkWindow(window, clock.now())
+      const rows = await listEvents(db, app.id, { event, after: cursor, limit, ...toIdRange(window) })
+      return presentPage(toPage(list, rows, limit), presentEvent)
+    },
+  )
+  server.get(
+    '/push/apps/:app_id/events/:event_id',
+    { config: { scope: 'push:read' }, schema: { ...eventLogDocs.read, params: ofEvent } },
+    async (request) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const event = await readEvent(db, app.id, request.params.event_id)
+      return { data: presentLoggedEvent(event, await listDeliveriesOf(db, app.id, event.id)) }
+    },
+  )
+}

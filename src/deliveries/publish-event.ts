@@ -1,0 +1,170 @@
+import { sql } from 'kysely'
+import type { EventData, EventType } from '../events/catalog.ts'
+import { toTimestamp } from '../platform/clock.ts'
+import { pipelined, type Trx } from '../platform/db/db.ts'
+import { newId } from '../platform/ids.ts'
+import { type Filter, matchesFilter } from '../webhooks/filter.ts'
+import { announceDeliveries } from './lane/announce.ts'
+
+/** Something that happened and that webhooks may hear of. */
+export type NewEvent = {
+  [Type in EventType]: { appId: string; type: Type; data: EventData<Type>; occurredAt: Date }
+}[EventType]
+
+/**
+ * Publishes an event in the transaction of the fact: its row, and a delivery for each webhook that is enabled, names it
+ * and whose filter lets it pass at this moment. The body is fixed here, so that every attempt sends the same bytes. An
+ * event that no webhook of the app names, enabled or not, and that nobody follows, is not kept.
+ */
+export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
+  await emitEvents(trx, [event])
+}
+
+/**
+ * Like {@link emitEvent} for many events at once: a fixed number of statements, however many events and apps there are.
+ *
+ * @param keepAll also those that no webhook names and nobody follows
+ * @returns those that are kept
+ */
+export async function emitEvents(
+  trx: Trx,
+  events: readonly NewEvent[],
+  keepAll = false,
+): Promise<{ appId: string; id: string }[]> {
+  if (events.length === 0) return []
+  const appIds = [...new Set(events.map(({ appId }) => appId))]
+  const now = events[0]!.occurredAt
+  const [listeners, streamed] = await pipelined([readListeners(trx, appIds), readStreamed(trx, appIds, now)])
+  const isKept = ({ appId, type }: NewEvent) =>
+    keepAll || streamed.has(appId) || listeners.get(appId)?.some((listener) => listener.events.includes(type))
+  const rows = toRows(events.filter(isKept))
+  if (rows.length === 0) return []
+  const deliveries = rows.flatMap((row) =>
+    (listeners.get(row.event.appId) ?? [])
+      .filter((listener) => wants(listener, row.event))
+      .map((listener) => ({
+        appId: row.event.appId,
+        row,
+        webhookId: listener.id,
+        generation: listener.generation,
+        orderKey: listener.ordered === 'subscriber_id' ? subscriberOf(row.event.data) : null,
+      })),
+  )
+  await pipelined([insertEvents(trx, rows), insertDeliveries(trx, deliveries, now)])
+  return rows.map(({ id, event }) => ({ appId: event.appId, id }))
+}
+
+interface Listener {
+  appId: string
+  id: string
+  generation: number
+  events: string[]
+  filter: Filter | null
+  enabled: boolean
+  ordered: string | null
+}
+
+interface EventRow {
+  id: string
+  type: EventType
+  body: string
+  event: NewEvent
+}
+
+async function readListeners(trx: Trx, appIds: readonly string[]): Promise<Map<string, Listener[]>> {
+  const listeners = (await trx
+    .selectFrom('webhooks')
+    .select(['app_id as appId', 'id', 'generation', 'events', 'filter', 'enabled', 'ordered'])
+    .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[])`)
+    .execute()) as Listener[]
+  return Map.groupBy(listeners, ({ appId }) => appId)
+}
+
+/** Of the apps, those whose events somebody follows as they happen (events/stream-routes.ts). */
+async function readStreamed(trx: Trx, appIds: readonly string[], now: Date): Promise<Set<string>> {
+  const { rows } = await sql<{ appId: string }>`
+    select distinct app_id as "appId" from event_streams
+    where app_id = any(${sql.val(appIds)}::uuid[]) and expires_at > ${now}`.execute(trx)
+  return new Set(rows.map(({ appId }) => appId))
+}
+
+function wants({ enabled, events, filter }: Listener, event: NewEvent): boolean {
+  return enabled && events.includes(event.type) && (!filter || matchesFilter(filter, event.data))
+}
+
+function subscriberOf(data: object): string | null {
+  return (data as { subscriber_id?: string }).subscriber_id ?? null
+}
+
+/** In the order of the events, so that their ids are as well. */
+function toRows(events: readonly NewEvent[]): EventRow[] {
+  const ids = events.map(newId).sort()
+  return events.map((event, index) => {
+    const { type, data, occurredAt } = event
+    const id = ids[index]!
+    return {
+      id,
+      type,
+      body: JSON.stringify({ id, event: type, timestamp: toTimestamp(occurredAt), data }),
+      event,
+    }
+  })
+}
+
+async function insertEvents(trx: Trx, events: readonly EventRow[]): Promise<void> {
+  const rows = events.map(({ id, type, body, event }) => ({
+    app_id: event.appId,
+    id,
+    type,
+    body,
+    occurred_at: event.occurredAt,
+  }))
+  await sql`
+    insert into events (app_id, id, type, body, occurred_at)
+    select app_id, id, type, body, occurred_at
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (app_id uuid, id uuid, type text, body text, occurred_at timestamptz)`.execute(trx)
+}
+
+/** A delivery to be made of an event: to a webhook, as it stands. */
+export interface NewDelivery {
+  appId: string
+  row: { id: string; type: string }
+  webhookId: string
+  generation: number
+  /** The subscriber, for a webhook that wants its deliveries in order for each. */
+  orderKey: string | null
+  /** The replay that asked for it. */
+  replayId?: string
+}
+
+/** Inserts deliveries, due now, in the caller's transaction; their lanes hear of them once it commits. @returns their ids */
+export async function insertDeliveries(
+  trx: Trx,
+  given: readonly NewDelivery[],
+  now: Date,
+): Promise<string[]> {
+  if (given.length === 0) return []
+  const ids = given.map(newId).sort()
+  const deliveries = given.map(({ appId, row, webhookId, generation, orderKey, replayId }, index) => ({
+    app_id: appId,
+    id: ids[index]!,
+    event_id: row.id,
+    event_type: row.type,
+    webhook_id: webhookId,
+    webhook_generation: generation,
+    order_key: orderKey,
+    replay_id: replayId ?? null,
+    created_at: now,
+  }))
+  const inserted = sql`
+    insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id,
+      status, next_attempt_at, created_at)
+    select app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id, 'pending',
+      created_at, created_at
+    from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (app_id uuid, id uuid, event_id uuid,
+      event_type text, webhook_id uuid, webhook_generation int, order_key text, replay_id uuid,
+      created_at timestamptz)`.execute(trx)
+  await pipelined([inserted, announceDeliveries(trx, given)])
+  return ids
+}

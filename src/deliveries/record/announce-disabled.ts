@@ -1,0 +1,33 @@
+import type { Deps } from '../../deps.ts'
+import { alert } from '../../pipeline.ts'
+import type { Trx } from '../../platform/db/db.ts'
+import { emitEvents } from '../publish-event.ts'
+import type { Disabled } from './health-store.ts'
+
+/**
+ * Tells of webhooks that were disabled because of their attempts, in the transaction that disables them: an event
+ * `webhook.disabled` each, for the app's other webhooks that name it, and a message for the operator where one is
+ * configured to be told.
+ */
+export async function announceDisabled(
+  trx: Trx,
+  deps: Pick<Deps, 'queue' | 'config'>,
+  disabled: readonly Disabled[],
+  now: Date,
+): Promise<void> {
+  if (disabled.length === 0) return
+  const events = disabled.map(({ appId, webhookId, url, reason, failureCount }) => ({
+    appId,
+    type: 'webhook.disabled' as const,
+    occurredAt: now,
+    data: { app_id: appId, webhook_id: webhookId, url, reason, failure_count: failureCount },
+  }))
+  const isAlerted = deps.config.alertWebhookUrl !== undefined
+  const kept = await emitEvents(trx, events, isAlerted)
+  if (!isAlerted) return
+  await deps.queue.enqueue(
+    trx,
+    alert,
+    kept.map(({ appId, id }) => ({ id, message: { appId, eventId: id, attemptCount: 0 } })),
+  )
+}

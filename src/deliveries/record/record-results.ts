@@ -1,0 +1,124 @@
+import type { Deps } from '../../deps.ts'
+import { pipelined } from '../../platform/db/db.ts'
+import type { Attempt } from '../attempt/attempt-delivery.ts'
+import { type AttemptRecord, cancelDeliveries, type DueWebhook, recordAttempts } from '../delivery-store.ts'
+import type { PendingDelivery } from '../lane/due-store.ts'
+import { scheduleProbe } from '../recover/probe-job.ts'
+import { announceDisabled } from './announce-disabled.ts'
+import { type Disabled, lockChanging, recordHealth, type WebhookSamples } from './health-store.ts'
+import { type Decision, decideAfterAttempt } from './retry-policy.ts'
+
+/**
+ * What became of a pending delivery.
+ * - `attempted`: an attempt was made, of this delivery alone or of several in one request.
+ * - `canceled`: its webhook was disabled or deleted since it was made, or its replay was canceled.
+ */
+export type Result =
+  | { kind: 'attempted'; delivery: PendingDelivery; webhook: DueWebhook; attempt: Attempt }
+  | { kind: 'canceled'; delivery: PendingDelivery }
+
+type Attempted = Extract<Result, { kind: 'attempted' }>
+type Decided = Attempted & { decision: Decision }
+
+/** A delivery whose result is recorded. */
+export interface RecordedDelivery {
+  webhookId: string
+  id: string
+  /** When it is to be attempted again, milliseconds since the epoch; null: it has ended. */
+  dueAgainAtMs: number | null
+}
+
+/** What recording did beyond the rows. */
+export interface Recorded {
+  deliveries: RecordedDelivery[]
+  /** Attempts not recorded: another of the same number is, by who took the lane over from us. */
+  lapsed: number
+  disabled: Disabled[]
+}
+
+/**
+ * Records results in one transaction and a fixed number of statements: attempts, deliveries and the webhooks' health.
+ * A delivery that is to be tried again needs nothing but its time.
+ */
+export async function recordResults(
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config'>,
+  results: readonly Result[],
+): Promise<Recorded> {
+  const attempted = results.filter((result) => result.kind === 'attempted')
+  const decided = firstOfEach(attempted).map((result) => ({ ...result, decision: decide(deps, result) }))
+  const canceled = results.filter((result) => result.kind === 'canceled').map(({ delivery }) => delivery)
+  return deps.db.transaction().execute(async (trx) => {
+    const now = deps.clock.now()
+    const records = decided.map(toRecord)
+    const [recorded, , locked] = await pipelined([
+      recordAttempts(trx, records),
+      cancelDeliveries(trx, canceled, now),
+      // After all deliveries: the order in which every transaction locks them.
+      lockChanging(trx, samplesOf(decided), now),
+    ])
+    const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
+    const disabled = await recordHealth(trx, locked, samplesOf(ours), deps.config.disableAfterSeconds, now)
+    await announceDisabled(trx, deps, disabled, now)
+    for (const { appId, webhookId, generation, autoRecover } of disabled) {
+      if (autoRecover) await scheduleProbe(trx, deps, { appId, webhookId, generation, number: 0 })
+    }
+    const dueAgain = new Map(
+      records.map(({ delivery_id: id, next_attempt_at: at }) => [id, at?.getTime() ?? null]),
+    )
+    return {
+      deliveries: results.map(({ delivery: { webhookId, id } }) => ({
+        webhookId,
+        id,
+        dueAgainAtMs: dueAgain.get(id) ?? null,
+      })),
+      lapsed: attempted.length - ours.length,
+      disabled,
+    }
+  })
+}
+
+/** A lane that was lost and came back may have a delivery twice. */
+function firstOfEach(attempted: readonly Attempted[]): Attempted[] {
+  return [...Map.groupBy(attempted, ({ delivery }) => delivery.id).values()].map(([first]) => first!)
+}
+
+function decide(deps: Pick<Deps, 'config' | 'random'>, { attempt, delivery, webhook }: Attempted): Decision {
+  const schedule = webhook.retrySchedule ?? deps.config.retryScheduleSeconds
+  return decideAfterAttempt(delivery.attemptCount + 1, attempt.outcome, schedule, deps.random())
+}
+
+const statusAfter = { succeeded: 'succeeded', retry: 'pending', failed: 'failed' } as const
+
+function toRecord({ delivery, attempt, decision }: Decided): AttemptRecord {
+  const { id, startedAt, durationMs, outcome } = attempt
+  const endedAt = new Date(startedAt.getTime() + durationMs)
+  const retry = decision.kind === 'retry'
+  return {
+    app_id: delivery.appId,
+    delivery_id: delivery.id,
+    number: delivery.attemptCount + 1,
+    id,
+    started_at: startedAt,
+    duration_ms: durationMs,
+    response_status: outcome.status,
+    error: outcome.error,
+    reason: outcome.reason,
+    response_body: outcome.responseBody,
+    status: statusAfter[decision.kind],
+    next_attempt_at: retry ? new Date(endedAt.getTime() + decision.delaySeconds * 1_000) : null,
+    finished_at: retry ? null : endedAt,
+  }
+}
+
+function samplesOf(attempted: readonly Attempted[]): WebhookSamples[] {
+  return [...Map.groupBy(attempted, ({ webhook }) => webhook.id)].map(([webhookId, results]) => ({
+    appId: results[0]!.delivery.appId,
+    webhookId,
+    // A request counts once, however many events it carried.
+    samples: [...new Set(results.map(({ attempt }) => attempt))].map((attempt) => ({
+      succeeded: attempt.outcome.succeeded,
+      gone: attempt.outcome.gone,
+      at: new Date(attempt.startedAt.getTime() + attempt.durationMs),
+    })),
+  }))
+}

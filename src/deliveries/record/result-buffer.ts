@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Deps } from '../../deps.ts'
+import { type RecordedDelivery, type Result, recordResults } from './record-results.ts'
+
+/** Results on their way to the database. */
+export interface ResultBuffer {
+  add(result: Result): void
+  /** Resolves once everything added so far is recorded (or given up, see below). */
+  drain(): Promise<void>
+}
+
+type BufferDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config' | 'log'>
+
+/** A transaction costs about as much as 40 rows, so results wait a little for company, but not for long. */
+const flushAt = 100
+const flushAfterMs = 12
+const maxPerFlush = 256
+/** How often a group is tried while the database is away; what is left after it is attempted again. */
+const maxTries = 10
+const firstPauseMs = 250
+const maxPauseMs = 4_000
+
+/**
+ * Collects results and records many in one transaction, one transaction at a time: while one runs, the next fills.
+ * When the database refuses a row each result is tried alone, so that one that cannot be recorded takes no other with
+ * it. When the database is away the group is tried again.
+ *
+ * @param onRecorded called after each flush with what it took out, whether recorded or given up
+ */
+export function createResultBuffer(
+  deps: BufferDeps,
+  onRecorded: (deliveries: readonly RecordedDelivery[]) => void,
+): ResultBuffer {
+  let waiting: Result[] = []
+  let running: Promise<void> | undefined
+
+  const flushAll = async () => {
+    while (waiting.length > 0) {
+      if (waiting.length < flushAt) await sleep(flushAfterMs)
+      const batch = waiting.slice(0, maxPerFlush)
+      waiting = waiting.slice(maxPerFlush)
+      onRecorded(await recordSafely(deps, batch))
+    }
+    running = undefined
+  }
+  return {
+    add(result) {
+      waiting.push(result)
+      running ??= flushAll()
+    },
+    async drain() {
+      while (running) await running
+    },
+  }
+}
+
+async function recordSafely(deps: BufferDeps, batch: readonly Result[]): Promise<RecordedDelivery[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const { deliveries, lapsed, disabled } = await recordResults(deps, batch)
+      if (lapsed > 0) deps.log.warn({ lapsed }, 'delivery.attempts_lapsed')
+      for (const { appId, webhookId, reason, failureCount } of disabled) {
+        // Not its url, which may have a secret in it.
+        deps.log.warn({ appId, webhookId, reason, failureCount }, 'webhook.disabled')
+      }
+      return deliveries
+    } catch (error) {
+      const deliveryId = batch[0]!.delivery.id
+      deps.log.error({ err: error, results: batch.length, deliveryId, tries }, 'delivery.record_failed')
+      if (isAboutARow(error) && batch.length > 1) {
+        const alone: RecordedDelivery[] = []
+        for (const result of batch) alone.push(...(await recordSafely(deps, [result])))
+        return alone
+      }
+      if (tries === maxTries || isAboutARow(error)) return batch.map(toGivenUp)
+      await sleep(Math.min(maxPauseMs, firstPauseMs * 2 ** tries))
+    }
+  }
+}
+
+/** Nothing is recorded of its attempt, so that it is made again, not at once. */
+function toGivenUp({ delivery: { webhookId, id } }: Result): RecordedDelivery {
+  return { webhookId, id, dueAgainAtMs: Date.now() + givenUpPauseMs }
+}
+
+const givenUpPauseMs = 60_000
+
+/** Data exception or integrity violation (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+function isAboutARow(error: unknown): boolean {
+  return /^2[23]/.test((error as { code?: string }).code ?? '')
+}

@@ -1,0 +1,45 @@
+import type { Deps } from '../../deps.ts'
+import { findEvent } from '../../events/event-store.ts'
+import { type Alert, alert } from '../../pipeline.ts'
+import type { ClaimedJob } from '../../platform/queue.ts'
+import { attemptMessage } from '../attempt/attempt-delivery.ts'
+import { decideAfterAttempt } from '../record/retry-policy.ts'
+
+/** What the operator's alert URL is called with: no secret, no headers of its own. */
+const unsigned = { keys: { secret: null, previousSecret: null, ed25519: null }, headers: {} }
+
+/**
+ * Alert → a POST of the event to `KRAFTER_ALERT_WEBHOOK_URL`, the same body and `webhook-id` on every attempt. It is
+ * tried like a delivery; when the schedule is used up, the log says so.
+ */
+export async function runAlert(
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config' | 'log' | 'outbound' | 'version'>,
+  job: ClaimedJob<Alert>,
+): Promise<void> {
+  const { appId, eventId, attemptCount } = job.message
+  const { alertWebhookUrl, retryScheduleSeconds } = deps.config
+  const event = alertWebhookUrl === undefined ? null : await findEvent(deps.db, appId, eventId)
+  const attempt =
+    event &&
+    (await attemptMessage(
+      deps,
+      { id: event.id, event: event.type, body: event.body, extra: {} },
+      { url: new URL(alertWebhookUrl!), ...unsigned },
+    ))
+  const number = attemptCount + 1
+  const decision = attempt && decideAfterAttempt(number, attempt.outcome, retryScheduleSeconds, deps.random())
+  await deps.db.transaction().execute(async (trx) => {
+    const settled = await deps.queue.settle(trx, alert, [job])
+    if (!settled.has(job.id) || decision?.kind !== 'retry') return
+    const { delaySeconds } = decision
+    // Not with the id of this job: pg-boss completes that when we return, and would take the new one for it.
+    await deps.queue.enqueue(trx, alert, [
+      { delaySeconds, message: { appId, eventId, attemptCount: number } },
+    ])
+  })
+  if (!attempt) return
+  const { status, error, reason } = attempt.outcome
+  const told = { appId, eventId, attempt: number, status, error, reason, ms: attempt.durationMs }
+  if (decision!.kind === 'failed') deps.log.error(told, 'alert.failed')
+  else deps.log.info(told, 'alert.attempted')
+}

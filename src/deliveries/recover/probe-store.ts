@@ -1,0 +1,48 @@
+import type { Db, Trx } from '../../platform/db/db.ts'
+import { type DueWebhook, selectDueWebhooks } from '../delivery-store.ts'
+
+/** Which disabling a probe is about: a webhook enabled since, and disabled again, is another's. */
+export interface ProbeKey {
+  appId: string
+  webhookId: string
+  generation: number
+}
+
+/** @returns undefined when the webhook is not to be probed: gone, enabled, or no longer to recover by itself */
+export async function readProbedWebhook(
+  db: Db,
+  { appId, webhookId, generation }: ProbeKey,
+  now: Date,
+): Promise<(DueWebhook & { events: string[] }) | undefined> {
+  return selectDueWebhooks(db, now)
+    .select('events')
+    .where('app_id', '=', appId)
+    .where('id', '=', webhookId)
+    .where('generation', '=', generation)
+    .where('enabled', '=', false)
+    .where('auto_recover', '=', true)
+    .executeTakeFirst()
+}
+
+/** Enables a webhook that answers again, its failures forgotten. */
+export async function recoverWebhook(
+  trx: Trx,
+  { appId, webhookId, generation }: ProbeKey,
+  now: Date,
+): Promise<void> {
+  await trx
+    .updateTable('webhooks')
+    .set({
+      enabled: true,
+      failure_count: 0,
+      failing_since: null,
+      disabled_at: null,
+      disabled_reason: null,
+      updated_at: now,
+    })
+    .where('app_id', '=', appId)
+    .where('id', '=', webhookId)
+    .where('generation', '=', generation)
+    .where('enabled', '=', false)
+    .execute()
+}

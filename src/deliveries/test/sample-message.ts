@@ -1,0 +1,33 @@
+import type { EventType } from '../../events/catalog.ts'
+import { eventDocs } from '../../events/event-schema.ts'
+import { toTimestamp } from '../../platform/clock.ts'
+import { newId } from '../../platform/ids.ts'
+import { batchMessage, type Message } from '../attempt/attempt-delivery.ts'
+
+/**
+ * A message as a real event would make it, for a webhook that takes batches too: the sample's data with this app's id,
+ * new ids of everything else, and this moment. Marked as a test.
+ */
+export function sampleMessage(type: EventType, appId: string, now: Date, batched: boolean): Message {
+  const id = newId()
+  const body = JSON.stringify({
+    id,
+    event: type,
+    timestamp: toTimestamp(now),
+    data: sampleData(type, appId, now),
+  })
+  const message = batched ? batchMessage([body]) : { id, event: type, body, extra: {} }
+  return { ...message, extra: { ...message.extra, 'x-krafter-test': 'true' } }
+}
+
+function sampleData(type: EventType, appId: string, now: Date): Record<string, unknown> {
+  const { data } = eventDocs[type].example
+  const fresh: Record<string, string> = {
+    app_id: appId,
+    notification_id: newId(),
+    subscriber_id: newId(),
+    webhook_id: newId(),
+    at: toTimestamp(now),
+  }
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, fresh[name] ?? value]))
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import { defineShape, one, type RouteDocs } from '../../platform/http/answers.ts'
+import { attemptFields } from '../log/delivery-log-schema.ts'
+import type { presentTest } from './test-delivery.ts'
+
+export const testDeliveryShape = defineShape<ReturnType<typeof presentTest>>(
+  'TestDelivery',
+  z.object({
+    ...attemptFields,
+    request_headers: z
+      .record(z.string(), z.string())
+      .meta({ description: "As they were sent; values of the webhook's own are masked." }),
+  }),
+  {
+    status: 204,
+    duration_ms: 41,
+    error: null,
+    reason: null,
+    response_body: null,
+    request_headers: {
+      authorization: '***',
+      'content-type': 'application/json',
+      'user-agent': 'Krafter-Push/0.1.0',
+      'x-krafter-event': 'notification.sent',
+      'x-krafter-webhook-id': '5f0f3a0e-6a5b-4c1d-9e8f-7a6b5c4d3e2f',
+      'webhook-id': '01996d62-d0e7-7f18-95ab-c3d2e4f60718',
+      'webhook-timestamp': '1780301221',
+      'x-krafter-test': 'true',
+    },
+  },
+)
+
+/** What the API's description says about test deliveries. */
+export const testDeliveryDocs = {
+  operationId: 'testWebhook',
+  summary: 'Send a test delivery and wait for what the receiver answers',
+  description:
+    'A sample of the event (by default the first that the webhook names), with the headers of a real delivery and `x-krafter-test: true`. Works on a disabled webhook too; it is neither recorded nor counted as a failure. Counts in the `strict` bucket.',
+  tags: ['webhooks'],
+  bodyExample: { event: 'notification.sent' },
+  answers: { 200: one(testDeliveryShape, 'What came back, a failure included.') },
+} satisfies RouteDocs

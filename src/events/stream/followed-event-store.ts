@@ -1,0 +1,41 @@
+import type { Db } from '../../platform/db/db.ts'
+
+/** An event as a stream sends it; `body` is what webhooks get, byte for byte. */
+export interface FollowedEvent {
+  id: string
+  type: string
+  body: string
+}
+
+/** Which events of an app come after an id, in the order of their ids. */
+export async function listEventKeys(
+  db: Db,
+  appId: string,
+  after: string,
+  limit: number,
+): Promise<{ id: string; type: string }[]> {
+  return db
+    .selectFrom('events')
+    .select(['id', 'type'])
+    .where('app_id', '=', appId)
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+}
+
+/** Events of an app by their ids, in the order of these; one that is gone meanwhile is left out. */
+export async function readFollowedEvents(
+  db: Db,
+  appId: string,
+  ids: readonly string[],
+): Promise<FollowedEvent[]> {
+  if (ids.length === 0) return []
+  return db
+    .selectFrom('events')
+    .select(['id', 'type', 'body'])
+    .where('app_id', '=', appId)
+    .where('id', 'in', ids)
+    .orderBy('id')
+    .execute()
+}

@@ -1,0 +1,224 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { authenticate } from '../../access/authenticate.ts'
+import { requireApp } from '../../apps/app-store.ts'
+import type { Deps } from '../../deps.ts'
+import { ApiError, refusals } from '../../platform/errors.ts'
+import { quote } from '../../platform/http/fields.ts'
+import type { Server } from '../../platform/http/server.ts'
+import { newId, parseId } from '../../platform/ids.ts'
+import { type EventType, eventTypes } from '../catalog.ts'
+import { startFollower } from './event-follower.ts'
+import { writeEventStream } from './event-stream.ts'
+import { takeLease } from './stream-lease-store.ts'
+import { streamDocs } from './stream-schema.ts'
+
+/** How streams are served; in milliseconds. */
+export interface StreamSettings {
+  /** How often the database is asked for new events. */
+  pollMs: number
+  /** How often it is asked for events that were committed late. */
+  sweepMs: number
+  heartbeatMs: number
+  /** How long events are kept without a renewal; renewed, and its key judged again, every `renewMs`. */
+  leaseMs: number
+  renewMs: number
+  /** How long a client may take nothing of what it is sent. */
+  stallMs: number
+  /** Open at a time in this process. */
+  maxStreams: number
+  /** Of those, open for one team. */
+  maxStreamsPerTeam: number
+}
+
+const defaultSettings: Omit<StreamSettings, 'maxStreams' | 'maxStreamsPerTeam'> = {
+  pollMs: 250,
+  sweepMs: 1_000,
+  heartbeatMs: 15_000,
+  // Less the time between renewals it is a minute: that long a client may take to connect again.
+  leaseMs: 75_000,
+  renewMs: 15_000,
+  stallMs: 60_000,
+}
+
+/** What a client that takes nothing has left when the service drains. */
+const graceMs = 1_000
+
+const params = z.object({ app_id: z.string() })
+const querystring = z.object({
+  event: z
+    .union([z.string(), z.array(z.string())])
+    .transform((given, context): EventType[] => {
+      const names = [given].flat().flatMap((list) => list.split(','))
+      const unknown = names.find((name) => !eventTypes.includes(name as EventType))
+      if (unknown !== undefined) {
+        context.addIssue({ code: 'custom', message: `has an unknown event: ${quote(unknown)}` })
+      }
+      return names as EventType[]
+    })
+    .optional()
+    .meta({ description: 'Only events of this name; several are separated by commas, or given one by one.' }),
+  last_event_id: z
+    .string()
+    .optional()
+    .meta({ format: 'uuid', description: 'As `last-event-id`, for clients that cannot set a header.' }),
+})
+
+type StreamDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'metrics'>
+
+/** The events of an app as they happen: server-sent events. */
+export function registerStreamRoutes(
+  server: Server,
+  deps: StreamDeps,
+  given: Partial<StreamSettings> = {},
+): void {
+  const { maxStreams, maxStreamsPerTeam } = deps.config
+  const settings = { ...defaultSettings, maxStreams, maxStreamsPerTeam, ...given }
+  /** With the team that each is for. */
+  const open = new Map<OpenStream, string>()
+  let draining = false
+  server.addHook('preClose', async () => {
+    draining = true
+    for (const stream of open.keys()) stream.drain()
+  })
+  server.get(
+    '/push/apps/:app_id/events/stream',
+    {
+      config: { scope: 'push:read' },
+      exposeHeadRoute: false,
+      schema: { ...streamDocs, params, querystring },
+    },
+    async (request, reply) => {
+      const after = readLastEventId(request, request.query.last_event_id)
+      const app = await requireApp(deps.db, request.teamId, request.params.app_id)
+      requirePlace([...open.values()], request.teamId, settings)
+      const stream = openStream(request, reply, () => {
+        open.delete(stream)
+        deps.metrics.streams.set(open.size)
+      })
+      open.set(stream, request.teamId)
+      deps.metrics.streams.set(open.size)
+      if (draining) stream.drain()
+      // It tells the time as ids of events do.
+      const id = newId()
+      const renew = () => renewLease(deps, settings, app.id, id)
+      await renew()
+      const types = request.query.event && new Set(request.query.event)
+      const follower = await startFollower(deps.db, app.id, { after, types, sweepMs: settings.sweepMs })
+      keepLease(deps, settings, request, { appId: app.id, renew, stream })
+      request.raw.socket.setTimeout(settings.stallMs)
+      const startId = after === undefined || after > id ? id : after
+      const text = writeEventStream(follower, { ...settings, startId }, stream.signal)
+      return reply
+        .headers({
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          // Or nginx would hold the events back until its buffer is full.
+          'x-accel-buffering': 'no',
+          connection: 'close',
+        })
+        .send(Readable.from(endOnError(text, deps, app.id)))
+    },
+  )
+}
+
+/**
+ * @param teams of the streams that are open, one for each
+ * @throws 503 when there is no place at all; 429 when the team has its share
+ */
+function requirePlace(
+  teams: readonly string[],
+  teamId: string,
+  { maxStreams, maxStreamsPerTeam }: StreamSettings,
+): void {
+  if (teams.length >= maxStreams) throw refusals.tooManyStreams()
+  if (teams.filter((team) => team === teamId).length >= maxStreamsPerTeam)
+    throw refusals.tooManyStreamsOfTeam()
+}
+
+function readLastEventId(request: FastifyRequest, fromQuery: string | undefined): string | undefined {
+  // A client that connects again by itself has the old URL and a new header.
+  const fromHeader = request.headers['last-event-id']
+  const [name, value] = fromHeader ? ['Last-Event-ID', String(fromHeader)] : ['last_event_id', fromQuery]
+  if (value === undefined) return undefined
+  const id = parseId(value)
+  if (id === undefined) throw refusals.invalid({ [name!]: ['must be the UUID of an event'] })
+  return id
+}
+
+interface OpenStream {
+  /** Aborted when the stream is to end. */
+  signal: AbortSignal
+  end(): void
+  /** Ends it, and does not wait long for a client that takes nothing. */
+  drain(): void
+}
+
+function openStream(request: FastifyRequest, reply: FastifyReply, onClosed: () => void): OpenStream {
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  const closed = () => {
+    end()
+    onClosed()
+  }
+  // Also when it is refused after all. What closed before this has no more to say.
+  if (reply.raw.closed) queueMicrotask(closed)
+  else reply.raw.once('close', closed)
+  return {
+    signal: ending.signal,
+    end,
+    drain() {
+      end()
+      const cut = setTimeout(() => request.raw.socket.destroy(), graceMs)
+      reply.raw.once('close', () => clearTimeout(cut))
+    },
+  }
+}
+
+async function renewLease(
+  { db, clock }: StreamDeps,
+  { leaseMs }: StreamSettings,
+  appId: string,
+  id: string,
+): Promise<void> {
+  const now = clock.now()
+  const expiresAt = new Date(now.getTime() + leaseMs)
+  if (!(await takeLease(db, { appId, id, expiresAt }, now))) throw refusals.notFound()
+}
+
+/** Renews the lease while the stream is open, however slow its client; ends it with its key or its app. */
+async function keepLease(
+  deps: StreamDeps,
+  { renewMs }: StreamSettings,
+  request: FastifyRequest,
+  { appId, renew, stream }: { appId: string; renew: () => Promise<void>; stream: OpenStream },
+): Promise<void> {
+  try {
+    for (;;) {
+      await sleep(renewMs, undefined, { signal: stream.signal, ref: false })
+      const key = await authenticate(deps, request)
+      if (!key) break
+      await requireApp(deps.db, key.teamId, appId)
+      await renew()
+    }
+  } catch (error) {
+    const isExpected = stream.signal.aborted || error instanceof ApiError
+    if (!isExpected) deps.log.warn({ err: error, appId }, 'stream.failed')
+  }
+  stream.end()
+}
+
+/** The head of the answer is long gone: all that can be done is to end, so that the client connects again. */
+async function* endOnError(
+  text: AsyncGenerator<string>,
+  { log }: Pick<Deps, 'log'>,
+  appId: string,
+): AsyncGenerator<string> {
+  try {
+    yield* text
+  } catch (error) {
+    log.warn({ err: error, appId }, 'stream.failed')
+  }
+}

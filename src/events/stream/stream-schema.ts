@@ -1,0 +1,37 @@
+import type { RouteDocs } from '../../platform/http/answers.ts'
+import { eventDocs } from '../event-schema.ts'
+
+const { example } = eventDocs['notification.sent']
+
+/** What the API's description says about the stream of events. */
+export const streamDocs = {
+  operationId: 'streamEvents',
+  summary: 'Follow the events of an app as they happen',
+  description:
+    'Server-sent events: a message per event, `data` is the body that webhooks get. After a cut, go on with `Last-Event-ID`: nothing after that event is lost, and events from 10 seconds before it may come again. A comment every 15 seconds says that the stream is alive. While it is open, and for a minute after, the events of the app are kept although no webhook names them.',
+  tags: ['events'],
+  takesHeaders: {
+    'last-event-id': 'The id of the last event received: go on after it. Taken over `last_event_id`.',
+  },
+  answers: {
+    200: {
+      description: 'The events that happen from now on, or after the given one.',
+      content: {
+        type: 'text/event-stream',
+        schema: { type: 'string' },
+        example: `retry: 2000\nid: 01996d62-c3a5-7b1e-8f26-0a9b8c7d6e5f\n\nid: ${example.id}\nevent: ${example.event}\ndata: ${JSON.stringify(example)}\n\n`,
+      },
+      shapes: [],
+    },
+    503: {
+      description:
+        'The process has `KRAFTER_MAX_STREAMS` streams open (429: for the team, `KRAFTER_MAX_STREAMS_PER_TEAM`); `retry_after` is in seconds. Or the database is away, as for every other route.',
+      content: {
+        type: 'application/json',
+        schema: { $ref: '#/components/schemas/Error' },
+        example: { error: 'Too many event streams are open', retry_after: 10 },
+      },
+      shapes: [],
+    },
+  },
+} satisfies RouteDocs

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { ConfigError } from '../../config/config.ts'
+
+/** The folder of the embedded database, held by this process alone. */
+export interface DataFolder {
+  /** Where PGlite keeps its files. */
+  databasePath: string
+  /** Who else may write to it, and so replace the key or the database; undefined: nobody. */
+  writableBy: 'its group' | 'its owner' | undefined
+  /** Lets another process in. The kernel does the same when this one dies. */
+  unlock(): void
+}
+
+/**
+ * Makes the folder if need be (mode 0700) and locks it. The lock is SQLite's exclusive file lock: the kernel
+ * drops it with the process, so a crash leaves no stale lock, and it holds across containers that share a volume.
+ *
+ * @throws ConfigError when the folder cannot be made, when any user of the machine may write to it, or when another
+ *   process holds it
+ */
+export function lockDataFolder(path: string): DataFolder {
+  try {
+    makeFolders(path)
+  } catch (cause) {
+    throw new ConfigError(`KRAFTER_DATA_DIR ${path} cannot be made: ${(cause as Error).message}`, { cause })
+  }
+  const writableBy = findOtherWriters(path)
+  let lock: DatabaseSync | undefined
+  try {
+    lock = new DatabaseSync(join(path, 'lock'), { timeout: 0 })
+    lock.exec('pragma locking_mode = exclusive; begin exclusive')
+  } catch (cause) {
+    lock?.close()
+    const busy = (cause as { errcode?: number }).errcode === sqliteBusy
+    throw new ConfigError(
+      busy
+        ? `KRAFTER_DATA_DIR ${path} is in use by another process: stop that one first, or use PostgreSQL (DATABASE_URL) to run several`
+        : `KRAFTER_DATA_DIR ${path} cannot be locked: ${(cause as Error).message}`,
+      { cause },
+    )
+  }
+  const held = lock
+  return { databasePath: databasePathIn(path), writableBy, unlock: () => held.close() }
+}
+
+/** Where PGlite keeps its files in a data folder; they are not there before the first start. */
+export function databasePathIn(folder: string): string {
+  return join(folder, 'database')
+}
+
+/** One by one: asked for all at once, Node tries for ever where the kernel lets nobody make one, as in `/proc`. */
+function makeFolders(path: string): void {
+  const missing: string[] = []
+  for (let folder = resolve(path); !isFolder(folder); folder = dirname(folder)) missing.unshift(folder)
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, { mode: 0o700 })
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (!isFolder(folder)) throw error
+    }
+  }
+}
+
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+
+const byGroup = 0o020
+const byOthers = 0o002
+
+function findOtherWriters(path: string): DataFolder['writableBy'] {
+  // Only Unix tells who may do what in these terms.
+  if (!process.getuid) return undefined
+  const { mode, uid } = statSync(path)
+  if (mode & byOthers) {
+    throw new ConfigError(
+      `KRAFTER_DATA_DIR ${path} may be written to by every user of this machine: chmod o-w it, or name a folder inside it, which is made for this user alone`,
+    )
+  }
+  if (uid !== 0 && uid !== process.getuid()) return 'its owner'
+  return mode & byGroup ? 'its group' : undefined
+}
+
+/** https://www.sqlite.org/rescode.html#busy */
+const sqliteBusy = 5
+
+/**
+ * The key that encrypts secrets at rest in embedded mode, in `encryption.key` in the folder.
+ *
+ * @returns 32 bytes; undefined when the file is missing
+ * @throws ConfigError when the file is there but is no key, or cannot be read
+ */
+export function readEncryptionKey(folder: string): Buffer | undefined {
+  const path = encryptionKeyPath(folder)
+  const stored = readKeyFile(path)
+  if (stored === undefined) return undefined
+  const key = Buffer.from(stored, 'base64')
+  if (key.length !== keyBytes) {
+    throw new ConfigError(
+      `the encryption key ${path} is corrupt: it must be 32 bytes in base64; restore it from a backup`,
+    )
+  }
+  return key
+}
+
+export const encryptionKeyPath = (folder: string) => join(folder, 'encryption.key')
+
+const keyBytes = 32
+
+function readKeyFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw new ConfigError(`the encryption key ${path} cannot be read: ${message}`, { cause })
+  }
+}
+
+/**
+ * Makes the key of a new install, mode 0600. Whole or not at all: a crash must not leave an empty file behind, which
+ * would pass for a corrupt key. Call with the folder locked.
+ *
+ * @throws ConfigError when it cannot be made
+ */
+export function makeEncryptionKey(folder: string): Buffer {
+  const path = encryptionKeyPath(folder)
+  const key = randomBytes(keyBytes)
+  const unfinished = `${path}.new`
+  try {
+    rmSync(unfinished, { force: true })
+    writeFileSync(unfinished, `${key.toString('base64')}\n`, { mode: 0o600, flush: true })
+    renameSync(unfinished, path)
+  } catch (cause) {
+    throw new ConfigError(`the encryption key ${path} cannot be made: ${(cause as Error).message}`, { cause })
+  }
+  return key
+}

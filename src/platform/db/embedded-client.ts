@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { siblingModule } from '../sibling-module.ts'
+import type { Failure, Reply, Request, Work } from './embedded-thread.ts'
+
+interface Result<Row> {
+  rows: Row[]
+  affectedRows?: number
+  fields: { name: string; dataTypeID: number }[]
+}
+
+/** A transaction that has begun, or will when those before it have ended. Everything else waits until it ends. */
+export interface EmbeddedTransaction {
+  query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
+  /** @throws the database's error; nothing is committed then, and the transaction has ended all the same */
+  commit(): Promise<void>
+  rollback(): Promise<void>
+}
+
+/**
+ * The embedded database in a thread of its own, with as much of PGlite's interface as Kysely and pg-boss need. It has
+ * one connection: statements and transactions run one after the other, in the order they were asked for.
+ */
+export interface EmbeddedClient {
+  query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
+  /** Runs any number of statements without parameters. @returns a result for each */
+  exec(sql: string): Promise<Result<unknown>[]>
+  begin(): EmbeddedTransaction
+  listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
+  /** For how long it has owed answers and given none, in milliseconds; 0: it owes none. */
+  silentMs(): number
+  /** Ends the thread. Safe to call twice. */
+  close(): Promise<void>
+  readonly closed: boolean
+  readonly ready: boolean
+  readonly waitReady: Promise<void>
+}
+
+/**
+ * Opens the database in the folder `path` in a new thread, with settings like `enable_sort = off`.
+ *
+ * Rejections carry the database's own `code`, `constraint` and so on, never a statement's parameters.
+ *
+ * @param onLost told once why the thread has ended by itself: what it owed is never answered, and only a new process can
+ *   open the database again
+ * @throws the database's error; one of its file system has WASI's `errno` and no message
+ */
+export async function openEmbeddedClient(
+  path: string,
+  settings: readonly string[],
+  onLost: (reason: string) => void = throwLost,
+): Promise<EmbeddedClient> {
+  const thread = new Worker(siblingModule(import.meta.url, 'embedded-thread'))
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  const listeners = new Map<string, Set<(payload: string) => void>>()
+  let asked = 0
+  let closing: Promise<void> | undefined
+  let broken: string | undefined
+  let silentSince: number | undefined
+
+  const ask = async <Answer = void>(work: Work): Promise<Answer> => {
+    if (closing) throw closed()
+    asked += 1
+    const answer = Promise.withResolvers<unknown>()
+    waiting.set(asked, answer)
+    silentSince ??= performance.now()
+    thread.postMessage({ ...work, id: asked } satisfies Request)
+    return answer.promise as Promise<Answer>
+  }
+  thread.on('message', (reply: Reply) => {
+    if ('channel' in reply) {
+      for (const callback of listeners.get(reply.channel) ?? []) callback(reply.payload)
+      return
+    }
+    if ('broken' in reply) {
+      broken = reply.broken
+      return
+    }
+    const answer = waiting.get(reply.id)!
+    waiting.delete(reply.id)
+    silentSince = waiting.size > 0 ? performance.now() : undefined
+    if ('failure' in reply) answer.reject(toError(reply.failure))
+    else answer.resolve(reply.result)
+  })
+  thread.on('exit', (code) => {
+    if (!closing) onLost(broken ?? `its thread ended with code ${code}`)
+    closing ??= Promise.resolve()
+    for (const answer of waiting.values()) answer.reject(closed())
+  })
+  const end = async (work: Promise<unknown>) => {
+    const ended = once(thread, 'exit')
+    await work
+    await ended
+  }
+
+  try {
+    await ask({ kind: 'open', path, settings })
+  } catch (error) {
+    closing = end(thread.terminate())
+    await closing
+    throw error
+  }
+  const queryIn =
+    (transaction: number | undefined): EmbeddedClient['query'] =>
+    (sql, params) =>
+      ask({ kind: 'query', sql, params: params?.map(detached), transaction })
+  return {
+    query: queryIn(undefined),
+    exec: (sql) => ask({ kind: 'exec', sql }),
+    begin() {
+      const transaction = asked + 1
+      // Its statements need not wait for that: they come to the thread in this order, and fail with it.
+      ask({ kind: 'begin', transaction }).catch(() => {})
+      const end = (commit: boolean) => ask({ kind: 'end', transaction, commit })
+      return { query: queryIn(transaction), commit: () => end(true), rollback: () => end(false) }
+    },
+    async listen(channel, callback) {
+      const isNew = !listeners.has(channel)
+      const callbacks = listeners.getOrInsertComputed(channel, () => new Set())
+      callbacks.add(callback)
+      // The thread posts each notification once for each time it was asked.
+      if (isNew) await ask({ kind: 'listen', channel })
+      return async () => void callbacks.delete(callback)
+    },
+    silentMs: () => (silentSince === undefined ? 0 : performance.now() - silentSince),
+    close: () => (closing ??= end(ask({ kind: 'close' }))),
+    get closed() {
+      return closing !== undefined
+    },
+    ready: true,
+    waitReady: Promise.resolve(),
+  }
+}
+
+/** Bytes by themselves: posting a view copies the whole of what it looks into, which for a Buffer is a shared pool. */
+function detached(value: unknown): unknown {
+  return value instanceof Uint8Array ? Uint8Array.from(value) : value
+}
+
+function throwLost(reason: string): never {
+  throw new Error(`the embedded database is lost: ${reason}`)
+}
+
+const closed = () => new Error('the embedded database is closed')
+
+function toError({ message, details }: Failure): Error {
+  return Object.assign(new Error(message), details)
+}

@@ -1,0 +1,75 @@
+import { readdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import type { Logger } from 'pino'
+import type { Metrics } from '../metrics.ts'
+import type { OpenDatabase } from './db.ts'
+
+/** What is looked after. */
+export interface WatchedDatabase extends Pick<OpenDatabase, 'db' | 'silentMs'> {
+  /** The data folder, as `lockDataFolder` was given it, and the database's own files in it. */
+  folder: string
+  databasePath: string
+  log: Logger
+  metrics: Pick<Metrics, 'diskFree'>
+  /** Told when the database has been silent for {@link lostAfterMs}. */
+  onLost: (reason: string) => void
+}
+
+/** The database writes 16 MiB at a time; a campaign or a burst of registrations takes hundreds. */
+export const lowDiskBytes = 512 * 1_048_576
+const warnEveryMs = 600_000
+/** Longer than any statement on a database that one process can serve. */
+export const lostAfterMs = 300_000
+/** The write-ahead log in files of 16 MiB. Only a checkpoint makes it smaller, and a server's would come by itself. */
+export const maxLogFiles = 8
+const checkEveryMs = 15_000
+
+/**
+ * What a PostgreSQL server has background processes and operators for: keeps the write-ahead log small, says when the
+ * disk is nearly full, and when the database no longer answers. Looks at once and then every `everyMs`.
+ *
+ * @returns what ends it
+ */
+export async function watchEmbedded(
+  watched: WatchedDatabase,
+  everyMs: number = checkEveryMs,
+): Promise<() => Promise<void>> {
+  let lastWarnedAt = Number.NEGATIVE_INFINITY
+  const check = async () => {
+    const freeBytes = await readFreeBytes(watched)
+    if (freeBytes < lowDiskBytes && performance.now() - lastWarnedAt > warnEveryMs) {
+      lastWarnedAt = performance.now()
+      watched.log.warn({ folder: watched.folder, freeBytes, lowBelowBytes: lowDiskBytes }, 'disk.low')
+    }
+    await shortenLog(watched)
+  }
+  let checking: Promise<void> | undefined
+  const next = () => {
+    if (watched.silentMs() > lostAfterMs) watched.onLost(`no answer for ${lostAfterMs / 1_000} s`)
+    checking ??= check()
+      .catch((error: unknown) => watched.log.warn({ err: error }, 'database.watch_failed'))
+      .finally(() => {
+        checking = undefined
+      })
+    return checking
+  }
+  await next()
+  const timer = setInterval(next, everyMs).unref()
+  return async () => {
+    clearInterval(timer)
+    await checking
+  }
+}
+
+async function readFreeBytes({ folder, metrics }: WatchedDatabase): Promise<number> {
+  const { bavail, bsize } = await statfs(folder)
+  metrics.diskFree.set({ folder }, bavail * bsize)
+  return bavail * bsize
+}
+
+async function shortenLog({ db, databasePath }: WatchedDatabase): Promise<void> {
+  const names = await readdir(join(databasePath, 'pg_wal'))
+  if (names.filter((name) => /^[0-9A-F]{24}$/.test(name)).length > maxLogFiles)
+    await sql`checkpoint`.execute(db)
+}

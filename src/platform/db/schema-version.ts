@@ -1,0 +1,38 @@
+import { ConfigError } from '../../config/config.ts'
+
+/** What a program finds in a database. `newer`: migrations of a later version that this one can run with. */
+export type SchemaStanding = { pending: boolean; newer: string[] }
+
+/**
+ * Judges by their names whether a program that knows the migrations `known` can run on a database that has `recorded`.
+ *
+ * Migrations only add: a program runs on what a later version added. One that takes something away, or asks for more
+ * than before, says so in its name, because its name is all that an older program sees of it:
+ * `0012_needs_0010_drop_tokens` is no matter to a program that knows 0010 or later, and ends every older one.
+ *
+ * @throws ConfigError when it cannot
+ */
+export function judgeSchema(known: readonly string[], recorded: readonly string[]): SchemaStanding {
+  const latest = known.toSorted().at(-1) ?? ''
+  const newer = recorded.filter((name) => !known.includes(name)).toSorted()
+  const pending = known.filter((name) => !recorded.includes(name))
+  const tooNew = newer.find((name) => latest.slice(0, numberLength) < (neededBy(name) ?? ''))
+  if (tooNew) {
+    throw new ConfigError(
+      `the database is newer than this version: its migration ${tooNew} ended the support of versions that know none later than ${latest}; start the version that made it, or restore a backup from before`,
+    )
+  }
+  if (newer.length > 0 && pending.length > 0) {
+    throw new ConfigError(
+      `the database was migrated by a version that this one does not follow: it has ${newer[0]} and lacks ${pending[0]}`,
+    )
+  }
+  return { pending: pending.length > 0, newer }
+}
+
+const numberLength = 4
+
+/** The number of the first migration that a program must know to run on a database with this one. */
+function neededBy(name: string): string | undefined {
+  return /^\d{4}_needs_(\d{4})(?!\d)/.exec(name)?.[1]
+}

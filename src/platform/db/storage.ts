@@ -1,0 +1,69 @@
+import type { Logger } from 'pino'
+import { hasSecrets } from '../../access/key-store.ts'
+import { type Config, ConfigError } from '../../config/config.ts'
+import { preparedDatabasePath } from '../../prepared-database.ts'
+import type { Metrics } from '../metrics.ts'
+import { encryptionKeyPath, lockDataFolder, makeEncryptionKey, readEncryptionKey } from './data-folder.ts'
+import { type Db, type OpenDatabase, openEmbedded, openPostgres } from './db.ts'
+import { watchEmbedded } from './embedded-watch.ts'
+import type { ConnectionLimits } from './postgres/connection-limits.ts'
+
+/** The database and what its secrets are encrypted with: all that a command needs which does not serve. */
+export interface Storage extends OpenDatabase {
+  encryptionKeys: Buffer[]
+  /** Embedded only: looks after the database until what it returns is called. */
+  watch?(metrics: Metrics): Promise<() => Promise<void>>
+}
+
+/**
+ * Opens the configured database: PostgreSQL, or the embedded one with its folder locked.
+ *
+ * @param limits what differs from the usual limits of connections
+ * @throws ConfigError in one sentence
+ */
+export async function openStorage(
+  config: Config,
+  log: Logger,
+  limits: Partial<ConnectionLimits> = {},
+): Promise<Storage> {
+  if (config.databaseUrl) {
+    const configured = { maxConnections: config.databaseConnections }
+    const database = await openPostgres(config.databaseUrl, { log, limits: { ...configured, ...limits } })
+    return { ...database, encryptionKeys: config.encryptionKeys! }
+  }
+  const folder = lockDataFolder(config.dataDir)
+  const { databasePath, writableBy } = folder
+  if (writableBy) log.warn({ folder: config.dataDir, by: writableBy }, 'folder.writable_by_others')
+  let close = async () => folder.unlock()
+  try {
+    const given = config.encryptionKeys ?? readEncryptionKey(config.dataDir)
+    const onLost = (reason: string) => endProcess(log, reason)
+    const database = await openEmbedded(databasePath, { onLost, prepared: preparedDatabasePath() })
+    close = () => database.close().finally(() => folder.unlock())
+    const key = given ?? (await makeFirstKey(config.dataDir, database.db))
+    return {
+      ...database,
+      encryptionKeys: [key].flat(),
+      watch: (metrics) =>
+        watchEmbedded({ ...database, folder: config.dataDir, databasePath, log, metrics, onLost }),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** A database that has secrets cannot be read with a new key, which would only hide that the old one is missing. */
+async function makeFirstKey(folder: string, db: Db): Promise<Buffer> {
+  if (!(await hasSecrets(db))) return makeEncryptionKey(folder)
+  throw new ConfigError(
+    `the encryption key ${encryptionKeyPath(folder)} is missing, and the secrets in the database beside it were encrypted with it: restore it from the backup, or set KRAFTER_ENCRYPTION_KEY`,
+  )
+}
+
+/** The embedded database cannot be opened a second time in one process; what is committed is there after a restart. */
+function endProcess(log: Logger, reason: string): never {
+  log.error({ reason }, 'database.broken')
+  process.exit(1)
+}

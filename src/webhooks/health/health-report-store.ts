@@ -1,0 +1,60 @@
+import { sql } from 'kysely'
+import { toTimestampOrNull } from '../../platform/clock.ts'
+import type { Db } from '../../platform/db/db.ts'
+import { firstIdOf } from '../../platform/db/partitions.ts'
+
+/** How a webhook has answered of late. */
+export interface HealthReport {
+  attempts: number
+  succeeded: number
+  p50Ms: number | null
+  p95Ms: number | null
+  oldestPendingAt: Date | null
+}
+
+const windowMs = 86_400_000
+/** Deliveries looked at: enough to tell, few enough to read in some 20 ms. */
+const maxDeliveries = 10_000
+
+/** The attempts of the last 24 hours, of the newest {@link maxDeliveries} deliveries if there were more. */
+export async function reportHealth(
+  db: Db,
+  appId: string,
+  webhookId: string,
+  now: Date,
+): Promise<HealthReport> {
+  const since = new Date(now.getTime() - windowMs)
+  const { rows } = await sql<Omit<HealthReport, 'oldestPendingAt'>>`
+    with recent as (
+      select id from deliveries
+      where app_id = ${appId}::uuid and webhook_id = ${webhookId}::uuid and id >= ${firstIdOf(since)}::uuid
+      order by id desc limit ${maxDeliveries}
+    )
+    select count(*)::int as attempts, count(*) filter (where a.error is null)::int as succeeded,
+      percentile_disc(0.5) within group (order by a.duration_ms) as "p50Ms",
+      percentile_disc(0.95) within group (order by a.duration_ms) as "p95Ms"
+    from recent join attempts a on a.app_id = ${appId}::uuid and a.delivery_id = recent.id
+      and a.delivery_id >= ${firstIdOf(since)}::uuid`.execute(db)
+  const oldest = await db
+    .selectFrom('deliveries')
+    .select('created_at')
+    .where('app_id', '=', appId)
+    .where('webhook_id', '=', webhookId)
+    .where('status', '=', 'pending')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  return { ...rows[0]!, oldestPendingAt: oldest?.created_at ?? null }
+}
+
+/** A report as the API shows it. */
+export function presentHealth({ attempts, succeeded, p50Ms, p95Ms, oldestPendingAt }: HealthReport) {
+  return {
+    window_seconds: windowMs / 1_000,
+    attempts,
+    success_rate: attempts === 0 ? null : Math.round((succeeded / attempts) * 10_000) / 10_000,
+    p50_ms: p50Ms,
+    p95_ms: p95Ms,
+    oldest_pending_at: toTimestampOrNull(oldestPendingAt),
+  }
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { requireApp } from '../../apps/app-store.ts'
+import type { Deps } from '../../deps.ts'
+import { answerOnce } from '../../idempotency/answer-once.ts'
+import { toTimestampOrNull } from '../../platform/clock.ts'
+import type { Server } from '../../platform/http/server.ts'
+import { rotateSecret } from '../webhook-store.ts'
+import { secretDocs } from './secret-schema.ts'
+import { encryptSecret, generateSecret, secretField } from './webhook-secrets.ts'
+
+const defaultOverlapSeconds = 86_400
+const maxOverlapSeconds = 604_800
+
+const body = z.object({
+  secret: secretField.refine((secret) => secret !== '', 'must not be empty').optional(),
+  overlap_seconds: z
+    .int()
+    .refine((seconds) => seconds >= 0 && seconds <= maxOverlapSeconds, `must be 0 to ${maxOverlapSeconds}`)
+    .default(defaultOverlapSeconds),
+})
+const params = z.object({ app_id: z.string(), webhook_id: z.string() })
+
+/** Replaces a webhook's secret while the one before it still signs. */
+export function registerSecretRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'crypto'>): void {
+  const { db, clock } = deps
+  server.post(
+    '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
+    { config: { scope: 'push:write' }, schema: { ...secretDocs.rotate, params, body } },
+    async (request, reply) => {
+      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const id = request.params.webhook_id
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async ({ db }) => {
+          const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
+          const now = clock.now()
+          const encrypted = encryptSecret(deps, id, secret)!
+          const previousUntil = await db
+            .transaction()
+            .execute((trx) => rotateSecret(trx, app.id, id, encrypted, overlapSeconds, now))
+          return { status: 200, data: presentRotation(id, secret, previousUntil) }
+        }),
+      )
+    },
+  )
+}
+
+/** The one answer that has a secret in it. */
+export function presentRotation(webhookId: string, secret: string, previousUntil: Date | null) {
+  return {
+    webhook_id: webhookId,
+    secret,
+    previous_secret_expires_at: toTimestampOrNull(previousUntil),
+  }
+}

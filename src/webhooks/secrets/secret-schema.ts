@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { defineShape, idField, one, type RouteDocs, timestampField } from '../../platform/http/answers.ts'
+import type { presentRotation } from './secret-routes.ts'
+
+const rotationShape = defineShape<ReturnType<typeof presentRotation>>(
+  'SecretRotation',
+  z.object({
+    webhook_id: idField,
+    secret: z.string().meta({ description: 'The new secret, in this answer only.' }),
+    previous_secret_expires_at: timestampField
+      .nullable()
+      .meta({ description: 'Until when the secret before it signs too; null: it does not.' }),
+  }),
+  {
+    webhook_id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
+    secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    previous_secret_expires_at: '2026-06-02T08:05:00Z',
+  },
+)
+
+/** What the API's description says about the routes of secrets. */
+export const secretDocs = {
+  rotate: {
+    operationId: 'rotateSecret',
+    summary: "Replace a webhook's secret",
+    description:
+      'Without a secret in the body, one is made. During the overlap, a day unless said otherwise, `webhook-signature` carries both signatures, and `x-krafter-signature-previous` is sent beside `x-krafter-signature`.',
+    tags: ['webhooks'],
+    bodyExample: { overlap_seconds: 86_400 },
+    answers: { 200: one(rotationShape, 'The new secret, this once.') },
+  },
+} satisfies Record<string, RouteDocs>
