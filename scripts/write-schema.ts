@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { migrate, openEmbedded } from '../src/platform/db/db.ts'
+import { migrate } from '../src/platform/db/migrate.ts'
+import { openEmbedded } from '../src/platform/db/open-database.ts'
 import { dumpSchema } from './dump-schema.ts'
 
 const database = await openEmbedded('memory://')

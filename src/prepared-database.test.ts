@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import { openEmbedded } from './platform/db/db.ts'
 import { packFolder, unpackFolder } from './platform/db/folder-archive.ts'
+import { openEmbedded } from './platform/db/open-database.ts'
 import { preparedDatabasePath } from './prepared-database.ts'
 
 let folder: string

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { Role } from '../app.ts'
-import { ConfigError } from '../config/config.ts'
+import { ConfigError } from '../platform/config-error.ts'
 import { version } from '../version.ts'
 
 /**

@@ -1,12 +1,13 @@
 import { createKeyCommands, type KeyCommands } from '../access/key-commands.ts'
 import { type Scope, scopes } from '../access/key-store.ts'
-import { type Config, ConfigError, readConfig } from '../config/config.ts'
+import { type Config, readConfig } from '../config/config.ts'
 import { findRunningService } from '../control/control-client.ts'
 import { systemClock } from '../platform/clock.ts'
-import { migrate } from '../platform/db/db.ts'
-import { openStorage } from '../platform/db/storage.ts'
+import { ConfigError } from '../platform/config-error.ts'
+import { migrate } from '../platform/db/migrate.ts'
 import { parseId } from '../platform/ids.ts'
 import { createLogger } from '../platform/log.ts'
+import { openStorage } from '../storage.ts'
 
 interface Output {
   json?: boolean

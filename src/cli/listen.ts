@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { ConfigError } from '../config/config.ts'
 import { toTimestamp } from '../platform/clock.ts'
+import { ConfigError } from '../platform/config-error.ts'
 import type { StreamMessage } from './listen/event-stream-parser.ts'
 import { followEvents, unreachable } from './listen/follow-events.ts'
 import { type Forwarded, forwardEvent } from './listen/forward-event.ts'

@@ -1,7 +1,7 @@
 import { readConfig } from '../config/config.ts'
-import { migrate } from '../platform/db/db.ts'
-import { openStorage } from '../platform/db/storage.ts'
+import { migrate } from '../platform/db/migrate.ts'
 import { createLogger } from '../platform/log.ts'
+import { openStorage } from '../storage.ts'
 
 /** Brings the configured database up to date. The queue's own tables are made by the first `serve`. */
 export async function runMigrate(): Promise<void> {

@@ -2,15 +2,11 @@ import { Resolver } from 'node:dns'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
+import { ConfigError } from '../platform/config-error.ts'
 import { vapidSubjectFrom, vapidSubjectProblem } from './vapid-subject.ts'
 
 /** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
 export const defaultRetryScheduleSeconds: readonly number[] = [17, 19, 23, 31]
-
-/** A configuration that cannot be used. `message` is one sentence that names the variable. */
-export class ConfigError extends Error {
-  override name = 'ConfigError'
-}
 
 const wholeNumber = (min: number, max: number) =>
   z

@@ -1,6 +1,6 @@
 import { Client } from 'undici'
 import type { KeyCommands } from '../access/key-commands.ts'
-import { ConfigError } from '../config/config.ts'
+import { ConfigError } from '../platform/config-error.ts'
 import { controlPath } from './control-path.ts'
 
 const answerTimeoutMs = 10_000

@@ -1,23 +1,12 @@
 import type { Db } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import type { IdRange } from '../platform/http/time-window.ts'
-import type { EventType } from './catalog.ts'
 
 /** An event as it is kept: its body is what receivers get, byte for byte. */
 export interface LoggedEvent {
   id: string
   type: string
   body: string
-}
-
-/** An event as the API shows it: as receivers get it. */
-export function presentEvent({ body }: LoggedEvent): {
-  id: string
-  event: EventType
-  timestamp: string
-  data: Record<string, unknown>
-} {
-  return JSON.parse(body)
 }
 
 /** What of an app's events is wanted. */

@@ -3,6 +3,7 @@ import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
 import { buildConnector } from 'undici'
 import type { AddressGuard } from './address-guard.ts'
+import type { LookupAll } from './lookup-all.ts'
 import { openTunnel } from './proxy-tunnel.ts'
 
 /** A connection that the address guard does not allow. */
@@ -10,13 +11,6 @@ export class RefusedAddressError extends Error {
   override name = 'RefusedAddressError'
   readonly code = 'ERR_REFUSED_ADDRESS'
 }
-
-/** `dns.lookup` asked for all addresses. */
-export type LookupAll = (
-  hostname: string,
-  options: LookupOptions & { all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void
 
 export interface GuardedConnectOptions {
   guard: AddressGuard

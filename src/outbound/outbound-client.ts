@@ -10,7 +10,8 @@ import {
 } from './connection-pool.ts'
 import { classifyError, type ExchangeFailure, isConnectionLost, reasons } from './exchange-error.ts'
 import { findHeaderFault } from './forbidden-headers.ts'
-import { createGuardedConnect, type LookupAll } from './guarded-connect.ts'
+import { createGuardedConnect } from './guarded-connect.ts'
+import type { LookupAll } from './lookup-all.ts'
 import type { Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
 import { createResolver } from './resolver.ts'
 

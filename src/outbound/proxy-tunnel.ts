@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
 import { getCACertificates } from 'node:tls'
-import type { LookupAll } from './guarded-connect.ts'
+import type { LookupAll } from './lookup-all.ts'
 
 export interface TunnelOptions {
   /** Gives up while there is no tunnel yet. */

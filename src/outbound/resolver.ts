@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import { isIPv6 } from 'node:net'
-import type { LookupAll } from './guarded-connect.ts'
+import type { LookupAll } from './lookup-all.ts'
 import { createLookupTurns, type TurnLimits } from './lookup-turns.ts'
 import { type Found, lookupError, queryAddresses } from './query-addresses.ts'
 import { createSystemNames, namesToAsk, type SystemFiles } from './system-names.ts'

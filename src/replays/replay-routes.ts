@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { requireApp } from '../apps/app-store.ts'
-import { presentDelivery } from '../deliveries/log/delivery-log-store.ts'
+import { presentDelivery } from '../deliveries/log/delivery-log-schema.ts'
 import type { Deps } from '../deps.ts'
 import { eventTypes } from '../events/catalog.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
@@ -12,8 +12,8 @@ import { momentField } from '../platform/http/time-window.ts'
 import { readWebhook } from '../webhooks/webhook-store.ts'
 import { cancelReplay } from './cancel-replay.ts'
 import { reportReplay } from './replay-job.ts'
-import { replayDocs } from './replay-schema.ts'
-import { holdReplay, listReplays, presentReplay, readReplay } from './replay-store.ts'
+import { presentReplay, replayDocs } from './replay-schema.ts'
+import { holdReplay, listReplays, readReplay } from './replay-store.ts'
 import { replayDelivery, startReplay } from './start-replay.ts'
 
 /** As cursors name it. */

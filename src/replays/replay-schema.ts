@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { deliveryShape } from '../deliveries/log/delivery-log-schema.ts'
 import { eventTypes } from '../events/catalog.ts'
+import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   defineShape,
   idField,
@@ -9,7 +10,23 @@ import {
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
-import type { presentReplay } from './replay-store.ts'
+import type { Replay } from './replay-store.ts'
+
+/** A replay as the API shows it. */
+export function presentReplay(replay: Replay) {
+  return {
+    id: replay.id,
+    webhook_id: replay.webhookId,
+    since: toTimestamp(replay.since),
+    until: toTimestamp(replay.until),
+    events: replay.events,
+    status: replay.status,
+    selection: replay.selection,
+    event_count: replay.eventCount,
+    created_at: toTimestamp(replay.createdAt),
+    finished_at: toTimestampOrNull(replay.finishedAt),
+  }
+}
 
 export const replayShape = defineShape<ReturnType<typeof presentReplay>>(
   'Replay',

@@ -2,7 +2,6 @@ import { sql } from 'kysely'
 import type { ReplayStatus } from '../database.ts'
 import type { HeldDelivery } from '../deliveries/delivery-store.ts'
 import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
-import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { firstIdOf } from '../platform/db/partitions.ts'
 import { refusals } from '../platform/errors.ts'
@@ -22,22 +21,6 @@ export interface Replay {
   eventCount: number
   createdAt: Date
   finishedAt: Date | null
-}
-
-/** A replay as the API shows it. */
-export function presentReplay(replay: Replay) {
-  return {
-    id: replay.id,
-    webhook_id: replay.webhookId,
-    since: toTimestamp(replay.since),
-    until: toTimestamp(replay.until),
-    events: replay.events,
-    status: replay.status,
-    selection: replay.selection,
-    event_count: replay.eventCount,
-    created_at: toTimestamp(replay.createdAt),
-    finished_at: toTimestampOrNull(replay.finishedAt),
-  }
 }
 
 const columns = [

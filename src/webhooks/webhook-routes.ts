@@ -10,9 +10,9 @@ import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
 import { checkWebhook, createWebhook } from './create-webhook.ts'
 import { secretField, signatureField } from './secrets/webhook-secrets.ts'
-import { webhookDocs } from './webhook-schema.ts'
+import { presentWebhook, webhookDocs } from './webhook-schema.ts'
 import { settingsFields } from './webhook-settings.ts'
-import { deleteWebhook, listWebhooks, presentWebhook, readWebhook } from './webhook-store.ts'
+import { deleteWebhook, listWebhooks, readWebhook } from './webhook-store.ts'
 
 /** As cursors name it. */
 const list = 'w'

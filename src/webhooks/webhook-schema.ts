@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { defaultBatchBytes } from '../deliveries/lane/batch-size.ts'
 import { eventTypes } from '../events/catalog.ts'
+import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   defineShape,
   empty,
@@ -9,7 +11,39 @@ import {
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
-import type { presentWebhook } from './webhook-store.ts'
+import type { Webhook } from './webhook-store.ts'
+
+/** What a header's value is shown as: it may be a secret. */
+export const maskedValue = '***'
+
+/** A webhook as the API shows it, in the contract's order; never its secret. */
+export function presentWebhook(webhook: Webhook) {
+  return {
+    id: webhook.id,
+    app_id: webhook.appId,
+    url: webhook.url,
+    events: webhook.events,
+    enabled: webhook.enabled,
+    failure_count: webhook.failureCount,
+    created_at: toTimestamp(webhook.createdAt),
+    updated_at: toTimestamp(webhook.updatedAt),
+    disabled_at: toTimestampOrNull(webhook.disabledAt),
+    disabled_reason: webhook.disabledReason,
+    last_triggered_at: toTimestampOrNull(webhook.lastTriggeredAt),
+    description: webhook.description,
+    retry_schedule: webhook.retrySchedule,
+    rate_limit: webhook.rateLimit,
+    max_in_flight: webhook.maxInFlight,
+    headers: Object.fromEntries(webhook.headerNames.map((name) => [name, maskedValue])),
+    filter: webhook.filter,
+    batch: webhook.batch && { max_bytes: defaultBatchBytes, ...webhook.batch },
+    auto_recover: webhook.autoRecover,
+    signature: webhook.signature,
+    public_key: webhook.publicKey,
+    previous_secret_expires_at: toTimestampOrNull(webhook.previousSecretExpiresAt),
+    ca_pem: webhook.caPem,
+  }
+}
 
 export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
   'Webhook',

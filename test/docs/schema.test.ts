@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dumpSchema } from '../../scripts/dump-schema.ts'
-import { migrate, type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db/db.ts'
+import type { OpenDatabase } from '../../src/platform/db/db.ts'
+import { migrate } from '../../src/platform/db/migrate.ts'
+import { openEmbedded, openPostgres } from '../../src/platform/db/open-database.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { migrateWatched } from '../support/watched-migrations.ts'
 

@@ -3,7 +3,8 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, inject, test } from 'vitest'
-import { type OpenDatabase, openEmbedded, openPostgres } from '../../src/platform/db/db.ts'
+import type { OpenDatabase } from '../../src/platform/db/db.ts'
+import { openEmbedded, openPostgres } from '../../src/platform/db/open-database.ts'
 import { makeServerDatabase } from './server-database.ts'
 
 /** Where a service under test keeps its data: environment variables for it, and how to remove it. */

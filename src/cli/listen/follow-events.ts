@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../../platform/config-error.ts'
 import { createStreamParser, type StreamMessage } from './event-stream-parser.ts'
 import { describeFailure, openStream, type ServiceAddress } from './service-client.ts'
 

@@ -1,5 +1,5 @@
 import { type Dispatcher, request } from 'undici'
-import { ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../../platform/config-error.ts'
 
 /** The service whose events are listened to. */
 export interface ServiceAddress {

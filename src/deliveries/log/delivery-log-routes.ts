@@ -8,27 +8,14 @@ import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
 import { readWebhook } from '../../webhooks/webhook-store.ts'
-import { deliveryLogDocs } from './delivery-log-schema.ts'
-import {
-  type LoggedAttempt,
-  type LoggedDelivery,
-  listAttempts,
-  listDeliveries,
-  presentAttempt,
-  presentDelivery,
-  readDelivery,
-} from './delivery-log-store.ts'
+import { deliveryLogDocs, presentDelivery, presentLoggedDelivery } from './delivery-log-schema.ts'
+import { listAttempts, listDeliveries, readDelivery } from './delivery-log-store.ts'
 
 /** As cursors name it. */
 const list = 'd'
 const statuses = ['pending', 'succeeded', 'failed', 'canceled'] as const
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
-
-/** A delivery with all that is known of it. @param body null: the event is past the retention */
-export function presentLoggedDelivery(delivery: LoggedDelivery, body: unknown, attempts: LoggedAttempt[]) {
-  return { ...presentDelivery(delivery), body, attempts: attempts.map(presentAttempt) }
-}
 
 /** The log of what webhooks were sent. */
 export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {

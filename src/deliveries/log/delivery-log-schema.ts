@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { eventTypes } from '../../events/catalog.ts'
 import { eventDocs } from '../../events/event-schema.ts'
+import { toTimestamp, toTimestampOrNull } from '../../platform/clock.ts'
 import {
   defineShape,
   idField,
@@ -9,8 +10,49 @@ import {
   type RouteDocs,
   timestampField,
 } from '../../platform/http/answers.ts'
-import type { presentLoggedDelivery } from './delivery-log-routes.ts'
-import type { presentDelivery } from './delivery-log-store.ts'
+import type { LoggedAttempt, LoggedDelivery } from './delivery-log-store.ts'
+
+/** A delivery as the API shows it. */
+export function presentDelivery(delivery: LoggedDelivery) {
+  return {
+    id: delivery.id,
+    webhook_id: delivery.webhookId,
+    event_id: delivery.eventId,
+    event: delivery.eventType,
+    status: delivery.status,
+    attempt_count: delivery.attemptCount,
+    next_attempt_at: toTimestampOrNull(delivery.nextAttemptAt),
+    replay_id: delivery.replayId,
+    created_at: toTimestamp(delivery.createdAt),
+    finished_at: toTimestampOrNull(delivery.finishedAt),
+    last_attempt: delivery.startedAt && {
+      started_at: toTimestamp(delivery.startedAt),
+      duration_ms: delivery.durationMs!,
+      status: delivery.responseStatus,
+      error: delivery.error,
+      reason: delivery.reason,
+    },
+  }
+}
+
+/** An attempt as the API shows it. */
+export function presentAttempt(attempt: LoggedAttempt) {
+  return {
+    id: attempt.id,
+    number: attempt.number,
+    started_at: toTimestamp(attempt.startedAt),
+    duration_ms: attempt.durationMs,
+    status: attempt.responseStatus,
+    error: attempt.error,
+    reason: attempt.reason,
+    response_body: attempt.responseBody,
+  }
+}
+
+/** A delivery with all that is known of it. @param body null: the event is past the retention */
+export function presentLoggedDelivery(delivery: LoggedDelivery, body: unknown, attempts: LoggedAttempt[]) {
+  return { ...presentDelivery(delivery), body, attempts: attempts.map(presentAttempt) }
+}
 
 /** Why an attempt failed, in one word. */
 const errorField = z

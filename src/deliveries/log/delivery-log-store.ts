@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { DeliveryStatus } from '../../database.ts'
-import { toTimestamp, toTimestampOrNull } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { firstIdOf, momentOf } from '../../platform/db/partitions.ts'
 import { refusals } from '../../platform/errors.ts'
@@ -38,43 +37,6 @@ export interface LoggedAttempt {
   reason: string | null
   /** The first 1 KiB of the answer. */
   responseBody: string | null
-}
-
-/** A delivery as the API shows it. */
-export function presentDelivery(delivery: LoggedDelivery) {
-  return {
-    id: delivery.id,
-    webhook_id: delivery.webhookId,
-    event_id: delivery.eventId,
-    event: delivery.eventType,
-    status: delivery.status,
-    attempt_count: delivery.attemptCount,
-    next_attempt_at: toTimestampOrNull(delivery.nextAttemptAt),
-    replay_id: delivery.replayId,
-    created_at: toTimestamp(delivery.createdAt),
-    finished_at: toTimestampOrNull(delivery.finishedAt),
-    last_attempt: delivery.startedAt && {
-      started_at: toTimestamp(delivery.startedAt),
-      duration_ms: delivery.durationMs!,
-      status: delivery.responseStatus,
-      error: delivery.error,
-      reason: delivery.reason,
-    },
-  }
-}
-
-/** An attempt as the API shows it. */
-export function presentAttempt(attempt: LoggedAttempt) {
-  return {
-    id: attempt.id,
-    number: attempt.number,
-    started_at: toTimestamp(attempt.startedAt),
-    duration_ms: attempt.durationMs,
-    status: attempt.responseStatus,
-    error: attempt.error,
-    reason: attempt.reason,
-    response_body: attempt.responseBody,
-  }
 }
 
 /** What of a webhook's deliveries is wanted. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { eventTypes } from '../../events/catalog.ts'
+import { type EventType, eventTypes } from '../../events/catalog.ts'
 import { eventDocs } from '../../events/event-schema.ts'
-import type { presentEvent } from '../../events/event-store.ts'
+import type { LoggedEvent } from '../../events/event-store.ts'
 import {
   defineShape,
   idField,
@@ -10,8 +10,23 @@ import {
   type RouteDocs,
   timestampField,
 } from '../../platform/http/answers.ts'
-import { deliveryShape } from './delivery-log-schema.ts'
-import type { presentLoggedEvent } from './event-routes.ts'
+import { deliveryShape, presentDelivery } from './delivery-log-schema.ts'
+import type { LoggedDelivery } from './delivery-log-store.ts'
+
+/** An event as the API shows it: as receivers get it. */
+export function presentEvent({ body }: LoggedEvent): {
+  id: string
+  event: EventType
+  timestamp: string
+  data: Record<string, unknown>
+} {
+  return JSON.parse(body)
+}
+
+/** An event and what became of it. */
+export function presentLoggedEvent(event: LoggedEvent, deliveries: LoggedDelivery[]) {
+  return { ...presentEvent(event), deliveries: deliveries.map(presentDelivery) }
+}
 
 const eventFields = {
   id: idField,

@@ -2,23 +2,18 @@ import { z } from 'zod'
 import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { eventTypes } from '../../events/catalog.ts'
-import { type LoggedEvent, listEvents, presentEvent, readEvent } from '../../events/event-store.ts'
+import { listEvents, readEvent } from '../../events/event-store.ts'
 import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
-import { type LoggedDelivery, listDeliveriesOf, presentDelivery } from './delivery-log-store.ts'
-import { eventLogDocs } from './event-log-schema.ts'
+import { listDeliveriesOf } from './delivery-log-store.ts'
+import { eventLogDocs, presentEvent, presentLoggedEvent } from './event-log-schema.ts'
 
 /** As cursors name it. */
 const list = 'e'
 const ofApp = z.object({ app_id: z.string() })
 const ofEvent = z.object({ app_id: z.string(), event_id: z.string() })
-
-/** An event and what became of it. */
-export function presentLoggedEvent(event: LoggedEvent, deliveries: LoggedDelivery[]) {
-  return { ...presentEvent(event), deliveries: deliveries.map(presentDelivery) }
-}
 
 /** The log of what happened in an app. */
 export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { EventType } from '../../events/catalog.ts'
 import { refusals } from '../../platform/errors.ts'
-import { maskedValue } from '../../webhooks/webhook-store.ts'
+import { maskedValue } from '../../webhooks/webhook-schema.ts'
 import { type Attempt, attemptMessage } from '../attempt/attempt-delivery.ts'
 import { toTarget } from '../attempt/target.ts'
 import { selectDueWebhooks } from '../delivery-store.ts'

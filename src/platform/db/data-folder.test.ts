@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../config-error.ts'
 import { lockDataFolder, makeEncryptionKey, readEncryptionKey } from './data-folder.ts'
 
 let folder: string

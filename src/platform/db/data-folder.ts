@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../config-error.ts'
 
 /** The folder of the embedded database, held by this process alone. */
 export interface DataFolder {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../config-error.ts'
 import { judgeSchema } from './schema-version.ts'
 
 const known = ['0001_initial', '0002_a', '0010_b']

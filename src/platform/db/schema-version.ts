@@ -1,4 +1,4 @@
-import { ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../config-error.ts'
 
 /** What a program finds in a database. `newer`: migrations of a later version that this one can run with. */
 export type SchemaStanding = { pending: boolean; newer: string[] }

@@ -1,7 +1,22 @@
-import type { Deps } from '../../deps.ts'
+import type { Logger } from 'pino'
+import type { OpenDatabase } from '../db/db.ts'
 import { withDeadline } from '../deadline.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Queue } from '../queue.ts'
 import { healthDocs } from './health-schema.ts'
 import type { Server } from './server.ts'
+
+/** What probes ask. */
+export interface ProbedParts extends Pick<OpenDatabase, 'readState' | 'silentMs'> {
+  draining: AbortSignal
+}
+
+/** What metrics tell of. */
+export interface MeasuredParts {
+  queue: Queue
+  metrics: Metrics
+  log: Logger
+}
 
 /** How long probes wait. */
 export interface ProbeLimits {
@@ -16,7 +31,7 @@ const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000 
 /** For orchestrators: no key, no rate limit, no secret. */
 export function registerHealthRoutes(
   server: Server,
-  deps: Pick<Deps, 'readState' | 'silentMs' | 'draining'>,
+  deps: ProbedParts,
   { wedgedAfterMs, answerWithinMs }: ProbeLimits = usualLimits,
 ): void {
   server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
@@ -34,7 +49,7 @@ export function registerHealthRoutes(
 /** For scrapers: no key, no rate limit. How much is sent is the operator's own business. */
 export function registerMetricsRoute(
   server: Server,
-  deps: Pick<Deps, 'queue' | 'metrics' | 'log'>,
+  deps: MeasuredParts,
   { answerWithinMs }: Pick<ProbeLimits, 'answerWithinMs'> = usualLimits,
 ): void {
   server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
@@ -50,7 +65,7 @@ export function registerMetricsRoute(
   })
 }
 
-async function readQueueDepths({ queue, metrics }: Pick<Deps, 'queue' | 'metrics'>): Promise<void> {
+async function readQueueDepths({ queue, metrics }: Pick<MeasuredParts, 'queue' | 'metrics'>): Promise<void> {
   metrics.queueDepth.reset()
   for (const { queue: name, count } of await queue.depths()) metrics.queueDepth.set({ queue: name }, count)
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { type Config, ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../config-error.ts'
 import type { Server } from './server.ts'
 
 /** Where to listen. `setting`: the variable that has the port. */
@@ -11,7 +11,7 @@ interface Address {
 }
 
 /** Where the API listens. */
-export function apiAddress({ host, port }: Pick<Config, 'host' | 'port'>): Address {
+export function apiAddress({ host, port }: { host: string; port: number }): Address {
   return { setting: 'PORT', host, port }
 }
 
@@ -19,7 +19,10 @@ export function apiAddress({ host, port }: Pick<Config, 'host' | 'port'>): Addre
 export function metricsAddress({
   host,
   metricsPort,
-}: Pick<Config, 'host' | 'metricsPort'>): Address | undefined {
+}: {
+  host: string
+  metricsPort: number | undefined
+}): Address | undefined {
   return metricsPort === undefined ? undefined : { setting: 'KRAFTER_METRICS_PORT', host, port: metricsPort }
 }
 

@@ -1,5 +1,4 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { Config } from '../../config/config.ts'
 import { referenceFiles } from './reference-files.ts'
 import type { Server } from './server.ts'
 
@@ -11,7 +10,7 @@ const fileCaching = 'public, max-age=3600'
  * this service. The viewer is loaded with its first reader: its script is one of 5 MB in a JavaScript file, which every
  * start would parse and every process keep.
  */
-export function registerReferencePage(server: Server, config: Pick<Config, 'publicUrl'>): void {
+export function registerReferencePage(server: Server, config: { publicUrl: string | undefined }): void {
   const files = new Map(Object.entries(referenceFiles))
   const policy = contentPolicy(config.publicUrl)
   let viewer: Promise<FastifyInstance> | undefined

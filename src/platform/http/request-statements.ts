@@ -1,6 +1,5 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type StatementContext, statementContext } from '../db/statement-context.ts'
-import type { Server } from './server.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -14,7 +13,7 @@ declare module 'fastify' {
  *
  * @param timeoutMs for each statement
  */
-export function limitRequestStatements(server: Server, timeoutMs: number): void {
+export function limitRequestStatements(server: FastifyInstance, timeoutMs: number): void {
   server.decorateRequest('statements')
   server.addHook('onRequest', (request, _, done) => {
     request.statements = { timeoutMs }

@@ -13,8 +13,8 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
+import type { Logger } from 'pino'
 import type { z } from 'zod'
-import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../errors.ts'
 import { toDatabaseRefusal } from './database-refusal.ts'
 import { ignoredFields, toHeader } from './ignored-fields.ts'
@@ -32,8 +32,20 @@ const maxHeadBytes = 16_384
 /** How often Node looks for requests that take too long. */
 const maxCheckingMs = 5_000
 
+/** What the server is made of. */
+export interface ServerParts {
+  config: {
+    /** Proxies (CIDR) whose X-Forwarded-For is believed. */
+    trustProxy: string[]
+    requestTimeoutMs: number
+    statementTimeoutMs: number
+  }
+  log: Logger
+  draining: AbortSignal
+}
+
 /** Makes the HTTP server: how bodies are read, what is logged, how errors are answered. Routes come from routes.ts. */
-export async function createHttpServer(deps: Pick<Deps, 'config' | 'log' | 'draining'>): Promise<Server> {
+export async function createHttpServer(deps: ServerParts): Promise<Server> {
   const { trustProxy, requestTimeoutMs } = deps.config
   const server = Fastify({
     loggerInstance: deps.log,

@@ -2,10 +2,9 @@ import { z } from 'zod'
 import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
-import { toTimestampOrNull } from '../../platform/clock.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { rotateSecret } from '../webhook-store.ts'
-import { secretDocs } from './secret-schema.ts'
+import { presentRotation, secretDocs } from './secret-schema.ts'
 import { encryptSecret, generateSecret, secretField } from './webhook-secrets.ts'
 
 const defaultOverlapSeconds = 86_400
@@ -42,13 +41,4 @@ export function registerSecretRoutes(server: Server, deps: Pick<Deps, 'db' | 'cl
       )
     },
   )
-}
-
-/** The one answer that has a secret in it. */
-export function presentRotation(webhookId: string, secret: string, previousUntil: Date | null) {
-  return {
-    webhook_id: webhookId,
-    secret,
-    previous_secret_expires_at: toTimestampOrNull(previousUntil),
-  }
 }

@@ -1,6 +1,15 @@
 import { z } from 'zod'
+import { toTimestampOrNull } from '../../platform/clock.ts'
 import { defineShape, idField, one, type RouteDocs, timestampField } from '../../platform/http/answers.ts'
-import type { presentRotation } from './secret-routes.ts'
+
+/** The one answer that has a secret in it. */
+export function presentRotation(webhookId: string, secret: string, previousUntil: Date | null) {
+  return {
+    webhook_id: webhookId,
+    secret,
+    previous_secret_expires_at: toTimestampOrNull(previousUntil),
+  }
+}
 
 const rotationShape = defineShape<ReturnType<typeof presentRotation>>(
   'SecretRotation',

@@ -1,12 +1,19 @@
 import type { Logger } from 'pino'
-import { hasSecrets } from '../../access/key-store.ts'
-import { type Config, ConfigError } from '../../config/config.ts'
-import { preparedDatabasePath } from '../../prepared-database.ts'
-import type { Metrics } from '../metrics.ts'
-import { encryptionKeyPath, lockDataFolder, makeEncryptionKey, readEncryptionKey } from './data-folder.ts'
-import { type Db, type OpenDatabase, openEmbedded, openPostgres } from './db.ts'
-import { watchEmbedded } from './embedded-watch.ts'
-import type { ConnectionLimits } from './postgres/connection-limits.ts'
+import { hasSecrets } from './access/install-check.ts'
+import type { Config } from './config/config.ts'
+import { ConfigError } from './platform/config-error.ts'
+import {
+  encryptionKeyPath,
+  lockDataFolder,
+  makeEncryptionKey,
+  readEncryptionKey,
+} from './platform/db/data-folder.ts'
+import type { Db, OpenDatabase } from './platform/db/db.ts'
+import { watchEmbedded } from './platform/db/embedded-watch.ts'
+import { openEmbedded, openPostgres } from './platform/db/open-database.ts'
+import type { ConnectionLimits } from './platform/db/postgres/connection-limits.ts'
+import type { Metrics } from './platform/metrics.ts'
+import { preparedDatabasePath } from './prepared-database.ts'
 
 /** The database and what its secrets are encrypted with: all that a command needs which does not serve. */
 export interface Storage extends OpenDatabase {

@@ -1,0 +1,8 @@
+import type { LookupAddress, LookupOptions } from 'node:dns'
+
+/** `dns.lookup` asked for all addresses. */
+export type LookupAll = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
