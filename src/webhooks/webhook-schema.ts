@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { defaultBatchBytes } from '../deliveries/lane/batch-size.ts'
 import { eventTypes } from '../events/catalog.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
@@ -11,6 +10,7 @@ import {
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
+import { defaultBatchBytes } from './batch-size.ts'
 import type { Webhook } from './webhook-store.ts'
 
 /** What a header's value is shown as: it may be a secret. */

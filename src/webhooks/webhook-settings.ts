@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { defaultBatchBytes } from '../deliveries/lane/batch-size.ts'
 import { text } from '../platform/http/fields.ts'
+import { defaultBatchBytes } from './batch-size.ts'
 import { certificateAuthority } from './certificate-authority.ts'
 import { filterSchema } from './filter.ts'
 import { headersSchema } from './own-headers.ts'

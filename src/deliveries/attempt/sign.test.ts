@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
-import { signatureHeaders, standardWebhooksKey } from './sign.ts'
+import { standardWebhooksKey } from '../../webhooks/secrets/secret-key.ts'
+import { signatureHeaders } from './sign.ts'
 
 const keysOf = (secret: string) => ({ secret, previousSecret: null, ed25519: null })
 const now = () => Math.floor(Date.now() / 1_000)

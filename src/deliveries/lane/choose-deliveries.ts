@@ -1,5 +1,5 @@
 import type { BatchSettings } from '../../database.ts'
-import { countWithin } from './batch-size.ts'
+import { countWithin } from '../../webhooks/batch-size.ts'
 import type { PendingDelivery } from './due-store.ts'
 import { type Lane, maxBatchBytes } from './lane.ts'
 

@@ -1,5 +1,5 @@
 import type { BatchSettings } from '../../database.ts'
-import { defaultBatchBytes } from './batch-size.ts'
+import { defaultBatchBytes } from '../../webhooks/batch-size.ts'
 import { addRequest, freeRate, type RateState } from './rate.ts'
 
 /** How a webhook wants its deliveries: all one after the other, those of each subscriber, or as they come. */

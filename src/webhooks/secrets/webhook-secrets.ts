@@ -1,10 +1,10 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { SignatureScheme } from '../../database.ts'
-import { decodeSecret } from '../../deliveries/attempt/sign.ts'
 import type { Deps } from '../../deps.ts'
 import { text } from '../../platform/http/fields.ts'
 import type { WebhookChange } from '../webhook-store.ts'
+import { decodeSecret } from './secret-key.ts'
 
 /**
  * A secret as it is given. Standard Webhooks keeps two prefixes for Ed25519 keys: whoever verifies would take such a
