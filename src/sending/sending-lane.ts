@@ -32,11 +32,10 @@ export function noteDue(lane: SendingLane, kind: PageKind, atMs: number): void {
   lane.dueAtMs[kind] = Math.min(lane.dueAtMs[kind], atMs)
 }
 
-export function isIdle({ dueAtMs, underWay }: SendingLane): boolean {
-  return (
-    underWay.small.size + underWay.large.size === 0 &&
-    Math.min(dueAtMs.small, dueAtMs.large) === Number.POSITIVE_INFINITY
-  )
+/** Whether a lane can be forgotten: nothing is under way, and nothing is due, or another process owns it. */
+export function isIdle({ dueAtMs, underWay }: SendingLane, isOwned: boolean): boolean {
+  if (underWay.small.size + underWay.large.size > 0) return false
+  return !isOwned || Math.min(dueAtMs.small, dueAtMs.large) === Number.POSITIVE_INFINITY
 }
 
 /** What is read of a lane, in the order in which it goes, as far as it is not under way. */

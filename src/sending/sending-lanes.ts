@@ -104,7 +104,7 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
 
   const sweep = async (): Promise<number> => {
     const now = nowMs()
-    for (const [appId, lane] of lanes) if (isIdle(lane)) lanes.delete(appId)
+    for (const [appId, lane] of lanes) if (isIdle(lane, deps.lanes.owns(appId))) lanes.delete(appId)
     if (now >= discoverAtMs) await discover()
     if (now >= overdueAtMs && lanes.size > 0) {
       overdueAtMs = now + overdueEveryMs
