@@ -45,9 +45,14 @@ const routes = {
   }),
   'GET /config': async () =>
     json({ serverUrl: krafterUrl, appId: app.id, vapidPublicKey: app.vapid_public_key }),
-  'POST /subscribers': async ({ platform, token, keys, vapid_public_key }) => {
-    const subscriber = { platform, token, keys, vapid_public_key, user_id: currentUser }
+  'POST /subscribers': async ({ app_id: _, ...subscription }) => {
+    const subscriber = { ...subscription, user_id: currentUser }
     return json(await call('POST', `${base}/subscribers`, subscriber))
+  },
+  'POST /unsubscribe': async ({ token }) => {
+    const [subscriber] = await call('GET', `${base}/subscribers?token=${encodeURIComponent(token)}`)
+    if (subscriber) await call('POST', `${base}/subscribers/${subscriber.id}/unsubscribe`)
+    return json({})
   },
   'POST /notifications': async ({ title, body }) =>
     json(

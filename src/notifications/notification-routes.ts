@@ -12,6 +12,7 @@ import { targetingSchema } from '../subscribers/targeting.ts'
 import { createAcceptor } from './acceptor.ts'
 import { notificationDocs } from './notification-schema.ts'
 import { listNotifications, presentNotification, readNotification } from './notification-store.ts'
+import { checkShownTogether, shownOptions } from './shown-options.ts'
 
 /** Every field has to fit into a push; the exact limit is on the whole payload. */
 const maxFieldLength = 4_000
@@ -24,6 +25,7 @@ const webOverrides = bounded(
   maxOverridesBytes,
   z
     .looseObject({
+      ...shownOptions,
       ttl: z
         .int()
         .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
@@ -39,7 +41,8 @@ const webOverrides = bounded(
         })
         .optional(),
     })
-    .refine(...finite),
+    .refine(...finite)
+    .superRefine(checkShownTogether),
 )
 
 const body = z.object({

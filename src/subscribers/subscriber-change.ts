@@ -41,6 +41,21 @@ export function changeByRegistration(
   return isSameDay(known.lastSeenAt, now) ? undefined : { last_seen_at: now }
 }
 
+/** What it changes of the subscriber that has the device's old token: it is the same device, with another subscription. */
+export function changeByRenewal(known: StoredSubscriber, given: Registration, now: Date): SubscriberUpdate {
+  if (known.platform === 'web' && !given.keys)
+    throw refusals.invalid({ keys: ['is required with another token'] })
+  const vapidPair = given.vapidPair ?? (known.platform === 'web' ? given.currentVapidPair : undefined)
+  return {
+    ...changeByRegistration(known, { ...given, vapidPair }, now),
+    token: given.token,
+    token_hash: tokenHash(given.platform, given.token),
+    key_refusals: 0,
+    last_seen_at: now,
+    updated_at: now,
+  }
+}
+
 /**
  * What a backend's change changes. Another token is another subscription of the device: it needs keys of its own on
  * the web, is made with the app's current key pair unless one is named, and shows that the device is there.

@@ -22,7 +22,7 @@ import {
   readSubscriber,
   type SubscriberKeys,
 } from './subscriber-store.ts'
-import { checkToken } from './subscriber-token.ts'
+import { checkToken, respellToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
 /** As cursors name it. */
@@ -86,6 +86,10 @@ export function registerSubscriberRoutes(
         body: z.object({
           ...subscriptionFields,
           ...optional,
+          old_token: tokenField.nullable().optional().meta({
+            description:
+              'What the device had before: its subscriber gets `token`, unless one has it already. For browsers that renewed their subscription.',
+          }),
           keep_unsubscribed: z.boolean().default(false).meta({
             description: 'Leave a subscriber that opted out as it is: for calls without a gesture.',
           }),
@@ -95,7 +99,7 @@ export function registerSubscriberRoutes(
     async (request, reply) => {
       const app = await requireApp(db, request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, async (commit) => {
-        const { user_id: userId, tags, metadata, keep_unsubscribed: keepUnsubscribed } = request.body
+        const { user_id: userId, tags, metadata, old_token: oldToken } = request.body
         const { platform, keys, keysName, ...given } = readSubscription(request.body)
         const checkedKeys = checkKeys(platform, keys, keysName)
         const token = await checkToken(deps, platform, given.token, given.tokenName)
@@ -106,6 +110,7 @@ export function registerSubscriberRoutes(
             appId: app.id,
             platform,
             token,
+            oldToken: typeof oldToken === 'string' ? respellToken(platform, oldToken) : undefined,
             keys: checkedKeys ?? null,
             vapidPair,
             currentVapidPair: app.vapidPair,
@@ -113,7 +118,7 @@ export function registerSubscriberRoutes(
             // Clients that send every field send null for those that they do not set.
             tags: tags ?? undefined,
             metadata: metadata ?? undefined,
-            keepUnsubscribed,
+            keepUnsubscribed: request.body.keep_unsubscribed,
           })
           return { status: created ? 201 : 200, data: presentSubscriber(subscriber) }
         })

@@ -91,6 +91,8 @@ export interface Registration {
   appId: string
   platform: Platform
   token: string
+  /** What the device had before the browser gave it `token`. */
+  oldToken?: string
   keys: SubscriberKeys | null
   /** The app's key pair that the subscription was made with, where the request names one. */
   vapidPair?: number

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, CDPSession, Page, Worker } from 'playwright-core'
@@ -8,6 +9,7 @@ import type { Api } from '../support/api.ts'
 import { poll } from '../support/api.ts'
 import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { chromiumPath, noBrowser, startBrowser } from '../support/browser.ts'
+import { standInForPushService } from '../support/browser-subscriptions.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -51,7 +53,8 @@ function inBrowser(make: () => TestStorage): void {
   let cdp: CDPSession
   let api: Api
   let base: string
-  let device: Device
+  /** One for each time that the browser subscribes. */
+  let devices: Device[]
 
   beforeAll(async () => {
     storage = make()
@@ -68,7 +71,13 @@ function inBrowser(make: () => TestStorage): void {
     await api.post(`${base}/webhooks`, { url: `${receiver.origin}/hook`, events, secret })
     context = await browser.newContext()
     await context.grantPermissions(['notifications'], { origin: example.origin })
+    devices = Array.from({ length: 8 }, () => pushService.makeDevice())
+    await context.addInitScript(standInForPushService(devices))
     page = await context.newPage()
+    page.on('request', (request) => {
+      if (request.method() === 'POST')
+        posts.push({ path: new URL(request.url()).pathname, body: request.postDataJSON() })
+    })
     cdp = await context.newCDPSession(page)
   }, 120_000)
 
@@ -79,6 +88,11 @@ function inBrowser(make: () => TestStorage): void {
     await Promise.all([pushService?.stop(), receiver?.stop()])
     await storage?.drop()
   })
+
+  /** What the page sent to its backend. */
+  const posts: { path: string; body: Record<string, unknown> }[] = []
+  const registrations = () => posts.filter(({ path }) => path === '/subscribers').map(({ body }) => body)
+  const subscribers = async () => (await api.get(`${base}/subscribers`)).body.data
 
   /** The verified events that the webhook got, by name. */
   async function received(type: string, count = 1) {
@@ -109,6 +123,12 @@ function inBrowser(make: () => TestStorage): void {
       (count) => count > before,
     )
     const { payload } = pushService.pushes.at(-1)!
+    await deliver(payload)
+    await poll(shown, (notifications) => notifications.some(({ tag }) => tag === payload.id))
+    return payload.id as string
+  }
+
+  async function deliver(payload: object): Promise<void> {
     const found = once(cdp as never, 'ServiceWorker.workerRegistrationUpdated')
     await cdp.send('ServiceWorker.enable')
     const [{ registrations }] = await found
@@ -118,8 +138,6 @@ function inBrowser(make: () => TestStorage): void {
       data: JSON.stringify(payload),
     })
     await cdp.send('ServiceWorker.disable')
-    await poll(shown, (notifications) => notifications.some(({ tag }) => tag === payload.id))
-    return payload.id as string
   }
 
   /** The notifications that are shown. */
@@ -153,24 +171,72 @@ function inBrowser(make: () => TestStorage): void {
 
   const stats = async (id: string) => (await api.get(`${base}/notifications/${id}`)).body.data.stats
 
-  test('the page subscribes, and its backend registers the subscriber', async () => {
-    device = pushService.makeDevice()
+  test('a page that loads asks nobody and registers nobody', async () => {
     await page.goto(example.origin)
     await state('Ready')
-    // A browser subscribes at its maker's push service, which a test cannot reach: ours stands in for it.
-    const { token, keys } = device.registration
-    await page.evaluate(`
-      PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
-        if (!userVisibleOnly || applicationServerKey.length !== 65) throw new Error('wrong options')
-        return { toJSON: () => (${JSON.stringify({ endpoint: token, keys })}) }
-      }`)
+    expect(posts).toEqual([])
+    expect(await page.evaluate('navigator.serviceWorker.getRegistration()')).toBeUndefined()
+  })
+
+  test('without a gesture subscribe() prompts nobody', async () => {
+    const other = await context.newPage()
+    await other.addInitScript(`addEventListener('DOMContentLoaded', async () => {
+      Notification.requestPermission = async () => console.log('prompted')
+      const { subscribe } = await import('${running.service.url}/sdk/krafter-push.js')
+      const { appId, vapidPublicKey } = await (await fetch('/config')).json()
+      const register = () => console.log('registered')
+      console.log(String(await subscribe({ appId, vapidPublicKey, register })))
+    })`)
+    const said = other.waitForEvent('console')
+    await other.goto(example.origin)
+    expect((await said).text()).toBe('null')
+    await other.close()
+  })
+
+  test('the page subscribes, and its backend registers the subscriber', async () => {
     await page.click('#subscribe')
     await state('Subscribed')
-    const subscribers = (await api.get(`${base}/subscribers`)).body.data
-    expect(subscribers).toMatchObject([
-      { platform: 'web', token: device.registration.token, user_id: 'user-1', status: 'active' },
+    const found = await subscribers()
+    expect(found).toMatchObject([
+      { platform: 'web', token: devices[0]!.registration.token, user_id: 'user-1', status: 'active' },
     ])
-    expect(await received('subscriber.registered')).toMatchObject([{ subscriber_id: subscribers[0].id }])
+    expect(await received('subscriber.registered')).toMatchObject([{ subscriber_id: found[0].id }])
+  })
+
+  test('the next load registers it again, as one without a gesture', async () => {
+    await page.reload()
+    await state('Subscribed')
+    const [first, second] = registrations()
+    expect(first).toMatchObject({ keep_unsubscribed: false })
+    expect(second).toEqual({ ...first, keep_unsubscribed: true })
+    expect(await subscribers()).toHaveLength(1)
+  })
+
+  test('options that a browser does not take leave a notification all the same', async () => {
+    // What the API refuses, because of this.
+    const refused = [
+      { dir: 'sideways' },
+      { silent: true, vibrate: [100] },
+      { actions: [{ action: 'a' }] },
+      { renotify: true, tag: '' },
+    ]
+    const errors = await page.evaluate(`navigator.serviceWorker.ready.then((registration) => Promise.all(
+      ${JSON.stringify(refused)}.map((options) => registration.showNotification('T', options).catch(({ name }) => name))))`)
+    expect(errors).toEqual(refused.map(() => 'TypeError'))
+    const options = { dir: 'sideways', silent: true, vibrate: [100], body: 'Still here' }
+    await deliver({
+      t: 'token',
+      id: 'odd',
+      app_id: 'app',
+      title: 'Odd',
+      actions: [{ action: 'a' }],
+      ...options,
+    })
+    await poll(shown, (notifications) => notifications.some(({ tag }) => tag === 'odd'))
+    expect(await shown()).toMatchObject([{ title: 'Odd', body: 'Still here' }])
+    await page.evaluate(`navigator.serviceWorker.ready
+      .then((registration) => registration.getNotifications())
+      .then((notifications) => notifications.forEach((one) => one.close()))`)
   })
 
   test('a push is shown, and reported as delivered', async () => {
@@ -202,12 +268,94 @@ function inBrowser(make: () => TestStorage): void {
     expect(await stats(second)).toMatchObject({ delivered_count: 1, clicked_count: 1 })
   })
 
-  test('opting out on the notification unsubscribes', async () => {
+  test('a subscription that the browser renews is registered, with the token that it replaces', async () => {
+    const [before] = await subscribers()
+    const { token, keys } = devices[1]!.registration
+    await worker().evaluate(`(async () => {
+      const renewed = { endpoint: '${token}', toJSON: () => (${JSON.stringify({ endpoint: token, keys })}) }
+      PushManager.prototype.subscribe = async ({ applicationServerKey }) => applicationServerKey.length === 87 && renewed
+      const event = new ExtendableEvent('pushsubscriptionchange')
+      const work = []
+      event.waitUntil = (promise) => work.push(promise)
+      dispatchEvent(event)
+      await Promise.all(work)
+    })()`)
+    expect(await subscribers()).toMatchObject([{ id: before.id, token, status: 'active' }])
+    await page.evaluate(`localStorage.subscription = JSON.stringify({
+      ...JSON.parse(localStorage.subscription), ...${JSON.stringify({ endpoint: token, keys })} })
+      localStorage.next = 2`)
+  })
+
+  test('another key never leaves the user without a subscription', async () => {
+    const [before] = await subscribers()
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+    const bytes = Buffer.concat([
+      Buffer.of(4),
+      ...[pair.x!, pair.y!].map((part) => Buffer.from(part, 'base64url')),
+    ])
+    const vapidPublicKey = bytes.toString('base64url')
+    const app = await api.patch(base, { vapid_public_key: vapidPublicKey, vapid_private_key: pair.d })
+    expect(app.status).toBe(200)
+    const resume = () =>
+      page.evaluate(`(async () => {
+        const { resume } = await import('${running.service.url}/sdk/krafter-push.js')
+        const subscription = await resume({ appId: '${before.app_id}', vapidPublicKey: '${vapidPublicKey}', register: '/subscribers' })
+        return subscription.endpoint
+      })()`)
+    // The push service does not take the new key just now: one with the old key is there instead.
+    await page.evaluate(`localStorage.refusedKey = '${[...bytes]}'`)
+    expect(await resume()).toBe(devices[2]!.registration.token)
+    expect(registrations().at(-1)).toMatchObject({ old_token: devices[1]!.registration.token })
+    expect(registrations().at(-1)!.vapid_public_key).not.toBe(vapidPublicKey)
+    await page.evaluate('delete localStorage.refusedKey')
+    expect(await resume()).toBe(devices[3]!.registration.token)
+    expect(registrations().at(-1)).toMatchObject({ vapid_public_key: vapidPublicKey })
+    expect(await subscribers()).toMatchObject([{ id: before.id, token: devices[3]!.registration.token }])
+  })
+
+  test('opting out on the notification unsubscribes, and no load subscribes again', async () => {
     const id = await push('Too much')
     expect(await click(id, 'unsubscribe')).toEqual([])
     const [left] = await received('subscriber.unsubscribed')
     const subscriber = await api.get(`${base}/subscribers/${left!.subscriber_id}`)
-    expect(subscriber.body.data).toMatchObject({ token: device.registration.token, status: 'unsubscribed' })
+    expect(subscriber.body.data).toMatchObject({ status: 'unsubscribed' })
+    const before = posts.length
+    await page.reload()
+    await state('Unsubscribed')
+    expect(posts).toHaveLength(before)
+  })
+
+  test('a gesture subscribes again; unsubscribing on the page is remembered, too', async () => {
+    await page.click('#subscribe')
+    await state('Subscribed')
+    expect(registrations().at(-1)).toMatchObject({ keep_unsubscribed: false })
+    expect(
+      (await subscribers()).filter(({ status }: { status: string }) => status === 'active'),
+    ).toHaveLength(1)
+    await page.click('#unsubscribe')
+    await state('Unsubscribed')
+    expect(await page.evaluate('localStorage.subscription')).toBeUndefined()
+    await poll(subscribers, (found) =>
+      found.every(({ status }: { status: string }) => status === 'unsubscribed'),
+    )
+    const before = posts.length
+    await page.reload()
+    await state('Unsubscribed')
+    expect(posts).toHaveLength(before)
+  })
+
+  test('a service worker that the page has already is used as it is', async () => {
+    const fresh = await browser.newContext({ permissions: ['notifications'] })
+    await fresh.addInitScript(standInForPushService(devices.slice(-1)))
+    const other = await fresh.newPage()
+    await other.goto(example.origin)
+    await other.evaluate(`navigator.serviceWorker.register('/sw.js?own')`)
+    await other.click('#subscribe')
+    await other.waitForSelector('#state:text-is("Subscribed")')
+    const scripts = await other.evaluate(`navigator.serviceWorker.getRegistrations()
+      .then((found) => found.map(({ active }) => active.scriptURL))`)
+    expect(scripts).toEqual([`${example.origin}/sw.js?own`])
+    await fresh.close()
   })
 
   test('the page of the API asks nobody else, and sends its readers nowhere', async () => {

@@ -836,6 +836,33 @@ describeOnEachBackend('the push API', (make) => {
       expect(await post({ user_id: null })).toMatchObject({ user_id: null, ...nothing })
     })
 
+    test('a renewed token goes to the subscriber of the old one, opted out or not', async () => {
+      const post = (token: string, body: object = {}) =>
+        api.post(`${base}/subscribers`, { platform: 'android', token: `${androidToken}${token}`, ...body })
+      const old = (token: string) => ({ old_token: `${androidToken}${token}`, keep_unsubscribed: true })
+      const { id } = (await post('1', { user_id: 'ada', tags: ['a'] })).body.data
+      const renewed = await post('2', old('1'))
+      expect(renewed.status).toBe(200)
+      const token = `${androidToken}2`
+      expect(renewed.body.data).toMatchObject({ id, token, user_id: 'ada', tags: ['a'], status: 'active' })
+      // Told of again, by one who does not know that it was told of.
+      expect((await post('2', old('1'))).body.data.id).toBe(id)
+      await api.post(`${base}/subscribers/${id}/unsubscribe`, {})
+      expect((await post('3', old('2'))).body.data).toMatchObject({ id, status: 'unsubscribed' })
+      expect((await post('4', { ...old('3'), keep_unsubscribed: false })).body.data).toMatchObject({
+        id,
+        status: 'active',
+      })
+      // An old token that is not known, or not of this app, is none.
+      const another = await post('5', old('1'))
+      expect(another.status).toBe(201)
+      // Nobody's token is taken away.
+      expect((await post('5', old('4'))).body.data.id).toBe(another.body.data.id)
+      expect((await api.get(`${base}/subscribers/${id}`)).body.data.token).toBe(`${androidToken}4`)
+      const both = await Promise.all([post('7', old('4')), post('7', old('4'))])
+      expect(both.map(({ body }) => body.data.id)).toEqual([id, id])
+    })
+
     test('whoever opted out stays so when asked to, and comes back otherwise', async () => {
       const device = { platform: 'android', token: androidToken }
       const post = async (body: object) =>
@@ -1071,6 +1098,31 @@ describeOnEachBackend('the push API', (make) => {
           { actions: ['must have at most 10 entries'] },
         ],
         [{ platform_overrides: { web: 'x' } }, { 'platform_overrides.web': ['must be an object'] }],
+        [
+          { platform_overrides: { web: { title: ' ' } } },
+          { 'platform_overrides.web.title': ['must not be empty'] },
+        ],
+        [
+          { platform_overrides: { web: { dir: 'sideways', data: 'x', renotify: true, tag: '' } } },
+          {
+            'platform_overrides.web.dir': ['must be one of auto, ltr, rtl'],
+            'platform_overrides.web.data': ['must be an object'],
+          },
+        ],
+        [
+          { platform_overrides: { web: { actions: [{ action: 'a' }, null] } } },
+          {
+            'platform_overrides.web.actions.0.title': ['is required'],
+            'platform_overrides.web.actions.1': ['must be an object'],
+          },
+        ],
+        [
+          { platform_overrides: { web: { silent: true, vibrate: [100], renotify: true, tag: '' } } },
+          {
+            'platform_overrides.web.vibrate': ['must not be given with silent'],
+            'platform_overrides.web.tag': ['must not be empty with renotify'],
+          },
+        ],
         [{ platform_overrides: { ios: [] } }, { 'platform_overrides.ios': ['must be an object'] }],
         [{ targeting: {} }, { 'targeting.type': shape }],
         [{ targeting: { type: 'everybody' } }, { 'targeting.type': shape }],

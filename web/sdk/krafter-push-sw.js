@@ -2,8 +2,9 @@
 //
 //   importScripts('https://push.example.com/sdk/krafter-push-sw.js')
 //
-// It shows what is pushed, says that it came and what was clicked, and opens what the click is for. Pushes of others
-// it leaves alone. What was given as `data` is the notification's `data`, beside `krafterPush`, which is ours.
+// It shows what is pushed, says that it came and what was clicked, opens what the click is for, and registers again when
+// the browser renews the subscription. Pushes of others it leaves alone. What was given as `data` is the notification's
+// `data`, beside `krafterPush`, which is ours.
 {
   // `?server=` on the worker's own URL (krafter-push.js puts it there), or where this script came from.
   const server = new URL(self.location.href).searchParams.get('server') ?? '__KRAFTER_SERVER__'
@@ -25,21 +26,28 @@
     }
   }
 
-  const show = ({ t, id, app_id, title, url, actions = [], data, ...options }) => {
-    const urls = Object.fromEntries(actions.map((one) => [one.action, one.url ?? null]))
-    return self.registration.showNotification(title, {
-      // The same push may come twice: it then replaces itself.
+  const show = async ({ t, id, app_id, title = '', url, actions, data, ...options }) => {
+    const given = Array.isArray(actions) ? actions.filter(Boolean) : []
+    const urls = Object.fromEntries(given.map((one) => [one.action, one.url ?? null]))
+    // The same push may come twice: it then replaces itself.
+    const least = {
       tag: id,
-      ...options,
-      actions: actions.map(({ url: _, ...action }) => action),
+      body: options.body,
       data: { ...data, krafterPush: { t, id, app_id, url, urls } },
-    })
+    }
+    try {
+      const shown = given.map(({ url: _, ...action }) => action)
+      await self.registration.showNotification(title, { ...least, ...options, actions: shown })
+    } catch {
+      // An option that this browser does not take. A push that shows nothing costs the page its subscription.
+      await self.registration.showNotification(title, least)
+    }
   }
 
   self.addEventListener('push', (event) => {
     const push = parse(event.data)
     if (!push?.t) return
-    event.waitUntil(Promise.all([show(push), report('delivered', { t: push.t })]))
+    event.waitUntil(show(push).then(() => report('delivered', { t: push.t })))
   })
 
   const open = async (url) => {
@@ -49,8 +57,9 @@
   }
 
   const unsubscribe = async (t) => {
+    const forgotten = note({ optedOut: true, asked: false, token: undefined })
     const subscription = await self.registration.pushManager.getSubscription()
-    await Promise.all([subscription?.unsubscribe(), report('unsubscribed', { t })])
+    await Promise.all([forgotten, subscription?.unsubscribe(), report('unsubscribed', { t })])
   }
 
   self.addEventListener('notificationclick', (event) => {
@@ -65,4 +74,56 @@
     else if (action === 'unsubscribe') work.push(unsubscribe(t))
     event.waitUntil(Promise.allSettled(work))
   })
+
+  // The page's resume() does the same for what fails here, and where `register` is a function of the page.
+  const renew = async ({ newSubscription }) => {
+    const { appId, vapidPublicKey, register, token, optedOut } = await note()
+    if (optedOut || !token) return
+    const { pushManager } = self.registration
+    const subscription =
+      newSubscription ??
+      (await pushManager.getSubscription()) ??
+      (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: vapidPublicKey }))
+    if (!register) return
+    const { endpoint, keys } = subscription.toJSON()
+    const answer = await fetch(register, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        app_id: appId,
+        platform: 'web',
+        token: endpoint,
+        keys,
+        vapid_public_key: vapidPublicKey,
+        keep_unsubscribed: true,
+        old_token: token,
+      }),
+    })
+    if (answer.ok) await note({ token: endpoint })
+  }
+
+  self.addEventListener('pushsubscriptionchange', (event) => event.waitUntil(renew(event)))
+
+  /** What page and worker know of the subscription, changed if `change` is given; krafter-push.js has it, too. */
+  const note = (change) =>
+    new Promise((resolve, reject) => {
+      const { scope } = self.registration
+      const opening = indexedDB.open('krafter-push')
+      opening.onupgradeneeded = () => opening.result.createObjectStore('notes')
+      opening.onerror = () => reject(opening.error)
+      opening.onsuccess = () => {
+        const transaction = opening.result.transaction('notes', 'readwrite')
+        const notes = transaction.objectStore('notes')
+        let noted
+        notes.get(scope).onsuccess = ({ target }) => {
+          noted = { ...target.result, ...change }
+          if (change) notes.put(noted, scope)
+        }
+        transaction.onabort = () => reject(transaction.error)
+        transaction.oncomplete = () => {
+          opening.result.close()
+          resolve(noted)
+        }
+      }
+    })
 }

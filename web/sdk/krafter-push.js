@@ -1,7 +1,9 @@
 // Krafter Push, the part in your page:
 //
-//   import { subscribe } from 'https://push.example.com/sdk/krafter-push.js'
-//   button.onclick = () => subscribe({ appId, vapidPublicKey, register: '/push/subscribers' })
+//   import { resume, subscribe } from 'https://push.example.com/sdk/krafter-push.js'
+//   const options = { appId, vapidPublicKey, register: '/push/subscribers' }
+//   resume(options)
+//   button.onclick = () => subscribe(options)
 //
 // To register a subscriber takes an API key, which belongs to your backend and into no page. So `register` is a path of
 // your backend, which gets the subscription as JSON, or a function. It adds who the user is and hands it on to
@@ -10,61 +12,163 @@
 const ownServer = new URL('..', import.meta.url).href
 
 /**
- * Asks for permission, registers the service worker, subscribes and hands the subscription to your backend. Call it on a
- * click the first time; call it again whenever the page loads, so that the subscription stays known.
- *
- * @param {object} options
- * @param {string} options.appId
- * @param {string} options.vapidPublicKey the app's `vapid_public_key`
- * @param {string | ((subscription: object) => unknown)} options.register where your backend takes
- *   `{app_id, platform, token, keys: {p256dh, auth}, vapid_public_key}`
- * @param {string} [options.serviceWorker] your own, on your own origin, with krafter-push-sw.js imported
- * @param {string} [options.serverUrl] where Krafter Push is; by default where this script came from
- * @returns {Promise<PushSubscription | null>} null when the user does not want to
- * @throws when the browser cannot, or your backend refused
+ * @typedef {object} Options
+ * @property {string} appId
+ * @property {string} vapidPublicKey the app's `vapid_public_key`
+ * @property {string | ((subscription: object) => unknown)} register where your backend takes `{app_id, platform, token,
+ *   keys: {p256dh, auth}, vapid_public_key, keep_unsubscribed, old_token}`; the last one only when the token is another
+ *   than before. A path also serves when the browser renews the subscription while no page is open.
+ * @property {string} [serviceWorker] your own, on your own origin, with krafter-push-sw.js imported. A worker that its
+ *   folder has already is used as it is.
+ * @property {string} [serverUrl] where Krafter Push is; by default where this script came from
  */
-export async function subscribe({
-  appId,
-  vapidPublicKey,
-  register,
-  serviceWorker = '/sw.js',
-  serverUrl = ownServer,
-}) {
-  if (!('serviceWorker' in navigator && 'PushManager' in globalThis)) {
-    throw new Error('this browser cannot be pushed to')
-  }
-  if ((await Notification.requestPermission()) !== 'granted') return null
-  const worker = new URL(serviceWorker, document.baseURI)
-  worker.searchParams.set('server', serverUrl.replace(/\/+$/, ''))
-  await navigator.serviceWorker.register(worker)
-  const { pushManager } = await navigator.serviceWorker.ready
-  const key = bytesOf(vapidPublicKey)
-  const known = await pushManager.getSubscription()
-  const usable = known && String(new Uint8Array(known.options.applicationServerKey)) === String(key)
-  if (known && !usable) await known.unsubscribe()
-  const subscription = usable
-    ? known
-    : await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key })
-  await hand(register, { ...describe(appId, subscription), vapid_public_key: vapidPublicKey })
-  return subscription
+
+/** Whether this browser can be pushed to. On iOS only a page on the home screen can. */
+export function isSupported() {
+  return 'serviceWorker' in navigator && 'PushManager' in globalThis && 'Notification' in globalThis
 }
 
 /**
- * Ends the subscription in this browser and tells your backend, which passes it on to
+ * `unsupported`; `denied` (only the browser's settings can change that); `subscribed`; `unsubscribed` (the user opted
+ * out here); `new` (nothing of these: offer it).
+ *
+ * @param {Pick<Options, 'serviceWorker'>} [options]
+ */
+export async function status({ serviceWorker } = {}) {
+  if (!isSupported()) return 'unsupported'
+  if (Notification.permission === 'denied') return 'denied'
+  const registration = await findWorker(serviceWorker)
+  if (!registration) return 'new'
+  if ((await note(registration)).optedOut) return 'unsubscribed'
+  return (await registration.pushManager.getSubscription()) ? 'subscribed' : 'new'
+}
+
+/**
+ * Asks for permission, registers the service worker, subscribes and hands the subscription to your backend. Call it on
+ * a click. Without one it asks nobody anything, and does what {@link resume} does.
+ *
+ * @param {Options} options
+ * @returns {Promise<PushSubscription | null>} null when the user does not want to
+ * @throws when the browser cannot, or your backend refused
+ */
+export async function subscribe(options) {
+  if (navigator.userActivation?.isActive === false) return resume(options)
+  if (!isSupported()) throw new Error('this browser cannot be pushed to')
+  if ((await Notification.requestPermission()) !== 'granted') return null
+  const { serviceWorker, serverUrl = ownServer } = options
+  const registration = (await findWorker(serviceWorker)) ?? (await addWorker(serviceWorker, serverUrl))
+  // Until your backend knows: a later resume() may then undo that the user opted out.
+  await note(registration, { optedOut: false, asked: true })
+  return refresh(registration, options)
+}
+
+/**
+ * Keeps a subscription known and whole: call it whenever a page loads. It never prompts, and never subscribes somebody
+ * who opted out, or who never subscribed.
+ *
+ * @param {Options} options
+ * @returns {Promise<PushSubscription | null>} null when there is none
+ * @throws when your backend refused
+ */
+export async function resume(options) {
+  if (!isSupported() || Notification.permission !== 'granted') return null
+  const registration = await findWorker(options.serviceWorker)
+  if (!registration) return null
+  const { optedOut, asked, token } = await note(registration)
+  const wanted = asked || token || (await registration.pushManager.getSubscription())
+  return wanted && !optedOut ? refresh(registration, options) : null
+}
+
+/**
+ * Ends the subscription in this browser, remembers that, and tells your backend, which passes it on to
  * POST /api/v1/push/apps/:app_id/subscribers/:subscriber_id/unsubscribe.
  *
  * @param {object} options
  * @param {string} options.appId
- * @param {string | ((subscription: object) => unknown)} options.unregister like `register` of {@link subscribe}
+ * @param {string | ((subscription: object) => unknown)} options.unregister like `register` of {@link Options}
+ * @param {string} [options.serviceWorker]
  * @returns {Promise<boolean>} whether there was a subscription
  */
-export async function unsubscribe({ appId, unregister }) {
-  const registration = await navigator.serviceWorker?.getRegistration()
-  const subscription = await registration?.pushManager.getSubscription()
+export async function unsubscribe({ appId, unregister, serviceWorker }) {
+  const registration = isSupported() && (await findWorker(serviceWorker))
+  if (!registration) return false
+  await note(registration, { optedOut: true, asked: false, token: undefined })
+  const subscription = await registration.pushManager.getSubscription()
   if (!subscription) return false
   await subscription.unsubscribe()
   await hand(unregister, describe(appId, subscription))
   return true
+}
+
+async function refresh(registration, { appId, vapidPublicKey, register }) {
+  const { pushManager } = registration
+  const known = await pushManager.getSubscription()
+  const { asked, token = known?.endpoint } = await note(registration)
+  const path = typeof register === 'string' ? new URL(register, document.baseURI).href : undefined
+  await note(registration, { appId, vapidPublicKey, register: path, token })
+  const subscription = await subscribeWith(pushManager, bytesOf(vapidPublicKey), known)
+  const usedKey = textOf(subscription.options.applicationServerKey)
+  const isNew = token !== undefined && token !== subscription.endpoint
+  await hand(register, {
+    ...describe(appId, subscription),
+    vapid_public_key: usedKey,
+    keep_unsubscribed: !asked,
+    ...(isNew && { old_token: token }),
+  })
+  await note(registration, { token: subscription.endpoint, vapidPublicKey: usedKey, asked: false })
+  return subscription
+}
+
+/** A subscription has one key for life. Where another with the new key cannot be had, one with the old key is. */
+async function subscribeWith(pushManager, key, known) {
+  const add = (applicationServerKey) => pushManager.subscribe({ userVisibleOnly: true, applicationServerKey })
+  if (!known) return add(key)
+  const oldKey = known.options.applicationServerKey
+  if (String(new Uint8Array(oldKey)) === String(key) || navigator.onLine === false) return known
+  await known.unsubscribe()
+  return add(key).catch(() => add(oldKey))
+}
+
+const workerUrl = (path = '/sw.js') => new URL(path, document.baseURI)
+
+async function findWorker(path) {
+  const scope = new URL('.', workerUrl(path)).href
+  const registration = await navigator.serviceWorker.getRegistration(scope)
+  return registration?.scope === scope ? registration : undefined
+}
+
+async function addWorker(path, serverUrl) {
+  const url = workerUrl(path)
+  url.searchParams.set('server', serverUrl.replace(/\/+$/, ''))
+  const registration = await navigator.serviceWorker.register(url)
+  const worker = registration.installing ?? registration.waiting
+  while (worker && !/activated|redundant/.test(worker.state)) {
+    await new Promise((resolve) => worker.addEventListener('statechange', resolve, { once: true }))
+  }
+  return registration
+}
+
+/** What page and worker know of the worker's subscription, changed if `change` is given; krafter-push-sw.js has it, too. */
+function note({ scope }, change) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open('krafter-push')
+    opening.onupgradeneeded = () => opening.result.createObjectStore('notes')
+    opening.onerror = () => reject(opening.error)
+    opening.onsuccess = () => {
+      const transaction = opening.result.transaction('notes', 'readwrite')
+      const notes = transaction.objectStore('notes')
+      let noted
+      notes.get(scope).onsuccess = ({ target }) => {
+        noted = { ...target.result, ...change }
+        if (change) notes.put(noted, scope)
+      }
+      transaction.onabort = () => reject(transaction.error)
+      transaction.oncomplete = () => {
+        opening.result.close()
+        resolve(noted)
+      }
+    }
+  })
 }
 
 function describe(appId, subscription) {
@@ -82,4 +186,9 @@ async function hand(to, subscription) {
 function bytesOf(base64url) {
   const text = atob(base64url.replaceAll('-', '+').replaceAll('_', '/'))
   return Uint8Array.from(text, (character) => character.charCodeAt(0))
+}
+
+function textOf(bytes) {
+  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)))
+  return text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 }
