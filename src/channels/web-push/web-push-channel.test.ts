@@ -7,14 +7,16 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { decrypt } from 'http_ece'
 import { afterEach, expect, test } from 'vitest'
 import { makeCertificates } from '../../local-ends/certificates.ts'
 import { createAddressGuard } from '../../outbound/address-guard.ts'
 import { createOutbound } from '../../outbound/outbound-client.ts'
 import type { Outcome, Push, Recipient, Sender } from '../channel.ts'
+import { probes, strikesBeforePause } from './origin-health.ts'
 import { generateVapidKeys } from './vapid.ts'
-import { createWebPushChannel } from './web-push-channel.ts'
+import { createWebPushChannel, type WebPushOptions } from './web-push-channel.ts'
 
 const { ca, key, cert } = await makeCertificates()
 const vapid = generateVapidKeys()
@@ -46,7 +48,7 @@ async function pushService(
   answer: (
     path: string,
     headers: IncomingHttpHeaders,
-  ) => { status: number; headers?: Record<string, string>; body?: string } | null,
+  ) => { status: number; headers?: Record<string, string>; body?: string; delayMs?: number } | null,
 ) {
   const received: Received[] = []
   const server = createSecureServer({ key, cert, allowHTTP1: true })
@@ -61,24 +63,28 @@ async function pushService(
       chunks.push(chunk)
     }
     received.push({ path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
-    const { status, headers, body } = answer(request.url, request.headers) ?? {}
+    const { status, headers, body, delayMs = 0 } = answer(request.url, request.headers) ?? {}
+    if (delayMs > 0) await setTimeout(delayMs)
     if (status) {
       response.writeHead(status, headers).end(body ?? '')
     }
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const stop = () => {
+  const cut = () => {
     for (const socket of sockets) {
       socket.destroy()
     }
+  }
+  const stop = () => {
+    cut()
     server.close()
   }
   cleanups.push(stop)
-  return { origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, received, stop }
+  return { origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, received, cut, stop }
 }
 
-function makeChannel(options: { timeoutMs?: number; concurrency?: number } = {}) {
+function makeChannel(options: Partial<WebPushOptions> = {}) {
   const clock = { time: Date.parse('2025-06-01T08:00:00Z'), now: () => new Date(clock.time) }
   const outbound = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']), ca })
   const channel = createWebPushChannel({
@@ -276,28 +282,116 @@ test('a 429 pauses its push service for as long as it says, and no other', async
   })
 })
 
-test('a push service that hangs is left alone after twenty timeouts and holds up no other', async () => {
-  const hanging = await pushService(() => null)
-  const other = await pushService(() => ({ status: 201 }))
-  const { channel } = makeChannel({ concurrency: 20, timeoutMs: 1_000 })
-  const recipients = [...makeRecipients(hanging.origin, 500), ...makeRecipients(other.origin, 500)]
-  const outcomes = await channel.send(sender, push, recipients, unaborted)
-  const { retry, deferred } = tally(outcomes.slice(0, 500))
-  expect(retry! + deferred!).toBe(500)
-  expect(tally(outcomes.slice(500))).toEqual({ sent: 500 })
-  expect(outcomes[499]).toMatchObject({ afterSeconds: 30 })
-  expect(hanging.received.length).toBeLessThanOrEqual(40)
+test('a 429 is the affair of the app that gets it', async () => {
+  const { origin } = await pushService((path, { ttl }) =>
+    ttl === '1'
+      ? { status: path.endsWith('/0') ? 429 : 503, headers: { 'retry-after': '90' } }
+      : { status: 201 },
+  )
+  const { channel } = makeChannel()
+  const send = (appId: string, count: number, ttlSeconds = 60) =>
+    channel.send({ ...sender, appId }, { ...push, ttlSeconds }, makeRecipients(origin, count), unaborted)
+  expect(tally(await send('loud', 1, 1))).toEqual({ retry: 1 })
+  expect(await send('loud', 1)).toMatchObject([{ kind: 'deferred', afterSeconds: 90 }])
+  expect(tally(await send('quiet', 50))).toEqual({ sent: 50 })
+  expect(tally(await send('third', 8, 1))).toEqual({ retry: 8 })
+  expect(tally(await send('third', 1))).toEqual({ deferred: 1 })
+  expect(tally(await send('quiet', 1))).toEqual({ sent: 1 })
 })
 
-test('a push service that is down is left alone, too', async () => {
+test('apps take turns at a push service, and so do the pages of one', async () => {
+  const order: string[] = []
+  const { origin } = await pushService((_, { topic }) => {
+    order.push(String(topic))
+    return { status: 201 }
+  })
+  const { channel } = makeChannel({ concurrency: 2 })
+  const send = (appId: string, topic: string, count: number) =>
+    channel.send({ ...sender, appId }, { ...push, topic }, makeRecipients(origin, count), unaborted)
+  const campaigns = [send('a', 'campaign1', 150), send('a', 'campaign2', 150), send('a', 'campaign3', 150)]
+  while (order.length < 20) await setTimeout(1)
+  const before = order.length
+  await Promise.all([send('a', 'alone', 1), send('b', 'other', 1)])
+  const places = ['alone', 'other'].map((topic) => order.indexOf(topic) - before)
+  await Promise.all(campaigns)
+  // Its own encryption takes a while; what is before them in line is a handful.
+  expect(Math.max(...places)).toBeLessThan(60)
+  const rest = order.slice(30, 330).filter((topic) => topic === 'campaign1').length
+  expect(rest).toBeGreaterThan(80)
+  expect(rest).toBeLessThan(120)
+})
+
+test('a push service that hangs is stuck: its pages end early, few of its pushes are under way', async () => {
+  const hanging = await pushService(() => null)
+  const other = await pushService(() => ({ status: 201 }))
+  const { channel } = makeChannel({ timeoutMs: 1_000, quietMs: 200 })
+  const recipients = [...makeRecipients(hanging.origin, 500), ...makeRecipients(other.origin, 500)]
+  const page = channel.send(sender, push, recipients, unaborted)
+  while (hanging.received.length < probes) await setTimeout(10)
+  await setTimeout(400)
+  // While it hangs, what finds no place there does not wait for one.
+  const beganAt = performance.now()
+  const single = await channel.send(sender, push, makeRecipients(hanging.origin, 1), unaborted)
+  expect(performance.now() - beganAt).toBeLessThan(300)
+  expect(single).toMatchObject([{ kind: 'deferred', afterSeconds: 10 }])
+  const outcomes = await page
+  expect(tally(outcomes.slice(0, 500))).toEqual({ retry: probes, deferred: 500 - probes })
+  expect(tally(outcomes.slice(500))).toEqual({ sent: 500 })
+  expect(hanging.received).toHaveLength(probes)
+})
+
+test('a push service that is slow has its pages end early, and loses nothing that it has taken', async () => {
+  const slow = await pushService(() => ({ status: 201, delayMs: 150 }))
+  const { channel } = makeChannel({ concurrency: 10, quietMs: 400, slowMs: 100 })
+  const outcomes = await channel.send(sender, push, makeRecipients(slow.origin, 500), unaborted)
+  const { sent, deferred } = tally(outcomes)
+  expect(sent).toBe(slow.received.length)
+  expect(sent! + deferred!).toBe(500)
+  expect(sent).toBeLessThan(100)
+})
+
+test('a push service that is down is left alone, and probed with a handful until it answers', async () => {
   const down = await pushService(() => null)
   down.stop()
-  const { channel } = makeChannel({ concurrency: 10 })
-  const outcomes = await channel.send(sender, push, makeRecipients(down.origin, 200), unaborted)
-  const { retry, deferred } = tally(outcomes)
+  const { channel, clock } = makeChannel()
+  const send = () => channel.send(sender, push, makeRecipients(down.origin, 200), unaborted)
+  const first = await send()
+  const { retry, deferred } = tally(first)
+  expect(retry).toBe(strikesBeforePause * probes)
   expect(retry! + deferred!).toBe(200)
-  expect(retry).toBeLessThan(40)
-  expect(outcomes[199]).toMatchObject({ afterSeconds: 30 })
+  expect(first[199]).toMatchObject({ afterSeconds: 30 })
+  expect(tally(await send())).toEqual({ deferred: 200 })
+  clock.time += 30_000
+  expect(tally(await send())).toEqual({ retry: probes, deferred: 200 - probes })
+})
+
+test('a push service that answers 500 to everything is down', async () => {
+  let isDown = true
+  const { origin, received } = await pushService(() => ({ status: isDown ? 500 : 201 }))
+  const { channel, clock } = makeChannel()
+  const send = () => channel.send(sender, push, makeRecipients(origin, 200), unaborted)
+  expect((await send())[199]).toMatchObject({ kind: 'deferred', afterSeconds: 30 })
+  expect(received.length).toBeLessThanOrEqual(strikesBeforePause * probes)
+  isDown = false
+  clock.time += 30_000
+  expect(tally(await send())).toEqual({ sent: 200 })
+})
+
+test('a connection that is cut is one failure, however many pushes were on it', async () => {
+  let isCut = false
+  const service = await pushService((path) => {
+    if (path.endsWith('/100') && !isCut) {
+      isCut = true
+      service.cut()
+    }
+    return { status: 201, delayMs: isCut ? 0 : 20 }
+  })
+  const { channel } = makeChannel()
+  const outcomes = await channel.send(sender, push, makeRecipients(service.origin, 500), unaborted)
+  const { sent, retry = 0, deferred = 0 } = tally(outcomes)
+  expect(retry).toBeGreaterThan(strikesBeforePause)
+  expect(deferred).toBe(0)
+  expect(sent! + retry).toBe(500)
 })
 
 test('when the page is aborted, what is not finished comes back', async () => {

@@ -11,7 +11,13 @@ import {
   type StampedSubscription,
 } from './encryption-pool.ts'
 import { createKeyAcceptance, type KeyAcceptance } from './key-acceptance.ts'
-import { type PushOrigin, PushOrigins } from './push-origin.ts'
+import {
+  createPushOrigins,
+  type OriginLimits,
+  type PushOrigin,
+  stuckOutcome,
+  type Visitor,
+} from './push-origins.ts'
 import { pushServiceAt } from './push-service.ts'
 import { requestHeaders } from './request-headers.ts'
 import { strictTopic } from './topic.ts'
@@ -20,15 +26,13 @@ import { createVapidSigner, type VapidSigner } from './vapid.ts'
 /** Bytes of a push service's answer that are read: they explain failures in a line. */
 const maxAnswerBytes = 1_024
 
-export interface WebPushOptions {
+export interface WebPushOptions extends Partial<OriginLimits> {
   outbound: Outbound
   clock: Clock
   /** The contact in VAPID tokens: a mailto: or https: URI. */
   vapidSubject: string
   /** For one request, connection included. */
   timeoutMs?: number
-  /** Requests running at a time per push service. */
-  concurrency?: number
 }
 
 /** A recipient whose message can be encrypted and sent. `index` is its place in the page. */
@@ -47,8 +51,10 @@ interface Parts {
 }
 
 /** A page's messages to one push service: they share their headers, their limits and their fate. */
-interface Lane {
+interface Lane extends Visitor {
   origin: PushOrigin
+  /** Whether it found no place in time: the rest comes back later. */
+  isStuck: boolean
   headers: Record<string, string>
   plaintext: Plaintext
   targets: Target[]
@@ -58,12 +64,13 @@ interface Lane {
 
 /** The Web Push channel (RFC 8030): encrypts in threads, posts over few connections, one outcome per recipient. */
 export function createWebPushChannel(options: WebPushOptions): Channel {
-  const { outbound, clock, vapidSubject, timeoutMs = 10_000, concurrency = 128 } = options
+  const { outbound, clock, vapidSubject, timeoutMs = 10_000 } = options
+  const { concurrency = 128, quietMs = 1_000, slowMs = 2_000 } = options
   const encryption = createEncryptionPool()
   const signer = createVapidSigner(clock, vapidSubject)
   const keys = createKeyAcceptance()
   const parts: Parts = { outbound, clock, signer, keys, encryption, timeoutMs }
-  const origins = new PushOrigins(concurrency)
+  const originOf = createPushOrigins({ concurrency, quietMs, slowMs })
 
   return {
     async send(sender, push, recipients, signal) {
@@ -77,7 +84,10 @@ export function createWebPushChannel(options: WebPushOptions): Channel {
         }
         const service = pushServiceAt(targets[0]!.url.hostname)
         const lane = {
-          origin: origins.get(origin),
+          appId: sender.appId,
+          sinceMs: performance.now(),
+          isStuck: false,
+          origin: originOf(origin),
           headers: requestHeaders(push, service, authorization),
           plaintext: push,
           targets,
@@ -150,11 +160,18 @@ async function sendLane(parts: Parts, lane: Lane): Promise<void> {
     const { targets, bodies } = await ahead.shift()!
     for (const [i, target] of targets.entries()) {
       const body = bodies[i]!
-      if (body instanceof Uint8Array) {
-        await lane.origin.enter()
+      if (!(body instanceof Uint8Array)) {
+        lane.outcomes[target.index] = body
+        continue
+      }
+      const withheld = withheldOutcome(parts, lane)
+      if (withheld) {
+        lane.outcomes[target.index] = withheld
+      } else if (await lane.origin.enter(lane)) {
         posts.push(post(parts, lane, target, body).finally(() => lane.origin.leave()))
       } else {
-        lane.outcomes[target.index] = body
+        lane.isStuck = true
+        lane.outcomes[target.index] = withheldOutcome(parts, lane)!
       }
     }
   }
@@ -193,13 +210,14 @@ async function post(parts: Parts, lane: Lane, target: Target, body: Uint8Array):
     lane.outcomes[target.index] = withheld
     return
   }
+  const beganAtMs = performance.now()
   const result = await exchange(parts, lane, target, body)
   const now = parts.clock.now()
   const outcome = classify(result, now)
   lane.outcomes[target.index] = outcome
   // Neither says anything about the push service: who stopped was we.
   if (result.ok || (result.error !== 'aborted' && result.error !== 'refused_address')) {
-    lane.origin.record(outcome, result.ok, now.getTime())
+    lane.origin.note(lane.appId, outcome, beganAtMs, now.getTime())
   }
 }
 
@@ -231,11 +249,11 @@ async function exchange(
 }
 
 /** Why a push is not tried now: the page's time is up, or its push service is left alone. */
-function withheldOutcome({ clock }: Parts, { origin, signal }: Lane): Outcome | null {
+function withheldOutcome({ clock }: Parts, { appId, origin, signal, isStuck }: Lane): Outcome | null {
   if (signal.aborted) {
     return { kind: 'deferred', status: null, afterSeconds: 0, error: 'the time for its page was up' }
   }
-  return origin.pausedOutcome(clock.now().getTime())
+  return origin.withheld(appId, clock.now().getTime()) ?? (isStuck ? stuckOutcome : null)
 }
 
 function rejected(error: string): Outcome {

@@ -1,0 +1,187 @@
+import { createTurnQueue, type TurnQueue } from '../../engine/turn-queue.ts'
+import type { Outcome } from '../channel.ts'
+import {
+  isStuck,
+  look,
+  makeOriginHealth,
+  noteAnswer,
+  noteEnd,
+  noteFailure,
+  type OriginHealth,
+  quietLooks,
+  roomAt,
+} from './origin-health.ts'
+
+/** How long a push service is left alone after failures, or by an app after a 429 that names no time. */
+const pauseSeconds = 30
+
+/** When pushes come back that found no place at a push service that does not answer, or not in time. */
+const stuckSeconds = 10
+
+/** WNS says 406 where others say 429. */
+const throttlingStatuses = new Set([406, 429])
+
+/** Push services remembered, and apps throttled by one. There are a handful in the world, but anybody can make up endpoints. */
+const maxRemembered = 10_000
+
+/** Whoever comes to a push service with pushes: one page of one app. */
+export interface Visitor {
+  appId: string
+  /** Milliseconds of performance.now(). */
+  sinceMs: number
+}
+
+/**
+ * One push service (an origin): who may send to it now. A service that hangs, throttles or is down then costs its own
+ * recipients only, and an app that is throttled only itself.
+ */
+export interface PushOrigin {
+  /** The outcome of an app's push that is not even tried; null when it is to be tried. */
+  withheld(appId: string, now: number): Outcome | null
+  /**
+   * Waits for a place among those under way; {@link leave} must follow. Apps take turns, and so do the pages of one.
+   *
+   * @returns false when there is none in time: the visitor had better come back later; nothing must follow then
+   */
+  enter(visitor: Visitor): Promise<boolean>
+  leave(): void
+  /**
+   * Learns from a push. A 429 or a `Retry-After` is the app's affair; no answer, or another one of 500 and above, is a
+   * failure of the push service.
+   *
+   * @param beganAtMs milliseconds of performance.now()
+   * @param now milliseconds since the epoch
+   */
+  note(appId: string, outcome: Outcome, beganAtMs: number, now: number): void
+}
+
+/** The outcome of pushes that found no place in time. */
+export const stuckOutcome: Outcome = {
+  kind: 'deferred',
+  status: null,
+  afterSeconds: stuckSeconds,
+  error: 'the push service does not answer in time',
+}
+
+export interface OriginLimits {
+  /** Pushes under way at a time. */
+  concurrency: number
+  /** A push service is stuck when it answers nothing for so long, though pushes are under way. */
+  quietMs: number
+  /** One that takes longer for an answer is slow: a page waits no longer than this for places there. */
+  slowMs: number
+}
+
+interface Waiting extends Visitor {
+  resolve(entered: boolean): void
+}
+
+interface State {
+  health: OriginHealth
+  waiting: TurnQueue<Waiting>
+  /** By app, milliseconds since the epoch; `pausedUntil` is everybody's. */
+  throttledUntil: Map<string, number>
+  pausedUntil: number
+  watch: NodeJS.Timeout | undefined
+}
+
+/** The push services in use, by origin. */
+export function createPushOrigins(limits: OriginLimits): (origin: string) => PushOrigin {
+  const origins = new Map<string, { state: State; origin: PushOrigin }>()
+  return (name) => {
+    const known = origins.get(name) ?? makeOrigin(limits)
+    // Moves to the end: the first entries are the longest unused. What is in use stays.
+    origins.delete(name)
+    for (const [key, { state }] of origins) {
+      if (origins.size < maxRemembered) break
+      if (state.health.running === 0 && state.waiting.size === 0) origins.delete(key)
+    }
+    origins.set(name, known)
+    return known.origin
+  }
+}
+
+function makeOrigin(limits: OriginLimits): { state: State; origin: PushOrigin } {
+  const state: State = {
+    health: makeOriginHealth(),
+    waiting: createTurnQueue(),
+    throttledUntil: new Map(),
+    pausedUntil: 0,
+    watch: undefined,
+  }
+  const { health, waiting } = state
+
+  const serve = () => {
+    while (waiting.size > 0 && roomAt(health, limits.concurrency) > 0) {
+      health.running += 1
+      waiting.shift()!.resolve(true)
+    }
+  }
+  const dismiss = (test: (visitor: Visitor) => boolean) => {
+    for (const { resolve } of waiting.removeIf(test)) resolve(false)
+  }
+  const isInVain = ({ sinceMs }: Visitor) =>
+    isStuck(health) || (health.slow && performance.now() - sinceMs > limits.slowMs)
+  const watch = () => {
+    state.watch = undefined
+    if (health.running === 0) return
+    look(health)
+    dismiss(isInVain)
+    state.watch = setTimeout(watch, limits.quietMs / quietLooks).unref()
+  }
+
+  const origin: PushOrigin = {
+    withheld(appId, now) {
+      const throttled = state.throttledUntil.get(appId) ?? 0
+      if (state.pausedUntil > now) {
+        return deferred(state.pausedUntil - now, 'the push service is paused after failures')
+      }
+      return throttled > now ? deferred(throttled - now, 'the push service asked the app to wait') : null
+    },
+    async enter(visitor) {
+      state.watch ??= setTimeout(watch, limits.quietMs / quietLooks).unref()
+      if (waiting.size === 0 && roomAt(health, limits.concurrency) > 0) {
+        health.running += 1
+        return true
+      }
+      if (isInVain(visitor)) return false
+      const { promise, resolve } = Promise.withResolvers<boolean>()
+      waiting.push(visitor.appId, { ...visitor, resolve })
+      return promise
+    },
+    leave() {
+      noteEnd(health)
+      serve()
+    },
+    note(appId, outcome, beganAtMs, now) {
+      const nowMs = performance.now()
+      const seconds = askedPause(outcome)
+      if (seconds !== null) throttle(state.throttledUntil, appId, now + seconds * 1_000)
+      if (outcome.status !== null && (outcome.status < 500 || seconds !== null)) {
+        noteAnswer(health, nowMs, nowMs - beganAtMs > limits.slowMs)
+        serve()
+      } else if (noteFailure(health, beganAtMs, nowMs)) {
+        state.pausedUntil = now + pauseSeconds * 1_000
+        dismiss(() => true)
+      }
+    },
+  }
+  return { state, origin }
+}
+
+function throttle(throttledUntil: Map<string, number>, appId: string, until: number): void {
+  const later = Math.max(until, throttledUntil.get(appId) ?? 0)
+  throttledUntil.delete(appId)
+  throttledUntil.set(appId, later)
+  if (throttledUntil.size > maxRemembered) throttledUntil.delete(throttledUntil.keys().next().value!)
+}
+
+/** @returns seconds for which an answer asks its app to wait; null: it does not. A 200 of WNS is about one device. */
+function askedPause(outcome: Outcome): number | null {
+  if (outcome.kind !== 'retry' || outcome.status === null || outcome.status < 400) return null
+  return outcome.afterSeconds ?? (throttlingStatuses.has(outcome.status) ? pauseSeconds : null)
+}
+
+function deferred(ms: number, error: string): Outcome {
+  return { kind: 'deferred', status: null, afterSeconds: Math.ceil(ms / 1_000), error }
+}

@@ -1,0 +1,49 @@
+/** Items that wait, of many owners. The owners take turns; what one owner has waiting goes in its order. */
+export interface TurnQueue<Item> {
+  readonly size: number
+  push(owner: string, item: Item): void
+  /** Takes the first item of the owner whose turn it is; that owner then goes to the end of the line. */
+  shift(): Item | undefined
+  /** Takes out all items of which the test is true, wherever they are. */
+  removeIf(test: (item: Item) => boolean): Item[]
+}
+
+export function createTurnQueue<Item>(): TurnQueue<Item> {
+  const owners = new Map<string, Set<Item>>()
+  let size = 0
+  const remove = (owner: string, items: Set<Item>, item: Item) => {
+    items.delete(item)
+    size -= 1
+    if (items.size === 0) owners.delete(owner)
+  }
+  return {
+    get size() {
+      return size
+    },
+    push(owner, item) {
+      owners.getOrInsertComputed(owner, () => new Set()).add(item)
+      size += 1
+    },
+    shift() {
+      for (const [owner, items] of owners) {
+        const [item] = items
+        owners.delete(owner)
+        owners.set(owner, items)
+        remove(owner, items, item!)
+        return item
+      }
+      return undefined
+    },
+    removeIf(test) {
+      const removed: Item[] = []
+      for (const [owner, items] of owners) {
+        for (const item of items) {
+          if (!test(item)) continue
+          remove(owner, items, item)
+          removed.push(item)
+        }
+      }
+      return removed
+    },
+  }
+}
