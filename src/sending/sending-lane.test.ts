@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { rankOf } from './rank.ts'
+import { choosePages, isIdle, makeSendingLane, noteDue } from './sending-lane.ts'
+
+const now = 1_000_000
+const infinite = Number.POSITIVE_INFINITY
+const none = { small: false, large: false }
+
+/** @param dueIn milliseconds from now */
+const candidate = (key: string, rank: number, dueIn = 0) => ({ key, rank, dueAt: new Date(now + dueIn) })
+const small = rankOf('normal', true)
+const large = rankOf('normal', false)
+
+function choose(
+  candidates: Parameters<typeof choosePages>[1],
+  room = { small: 10, large: 10 },
+  mayHaveMore = none,
+  lane = makeSendingLane('app'),
+) {
+  const keys = choosePages(lane, candidates, room, mayHaveMore, now).map(({ key }) => key)
+  return { keys, small: lane.dueAtMs.small - now, large: lane.dueAtMs.large - now }
+}
+
+describe('what of a lane goes now', () => {
+  test('small audiences and pages of large ones have rooms of their own', () => {
+    const read = [candidate('a', large), candidate('b', large), candidate('c', small), candidate('d', small)]
+    expect(choose(read, { small: 1, large: 1 })).toEqual({ keys: ['c', 'a'], small: 0, large: 0 })
+  })
+
+  test('within each, the higher priority first', () => {
+    const read = [
+      candidate('low', rankOf('low', true)),
+      candidate('normal', small),
+      candidate('high', rankOf('high', true)),
+    ]
+    expect(choose(read, { small: 2, large: 0 }).keys).toEqual(['high', 'normal'])
+  })
+
+  test('what comes later says when', () => {
+    const read = [candidate('a', small), candidate('b', small, 300), candidate('c', large, 200)]
+    expect(choose(read)).toEqual({ keys: ['a'], small: 300, large: 200 })
+  })
+
+  test('there may be more than was read', () => {
+    expect(choose([candidate('a', small)], undefined, { small: true, large: false })).toEqual({
+      keys: ['a'],
+      small: 0,
+      large: infinite,
+    })
+  })
+
+  test('neither what is under way goes, nor what has failed of a fault of ours', () => {
+    const lane = makeSendingLane('app')
+    lane.underWay.small.add('a')
+    lane.pausedUntilMs.set('b', now + 100)
+    lane.pausedUntilMs.set('c', now)
+    const read = ['a', 'b', 'c'].map((key) => candidate(key, small))
+    expect(choose(read, undefined, none, lane).keys).toEqual(['c'])
+  })
+})
+
+test.each([
+  ['nothing is due', () => makeSendingLane('app'), true, true],
+  ['something is due', withDue, true, false],
+  ['something is due for another owner', withDue, false, true],
+  ['something is under way, whoever owns it', withWork, false, false],
+])('a lane can be forgotten when %s: %#', (_, make, isOwned, expected) => {
+  expect(isIdle(make(), isOwned)).toBe(expected)
+})
+
+function withDue() {
+  const lane = makeSendingLane('app')
+  noteDue(lane, 'large', now)
+  return lane
+}
+
+function withWork() {
+  const lane = makeSendingLane('app')
+  lane.underWay.large.add('a')
+  return lane
+}
