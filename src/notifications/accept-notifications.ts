@@ -7,7 +7,8 @@ import { newId } from '../platform/ids.ts'
 import { announceSending } from '../sending/announce.ts'
 import { findOversize } from '../sending/payload.ts'
 import { type Priority, rankOf, smallAudience } from '../sending/rank.ts'
-import { insertNotifications, presentNotification } from './notification-store.ts'
+import { presentNotification } from './notification-schema.ts'
+import { insertNotifications } from './notification-store.ts'
 
 /** A notification as it was asked for, its fields checked. */
 export interface NotificationRequest {

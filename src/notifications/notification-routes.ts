@@ -10,8 +10,8 @@ import { maxTtlSeconds } from '../sending/payload.ts'
 import { priorities } from '../sending/rank.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { createAcceptor } from './acceptor.ts'
-import { notificationDocs } from './notification-schema.ts'
-import { listNotifications, presentNotification, readNotification } from './notification-store.ts'
+import { notificationDocs, presentNotification } from './notification-schema.ts'
+import { listNotifications, readNotification } from './notification-store.ts'
 import { checkShownTogether, shownOptions } from './shown-options.ts'
 
 /** Every field has to fit into a push; the exact limit is on the whole payload. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   defineShape,
   idField,
@@ -7,11 +8,53 @@ import {
   type RouteDocs,
   timestampField,
 } from '../platform/http/answers.ts'
-import type { presentNotification } from './notification-store.ts'
+import { priorities, priorityOf } from '../sending/rank.ts'
+import type { Notification } from './notification-store.ts'
 
 const count = z.int()
 const text = z.string().nullable()
 const object = z.record(z.string(), z.unknown())
+
+/** A notification as the API shows it. */
+export function presentNotification(notification: Notification) {
+  const { content } = notification
+  return {
+    id: notification.id,
+    app_id: notification.app_id,
+    title: notification.title,
+    body: content.body ?? null,
+    icon: content.icon ?? null,
+    image: content.image ?? null,
+    url: content.url ?? null,
+    actions: content.actions ?? [],
+    data: content.data ?? {},
+    targeting: notification.targeting ?? { type: 'all' },
+    platform_overrides: content.platform_overrides ?? {},
+    status: notification.status,
+    priority: priorityOf(notification.rank),
+    failure_reason: notification.failure_reason,
+    scheduled_at: toTimestampOrNull(notification.scheduled_at),
+    sent_at: toTimestampOrNull(notification.sent_at),
+    stats: {
+      total_count: notification.total_count,
+      total_batches: notification.total_batches,
+      completed_batches: notification.completed_batches,
+      sent_count: notification.sent_count,
+      failed_count: notification.failed_count,
+      skipped_count: notification.skipped_count,
+      pending_count: pendingCount(notification),
+      delivered_count: notification.delivered_count,
+      clicked_count: notification.clicked_count,
+    },
+    created_at: toTimestamp(notification.created_at),
+    updated_at: toTimestamp(notification.updated_at),
+  }
+}
+
+/** Recipients whose push has no outcome yet. */
+function pendingCount({ total_count, sent_count, failed_count, skipped_count }: Notification): number {
+  return Math.max(0, total_count - sent_count - failed_count - skipped_count)
+}
 
 export const notificationShape = defineShape<ReturnType<typeof presentNotification>>(
   'Notification',
@@ -30,6 +73,7 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
       .meta({ description: 'As it was given; `{"type":"all"}` where none was.' }),
     platform_overrides: z.object({ web: object, ios: object, android: object }).partial(),
     status: z.enum(['draft', 'scheduled', 'sending', 'sent', 'failed']),
+    priority: z.enum(priorities).meta({ description: 'How soon it goes within its app.' }),
     failure_reason: text.meta({
       description: 'In words: why nobody was reached, or, while it is sending, why pushes are being retried.',
     }),
@@ -44,6 +88,7 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
       skipped_count: count.meta({
         description: 'Left the audience before they were sent to: opted out, deleted, or no longer targeted.',
       }),
+      pending_count: count.meta({ description: 'Pushes that have no outcome yet, retries included.' }),
       delivered_count: count,
       clicked_count: count,
     }),
@@ -63,6 +108,7 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
     targeting: { type: 'user_ids', ids: ['user-1'] },
     platform_overrides: { web: { ttl: 3600 } },
     status: 'sent',
+    priority: 'normal',
     failure_reason: null,
     scheduled_at: null,
     sent_at: '2026-06-01T08:07:01Z',
@@ -73,6 +119,7 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
       sent_count: 2,
       failed_count: 0,
       skipped_count: 0,
+      pending_count: 0,
       delivered_count: 0,
       clicked_count: 0,
     },

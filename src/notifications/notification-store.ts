@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import type { NotificationContent, NotificationStatus } from '../database.ts'
-import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 
@@ -18,46 +17,13 @@ export interface Notification {
   sent_count: number
   failed_count: number
   skipped_count: number
+  rank: number
   delivered_count: number
   clicked_count: number
   scheduled_at: Date | null
   sent_at: Date | null
   created_at: Date
   updated_at: Date
-}
-
-/** A notification as the API shows it. */
-export function presentNotification(notification: Notification) {
-  const { content } = notification
-  return {
-    id: notification.id,
-    app_id: notification.app_id,
-    title: notification.title,
-    body: content.body ?? null,
-    icon: content.icon ?? null,
-    image: content.image ?? null,
-    url: content.url ?? null,
-    actions: content.actions ?? [],
-    data: content.data ?? {},
-    targeting: notification.targeting ?? { type: 'all' },
-    platform_overrides: content.platform_overrides ?? {},
-    status: notification.status,
-    failure_reason: notification.failure_reason,
-    scheduled_at: toTimestampOrNull(notification.scheduled_at),
-    sent_at: toTimestampOrNull(notification.sent_at),
-    stats: {
-      total_count: notification.total_count,
-      total_batches: notification.total_batches,
-      completed_batches: notification.completed_batches,
-      sent_count: notification.sent_count,
-      failed_count: notification.failed_count,
-      skipped_count: notification.skipped_count,
-      delivered_count: notification.delivered_count,
-      clicked_count: notification.clicked_count,
-    },
-    created_at: toTimestamp(notification.created_at),
-    updated_at: toTimestamp(notification.updated_at),
-  }
 }
 
 /** A notification to be sent at once. */

@@ -15,6 +15,11 @@ export function rankOf(priority: Priority, isSmall: boolean): number {
   return priorities.indexOf(priority) + (isSmall ? 0 : largeRank)
 }
 
+/** The priority that a rank was made of. */
+export function priorityOf(rank: number): Priority {
+  return priorities[rank % largeRank]!
+}
+
 /** The rank of the rest of a notification's audience, of which `count` are to be tried again. */
 export function rankOfRest(rank: number, count: number): number {
   return (rank % largeRank) + (count <= smallAudience ? 0 : largeRank)

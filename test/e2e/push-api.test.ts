@@ -679,8 +679,10 @@ describeOnEachBackend('the push API', (make) => {
       for (const [change, besides] of changes) {
         const answer = await api.patch(one, change)
         expect(answer.status).toBe(200)
-        const { updated_at } = answer.body.data
-        expect(answer.body.data).toEqual({ ...subscriber, ...change, ...besides, updated_at })
+        const { updated_at, last_seen_at, last_active_at } = answer.body.data
+        // Only another token says that the device was there.
+        const seen = 'token' in change ? { last_seen_at, last_active_at } : {}
+        expect(answer.body.data).toEqual({ ...subscriber, ...change, ...besides, ...seen, updated_at })
         subscriber = answer.body.data
       }
       // The new endpoint with its keys works.
@@ -993,6 +995,7 @@ describeOnEachBackend('the push API', (make) => {
         sent_count: 0,
         failed_count: 0,
         skipped_count: 0,
+        pending_count: 0,
         delivered_count: 0,
         clicked_count: 0,
       }
@@ -1007,6 +1010,7 @@ describeOnEachBackend('the push API', (make) => {
         actions: [],
         data: {},
         targeting: { type: 'all' },
+        priority: 'normal',
         platform_overrides: {},
         status: 'sending',
         failure_reason: null,
@@ -1155,6 +1159,7 @@ describeOnEachBackend('the push API', (make) => {
           { 'targeting.platforms.1': ['must be one of web, ios, android'] },
         ],
         [{ status: 'draft' }, { status: ['drafts are not supported by this version'] }],
+        [{ priority: 'urgent' }, { priority: ['must be one of high, normal, low'] }],
         [{ status: 'sent' }, { status: ['must be one of draft'] }],
         [
           { scheduled_at: 'tomorrow' },
