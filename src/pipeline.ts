@@ -2,13 +2,8 @@ import { z } from 'zod'
 import type { QueueDefinition } from './platform/queue.ts'
 
 /**
- * The messages between the stages, in the order in which a notification meets them. READ FIRST.
- *
- * A message holds ids, never bodies, is inserted by the transaction of the change that causes it, and is safe to
- * take up twice: what it did is accounted in the transaction that settles it.
- *
- *   POST …/notifications ─► FanOut ─► SendBatch ─► (event) ─► Deliver
- *   POST …/replay ─► ReplayStep ─► … ─► ReplayStep, each ─► Deliver
+ * The jobs beside the engine. A message holds ids, never bodies, is inserted by the transaction of the change that
+ * causes it, and is safe to take up twice: what it did is accounted in the transaction that settles it.
  */
 
 /**

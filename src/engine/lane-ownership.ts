@@ -26,7 +26,7 @@ export interface LeaseTimes {
   renewMs: number
 }
 
-export const leaseTimes: LeaseTimes = { leaseMs: 10_000, renewMs: 2_500 }
+export const leaseTimes: LeaseTimes = { leaseMs: 10_000, renewMs: 3_000 }
 /** A lease counts as lapsed here before it does in the database, whose clock decides. */
 const marginMs = 1_000
 /** How often a bucket that is leaving is looked at. */

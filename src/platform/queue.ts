@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import { type Db, type OpenDatabase, pipelined, type Trx } from './db/db.ts'
+import type { Db, OpenDatabase, Trx } from './db/db.ts'
 
 /** A queue and the form of its messages. */
 export interface QueueDefinition {
@@ -10,15 +10,12 @@ export interface QueueDefinition {
   schema: z.ZodType
   /** How long a process may hold a job before another takes it up. Beyond every deadline inside the job. */
   expireInSeconds: number
-  /** For a queue without workers: {@link Queue.onEnqueued} tells of its new jobs. */
-  announced?: boolean
 }
 
 /** A job as this process claimed it; `retryCount` tells its claim from a later one of the same job. */
 export interface ClaimedJob<Message> {
   id: string
   retryCount: number
-  group: string | null
   message: Message
 }
 
@@ -26,8 +23,6 @@ export interface JobOptions {
   /** A UUID; a second job with the same one is dropped while the first is there. */
   id?: string
   delaySeconds?: number
-  /** What jobs are passed over together by {@link Queue.claim}. */
-  group?: string
 }
 
 /** Jobs in the database, claimed and settled through pg-boss. */
@@ -38,17 +33,6 @@ export interface Queue {
     queue: Q,
     jobs: readonly ({ message: z.infer<Q['schema']> } & JobOptions)[],
   ): Promise<void>
-  /** Claims up to `limit` due jobs, oldest first, none of `ignoreGroups`. */
-  claim<Q extends QueueDefinition>(
-    queue: Q,
-    limit: number,
-    ignoreGroups: readonly string[],
-  ): Promise<ClaimedJob<z.infer<Q['schema']>>[]>
-  /**
-   * Calls back when an announced queue has new jobs that are due, in whichever process they were enqueued. It is a hint
-   * that can be lost: nothing tells of jobs whose time comes later.
-   */
-  onEnqueued(queue: QueueDefinition, callback: () => void): void
   /**
    * Removes claimed jobs in the caller's transaction.
    * @returns the ids of those that were still ours; the others' claims have lapsed and must not be accounted
@@ -60,7 +44,8 @@ export interface Queue {
   ): Promise<Set<string>>
   /**
    * Runs `handler` for each job, up to `concurrency` at once. The handler settles its job itself. One that throws
-   * is logged and taken up again with a growing delay: no job is ever given up.
+   * is logged and taken up again with a growing delay: no job is ever given up. One whose message is not of the queue's
+   * form is logged and moved to the queue `dead-letter`.
    */
   work<Q extends QueueDefinition>(
     queue: Q,
@@ -76,21 +61,35 @@ export interface Queue {
 }
 
 const schema = 'pgboss'
-const superviseIntervalSeconds = 10
+/** How often a process looks after expired claims and the like. */
+const upkeepSeconds = 60
+/**
+ * Workers look for jobs when they are told of new ones (NOTIFY) and when the time comes of one that this process put off.
+ * One worker of each queue looks so often besides, for what others put off; where nobody can be told, it is more often.
+ */
+const lookSeconds = { announced: 30, unannounced: 5 }
+/** Jobs that no version here could read; an operator moves them back or deletes them. */
+const deadLetter = 'dead-letter'
 const oneYearSeconds = 31_536_000
 /** A crashed process's claim counts as a retry; none may ever be the last. */
 const retryLimit = 1_000_000
+const maxRetryDelaySeconds = 60
 
 /**
  * Starts pg-boss on the open database and makes the queues.
  *
- * @param supervise whether this process also runs the upkeep (expired claims, schedules) and hears of new jobs
+ * @param supervise whether this process also runs the upkeep (expired claims, schedules)
+ * @param every how often it does, and how often a worker of each queue looks for jobs without being told of any
  */
 export async function startQueue(
   database: OpenDatabase,
   definitions: readonly QueueDefinition[],
   log: Logger,
   supervise: boolean,
+  every: { upkeepSeconds: number; lookSeconds: number } = {
+    upkeepSeconds,
+    lookSeconds: database.hasSessions ? lookSeconds.announced : lookSeconds.unannounced,
+  },
 ): Promise<Queue> {
   if (!database.hasSessions) {
     const consequence = 'no LISTEN: jobs are looked for from time to time'
@@ -102,9 +101,14 @@ export async function startQueue(
     schema,
     supervise,
     schedule: supervise,
-    superviseIntervalSeconds,
-    monitorIntervalSeconds: superviseIntervalSeconds,
-    cronMonitorIntervalSeconds: 30,
+    superviseIntervalSeconds: every.upkeepSeconds,
+    monitorIntervalSeconds: every.upkeepSeconds,
+    // A schedule names a minute, and is looked at within the one after it.
+    cronMonitorIntervalSeconds: 45,
+    cronWorkerIntervalSeconds: 45,
+    queueCacheIntervalSeconds: every.upkeepSeconds,
+    bamIntervalSeconds: 600,
+    flowIntervalSeconds: 600,
     useListenNotify: database.hasSessions,
     reindex: database.backend === 'postgres',
     monitorVacuum: database.backend === 'postgres',
@@ -115,47 +119,23 @@ export async function startQueue(
   boss.on('error', (error) => log.error({ err: error }, 'queue.error'))
   boss.on('warning', (warning) => log.warn({ warning: warning.message, data: warning.data }, 'queue.warning'))
   await boss.start()
-  for (const { name, expireInSeconds, announced } of definitions) {
+  for (const { name, expireInSeconds } of [...definitions, { name: deadLetter, expireInSeconds: 60 }]) {
     const options = {
       expireInSeconds,
       retryLimit,
       retryDelay: 1,
       retryBackoff: true,
-      retryDelayMax: 60,
+      retryDelayMax: maxRetryDelaySeconds,
       retentionSeconds: oneYearSeconds,
       deleteAfterSeconds: 3_600,
-      notify: !announced,
+      notify: true,
     }
-    // A table of its own per queue: a backlog in one does not slow the others' claims.
     if (await boss.getQueue(name)) await boss.updateQueue(name, options)
-    else await boss.createQueue(name, { ...options, partition: true })
+    else await boss.createQueue(name, options)
   }
   // The embedded database has no other process, so whatever is claimed was claimed by one that died.
   if (database.backend === 'pglite') await releaseOrphans(boss, database.db, definitions)
-  const callbacks: Callbacks = new Map()
-  const close = supervise && database.hasSessions ? await listen(boss, callbacks, log) : async () => {}
-  return createQueue(boss, database.db, log, callbacks, close)
-}
-
-/** By queue. */
-type Callbacks = Map<string, () => void>
-
-/** PostgreSQL's channel on which transactions tell, with the queue's name, that they enqueued what is due. */
-const channel = 'krafter_push_jobs'
-
-/** @returns what ends it */
-async function listen(boss: PgBoss, callbacks: Callbacks, log: Logger): Promise<() => Promise<void>> {
-  const callAll = () => {
-    for (const callback of callbacks.values()) callback()
-  }
-  try {
-    const { close } = await boss.getDb().listen!(channel, (name) => callbacks.get(name)?.(), callAll)
-    return close
-  } catch (error) {
-    // Whoever waits for jobs looks for them from time to time besides.
-    log.warn({ err: error }, 'queue.listen_failed')
-    return async () => {}
-  }
+  return createQueue(boss, database.db, log, every.lookSeconds)
 }
 
 async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueDefinition[]): Promise<void> {
@@ -171,25 +151,49 @@ async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueD
   }
 }
 
-function createQueue(
-  boss: PgBoss,
-  db: Db,
-  log: Logger,
-  callbacks: Callbacks,
-  stopListening: () => Promise<void>,
-): Queue {
+function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Queue {
+  const workers = createWorkers(boss)
+  const looking = setInterval(workers.look, lookSeconds * 1_000).unref()
+
+  /** A job that throws when it is read would be claimed again for ever, and nobody would hear of it. */
+  const bury = async (queue: QueueDefinition, job: BossJob, error: unknown) => {
+    log.error({ err: error, queue: queue.name, jobId: job.id, message: job.data }, 'job.unreadable')
+    await db.transaction().execute(async (trx) => {
+      const options = { db: inTransaction(trx) }
+      await boss.deleteJob(queue.name, [{ id: job.id, retryCount: job.retryCount ?? 0 }], options)
+      await boss.insert(deadLetter, [{ data: { queue: queue.name, message: job.data } }], options)
+    })
+  }
+
+  const run = async (
+    queue: QueueDefinition,
+    job: BossJob,
+    handler: (job: ClaimedJob<never>) => Promise<void>,
+  ) => {
+    const parsed = queue.schema.safeParse(job.data)
+    if (!parsed.success) return bury(queue, job, parsed.error)
+    const { id, retryCount = 0 } = job
+    try {
+      await handler({ id, retryCount, message: parsed.data as never })
+    } catch (error) {
+      log.error({ err: error, queue: queue.name, jobId: id, message: parsed.data }, 'job.failed')
+      // pg-boss chooses between half of this and this.
+      wakeAfter(queue, Math.min(maxRetryDelaySeconds, 2 ** (retryCount + 1)))
+      throw error
+    }
+  }
+
+  /** NOTIFY tells of jobs that are due. When one is due later, whoever puts it off wakes a worker of its own. */
+  const wakeAfter = ({ name }: QueueDefinition, seconds: number) => {
+    if (seconds <= maxWakeSeconds) setTimeout(workers.wake, seconds * 1_000 + lateMs, name).unref()
+  }
+
   return {
     async enqueue(trx, queue, jobs) {
-      const isDue = jobs.some(({ delaySeconds = 0 }) => delaySeconds === 0)
-      await pipelined([
-        insertJobs(boss, trx, queue, jobs),
-        queue.announced && isDue ? announce(trx, queue) : Promise.resolve(),
-      ])
-    },
-    onEnqueued: (queue, callback) => void callbacks.set(queue.name, callback),
-    async claim(queue, limit, ignoreGroups) {
-      const jobs = await boss.fetch<object>(queue.name, { batchSize: limit, ignoreGroups: [...ignoreGroups] })
-      return jobs.map((job) => toClaimed(queue, job))
+      await insertJobs(boss, trx, queue, jobs)
+      for (const delay of new Set(jobs.map(({ delaySeconds = 0 }) => delaySeconds))) {
+        if (delay > 0) wakeAfter(queue, delay)
+      }
     },
     async settle(trx, queue, jobs) {
       if (jobs.length === 0) return new Set()
@@ -199,27 +203,16 @@ function createQueue(
     },
     async work(queue, concurrency, handler) {
       for (let worker = 0; worker < concurrency; worker++) {
-        await startWorker(boss, queue.name, async (job) => {
-          const claimed = toClaimed(queue, job)
-          try {
-            await handler(claimed)
-          } catch (error) {
-            log.error(
-              { err: error, queue: queue.name, jobId: claimed.id, message: claimed.message },
-              'job.failed',
-            )
-            throw error
-          }
-        })
+        await workers.start(queue.name, (job) => run(queue, job, handler))
       }
     },
     async schedule(queue, cron, handler) {
       await boss.schedule(queue.name, cron, null, { tz: 'UTC' })
-      await boss.work(queue.name, { batchSize: 1 }, async ([job]) => {
+      await workers.start(queue.name, async (job) => {
         try {
           await handler()
         } catch (error) {
-          log.error({ err: error, queue: queue.name, jobId: job!.id }, 'job.failed')
+          log.error({ err: error, queue: queue.name, jobId: job.id }, 'job.failed')
           throw error
         }
       })
@@ -231,7 +224,7 @@ function createQueue(
       return rows
     },
     async stop(timeoutMs) {
-      await stopListening()
+      clearInterval(looking)
       await boss.stop({ graceful: true, timeout: timeoutMs, close: true })
     },
   }
@@ -252,47 +245,67 @@ async function insertJobs(
         id: job.id,
         data: job.message as object,
         startAfter: job.delaySeconds,
-        group: job.group ? { id: job.group } : undefined,
       })),
       { db: inTransaction(trx) },
     )
   }
 }
 
-async function announce(trx: Trx, queue: QueueDefinition): Promise<void> {
-  await sql`select pg_notify(${channel}, ${queue.name})`.execute(trx)
+/** So much the database's time, by which jobs are due, may be behind ours. */
+const lateMs = 100
+/** What is put off for longer is found by a poll. */
+const maxWakeSeconds = 3_600
+
+interface BossJob {
+  id: string
+  data: unknown
+  retryCount?: number
 }
 
-type BossJob = Parameters<typeof toClaimed>[1]
-
-/**
- * One worker, one job at a time. After a job it looks for the next at once: left to itself it would wait for its next
- * poll, so that a backlog went at the pace of one job a second.
- */
-async function startWorker(
-  boss: PgBoss,
-  queueName: string,
-  handle: (job: BossJob) => Promise<void>,
-): Promise<void> {
-  const options = { batchSize: 1, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 1 }
-  const started = Promise.withResolvers<string>()
-  const id = await boss.work<object>(queueName, options, async ([job]) => {
-    try {
-      await handle(job!)
-    } finally {
-      boss.notifyWorker(await started.promise)
-    }
-  })
-  started.resolve(id)
+/** Workers of this process, by queue. Each has one job at a time. */
+interface Workers {
+  start(queueName: string, handle: (job: BossJob) => Promise<void>): Promise<void>
+  /** The queue's workers look for jobs now. */
+  wake(queueName: string): void
+  /** One worker of each queue does. */
+  look(): void
 }
 
-function toClaimed<Q extends QueueDefinition>(
-  queue: Q,
-  job: { id: string; data: object; retryCount?: number; groupId?: string | null },
-): ClaimedJob<z.infer<Q['schema']>> {
-  const message = queue.schema.parse(job.data) as z.infer<Q['schema']>
-  return { id: job.id, retryCount: job.retryCount ?? 0, group: job.groupId ?? null, message }
+function createWorkers(boss: PgBoss): Workers {
+  /** Of each queue, those without a job. */
+  const free = new Map<string, Set<string>>()
+  const never = { pollingIntervalSeconds: neverSeconds, notifyPollingIntervalSeconds: neverSeconds }
+  const wake = (queueName: string) => {
+    for (const id of free.get(queueName) ?? []) boss.notifyWorker(id)
+  }
+  return {
+    async start(queueName, handle) {
+      const started = Promise.withResolvers<string>()
+      const idle = free.getOrInsertComputed(queueName, () => new Set())
+      const id = await boss.work<object>(queueName, { batchSize: 1, ...never }, async ([job]) => {
+        const self = await started.promise
+        idle.delete(self)
+        // Where there is one job there may be more.
+        wake(queueName)
+        try {
+          await handle(job!)
+        } finally {
+          idle.add(self)
+          boss.notifyWorker(self)
+        }
+      })
+      idle.add(id)
+      started.resolve(id)
+    },
+    wake,
+    look() {
+      for (const [id] of free.values()) if (id) boss.notifyWorker(id)
+    },
+  }
 }
+
+/** pg-boss has no worker that waits to be told. */
+const neverSeconds = 86_400
 
 function inTransaction(trx: Trx): ConnectionOptions['db'] {
   return fromKysely(trx)

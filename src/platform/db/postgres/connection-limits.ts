@@ -3,7 +3,7 @@ export interface ConnectionLimits {
   /** Connections of the pool for requests and workers; the queue has a few of its own. */
   maxConnections: number
   connectTimeoutMs: number
-  /** A new connection has to learn the tables: its first statements take up to 100 ms, and a burst wants some at once. */
+  /** How long a connection without work is kept. A new one has to learn the tables, which takes up to 100 ms. */
   idleMs: number
   /** No connection grows older, so that none outlives a failover or the memory that it has gathered on the server. */
   maxAgeMs: number
@@ -24,6 +24,8 @@ export interface ConnectionLimits {
   waitMs: number
   /** For the answer of `/readyz`. */
   readinessMs: number
+  /** How long the connection for it is kept when nobody asks. */
+  readinessIdleMs: number
   /** An outage is looked at again after this, and after twice as long each time, up to `maxProbeMs`. */
   probeMs: number
   maxProbeMs: number
@@ -32,17 +34,18 @@ export interface ConnectionLimits {
 export const defaultConnectionLimits: ConnectionLimits = {
   maxConnections: 10,
   connectTimeoutMs: 5_000,
-  idleMs: 600_000,
+  idleMs: 60_000,
   maxAgeMs: 1_800_000,
   keepAliveDelayMs: 10_000,
   silenceMs: 3_000,
   checkEveryMs: 1_000,
-  listenCheckMs: 4_000,
+  listenCheckMs: 5_000,
   statementMs: 1_800_000,
   pooledStatementMs: 60_000,
   idleTransactionMs: 30_000,
   waitMs: 5_000,
   readinessMs: 2_000,
+  readinessIdleMs: 5_000,
   probeMs: 250,
   maxProbeMs: 2_000,
 }

@@ -22,8 +22,8 @@ export interface PostgresOptions {
   queueSettings: readonly string[]
 }
 
-/** Of the queue: claims, and its upkeep. */
-const maxQueueConnections = 4
+/** Of the queue: claims, and its upkeep. They are few, and short. */
+const maxQueueConnections = 1
 const minimumServerVersion = 150_000
 
 /** A server that cannot be used whatever we do. */

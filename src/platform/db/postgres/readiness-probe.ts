@@ -14,7 +14,7 @@ export interface ReadinessProbe {
 }
 
 /**
- * Keeps one connection for the question, so that it never waits for a pool and needs no new session each time. One that
+ * Keeps one connection for the question while it is asked often, so that it never waits for a pool. One that
  * has failed, that says read-only (it may be an old session of a database that no longer is) or that has grown old is
  * replaced within the same question.
  */
@@ -23,6 +23,7 @@ export function createReadinessProbe(connectionString: string, limits: Connectio
   let openedAt = 0
   let asking: Promise<DatabaseState> | undefined
   let ended = false
+  let idle: NodeJS.Timeout | undefined
 
   const drop = () => {
     if (client) endQuickly(client)
@@ -54,10 +55,13 @@ export function createReadinessProbe(connectionString: string, limits: Connectio
     }
   }
   const ask = () => {
+    clearTimeout(idle)
     asking ??= askKept()
       .then((state) => (state === 'ready' ? state : askAnew()))
       .finally(() => {
         asking = undefined
+        clearTimeout(idle)
+        idle = setTimeout(drop, limits.readinessIdleMs).unref()
       })
     return asking
   }
@@ -69,6 +73,7 @@ export function createReadinessProbe(connectionString: string, limits: Connectio
     },
     end() {
       ended = true
+      clearTimeout(idle)
       drop()
     },
   }
