@@ -224,7 +224,7 @@ export interface Database {
     webhook_id: string
     webhook_generation: number
     replay_id: string | null
-    /** The subscriber of the event, for a webhook that wants its deliveries in order for each. */
+    /** The subscriber that the event is about, by which a webhook may want its deliveries in order. */
     order_key: string | null
     status: DeliveryStatus
     attempt_count: Generated<number>

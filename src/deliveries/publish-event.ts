@@ -47,7 +47,7 @@ export async function emitEvents(
         row,
         webhookId: listener.id,
         generation: listener.generation,
-        orderKey: listener.ordered === 'subscriber_id' ? subscriberOf(row.event.data) : null,
+        subscriberId: subscriberOf(row.event.data),
       })),
   )
   await pipelined([insertEvents(trx, rows), insertDeliveries(trx, deliveries, now)])
@@ -61,7 +61,6 @@ interface Listener {
   events: string[]
   filter: Filter | null
   enabled: boolean
-  ordered: string | null
 }
 
 interface EventRow {
@@ -74,7 +73,7 @@ interface EventRow {
 async function readListeners(trx: Trx, appIds: readonly string[]): Promise<Map<string, Listener[]>> {
   const listeners = (await trx
     .selectFrom('webhooks')
-    .select(['app_id as appId', 'id', 'generation', 'events', 'filter', 'enabled', 'ordered'])
+    .select(['app_id as appId', 'id', 'generation', 'events', 'filter', 'enabled'])
     .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[])`)
     .execute()) as Listener[]
   return Map.groupBy(listeners, ({ appId }) => appId)
@@ -92,7 +91,8 @@ function wants({ enabled, events, filter }: Listener, event: NewEvent): boolean 
   return enabled && events.includes(event.type) && (!filter || matchesFilter(filter, event.data))
 }
 
-function subscriberOf(data: object): string | null {
+/** The subscriber that an event is about; null: none. */
+export function subscriberOf(data: object): string | null {
   return (data as { subscriber_id?: string }).subscriber_id ?? null
 }
 
@@ -132,8 +132,8 @@ export interface NewDelivery {
   row: { id: string; type: string }
   webhookId: string
   generation: number
-  /** The subscriber, for a webhook that wants its deliveries in order for each. */
-  orderKey: string | null
+  /** By which a webhook may want its deliveries in order, now or later. */
+  subscriberId: string | null
   /** The replay that asked for it. */
   replayId?: string
 }
@@ -146,14 +146,14 @@ export async function insertDeliveries(
 ): Promise<string[]> {
   if (given.length === 0) return []
   const ids = given.map(newId).sort()
-  const deliveries = given.map(({ appId, row, webhookId, generation, orderKey, replayId }, index) => ({
+  const deliveries = given.map(({ appId, row, webhookId, generation, subscriberId, replayId }, index) => ({
     app_id: appId,
     id: ids[index]!,
     event_id: row.id,
     event_type: row.type,
     webhook_id: webhookId,
     webhook_generation: generation,
-    order_key: orderKey,
+    order_key: subscriberId,
     replay_id: replayId ?? null,
     created_at: now,
   }))

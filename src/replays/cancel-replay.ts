@@ -1,5 +1,6 @@
 import { cancelDeliveries } from '../deliveries/delivery-store.ts'
 import type { Trx } from '../platform/db/db.ts'
+import { announceLaneChanged } from '../webhooks/announce-lane-changed.ts'
 import { endReplay, type HeldReplay, lockPending, type Replay } from './replay-store.ts'
 
 /**
@@ -12,5 +13,7 @@ export async function cancelReplay(trx: Trx, replay: HeldReplay, now: Date): Pro
   const pending = await lockPending(trx, replay)
   if (replay.status === 'completed' && pending.length === 0) return replay
   await cancelDeliveries(trx, pending, now)
+  // Others may be held back by them.
+  await announceLaneChanged(trx, replay.appId, replay.webhookId)
   return endReplay(trx, replay, 'canceled', now)
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { holdApp } from '../apps/app-store.ts'
-import { insertDeliveries } from '../deliveries/publish-event.ts'
+import { insertDeliveries, subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { type ReplayStep, replayStep } from '../pipeline.ts'
 import type { Trx } from '../platform/db/db.ts'
@@ -94,12 +94,13 @@ async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise
   const hasMore = wanted.length > maxDeliveriesPerStep || events.length === maxEventsPerStep
   const taken = wanted.slice(0, maxDeliveriesPerStep)
   const reached = wanted.length > taken.length ? taken.at(-1)! : events.at(-1)
+  const data = await readEventData(trx, replay.appId, taken)
   const deliveries = taken.map((row) => ({
     appId: replay.appId,
     row,
     webhookId: webhook.id,
     generation: webhook.generation,
-    orderKey: null,
+    subscriberId: subscriberOf(data.get(row.id)!),
     replayId: replay.id,
   }))
   await insertDeliveries(trx, deliveries, now)

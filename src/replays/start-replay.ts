@@ -1,6 +1,7 @@
 import { holdApp } from '../apps/app-store.ts'
 import { type LoggedDelivery, readDelivery } from '../deliveries/log/delivery-log-store.ts'
-import { insertDeliveries } from '../deliveries/publish-event.ts'
+import { presentEvent } from '../deliveries/log/event-log-schema.ts'
+import { insertDeliveries, subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { findEvent } from '../events/event-store.ts'
 import { replayStep } from '../pipeline.ts'
@@ -63,7 +64,8 @@ export async function replayDelivery(
     const event = await findEvent(trx, appId, eventId)
     if (!event) throw refusals.invalid({ event_id: ['the event is past the retention'] })
     const row = { id: event.id, type: event.type }
-    const again = [{ appId, row, webhookId, generation, orderKey: null }]
+    const subscriberId = subscriberOf(presentEvent(event).data)
+    const again = [{ appId, row, webhookId, generation, subscriberId }]
     const [id] = await insertDeliveries(trx, again, deps.clock.now())
     return readDelivery(trx, appId, webhookId, id!)
   })

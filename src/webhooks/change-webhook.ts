@@ -2,12 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { SignatureScheme } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
+import { announceLaneChanged } from './announce-lane-changed.ts'
 import type { Filter } from './filter.ts'
 import { findMisfit } from './filter-fit.ts'
 import { scheduleProbe } from './schedule-probe.ts'
 import { secretChange, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
-import type { WebhookSettings } from './webhook-settings.ts'
+import { findOrderMisfit, type WebhookSettings } from './webhook-settings.ts'
 import {
   isDisabledByFailures,
   type LockedWebhook,
@@ -44,6 +45,7 @@ export async function changeWebhook(
   return deps.db.transaction().execute(async (trx) => {
     const before = await lockWebhook(trx, appId, webhookId)
     checkFit(before, events, settings.filter)
+    checkOrder(before, settings)
     const { id } = before
     const change = {
       url: storedUrl,
@@ -54,6 +56,7 @@ export async function changeWebhook(
       ...storedSettings(deps, id, hasHeaders(deps, before, settings) ? omitHeaders(settings) : settings),
     }
     const changed = await updateWebhook(trx, before, change, deps.clock.now())
+    if (changed !== before) await announceLaneChanged(trx, appId, id)
     if (settings.auto_recover && isDisabledByFailures(changed)) {
       const { generation } = changed
       await scheduleProbe(trx, deps, { appId, webhookId: id, generation, number: 0 })
@@ -67,6 +70,17 @@ function checkFit(before: Webhook, events: string[] | undefined, filter: Filter 
   if (!wanted || (events === undefined && filter === undefined)) return
   const misfit = findMisfit(wanted, events ?? before.events)
   if (misfit) throw refusals.invalid(filter ? { filter: [misfit] } : { events: [`the filter ${misfit}`] })
+}
+
+function checkOrder(before: Webhook, { batch, ordered }: WebhookSettings): void {
+  const misfit = findOrderMisfit(
+    batch === undefined ? before.batch : batch,
+    ordered === undefined ? before.ordered : ordered,
+  )
+  if (!misfit) return
+  throw refusals.invalid(
+    ordered ? { ordered: [`and batch ${misfit}`] } : { batch: [`and ordered ${misfit}`] },
+  )
 }
 
 /** Whether the secret is what it is to be, and alone. */

@@ -6,7 +6,7 @@ import { newId } from '../platform/ids.ts'
 import { findMisfit } from './filter-fit.ts'
 import { encryptSecret, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
-import type { WebhookSettings } from './webhook-settings.ts'
+import { findOrderMisfit, type WebhookSettings } from './webhook-settings.ts'
 import { countWebhooks, insertWebhook, type NewWebhook, type Webhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
 
@@ -22,7 +22,7 @@ export interface WebhookRequest extends WebhookSettings {
 /**
  * Makes of a request what is to be stored. Resolves the url's name, so it comes before the transaction.
  *
- * @throws 422 when the url may not be called, or the filter does not fit the events
+ * @throws 422 when the url may not be called, the filter does not fit the events, or the order the batches
  */
 export async function checkWebhook(
   deps: Pick<Deps, 'crypto' | 'guard'>,
@@ -31,6 +31,8 @@ export async function checkWebhook(
 ): Promise<NewWebhook> {
   const misfit = settings.filter && findMisfit(settings.filter, events)
   if (misfit) throw refusals.invalid({ filter: [misfit] })
+  const orderMisfit = findOrderMisfit(settings.batch, settings.ordered)
+  if (orderMisfit) throw refusals.invalid({ ordered: [`and batch ${orderMisfit}`] })
   const id = newId()
   return {
     id,

@@ -6,10 +6,11 @@ import type { WebhookChange } from './webhook-store.ts'
 export function storedSettings(
   { crypto }: Pick<Deps, 'crypto'>,
   id: string,
-  { headers, filter, batch, ...plain }: WebhookSettings,
+  { headers, filter, batch, ordered, ...plain }: WebhookSettings,
 ): WebhookChange {
   const toJson = (value: unknown) => (value === undefined ? undefined : value && JSON.stringify(value))
   const stored: WebhookChange = { ...plain, filter: toJson(filter), batch: toJson(batch) }
+  if (ordered !== undefined) stored.ordered = ordered === true ? 'all' : ordered || null
   if (headers === undefined) return stored
   const names = Object.keys(headers ?? {}).sort()
   const values = names.length > 0 ? crypto.encrypt(JSON.stringify(headers), `webhook-headers:${id}`) : null

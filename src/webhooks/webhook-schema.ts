@@ -37,6 +37,7 @@ export function presentWebhook(webhook: Webhook) {
     headers: Object.fromEntries(webhook.headerNames.map((name) => [name, maskedValue])),
     filter: webhook.filter,
     batch: webhook.batch && { max_bytes: defaultBatchBytes, ...webhook.batch },
+    ordered: webhook.ordered === 'all' || (webhook.ordered ?? false),
     auto_recover: webhook.autoRecover,
     signature: webhook.signature,
     public_key: webhook.publicKey,
@@ -72,6 +73,10 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
       .object({ max_events: z.int(), max_wait_ms: z.int(), max_bytes: z.int() })
       .nullable()
       .meta({ description: 'Several events in one request.' }),
+    ordered: z.union([z.boolean(), z.literal('subscriber_id')]).meta({
+      description:
+        'One delivery at a time, in the order of the events: of the webhook, or of each subscriber. One that fails holds the later ones back until it has ended.',
+    }),
     auto_recover: z.boolean().meta({ description: 'Whether a probe may enable it again.' }),
     signature: z.enum(['hmac', 'ed25519']),
     public_key: z.string().nullable().meta({ description: 'What verifies Ed25519 signatures (`v1a`).' }),
@@ -102,6 +107,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     headers: { authorization: '***' },
     filter: null,
     batch: null,
+    ordered: false,
     auto_recover: false,
     signature: 'hmac',
     public_key: null,

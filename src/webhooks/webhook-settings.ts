@@ -28,6 +28,10 @@ const batch = z.object({
   max_bytes: wholeNumber(1_024, 1_048_576).default(defaultBatchBytes),
 })
 
+const ordered = z.union([z.boolean(), z.literal('subscriber_id')], {
+  error: 'must be true, false or "subscriber_id"',
+})
+
 /**
  * What can be set for each webhook beyond the contract's fields, on create and PATCH; null: back to the default.
  *
@@ -41,8 +45,14 @@ export const settingsFields = (maxFilterBytes: number) => ({
   headers: headersSchema.nullable().optional(),
   filter: filterSchema(maxFilterBytes).nullable().optional(),
   batch: batch.nullable().optional(),
+  ordered: ordered.nullable().optional(),
   auto_recover: z.boolean().optional(),
   ca_pem: certificateAuthority.nullable().optional(),
 })
+
+/** Why a webhook cannot have both of these; undefined: it can. */
+export function findOrderMisfit(batch: unknown, ordered: unknown): string | undefined {
+  return batch && ordered ? 'cannot be combined: the events of a batch are in no order' : undefined
+}
 
 export type WebhookSettings = z.infer<z.ZodObject<ReturnType<typeof settingsFields>>>

@@ -23,6 +23,7 @@ export interface Webhook {
   headerNames: string[]
   filter: unknown
   batch: BatchSettings | null
+  ordered: 'all' | 'subscriber_id' | null
   autoRecover: boolean
   signature: SignatureScheme
   publicKey: string | null
@@ -50,6 +51,7 @@ const columns = [
   'header_names as headerNames',
   'filter',
   'batch',
+  'ordered',
   'auto_recover as autoRecover',
   'signature',
   'public_key as publicKey',
@@ -108,6 +110,7 @@ export interface WebhookChange {
   filter?: string | null
   /** JSON. */
   batch?: string | null
+  ordered?: 'all' | 'subscriber_id' | null
   auto_recover?: boolean
   ca_pem?: string | null
   previous_secret?: null
@@ -214,6 +217,7 @@ function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChang
     header_values: before.headerValues,
     filter: before.filter,
     batch: before.batch,
+    ordered: before.ordered,
     auto_recover: before.autoRecover,
     ca_pem: before.caPem,
     secret: before.secret,

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { generate } from 'selfsigned'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Db } from '../../src/platform/db/db.ts'
 import { version } from '../../src/version.ts'
 import { poll } from '../support/api.ts'
@@ -634,6 +634,130 @@ describeOnEachBackend('delivery', (make) => {
     expect(Date.now() - startedAt).toBeLessThan(deliveryTimeoutMs + latenessMs)
     const pending = (await deliveriesOf(db, slow[0]!)).filter((delivery) => delivery.status === 'pending')
     expect(pending.length).toBeGreaterThan(200)
+  })
+
+  describe('in order', () => {
+    /** Requests of a path as they came, and how many were under way at most, in all and for a subscriber. */
+    const watchOrder = (path: string, ms: () => number) => {
+      const underWay = new Map<string, number>()
+      const seen = { most: 0, mostOfOne: 0, came: [] as { subscriber: string; n: number }[] }
+      answerAt(path, (request, response) => {
+        const { subscriber_id: subscriber, n } = JSON.parse(request.body.toString()).data
+        seen.came.push({ subscriber, n })
+        underWay.set(subscriber, (underWay.get(subscriber) ?? 0) + 1)
+        seen.most = Math.max(
+          seen.most,
+          underWay.values().reduce((sum, count) => sum + count, 0),
+        )
+        seen.mostOfOne = Math.max(seen.mostOfOne, ...underWay.values())
+        setTimeout(() => {
+          underWay.set(subscriber, underWay.get(subscriber)! - 1)
+          response.writeHead(204).end()
+        }, ms())
+      })
+      return seen
+    }
+    const emitOf = (appId: string, subscriber: string, count = 1) =>
+      emit(running.service, appId, count, 'notification.sent', { subscriber_id: subscriber })
+    const numbersOf = (came: readonly { subscriber: string; n: number }[], subscriber: string) =>
+      came.filter((one) => one.subscriber === subscriber).map(({ n }) => n)
+    const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
+
+    test('of all or of each subscriber, however they are published, and within the rate', async () => {
+      const appId = await makeApp()
+      const rate_limit = 100
+      const all = await makeWebhook(appId, at('/ordered/all'), { ordered: true })
+      const each = await makeWebhook(appId, at('/ordered/each'), { ordered: 'subscriber_id', rate_limit })
+      const atAll = watchOrder('/ordered/all', () => Math.random() * 3)
+      const atEach = watchOrder('/ordered/each', () => Math.random() * 30)
+      const subscribers = ['a', 'b', 'c', 'd']
+      const startedAt = Date.now()
+      await Promise.all(
+        subscribers.map(async (subscriber) => {
+          for (let n = 0; n < 6; n++) await emitOf(appId, subscriber, 3)
+        }),
+      )
+      for (const webhookId of [all, each]) await ended(webhookId, 72)
+      // The receiver has the first attempts only: none failed.
+      expect(atAll.most).toBe(1)
+      expect(atEach).toMatchObject({ mostOfOne: 1 })
+      expect(atEach.most).toBeGreaterThan(1)
+      for (const { came } of [atAll, atEach]) {
+        for (const subscriber of subscribers) {
+          expect(numbersOf(came, subscriber)).toEqual(Array.from({ length: 6 }, () => upTo(3)).flat())
+        }
+      }
+      // A tenth of a second's worth may go at once.
+      expect(Date.now() - startedAt).toBeGreaterThan((72 / rate_limit) * 1_000 - 100 - 50)
+      for (const [path, webhookId] of [
+        ['/ordered/all', all],
+        ['/ordered/each', each],
+      ] as const) {
+        const sent = receiver.to(path).map(({ headers }) => headers['webhook-id'])
+        expect(new Set(sent)).toEqual(new Set((await deliveriesOf(db, webhookId)).map((d) => d.event_id)))
+      }
+    })
+
+    test('one that fails holds back its own subscriber only, until its last attempt', async () => {
+      const appId = await makeApp()
+      const path = '/ordered/failing'
+      const webhookId = await makeWebhook(appId, at(path), {
+        ordered: 'subscriber_id',
+        retry_schedule: [60, 60],
+      })
+      const came: { subscriber: string; n: number }[] = []
+      answerAt(path, (request, response) => {
+        const { subscriber_id: subscriber, n } = JSON.parse(request.body.toString()).data
+        came.push({ subscriber, n })
+        response.writeHead(subscriber === 'bad' && n === 0 ? 500 : 204).end()
+      })
+      // More than are looked through at a time.
+      await emitOf(appId, 'bad', 135)
+      await attempted(webhookId, 1)
+      await emitOf(appId, 'good', 5)
+      await ended(webhookId, 5)
+      await makeDeliveriesDue(db)
+      await attempted(webhookId, 7)
+      await emitOf(appId, 'better', 5)
+      await ended(webhookId, 10)
+      expect(numbersOf(came, 'bad')).toEqual([0, 0])
+      expect(numbersOf(came, 'good')).toEqual(upTo(5))
+      await makeDeliveriesDue(db)
+      await ended(webhookId, 145)
+      expect(numbersOf(came, 'bad')).toEqual([0, 0, ...upTo(135)])
+    })
+
+    test('changes with deliveries under way and waiting', async () => {
+      const appId = await makeApp()
+      const path = '/ordered/changed'
+      const webhookId = await makeWebhook(appId, at(path), { retry_schedule: [60] })
+      const held: (() => void)[] = []
+      answerAt(path, (request, response) => void held.push(() => respond(204)(request, response)))
+      await emitOf(appId, 's', 20)
+      await receiver.waitFor(8, path)
+      await changeWebhook(appId, webhookId, { ordered: 'subscriber_id' })
+      await emitOf(appId, 's', 3)
+      const seen = watchOrder(path, () => 2)
+      for (const answer of held.splice(1)) answer()
+      await attempted(webhookId, 7)
+      // The one that is still under way is waited for.
+      expect(receiver.to(path)).toHaveLength(8)
+      held[0]!()
+      await ended(webhookId, 23)
+      expect(seen.mostOfOne).toBe(1)
+      expect(numbersOf(seen.came, 's')).toEqual([...upTo(20).slice(8), 0, 1, 2])
+
+      // What is held back goes once it need not be in order any more.
+      answerAt(path, (request, response) => {
+        const { n } = JSON.parse(request.body.toString()).data
+        response.writeHead(n === 0 ? 503 : 204).end()
+      })
+      await changeWebhook(appId, webhookId, { ordered: true })
+      await emitOf(appId, 's', 4)
+      await attempted(webhookId, 24)
+      await changeWebhook(appId, webhookId, { ordered: false })
+      await ended(webhookId, 26)
+    })
   })
 
   test('connects to no refused address, whatever was stored', async () => {

@@ -40,7 +40,7 @@ describeOnEachBackend('the record of deliveries', (make) => {
 
   const readPending = async (underWay: readonly PendingDelivery[] = [], limit = 100) => {
     const ids = underWay.map(({ id }) => id)
-    const read = { appId, webhookId, limit, inOrder: false, blockedKeys: [] }
+    const read = { appId, webhookId, limit, ordered: null, blockedKeys: [] }
     const { pending, webhooks } = await readLanes(db, [read], ids, firstIdOf(new Date(0)), new Date())
     return { pending: pending.get(webhookId) ?? [], webhook: webhooks.get(webhookId)! }
   }

@@ -348,6 +348,51 @@ describeOnEachBackend('replay', (make) => {
     expect(silent.requests).toHaveLength(release.length)
   })
 
+  test('keeps the order of its events for a webhook that wants one', async () => {
+    const hook = await makeWebhook({ ordered: 'subscriber_id', retry_schedule: [60] })
+    const came: { n: number; id: string }[] = []
+    let failing = 'nothing'
+    receiver.answer = (request, response) => {
+      const { id, data } = JSON.parse(request.body.toString())
+      // The other subscriber's events are numbered from 100.
+      const n = data.subscriber_id === 't' ? data.n + 100 : data.n
+      if (request.path === hook.at) came.push({ n, id })
+      response.writeHead(id === failing ? 500 : 204).end()
+    }
+    const publish = (subscriber: string, count: number) =>
+      emit(running.service, hook.appId, count, 'notification.sent', { subscriber_id: subscriber })
+    await publish('s', 12)
+    await ended(hook, 12)
+    failing = came[0]!.id
+    const replay = await start(hook, { status: 'all' })
+    await over(hook, replay)
+    await poll(
+      async () => came.length,
+      (count) => count === 13,
+    )
+    // What is published meanwhile waits behind the replay; what is another subscriber's does not.
+    await publish('s', 1)
+    await publish('t', 1)
+    await poll(
+      async () => came.length,
+      (count) => count === 14,
+    )
+    const again = await running.api.post(`${hook.path}/replays/${replay}/cancel`, {})
+    expect(again.body.data.status).toBe('canceled')
+    // Nothing holds it back any more.
+    await ended(hook, 26)
+    expect(came.map(({ n }) => n)).toEqual([...Array(12).keys(), 0, 100, 0])
+
+    const [first] = await deliveriesOf(db, hook.id)
+    failing = 'nothing'
+    await running.api.post(`${hook.path}/deliveries/${first!.id}/replay`, {})
+    await start(hook, { status: 'all' })
+    const all = await ended(hook, 41)
+    const replayed = came.slice(15).map(({ n }) => n)
+    expect(replayed.filter((n) => n !== 100)).toEqual([0, ...Array(12).keys(), 0])
+    expect(all.filter(({ order_key }) => order_key === 's')).toHaveLength(39)
+  })
+
   test('what has wholly ended is not canceled any more', async () => {
     const hook = await makeWebhook({ enabled: false })
     await emit(running.service, hook.appId)

@@ -261,6 +261,7 @@ describeOnEachBackend('webhooks', (make) => {
       }
       const webhook = await create(settings)
       const bare = await create({})
+      const ordered = await create({ ordered: 'subscriber_id' })
       running.clock.ahead = 10_000
       for (const [name, value] of Object.entries(settings)) {
         const { body } = await api.patch(`${path}/${webhook.id}`, { [name]: value })
@@ -275,14 +276,51 @@ describeOnEachBackend('webhooks', (make) => {
         filter: null,
         batch: null,
         rate_limit: null,
+        ordered: null,
       }
       expect((await api.patch(`${path}/${bare.id}`, none)).body.data).toEqual(bare)
+      expect((await api.patch(`${path}/${bare.id}`, { ordered: false })).body.data).toEqual(bare)
+      expect((await api.patch(`${path}/${ordered.id}`, { ordered: 'subscriber_id' })).body.data).toEqual(
+        ordered,
+      )
 
       const changed = (await api.patch(`${path}/${webhook.id}`, { headers: { 'x-tenant': '8' } })).body.data
       expect(Date.parse(changed.updated_at)).toBeGreaterThan(Date.parse(webhook.updated_at))
       const renewed = (await api.patch(`${path}/${bare.id}`, { secret })).body.data
       expect(Date.parse(renewed.updated_at)).toBeGreaterThan(Date.parse(bare.updated_at))
       running.clock.ahead = 0
+    })
+
+    test('in order for each subscriber, altogether or not, and never with batches', async () => {
+      const batch = { max_events: 10, max_wait_ms: 50, max_bytes: 2_048 }
+      const { id, ordered } = await create({ ordered: 'subscriber_id' })
+      expect(ordered).toBe('subscriber_id')
+      const patch = (change: object) => api.patch(`${path}/${id}`, change)
+      for (const [change, expected] of [
+        [{ ordered: true }, { ordered: true }],
+        [{ ordered: null }, { ordered: false }],
+        [{ ordered: true }, { ordered: true }],
+        [
+          { ordered: false, batch },
+          { ordered: false, batch },
+        ],
+        [
+          { ordered: true, batch: null },
+          { ordered: true, batch: null },
+        ],
+      ] as const) {
+        expect((await patch(change)).body.data, JSON.stringify(change)).toMatchObject(expected)
+      }
+      const reason = 'cannot be combined: the events of a batch are in no order'
+      const refusal = (details: object) => ({ status: 422, body: { error: 'Validation failed', details } })
+      expect(await patch({ batch })).toMatchObject(refusal({ batch: [`and ordered ${reason}`] }))
+      expect(await api.post(path, { url, batch, ordered: true })).toMatchObject(
+        refusal({ ordered: [`and batch ${reason}`] }),
+      )
+      await patch({ ordered: false, batch })
+      expect(await patch({ ordered: 'subscriber_id' })).toMatchObject(
+        refusal({ ordered: [`and batch ${reason}`] }),
+      )
     })
 
     test('disabling says when and why; enabling forgets the failures', async () => {
@@ -480,6 +518,10 @@ describeOnEachBackend('webhooks', (make) => {
             'must be whsec_ and 24 to 64 bytes in base64 with its padding: Standard Webhooks libraries read any other secret with this prefix as another key, or refuse it',
           ],
         },
+      })),
+      ...['user_id', 1, 'true'].map((ordered) => ({
+        body: { ordered },
+        details: { ordered: ['must be true, false or "subscriber_id"'] },
       })),
       { body: { enabled: 'true' }, details: { enabled: ['must be a boolean'] } },
       { body: { enabled: null }, details: { enabled: ['must be a boolean'] } },

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import type { Service } from '../../src/app.ts'
-import { announceDeliveries } from '../../src/deliveries/lane/announce.ts'
 import { emitEvents, type NewEvent } from '../../src/deliveries/publish-event.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { announceSending } from '../../src/sending/announce.ts'
 import { tokenHash } from '../../src/subscribers/subscriber-store.ts'
+import { announceLaneChanged } from '../../src/webhooks/announce-lane-changed.ts'
 import type { Device } from './push-service.ts'
 
 /** Publishes events as a stage does, all in one transaction; `data.n` counts them from 0. */
@@ -14,10 +14,14 @@ export async function emit(
   appId: string,
   count = 1,
   type: NewEvent['type'] = 'notification.sent',
+  data: object = {},
 ): Promise<void> {
   const occurredAt = deps.clock.now()
   // Their data is no event's: what is delivered is what was published, whatever it is.
-  const events = Array.from({ length: count }, (_, n) => ({ appId, type, data: { n }, occurredAt }) as never)
+  const events = Array.from(
+    { length: count },
+    (_, n) => ({ appId, type, data: { ...data, n }, occurredAt }) as never,
+  )
   await deps.db.transaction().execute((trx) => emitEvents(trx, events))
 }
 
@@ -102,7 +106,9 @@ export async function makeDeliveriesDue(db: Db): Promise<void> {
     const { rows } = await sql<{ appId: string; webhookId: string }>`
       update deliveries set next_attempt_at = now() where status = 'pending' and next_attempt_at > now()
       returning app_id as "appId", webhook_id as "webhookId"`.execute(trx)
-    await announceDeliveries(trx, rows)
+    // Lanes remember for how long a delivery holds others back.
+    const lanes = new Map(rows.map((row) => [row.webhookId, row]))
+    for (const lane of lanes.values()) await announceLaneChanged(trx, lane.appId, lane.webhookId)
   })
 }
 

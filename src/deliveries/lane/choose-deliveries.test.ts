@@ -103,6 +103,7 @@ describe('in order', () => {
     ]
     expect(choose(lane, deliveries)).toEqual({ ids: ['a', 'e'], inMs: 300 })
     expect([...lane.waitingKeys]).toEqual([['s2', now + 300]])
+    expect(choose(lane, deliveries, 10, true).inMs).toBe(0)
     lane.underWay.set('a', 's1')
     expect(choose(lane, deliveries.slice(1)).ids).toEqual(['e'])
   })

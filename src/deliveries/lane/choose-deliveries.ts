@@ -38,7 +38,9 @@ export function chooseDeliveries(
       }
   const taken = parcels.reduce((sum, parcel) => sum + parcel.length, 0)
   const isLeft = parcels.length === requests && taken < due.length
-  if (isLeft || (mayHaveMore && later === undefined)) return { parcels, nextAtMs: nowMs }
+  // The next read leaves out the keys that wait or are under way, so it finds those beyond them.
+  const isWorthReading = later === undefined || ordered === 'subscriber_id'
+  if (isLeft || (mayHaveMore && isWorthReading)) return { parcels, nextAtMs: nowMs }
   return { parcels, nextAtMs: Math.min(waitsUntilMs, laterAtMs) }
 }
 
@@ -75,10 +77,9 @@ function bytesOf({ body }: PendingDelivery): number {
   return Buffer.byteLength(body)
 }
 
-/** The key that a delivery waits for others by. */
-export function keyOf(lane: Lane, delivery: Pick<PendingDelivery, 'orderKey'>): string | null {
-  if (!lane.settings?.ordered) return null
-  return lane.settings.ordered === 'all' ? '' : (delivery.orderKey ?? '')
+/** What a delivery waits for others by where they are in order for each subscriber: those of nobody among themselves. */
+export function keyOf({ orderKey }: Pick<PendingDelivery, 'orderKey'>): string {
+  return orderKey ?? ''
 }
 
 /**
@@ -86,15 +87,16 @@ export function keyOf(lane: Lane, delivery: Pick<PendingDelivery, 'orderKey'>): 
  * its key back, and is remembered, so that the next read leaves them out.
  */
 function firstOfEachKey(lane: Lane, pending: readonly PendingDelivery[], nowMs: number): PendingDelivery[] {
+  const isKeyed = lane.settings?.ordered === 'subscriber_id'
   const seen = new Set(lane.underWay.values())
   const first: PendingDelivery[] = []
   for (const delivery of pending) {
-    const key = keyOf(lane, delivery)
+    const key = isKeyed ? keyOf(delivery) : ''
     if (seen.has(key)) continue
     seen.add(key)
     first.push(delivery)
     const dueAtMs = delivery.nextAttemptAt.getTime()
-    if (dueAtMs > nowMs) lane.waitingKeys.set(key!, dueAtMs)
+    if (isKeyed && dueAtMs > nowMs) lane.waitingKeys.set(key, dueAtMs)
   }
   return first.sort((a, b) => a.nextAttemptAt.getTime() - b.nextAttemptAt.getTime())
 }

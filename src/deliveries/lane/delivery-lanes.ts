@@ -4,13 +4,14 @@ import { createSlots } from '../../engine/slots.ts'
 import { startSweeper } from '../../engine/sweeper.ts'
 import { shareBudget } from '../../engine/turns.ts'
 import { firstIdOf } from '../../platform/db/partitions.ts'
+import { onLaneChanged } from '../../webhooks/announce-lane-changed.ts'
 import { halvedBytes } from '../../webhooks/batch-size.ts'
 import { attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
 import { createResultBuffer } from '../record/result-buffer.ts'
 import { onDeliveriesMade } from './announce.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
 import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
-import { type Lane, makeLane, noteDue, noteRequest, noteTooLarge, roomOf } from './lane.ts'
+import { type Lane, makeLane, noteDue, noteRecorded, noteRequest, noteTooLarge, roomOf } from './lane.ts'
 import { toLaneTarget } from './lane-target.ts'
 import { reportAttempt } from './report-attempt.ts'
 
@@ -78,9 +79,11 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const results = createResultBuffer(deps, (recorded) => {
     for (const { webhookId, id, dueAgainAtMs } of recorded) {
       const lane = lanes.get(webhookId)
-      if (!lane?.underWay.delete(id)) continue
+      const key = lane?.underWay.get(id)
+      if (!lane || key === undefined) continue
+      lane.underWay.delete(id)
       underWay -= 1
-      if (dueAgainAtMs !== null) noteDue(lane, dueAgainAtMs)
+      noteRecorded(lane, key, dueAgainAtMs, nowMs())
     }
     sweeper.wake()
   })
@@ -192,10 +195,9 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     }
     const target = toLaneTarget(deps, webhook)
     if (!target) return noteDue(lane, now + unreadableRetryMs)
-    const wasOrdered = read.inOrder
     lane.settings = target.settings
     // Read in another order than it wants, as it turns out.
-    if ((lane.settings.ordered !== null) !== wasOrdered) return noteDue(lane, now)
+    if (lane.settings.ordered !== read.ordered) return noteDue(lane, now)
     const { requests: allowed } = roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), now)
     const choice = chooseDeliveries(lane, open, Math.min(requests, allowed), mayHaveMore, now)
     for (const deliveries of choice.parcels) {
@@ -206,7 +208,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   }
 
   const takeUp = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
-    for (const delivery of deliveries) lane.underWay.set(delivery.id, keyOf(lane, delivery))
+    for (const delivery of deliveries) lane.underWay.set(delivery.id, keyOf(delivery))
     underWay += deliveries.length
   }
 
@@ -261,21 +263,28 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     maxIdleMs: discoverAnnouncedMs,
     sweep,
   })
-  onDeliveriesMade(deps.notices, {
-    made(appId, webhookId) {
-      if (!deps.lanes.owns(webhookId)) return
-      noteDue(laneOf(appId, webhookId), nowMs())
-      sweeper.wake()
-    },
-    missed() {
-      discoverAtMs = 0
-      sweeper.wake()
-    },
-  })
-  deps.lanes.onGained(() => {
+  const lookAround = () => {
     discoverAtMs = 0
+    for (const { waitingKeys } of lanes.values()) waitingKeys.clear()
     sweeper.wake()
+  }
+  const noteMade = (appId: string, webhookId: string) => {
+    if (!deps.lanes.owns(webhookId)) return
+    noteDue(laneOf(appId, webhookId), nowMs())
+    sweeper.wake()
+  }
+  onDeliveriesMade(deps.notices, {
+    made: noteMade,
+    missed: lookAround,
   })
+  onLaneChanged(deps.notices, {
+    changed(appId, webhookId) {
+      lanes.get(webhookId)?.waitingKeys.clear()
+      noteMade(appId, webhookId)
+    },
+    missed: lookAround,
+  })
+  deps.lanes.onGained(lookAround)
   deps.lanes.onLeaving((bucket) =>
     lanes.values().some(({ webhookId, underWay }) => underWay.size > 0 && bucketOf(webhookId) === bucket),
   )
@@ -296,14 +305,12 @@ const unreadableRetryMs = 30_000
 
 function toRead(lane: Lane, share: number, nowMs: number): LaneRead {
   const { appId, webhookId, settings } = lane
-  const inOrder = (settings?.ordered ?? null) !== null
+  const ordered = settings?.ordered ?? null
   for (const [key, dueAtMs] of lane.waitingKeys) if (dueAtMs <= nowMs) lane.waitingKeys.delete(key)
-  const isKeyed = settings?.ordered === 'subscriber_id'
-  const blockedKeys = isKeyed
-    ? [...lane.waitingKeys.keys(), ...lane.underWay.values().filter((key) => key !== null)]
-    : []
+  const isKeyed = ordered === 'subscriber_id'
+  const blockedKeys = isKeyed ? [...lane.waitingKeys.keys(), ...lane.underWay.values()] : []
   // One more than may go tells when the next is due; a batch is seen whole.
   const wanted = Math.max(share, settings?.batch?.max_events ?? 0) + 1
   const limit = isKeyed ? Math.max(wanted, orderedWindow) : wanted
-  return { appId, webhookId, limit, inOrder, blockedKeys }
+  return { appId, webhookId, limit, ordered, blockedKeys }
 }

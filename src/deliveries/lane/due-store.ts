@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Db } from '../../platform/db/db.ts'
 import { pipelined } from '../../platform/db/db.ts'
 import { type DueWebhook, readDueWebhooks } from '../delivery-store.ts'
+import type { Order } from './lane.ts'
 
 /** A delivery that waits for its next attempt. */
 export interface PendingDelivery {
@@ -15,7 +16,7 @@ export interface PendingDelivery {
   eventId: string
   eventType: string
   body: string
-  /** What it waits for others by, when the webhook wants them in order for each subscriber. */
+  /** The subscriber that its event is about; null: it is about none. */
   orderKey: string | null
   /** Its replay was canceled. */
   isCanceled: boolean
@@ -26,8 +27,8 @@ export interface LaneRead {
   appId: string
   webhookId: string
   limit: number
-  /** In the order of their events, due or not; otherwise in the order in which they come due. */
-  inOrder: boolean
+  /** In the order of their events, due or not; null: in the order in which they come due. */
+  ordered: Order | null
   /** Keys whose deliveries are left out. */
   blockedKeys: readonly string[]
 }
@@ -60,14 +61,14 @@ export async function readLanes(
     pipelined([
       readPending(
         connection,
-        reads.filter((read) => !read.inOrder),
+        reads.filter((read) => read.ordered === null),
         underWay,
         oldestId,
         'due',
       ),
       readPending(
         connection,
-        reads.filter((read) => read.inOrder),
+        reads.filter((read) => read.ordered !== null),
         underWay,
         oldestId,
         'event',

@@ -22,8 +22,8 @@ export interface Lane {
   webhookId: string
   /** When something may be due, milliseconds since the epoch; infinite: nothing is known of. */
   dueAtMs: number
-  /** Deliveries taken up and not yet recorded: id → key that others wait for, null where none do. */
-  underWay: Map<string, string | null>
+  /** Deliveries taken up and not yet recorded: id → what others wait for it by, should the webhook want an order. */
+  underWay: Map<string, string>
   /** As of the last read; null before the first. */
   settings: LaneSettings | null
   rate: RateState
@@ -31,7 +31,7 @@ export interface Lane {
   waitedUntilMs: number
   /** What its batches may be: larger ones were too large for the receiver. */
   tooLarge: { maxBytes: number; untilMs: number } | null
-  /** Keys whose first delivery waits for a retry → when it is due. */
+  /** Keys whose first delivery waits for a retry → when it is due. Later deliveries of the key wait with it. */
   waitingKeys: Map<string, number>
 }
 
@@ -54,6 +54,20 @@ export function noteDue(lane: Lane, atMs: number): void {
   lane.dueAtMs = Math.min(lane.dueAtMs, atMs)
 }
 
+/**
+ * The result of a delivery that was under way is recorded.
+ *
+ * @param key what others waited for it by
+ * @param dueAgainAtMs when it is to be attempted again; null: it has ended
+ */
+export function noteRecorded(lane: Lane, key: string, dueAgainAtMs: number | null, nowMs: number): void {
+  const ordered = lane.settings?.ordered ?? null
+  if (dueAgainAtMs !== null) noteDue(lane, dueAgainAtMs)
+  if (dueAgainAtMs !== null && ordered === 'subscriber_id') lane.waitingKeys.set(key, dueAgainAtMs)
+  // Those that it held back.
+  else if (ordered !== null) noteDue(lane, nowMs)
+}
+
 /** For so long a webhook gets smaller batches: receivers change what they take. */
 const tooLargeMs = 3_600_000
 
@@ -66,6 +80,16 @@ export function noteTooLarge(lane: Lane, maxBytes: number, nowMs: number): void 
 export function maxBatchBytes({ settings, tooLarge }: Lane, nowMs: number): number {
   const asked = settings?.batch?.max_bytes ?? defaultBatchBytes
   return tooLarge && tooLarge.untilMs > nowMs ? Math.min(asked, tooLarge.maxBytes) : asked
+}
+
+/** So many subscribers whose first delivery waits for a retry say that the receiver fails: no others are tried. */
+export const maxWaitingKeys = 1_000
+
+/** @returns when a key that waits is due, milliseconds since the epoch; null: there may be more of them */
+function fullUntil({ settings, waitingKeys }: Lane, nowMs: number): number | null {
+  if (settings?.ordered !== 'subscriber_id' || waitingKeys.size < maxWaitingKeys) return null
+  const firstAtMs = Math.min(...waitingKeys.values())
+  return firstAtMs > nowMs ? firstAtMs : null
 }
 
 /** What a lane may start now, and otherwise when it is worth asking again. */
@@ -90,6 +114,8 @@ export function roomOf(lane: Lane, slots: number, inFlight: number, nowMs: numbe
     ordered === 'all' ? 1 : slots,
   )
   if (isHeld || atOnce < 1) return { requests: 0, againAtMs: Number.POSITIVE_INFINITY }
+  const fullUntilMs = fullUntil(lane, nowMs)
+  if (fullUntilMs !== null) return { requests: 0, againAtMs: fullUntilMs }
   if (rateLimit === null) return { requests: atOnce, againAtMs: nowMs }
   const { requests, againAtMs } = freeRate(lane.rate, rateLimit, nowMs)
   return { requests: Math.min(atOnce, requests), againAtMs }
