@@ -165,12 +165,19 @@ export async function lockApp(
     .executeTakeFirst()
 }
 
-/** Like {@link holdApp} for several, always in the same order, so that two transactions never wait for each other. */
-export async function holdApps(trx: Trx, ids: readonly string[]): Promise<Set<string>> {
+/**
+ * Like {@link holdApp} for several, always in the same order, so that two transactions never wait for each other.
+ *
+ * @param waiting `skip locked`: apps that are being deleted count as gone, and nobody waits for their end
+ */
+export async function holdApps(
+  trx: Trx,
+  ids: readonly string[],
+  waiting?: 'skip locked',
+): Promise<Set<string>> {
   const { rows } = await sql<{ id: string }>`
-    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) order by id for key share`.execute(
-    trx,
-  )
+    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) order by id
+    for key share ${sql.raw(waiting ?? '')}`.execute(trx)
   return new Set(rows.map(({ id }) => id))
 }
 

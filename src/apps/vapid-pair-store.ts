@@ -10,13 +10,21 @@ export interface StoredVapidPair {
   privateKey: Uint8Array
 }
 
-/** @returns the number of the app's pair that has the public key; undefined when it has no such pair */
-export async function findVapidPair(db: Db, appId: string, publicKey: string): Promise<number | undefined> {
-  const { rows } = await sql<{ number: number }>`
-    select vapid_pair as number from apps where id = ${appId}::uuid and vapid_public_key = ${publicKey}
+/** @returns the numbers of the app's pairs that have the public keys, by key; none for a key that is not the app's */
+export async function findVapidPairs(
+  db: Db,
+  appId: string,
+  publicKeys: readonly string[],
+): Promise<Map<string, number>> {
+  if (publicKeys.length === 0) return new Map()
+  const keys = sql.val(publicKeys)
+  const { rows } = await sql<{ key: string; number: number }>`
+    select vapid_public_key as key, vapid_pair as number from apps
+    where id = ${appId}::uuid and vapid_public_key = any(${keys}::text[])
     union
-    select number from vapid_pairs where app_id = ${appId}::uuid and public_key = ${publicKey}`.execute(db)
-  return rows[0]?.number
+    select public_key, number from vapid_pairs
+    where app_id = ${appId}::uuid and public_key = any(${keys}::text[])`.execute(db)
+  return new Map(rows.map(({ key, number }) => [key, number]))
 }
 
 /** An app's settings and all of its key pairs, by number. */

@@ -34,7 +34,7 @@ interface Waiting<Item, Result> {
 
 /**
  * Lets items that arrive while a transaction is under way share the next one. An item that comes alone waits for nobody.
- * When the database refuses a row, the group is halved until that row stands alone: it never fails its company.
+ * A row that the database refuses never fails its company, see {@link commitHalving}.
  */
 export function createGroupCommit<Item, Result>(
   options: GroupCommitOptions<Item, Result>,
@@ -45,21 +45,14 @@ export function createGroupCommit<Item, Result>(
   let uncommitted = 0
 
   const commitGroup = async (group: Waiting<Item, Result>[]): Promise<void> => {
-    try {
-      const results = await commit(group.map(({ item }) => item))
-      for (const [index, { resolve, reject }] of group.entries()) {
-        const result = results[index]!
-        if (result instanceof Error) reject(result)
-        else resolve(result)
-      }
-    } catch (error) {
-      if (group.length > 1 && isAboutARow(error)) {
-        const half = Math.ceil(group.length / 2)
-        await commitGroup(group.slice(0, half))
-        await commitGroup(group.slice(half))
-      } else {
-        for (const { reject } of group) reject(error)
-      }
+    const results = await commitHalving(
+      group.map(({ item }) => item),
+      commit,
+    )
+    for (const [index, { resolve, reject }] of group.entries()) {
+      const result = results[index]!
+      if (result instanceof Error) reject(result)
+      else resolve(result)
     }
   }
   const next = async () => {
@@ -83,6 +76,25 @@ export function createGroupCommit<Item, Result>(
       return promise
     },
     size: () => uncommitted,
+  }
+}
+
+/**
+ * Commits items in one transaction. When the database refuses a row, they are halved until that row stands alone.
+ *
+ * @returns a result for each item, in their order; an Error for one that is not committed. Never rejects.
+ */
+export async function commitHalving<Item, Result>(
+  items: readonly Item[],
+  commit: (items: readonly Item[]) => Promise<(Result | Error)[]>,
+): Promise<(Result | Error)[]> {
+  try {
+    return await commit(items)
+  } catch (error) {
+    if (items.length === 1 || !isAboutARow(error)) return items.map(() => error as Error)
+    const half = Math.ceil(items.length / 2)
+    const first = await commitHalving(items.slice(0, half), commit)
+    return [...first, ...(await commitHalving(items.slice(half), commit))]
   }
 }
 

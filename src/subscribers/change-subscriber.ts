@@ -1,10 +1,11 @@
 import { holdApp } from '../apps/app-store.ts'
 import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
+import { isTaken } from '../platform/db/database-errors.ts'
 import { refusals } from '../platform/errors.ts'
 import { changeByBackend, type SubscriberChange } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
-import { lockSubscriber, type Subscriber, updateSubscriber } from './subscriber-store.ts'
+import { lockSubscriber, type Subscriber, saveSubscribers } from './subscriber-store.ts'
 
 const events = { active: 'subscriber.registered', unsubscribed: 'subscriber.unsubscribed' } as const
 
@@ -28,9 +29,14 @@ export async function changeSubscriber(
     const now = deps.clock.now()
     const update = changeByBackend(before, change, app.vapidPair, now)
     if (!update) return before
-    const subscriber = await updateSubscriber(trx, before, update)
+    const subscriber = { ...before, ...update }
+    await saveSubscribers(trx, [{ before, after: subscriber }]).catch(refuseTakenToken)
     const type = update.status && events[update.status as keyof typeof events]
     if (type) await emitEvent(trx, subscriberEvent(type, subscriber, now))
     return subscriber
   })
+}
+
+function refuseTakenToken(error: unknown): never {
+  throw isTaken(error) ? refusals.invalid({ token: ['is already registered'] }) : error
 }

@@ -1,13 +1,33 @@
 import { isDeepStrictEqual } from 'node:util'
 import { userEpochs } from '../channels/web-push/tracking-token.ts'
+import type { Platform } from '../database.ts'
 import { refusals } from '../platform/errors.ts'
-import {
-  type Registration,
-  type StoredSubscriber,
-  type SubscriberKeys,
-  type SubscriberUpdate,
-  tokenHash,
-} from './subscriber-store.ts'
+import { newId } from '../platform/ids.ts'
+import type { StoredSubscriber } from './subscriber-store.ts'
+
+export interface SubscriberKeys {
+  p256dh: Uint8Array
+  auth: Uint8Array
+}
+
+/** A registration as it was asked for, its fields checked. */
+export interface Registration {
+  appId: string
+  platform: Platform
+  token: string
+  /** What the device had before the browser gave it `token`. */
+  oldToken?: string | undefined
+  keys: SubscriberKeys | null
+  /** The app's key pair that the subscription was made with, where the request names one. */
+  vapidPair?: number | undefined
+  /** The app's current one, which a new subscriber gets otherwise. */
+  currentVapidPair: number
+  userId?: string | null | undefined
+  tags?: string[] | undefined
+  metadata?: Record<string, unknown> | undefined
+  /** Whoever opted out stays so. */
+  keepUnsubscribed?: boolean
+}
 
 /** What a backend changes of a subscriber; what is not given stays. */
 export interface SubscriberChange {
@@ -19,6 +39,37 @@ export interface SubscriberChange {
   tags?: string[]
   metadata?: Record<string, unknown>
   status?: 'active' | 'unsubscribed'
+}
+
+/** Fields of a subscriber and what they are to be. */
+export type SubscriberUpdate = Partial<StoredSubscriber>
+
+/**
+ * The subscriber that a registration of a token makes which nobody has.
+ *
+ * @throws 422 when a web token comes without its keys
+ */
+export function newSubscriber(given: Registration, now: Date): StoredSubscriber {
+  const { appId, platform, token, keys } = given
+  if (platform === 'web' && !keys) throw refusals.invalid({ keys: ['is required for web'] })
+  return {
+    id: newId(),
+    appId,
+    platform,
+    token,
+    userId: given.userId ?? null,
+    tags: given.tags ?? [],
+    metadata: given.metadata ?? {},
+    status: 'active',
+    inactiveReason: null,
+    p256dh: keys?.p256dh ?? null,
+    auth: keys?.auth ?? null,
+    vapidPair: given.vapidPair ?? given.currentVapidPair,
+    userEpoch: 0,
+    lastSeenAt: now,
+    createdAt: now,
+    updatedAt: now,
+  }
 }
 
 /**
@@ -37,8 +88,8 @@ export function changeByRegistration(
     keys: given.keys ?? undefined,
     status: staysAway ? undefined : 'active',
   })
-  if (update) return { ...update, last_seen_at: now, updated_at: now }
-  return isSameDay(known.lastSeenAt, now) ? undefined : { last_seen_at: now }
+  if (update) return { ...update, lastSeenAt: now, updatedAt: now }
+  return isSameDay(known.lastSeenAt, now) ? undefined : { lastSeenAt: now }
 }
 
 /** What it changes of the subscriber that has the device's old token: it is the same device, with another subscription. */
@@ -49,10 +100,8 @@ export function changeByRenewal(known: StoredSubscriber, given: Registration, no
   return {
     ...changeByRegistration(known, { ...given, vapidPair }, now),
     token: given.token,
-    token_hash: tokenHash(given.platform, given.token),
-    key_refusals: 0,
-    last_seen_at: now,
-    updated_at: now,
+    lastSeenAt: now,
+    updatedAt: now,
   }
 }
 
@@ -79,18 +128,16 @@ export function changeByBackend(
   return {
     ...differences(known, { ...change, status, vapidPair }),
     token,
-    token_hash: tokenHash(known.platform, token),
-    key_refusals: 0,
-    last_seen_at: now,
-    updated_at: now,
+    lastSeenAt: now,
+    updatedAt: now,
   }
 }
 
 function stamped(update: SubscriberUpdate | undefined, now: Date): SubscriberUpdate | undefined {
-  return update && { ...update, updated_at: now }
+  return update && { ...update, updatedAt: now }
 }
 
-/** The columns in which a subscriber is not as wanted; undefined when there is none. */
+/** The fields in which a subscriber is not as wanted; undefined when there is none. */
 function differences(
   known: StoredSubscriber,
   wanted: Omit<SubscriberChange, 'token'>,
@@ -100,15 +147,13 @@ function differences(
   // Whoever had the token before takes all that was about them along.
   const { tags = isLeft ? [] : undefined, metadata = isLeft ? {} : undefined } = wanted
   const update: SubscriberUpdate = {
-    ...(isLeft && { user_epoch: (known.userEpoch + 1) % userEpochs }),
-    ...(userId !== undefined && userId !== known.userId && { user_id: userId }),
+    ...(isLeft && { userEpoch: (known.userEpoch + 1) % userEpochs }),
+    ...(userId !== undefined && userId !== known.userId && { userId }),
     ...(status && status !== known.status && { status }),
     ...(tags && !isDeepStrictEqual(tags, known.tags) && { tags }),
-    ...(metadata && !isSameJson(metadata, known.metadata) && { metadata: JSON.stringify(metadata) }),
+    ...(metadata && !isSameJson(metadata, known.metadata) && { metadata }),
     ...(keys && !isSameKeys(keys, known) && { p256dh: keys.p256dh, auth: keys.auth }),
-    // Refusals of the pair before say nothing about another one.
-    ...(vapidPair !== undefined &&
-      vapidPair !== known.vapidPair && { vapid_pair: vapidPair, key_refusals: 0 }),
+    ...(vapidPair !== undefined && vapidPair !== known.vapidPair && { vapidPair }),
   }
   return Object.keys(update).length > 0 ? update : undefined
 }

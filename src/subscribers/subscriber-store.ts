@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { sql, type Updateable } from 'kysely'
-import type { Database, InactiveReason, Platform, SubscriberStatus } from '../database.ts'
+import { sql } from 'kysely'
+import type { InactiveReason, Platform, SubscriberStatus } from '../database.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
@@ -81,73 +81,111 @@ export function tokenHash(platform: Platform, token: string): Buffer {
   return createHash('sha256').update(`${platform}:${spelled}`).digest()
 }
 
-export interface SubscriberKeys {
-  p256dh: Uint8Array
-  auth: Uint8Array
+/** The name of a token in all apps, as text: in 64 hexadecimal digits its hash, then its app's id. */
+export function nameOfToken(appId: string, platform: Platform, token: string): string {
+  return tokenHash(platform, token).toString('hex') + appId
 }
 
-export interface Registration {
-  id: string
-  appId: string
-  platform: Platform
-  token: string
-  /** What the device had before the browser gave it `token`. */
-  oldToken?: string
-  keys: SubscriberKeys | null
-  /** The app's key pair that the subscription was made with, where the request names one. */
-  vapidPair?: number
-  /** The app's current one, which a new subscriber gets otherwise. */
-  currentVapidPair: number
-  userId?: string | null
-  tags?: string[]
-  metadata?: Record<string, unknown>
-  /** Whoever opted out stays so. */
-  keepUnsubscribed?: boolean
-}
-
-/** Inserts a subscriber; undefined when the app has one with the token. */
-export async function insertSubscriber(
-  trx: Trx,
-  given: Registration,
-  now: Date,
-): Promise<Subscriber | undefined> {
-  return trx
-    .insertInto('subscribers')
-    .values({
-      app_id: given.appId,
-      id: given.id,
-      platform: given.platform,
-      token: given.token,
-      token_hash: tokenHash(given.platform, given.token),
-      p256dh: given.keys?.p256dh ?? null,
-      auth: given.keys?.auth ?? null,
-      vapid_pair: given.vapidPair ?? given.currentVapidPair,
-      user_id: given.userId ?? null,
-      tags: given.tags ?? [],
-      metadata: JSON.stringify(given.metadata ?? {}),
-      status: 'active',
-      last_seen_at: now,
-      created_at: now,
-      updated_at: now,
-    })
-    .onConflict((conflict) => conflict.columns(['app_id', 'token_hash']).doNothing())
-    .returning(columns)
-    .executeTakeFirst()
-}
-
-/** The subscriber that has the token, whatever its status. */
-export async function findByToken(
+/**
+ * The subscribers that have the tokens, whatever their status, of any apps in one statement.
+ *
+ * @param names see {@link nameOfToken}
+ * @param lock keeps them as they are until the transaction ends; they are locked in the order given
+ * @returns by name
+ */
+export async function findByTokens(
   db: Db,
-  { appId, platform, token }: Pick<Registration, 'appId' | 'platform' | 'token'>,
+  names: readonly string[],
   lock?: 'lock',
-): Promise<StoredSubscriber | undefined> {
-  return db
+): Promise<Map<string, StoredSubscriber>> {
+  if (names.length === 0) return new Map()
+  const rows = names.map((name) => ({ app_id: name.slice(64), wanted: toBytea(name.slice(0, 64)) }))
+  const known = db
     .selectFrom('subscribers')
-    .select(storedColumns)
-    .where('app_id', '=', appId)
-    .where('token_hash', '=', tokenHash(platform, token))
+    .select([...storedColumns, sql<string>`encode(token_hash, 'hex')`.as('hash')])
+    .where(sql<boolean>`app_id = key.app_id and token_hash = key.wanted`)
     .$if(lock !== undefined, (query) => query.forUpdate())
-    .executeTakeFirst()
+  const found = await sql<StoredSubscriber & { hash: string }>`
+    select known.* from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
+    cross join lateral (${known}) as known`.execute(db)
+  return new Map(found.rows.map(({ hash, ...subscriber }) => [hash + subscriber.appId, subscriber]))
+}
+
+/**
+ * Inserts subscribers of any apps in one statement, in the order in which tokens are locked. Waits for a transaction that
+ * is inserting the same token.
+ *
+ * @returns how many; fewer than given when a subscriber of the app has the token
+ */
+export async function insertSubscribers(trx: Trx, subscribers: readonly StoredSubscriber[]): Promise<number> {
+  if (subscribers.length === 0) return 0
+  const rows = subscribers.map((each) => ({ ...toRow(each), metadata: JSON.stringify(each.metadata) }))
+  rows.sort((one, other) => (one.token_hash < other.token_hash ? -1 : 1))
+  const { numAffectedRows } = await sql`
+    insert into subscribers (app_id, id, platform, token, token_hash, p256dh, auth, vapid_pair, user_id, user_epoch,
+      tags, metadata, status, last_seen_at, created_at, updated_at)
+    select app_id, id, platform, token, token_hash, p256dh, auth, vapid_pair, user_id, user_epoch,
+      tags, metadata::json, status, last_seen_at, updated_at, updated_at
+    from ${recordset(rows)}
+    on conflict (app_id, token_hash) do nothing`.execute(trx)
+  return Number(numAffectedRows)
+}
+
+/** A subscriber as it was read, and as it is to be. */
+export interface SubscriberStep {
+  before: StoredSubscriber
+  after: StoredSubscriber
+}
+
+/**
+ * Writes subscribers of any apps that the transaction has locked, in one statement. With another token or another key
+ * pair the refusals of its key are forgotten: they say nothing about the new one.
+ */
+export async function saveSubscribers(trx: Trx, steps: readonly SubscriberStep[]): Promise<void> {
+  if (steps.length === 0) return
+  const rows = steps.map(({ before, after }) => ({
+    ...toRow(after),
+    metadata: after.metadata === before.metadata ? null : JSON.stringify(after.metadata),
+  }))
+  await sql`
+    update subscribers known set token = row.token, token_hash = row.token_hash, p256dh = row.p256dh, auth = row.auth,
+      key_refusals = case when known.vapid_pair <> row.vapid_pair or known.token_hash <> row.token_hash then 0
+        else known.key_refusals end,
+      vapid_pair = row.vapid_pair, user_id = row.user_id, user_epoch = row.user_epoch, tags = row.tags,
+      metadata = coalesce(row.metadata::json, known.metadata), status = row.status,
+      last_seen_at = row.last_seen_at, updated_at = row.updated_at
+    from ${recordset(rows)} where known.app_id = row.app_id and known.id = row.id`.execute(trx)
+}
+
+/** Metadata travels as text: it is a JSON document of its own, kept to the letter, NUL characters included. */
+const recordset = (rows: readonly object[]) => sql`json_to_recordset(${JSON.stringify(rows)}::text::json)
+  as row (app_id uuid, id uuid, platform text, token text, token_hash bytea, p256dh bytea, auth bytea,
+    vapid_pair smallint, user_id text, user_epoch smallint, tags text[], metadata text, status text,
+    last_seen_at timestamptz, updated_at timestamptz)`
+
+function toRow(subscriber: StoredSubscriber) {
+  const { platform, token, p256dh, auth } = subscriber
+  return {
+    app_id: subscriber.appId,
+    id: subscriber.id,
+    platform,
+    token,
+    token_hash: toBytea(tokenHash(platform, token).toString('hex')),
+    p256dh: p256dh && toBytea(Buffer.from(p256dh).toString('hex')),
+    auth: auth && toBytea(Buffer.from(auth).toString('hex')),
+    vapid_pair: subscriber.vapidPair,
+    user_id: subscriber.userId,
+    user_epoch: subscriber.userEpoch,
+    tags: subscriber.tags,
+    status: subscriber.status,
+    last_seen_at: subscriber.lastSeenAt,
+    updated_at: subscriber.updatedAt,
+  }
+}
+
+/** Bytes as PostgreSQL reads them in text. */
+function toBytea(hex: string): string {
+  return `\\x${hex}`
 }
 
 /** Which of an app's subscribers are wanted. */
@@ -230,36 +268,6 @@ export async function markUnsubscribed(
     .returning(columns)
     .executeTakeFirst()
 }
-
-/** The columns of a subscriber that a change sets. */
-export type SubscriberUpdate = Updateable<Database['subscribers']>
-
-/**
- * Changes a subscriber that the transaction has locked.
- *
- * @throws 422 when another subscriber of the app has the token
- */
-export async function updateSubscriber(
-  trx: Trx,
-  { appId, id }: Pick<Subscriber, 'appId' | 'id'>,
-  update: SubscriberUpdate,
-): Promise<Subscriber> {
-  try {
-    return await trx
-      .updateTable('subscribers')
-      .set(update)
-      .where('app_id', '=', appId)
-      .where('id', '=', id)
-      .returning(columns)
-      .executeTakeFirstOrThrow()
-  } catch (error) {
-    if ((error as { code?: string }).code !== uniqueViolation) throw error
-    throw refusals.invalid({ token: ['is already registered'] })
-  }
-}
-
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const uniqueViolation = '23505'
 
 /** @returns the subscriber as it was; undefined when the app has no such one */
 export async function deleteSubscriber(

@@ -1,8 +1,8 @@
-import { holdApp } from '../apps/app-store.ts'
+import { holdApps } from '../apps/app-store.ts'
 import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { toTimestamp } from '../platform/clock.ts'
-import type { Trx } from '../platform/db/db.ts'
+import { pipelined, type Trx } from '../platform/db/db.ts'
 import { firstIdOf } from '../platform/db/partitions.ts'
 import { addReceiptCounts, lockNotifications } from '../sending/progress-store.ts'
 import { type KnownSubscriber, markSeen, readSubscribers } from '../subscribers/audience-store.ts'
@@ -33,8 +33,10 @@ export async function recordReceipts(
   if (kept.length === 0) return { delivered: 0, clicked: 0 }
   return deps.db.transaction().execute(async (trx) => {
     const known = await findKnown(trx, kept)
-    const delivered = await insertReceipts(trx, 'delivered', firstOfEach(known, 'delivered'))
-    const clicked = await insertReceipts(trx, 'clicked', firstOfEach(known, 'clicked'))
+    const [delivered, clicked] = await pipelined([
+      insertReceipts(trx, 'delivered', firstOfEach(known, 'delivered')),
+      insertReceipts(trx, 'clicked', firstOfEach(known, 'clicked')),
+    ])
     const counted = [...delivered, ...clicked]
     if (counted.length > 0) {
       await addReceiptCounts(trx, countByNotification(counted))
@@ -47,13 +49,15 @@ export async function recordReceipts(
 
 /** Locks apps and notifications, always in this order: two processes never wait for each other. */
 async function findKnown(trx: Trx, reports: readonly Report[]): Promise<KnownReport[]> {
-  const apps = new Set<string>()
-  for (const appId of new Set(reports.map((report) => report.appId).sort())) {
-    if (await holdApp(trx, appId)) apps.add(appId)
-  }
+  const apps = await holdApps(
+    trx,
+    reports.map(({ appId }) => appId),
+  )
   const ofApps = reports.filter(({ appId }) => apps.has(appId))
-  const notifications = await lockNotifications(trx, ofApps)
-  const subscribers = await readSubscribers(trx, ofApps)
+  const [notifications, subscribers] = await pipelined([
+    lockNotifications(trx, ofApps),
+    readSubscribers(trx, ofApps),
+  ])
   return ofApps.flatMap((report) => {
     const subscriber = subscribers.get(report.subscriberId)
     const isAbout = subscriber?.userEpoch === report.userEpoch && notifications.has(report.notificationId)

@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { deleteApp } from '../../src/apps/app-store.ts'
 import { reportNearHorizon } from '../../src/retention/event-log.ts'
 import { runRetention } from '../../src/retention/retention-job.ts'
+import { registerSubscribers } from '../../src/subscribers/register-subscribers.ts'
+import type { Registration } from '../../src/subscribers/subscriber-change.ts'
 import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
 import type { Api } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
@@ -147,6 +151,90 @@ describeOnEachBackend('events about subscribers', (make) => {
     expect((await api.post(`${nobody}/unsubscribe`, {})).status).toBe(404)
     expect((await api.post(`${base}/subscribers/nonsense/unsubscribe`, {})).status).toBe(404)
     expect(await eventTypes()).toEqual([])
+  })
+
+  describe('registered together', () => {
+    const registration = (appId: string, token: string, userId?: string): Registration => ({
+      appId,
+      platform: 'android',
+      token,
+      keys: null,
+      currentVapidPair: 0,
+      userId,
+    })
+
+    /** What registering costs. */
+    async function statementsOf(given: readonly Registration[]) {
+      const { deps } = running.service
+      let statements = 0
+      const counting = deps.db.withPlugin({
+        transformQuery: ({ node }) => {
+          statements += 1
+          return node
+        },
+        transformResult: async ({ result }) => result,
+      })
+      const results = await registerSubscribers({ ...deps, db: counting }, given)
+      return { statements, results }
+    }
+
+    test('many of several apps cost as many statements as one, and each has its own answer', async () => {
+      const [one, other] = [await makeApp(), await makeApp()]
+      const known = (await one.register()).body.data
+      const left = (await other.register()).body.data
+      await api.post(`${other.base}/subscribers/${left.id}/unsubscribe`, {})
+      const alone = await statementsOf([registration(one.appId, 'alone', 'ada')])
+      const back = await statementsOf([registration(other.appId, left.token)])
+      const many = Array.from({ length: 60 }, (_, n) =>
+        registration((n % 2 ? one : other).appId, `many-${n}`),
+      )
+      const together = await statementsOf([
+        registration(one.appId, known.token),
+        { ...registration(one.appId, 'https://push.example/1'), platform: 'web' },
+        registration(randomUUID(), 'nobody'),
+        registration(one.appId, 'twice', 'ada'),
+        registration(one.appId, 'twice', 'bob'),
+        registration(one.appId, known.token, 'bob'),
+        ...many,
+      ])
+      expect(together.statements).toBeLessThanOrEqual(alone.statements + back.statements)
+      const [same, keyless, gone, first, second, moved, ...others] = together.results
+      expect(same).toMatchObject({ created: false, subscriber: { id: known.id, userId: 'user-1' } })
+      expect(keyless).toMatchObject({ shape: { status: 422, details: { keys: ['is required for web'] } } })
+      expect(gone).toMatchObject({ shape: { status: 404 } })
+      expect(first).toMatchObject({ created: true, subscriber: { userId: 'ada' } })
+      expect(second).toMatchObject({ created: false, subscriber: { userId: 'bob', userEpoch: 1 } })
+      expect(moved).toMatchObject({ created: false, subscriber: { id: known.id, userId: 'bob' } })
+      expect(others.map((result) => 'created' in result && result.created)).toEqual(Array(60).fill(true))
+      const stored = (await api.get(`${one.base}/subscribers?token=twice`)).body.data
+      expect(stored).toMatchObject([{ user_id: 'bob', status: 'active' }])
+      const events = [...(await one.events()), ...(await other.events())]
+      const names = events.map(({ type, body }) => type + body.data.subscriber_id)
+      expect(events).toHaveLength(1 + 2 + 1 + 1 + 1 + 60)
+      expect(names.filter((name) => name === `subscriber.registered${left.id}`)).toHaveLength(2)
+      expect(new Set(names).size).toBe(names.length - 1)
+    })
+
+    test('no app waits for the end of another one', async ({ skip }) => {
+      const { db, backend } = running.service.deps
+      if (backend === 'pglite') skip('it has one connection')
+      const [ending, other] = [await makeApp(), await makeApp()]
+      const deleted = Promise.withResolvers<void>()
+      const held = Promise.withResolvers<void>()
+      const deletion = db.transaction().execute(async (trx) => {
+        await sql`select from apps where id = ${ending.appId} for update`.execute(trx)
+        held.resolve()
+        await deleted.promise
+        await deleteApp(trx, ending.appId)
+      })
+      await held.promise
+      const waiting = Array.from({ length: 3 }, ending.register)
+      expect((await other.register()).status).toBe(201)
+      expect((await other.register()).status).toBe(200)
+      deleted.resolve()
+      await deletion
+      for (const { status } of await Promise.all(waiting)) expect(status).toBe(404)
+    })
   })
 
   describe('while partitions are missing', () => {

@@ -30,6 +30,7 @@ export class DatabaseBusy extends Error {
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const states = {
   readOnlyTransaction: '25006',
+  uniqueViolation: '23505',
   serializationFailure: '40001',
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
@@ -43,6 +44,17 @@ export function unavailableReason(error: unknown): UnavailableReason | undefined
   if (!(error instanceof pg.DatabaseError)) return 'unreachable'
   if (error.code === states.readOnlyTransaction) return 'read-only'
   return unreachable.test(error.code ?? '') ? 'unreachable' : undefined
+}
+
+/** Whether another row has what may be there only once. */
+export function isTaken(error: unknown): boolean {
+  return codeOf(error) === states.uniqueViolation
+}
+
+/** Thrown in a transaction that another one got in the way of, as far as only we can tell: it is run again. */
+export class ConflictError extends Error {
+  override name = 'ConflictError'
+  readonly code = states.serializationFailure
 }
 
 /** Whether a transaction failed only because of another one that ran at the same time: it is worth running again. */

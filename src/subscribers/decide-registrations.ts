@@ -1,0 +1,84 @@
+import {
+  changeByRegistration,
+  changeByRenewal,
+  newSubscriber,
+  type Registration,
+} from './subscriber-change.ts'
+import {
+  nameOfToken,
+  type StoredSubscriber,
+  type Subscriber,
+  type SubscriberStep,
+} from './subscriber-store.ts'
+
+/** What became of a registration. */
+export interface Registered {
+  subscriber: Subscriber
+  created: boolean
+}
+
+/** What registrations come to, one after the other. */
+export interface Decision {
+  /** For each registration, in their order; an Error for one that is refused. */
+  results: (Registered | Error)[]
+  inserts: StoredSubscriber[]
+  steps: SubscriberStep[]
+  /** As it was whenever a subscriber became active: an event each. */
+  arrivals: Subscriber[]
+  /** The names of tokens whose subscribers are written. */
+  written: Set<string>
+}
+
+/** @param known the subscribers that have the tokens and the old tokens, by {@link nameOfToken} */
+export function decideRegistrations(
+  known: ReadonlyMap<string, StoredSubscriber>,
+  given: readonly Registration[],
+  now: Date,
+): Decision {
+  /** Of tokens that somebody else has by now, or nobody. */
+  const holders = new Map<string, StoredSubscriber | undefined>()
+  const holderOf = (name: string) => (holders.has(name) ? holders.get(name) : known.get(name))
+  const befores = new Map([...known.values()].map((subscriber) => [subscriber.id, subscriber]))
+  const afters = new Map<string, StoredSubscriber>()
+  const arrivals: Subscriber[] = []
+  const write = (name: string, subscriber: StoredSubscriber) => {
+    holders.set(name, subscriber)
+    afters.set(subscriber.id, subscriber)
+    return subscriber
+  }
+  const register = (one: Registration): Registered => {
+    const name = nameOfToken(one.appId, one.platform, one.token)
+    const holder = holderOf(name)
+    const oldName = one.oldToken === undefined ? name : nameOfToken(one.appId, one.platform, one.oldToken)
+    const renewing = holder ? undefined : holderOf(oldName)
+    const before = holder ?? renewing
+    if (!before) {
+      const subscriber = write(name, newSubscriber(one, now))
+      arrivals.push(subscriber)
+      return { subscriber, created: true }
+    }
+    const update = renewing ? changeByRenewal(renewing, one, now) : changeByRegistration(before, one, now)
+    if (!update) return { subscriber: before, created: false }
+    if (renewing) holders.set(oldName, undefined)
+    const subscriber = write(name, { ...before, ...update })
+    if (update.status === 'active') arrivals.push(subscriber)
+    return { subscriber, created: false }
+  }
+  const results = given.map((one) => orRefusal(() => register(one)))
+  const written = [...afters.values()].map((after) => ({ before: befores.get(after.id), after }))
+  return {
+    results,
+    inserts: written.flatMap(({ before, after }) => (before ? [] : [after])),
+    steps: written.flatMap(({ before, after }) => (before ? [{ before, after }] : [])),
+    arrivals,
+    written: new Set(holders.keys()),
+  }
+}
+
+function orRefusal<Result>(decide: () => Result): Result | Error {
+  try {
+    return decide()
+  } catch (refusal) {
+    return refusal as Error
+  }
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { findVapidPairs } from '../apps/vapid-pair-store.ts'
+import { parseSubscriptionKeys } from '../channels/web-push/encrypt.ts'
+import { normalizeVapidPublicKey } from '../channels/web-push/vapid.ts'
+import type { Platform } from '../database.ts'
+import type { Deps } from '../deps.ts'
+import type { Db } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
+import { jsonObject, requiredText, text } from '../platform/http/fields.ts'
+import { readSubscription, subscriptionFields, tokenField } from './read-subscription.ts'
+import type { Registration, SubscriberKeys } from './subscriber-change.ts'
+import { checkToken, respellToken } from './subscriber-token.ts'
+
+const maxMetadataBytes = 16_384
+
+export const tagField = requiredText(100)
+export const userIdField = text(255)
+
+/** What registrations and changes may say of a subscriber besides its device. */
+export const optionalFields = {
+  vapid_public_key: text(200).nullable().optional(),
+  user_id: userIdField.nullable().optional(),
+  tags: z
+    .array(tagField)
+    .max(100)
+    .transform((tags) => [...new Set(tags)])
+    .nullable()
+    .optional(),
+  metadata: jsonObject(maxMetadataBytes).nullable().optional(),
+}
+
+export const registrationBody = z.object({
+  ...subscriptionFields,
+  ...optionalFields,
+  old_token: tokenField.nullable().optional().meta({
+    description:
+      'What the device had before: its subscriber gets `token`, unless one has it already. For browsers that renewed their subscription.',
+  }),
+  keep_unsubscribed: z.boolean().default(false).meta({
+    description: 'Leave a subscriber that opted out as it is: for calls without a gesture.',
+  }),
+})
+
+/** A registration, but for the number of the key pair that it names. */
+export interface CheckedRegistration extends Omit<Registration, 'vapidPair'> {
+  vapidKey: string | undefined
+}
+
+/**
+ * Checks what a request registers; a name is looked up for it.
+ *
+ * @throws 422 naming the field that is wrong
+ */
+export async function checkRegistration(
+  deps: Pick<Deps, 'guard'>,
+  app: { id: string; vapidPair: number },
+  body: z.infer<typeof registrationBody>,
+): Promise<CheckedRegistration> {
+  const { platform, keys, keysName, ...given } = readSubscription(body)
+  const checkedKeys = checkKeys(platform, keys, keysName)
+  return {
+    appId: app.id,
+    platform,
+    token: await checkToken(deps, platform, given.token, given.tokenName),
+    oldToken: typeof body.old_token === 'string' ? respellToken(platform, body.old_token) : undefined,
+    keys: checkedKeys ?? null,
+    vapidKey: namedKey(platform, body.vapid_public_key),
+    currentVapidPair: app.vapidPair,
+    userId: body.user_id,
+    // Clients that send every field send null for those that they do not set.
+    tags: body.tags ?? undefined,
+    metadata: body.metadata ?? undefined,
+    keepUnsubscribed: body.keep_unsubscribed,
+  }
+}
+
+/**
+ * Finds the key pairs that registrations of an app name.
+ *
+ * @returns each registration, or a 422 when the app has no such pair
+ */
+export async function findPairs<Given extends { vapidKey: string | undefined }>(
+  db: Db,
+  appId: string,
+  given: readonly Given[],
+): Promise<((Given & { vapidPair: number | undefined }) | Error)[]> {
+  const named = new Set(given.flatMap(({ vapidKey }) => vapidKey ?? []))
+  const pairs = await findVapidPairs(db, appId, [...named])
+  return given.map((one) => {
+    const vapidPair = one.vapidKey === undefined ? undefined : pairs.get(one.vapidKey)
+    if (one.vapidKey === undefined || vapidPair !== undefined) return { ...one, vapidPair }
+    return refusals.invalid({ vapid_public_key: ['is not a public key of this app'] })
+  })
+}
+
+/** The public key that a subscription was made with, in the spelling that is stored. */
+export function namedKey(platform: Platform, publicKey: string | null | undefined): string | undefined {
+  if (platform !== 'web' || publicKey === undefined || publicKey === null) return undefined
+  return normalizeVapidPublicKey(publicKey)
+}
+
+/**
+ * @param name what the request calls them
+ * @throws 422 naming the one that is wrong
+ */
+export function checkKeys(
+  platform: Platform,
+  given: { p256dh: string; auth: string } | undefined,
+  name: string,
+): SubscriberKeys | undefined {
+  if (platform !== 'web' || !given) return undefined
+  const parsed = parseSubscriptionKeys(given.p256dh, given.auth)
+  if (!parsed.ok) throw refusals.invalid({ [`${name}.${parsed.field}`]: [parsed.message] })
+  return parsed.keys
+}
