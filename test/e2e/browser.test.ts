@@ -124,11 +124,28 @@ function inBrowser(make: () => TestStorage): void {
     )
     const { payload } = pushService.pushes.at(-1)!
     await deliver(payload)
-    await poll(shown, (notifications) => notifications.some(({ tag }) => tag === payload.id))
+    expect((await shown()).map(({ tag }) => tag)).toContain(payload.id)
     return payload.id as string
   }
 
+  /**
+   * Resolves once a notification is shown for it. Asking for notifications meanwhile would not do: Chromium drops those
+   * that are on their way to the screen when it is asked.
+   */
   async function deliver(payload: object): Promise<void> {
+    await worker().evaluate(`{
+      const prototype = ServiceWorkerRegistration.prototype
+      const { showNotification } = prototype
+      self.isShown = new Promise((resolve) => {
+        prototype.showNotification = async function (...given) {
+          await showNotification.apply(this, given)
+          prototype.showNotification = showNotification
+          resolve()
+        }
+      })
+      // Or this would wait for it.
+      undefined
+    }`)
     const found = once(cdp as never, 'ServiceWorker.workerRegistrationUpdated')
     await cdp.send('ServiceWorker.enable')
     const [{ registrations }] = await found
@@ -138,6 +155,7 @@ function inBrowser(make: () => TestStorage): void {
       data: JSON.stringify(payload),
     })
     await cdp.send('ServiceWorker.disable')
+    await worker().evaluate('self.isShown')
   }
 
   /** The notifications that are shown. */
@@ -232,7 +250,6 @@ function inBrowser(make: () => TestStorage): void {
       actions: [{ action: 'a' }],
       ...options,
     })
-    await poll(shown, (notifications) => notifications.some(({ tag }) => tag === 'odd'))
     expect(await shown()).toMatchObject([{ title: 'Odd', body: 'Still here' }])
     await page.evaluate(`navigator.serviceWorker.ready
       .then((registration) => registration.getNotifications())
