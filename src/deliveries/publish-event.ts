@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { EventData, EventType } from '../events/catalog.ts'
+import { announceEvents } from '../events/stream/announce.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
@@ -50,7 +51,14 @@ export async function emitEvents(
         subscriberId: subscriberOf(row.event.data),
       })),
   )
-  await pipelined([insertEvents(trx, rows), insertDeliveries(trx, deliveries, now)])
+  await pipelined([
+    insertEvents(trx, rows),
+    insertDeliveries(trx, deliveries, now),
+    announceEvents(
+      trx,
+      rows.map(({ event }) => event.appId).filter((appId) => streamed.has(appId)),
+    ),
+  ])
   return rows.map(({ id, event }) => ({ appId: event.appId, id }))
 }
 

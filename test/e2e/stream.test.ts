@@ -1,8 +1,11 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { revokeKey } from '../../src/access/key-store.ts'
+import { announceEvents } from '../../src/events/stream/announce.ts'
 import { firstIdOf } from '../../src/platform/db/partitions.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { poll } from '../support/api.ts'
@@ -12,7 +15,14 @@ import { type EventStream, openEventStream } from '../support/event-stream.ts'
 import { makeKey } from '../support/keys.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-const streams = { pollMs: 20, sweepMs: 40, heartbeatMs: 50, renewMs: 50, maxStreams: 8, maxStreamsPerTeam: 7 }
+const streams = {
+  gatherMs: 2,
+  sweepMs: 40,
+  heartbeatMs: 50,
+  renewMs: 50,
+  maxStreams: 8,
+  maxStreamsPerTeam: 7,
+}
 
 describeOnEachBackend('the stream of events', (make) => {
   let storage: TestStorage
@@ -51,7 +61,10 @@ describeOnEachBackend('the stream of events', (make) => {
     return { app_id: appId, id, type, body, occurred_at: new Date() }
   }
   const insertEvent = async (id: string) => {
-    await running.service.deps.db.insertInto('events').values(makeEvent(id, 'notification.sent')).execute()
+    await running.service.deps.db.transaction().execute(async (trx) => {
+      await trx.insertInto('events').values(makeEvent(id, 'notification.sent')).execute()
+      await announceEvents(trx, [appId])
+    })
     return { id }
   }
   const idOf = (msAgo: number) =>
@@ -92,6 +105,29 @@ describeOnEachBackend('the stream of events', (make) => {
     expect(stream.text()).toMatch(/^retry: 2000\nid: [\da-f-]{36}\n\n/)
   })
 
+  test('the streams of an app share their reads, and ask nothing while nothing happens', async () => {
+    const all = [await open(), await open(), await open('?event=notification.sent')]
+    await emit(running.service, appId)
+    for (const stream of all) await stream.waitFor(1)
+    // Also for what was committed late.
+    await sleep(streams.sweepMs * 3)
+    const asked = [vi.spyOn(pg.Client.prototype, 'query'), vi.spyOn(Worker.prototype, 'postMessage')]
+    const reads = () => {
+      const statements = asked.flatMap((spy) => spy.mock.calls.map(([first]) => JSON.stringify(first)))
+      return statements.filter((text) => /from \\"events\\"/.test(text))
+    }
+    await sleep(300)
+    const idle = reads()
+    await emit(running.service, appId)
+    for (const stream of all) await stream.waitFor(2)
+    const busy = reads()
+    for (const spy of asked) spy.mockRestore()
+    expect(idle).toEqual([])
+    // Of ids and of bodies, and both once more for late ones, at most.
+    expect(busy.length).toBeGreaterThan(1)
+    expect(busy.length).toBeLessThanOrEqual(4)
+  })
+
   test('events of another process come too', async (context) => {
     context.skip(storage.backend === 'pglite', 'the embedded database has one process at a time')
     const other = await startTestService(storage, {}, ['worker'])
@@ -128,6 +164,7 @@ describeOnEachBackend('the stream of events', (make) => {
     const slowId = newId()
     await running.service.deps.db.transaction().execute(async (trx) => {
       await trx.insertInto('events').values(makeEvent(slowId, 'notification.sent')).execute()
+      await announceEvents(trx, [appId])
       await emit(running.service, appId)
       await stream.waitFor(1)
     })

@@ -112,12 +112,15 @@ export async function makeDeliveriesDue(db: Db): Promise<void> {
   })
 }
 
-/** Makes the waiting jobs of a queue due, where a test would have to wait for minutes. */
+/** Makes the waiting jobs of a queue due, where a test would have to wait for minutes, and tells its workers. */
 export async function makeDue(db: Db, queue: string): Promise<void> {
   await sql`
     update pgboss.job set start_after = now() where name = ${queue} and state < 'active' and start_after > now()`.execute(
     db,
   )
+  // As pg-boss names its channel.
+  await sql`
+    select pg_notify('pgboss_' || left(encode(sha224('pgboss'::bytea), 'hex'), 24), ${queue})`.execute(db)
 }
 
 /** Lets the leases on lanes lapse now instead of in seconds, as if their process had been dead for so long. */

@@ -1,16 +1,18 @@
-import type { Db } from '../../platform/db/db.ts'
 import { firstIdOf } from '../../platform/db/partitions.ts'
 import { momentOfId, newId } from '../../platform/ids.ts'
-import { type FollowedEvent, listEventKeys, readFollowedEvents } from './followed-event-store.ts'
+import { type EventFeed, type KeyPage, pageSize } from './event-feeds.ts'
+import type { FollowedEvent } from './followed-event-store.ts'
 
 /** Reads the events of an app as they are committed. */
 export interface Follower {
   /**
    * Reads on, 500 rows at most.
    *
-   * @returns what was not returned before, and whether nothing more waits to be read now
+   * @returns what was not returned before
    */
-  read(): Promise<{ events: FollowedEvent[]; caughtUp: boolean }>
+  read(): Promise<FollowedEvent[]>
+  /** Resolves when there may be more to read, after `atMostMs` or when `signal` is aborted. */
+  wait(atMostMs: number, signal: AbortSignal): Promise<void>
 }
 
 export interface FollowOptions {
@@ -18,7 +20,7 @@ export interface FollowOptions {
   after: string | undefined
   /** Only events of these names; absent: all. */
   types: ReadonlySet<string> | undefined
-  /** How often what was read already is looked through for events that were committed late. */
+  /** When events were committed, what was read already is looked through for late ones too, at most so often. */
   sweepMs: number
 }
 
@@ -27,7 +29,6 @@ export interface FollowOptions {
  * be, clocks of different processes included.
  */
 export const lagMs = 10_000
-const pageSize = 500
 /** Ids of the last {@link lagMs} that are remembered; beyond, reading waits until some are old enough to be forgotten. */
 const maxRemembered = 50_000
 
@@ -36,8 +37,8 @@ const maxRemembered = 50_000
  * following none comes twice. With `after`, events from 10 s before it may be among those that the caller has had: one
  * that was committed late would otherwise be lost.
  */
-export async function startFollower(db: Db, appId: string, options: FollowOptions): Promise<Follower> {
-  const follower = createFollower(db, appId, options)
+export async function startFollower(feed: EventFeed, options: FollowOptions): Promise<Follower> {
+  const follower = createFollower(feed, options)
   if (options.after === undefined) {
     while (!(await follower.skip())) {
       // What is there already was there before the start.
@@ -47,8 +48,7 @@ export async function startFollower(db: Db, appId: string, options: FollowOption
 }
 
 function createFollower(
-  db: Db,
-  appId: string,
+  feed: EventFeed,
   { after, types, sweepMs }: FollowOptions,
 ): Follower & { skip(): Promise<boolean> } {
   const remembered = new Set<string>(after === undefined ? [] : [after])
@@ -60,15 +60,23 @@ function createFollower(
   let cursor = settled
   let walk: 'none' | 'sweep' | 'ahead' = 'none'
   let sweptAtMs = Number.NEGATIVE_INFINITY
+  /** Of the feed, when the last walk and the last sweep began. */
+  let walked = -1
+  let swept = -1
+  let caughtUp = false
 
   const beginWalk = () => {
-    walk = nowMs() - sweptAtMs >= sweepMs ? 'sweep' : 'ahead'
-    if (walk === 'sweep') sweptAtMs = nowMs()
+    walked = feed.generation()
+    walk = swept !== walked && nowMs() - sweptAtMs >= sweepMs ? 'sweep' : 'ahead'
+    if (walk === 'sweep') {
+      sweptAtMs = nowMs()
+      swept = walked
+    }
     cursor = walk === 'sweep' ? settled : head
   }
 
   /** Takes from a page what is wanted and new, as far as there is room to remember it. */
-  const takeFrom = (page: readonly { id: string; type: string }[]) => {
+  const takeFrom = (page: KeyPage['keys']) => {
     const fresh: string[] = []
     for (const [index, { id, type }] of page.entries()) {
       if ((types && !types.has(type)) || remembered.has(id)) continue
@@ -85,15 +93,15 @@ function createFollower(
     for (const id of remembered) if (id <= settled) remembered.delete(id)
   }
 
-  const readKeys = async (): Promise<{ fresh: string[]; caughtUp: boolean }> => {
+  const readKeys = async (ofThisMoment = false): Promise<string[]> => {
     if (walk === 'none') beginWalk()
-    // Taken before the rows are: what is younger may still have company that is not committed.
-    const boundary = lagBehind(nowMs())
-    const page = await listEventKeys(db, appId, cursor, pageSize)
+    const { keys: page, askedAtMs } = await feed.readKeys(cursor, ofThisMoment)
+    // What is younger may still have company that is not committed. In whole seconds, so that streams go on alike.
+    const boundary = lagBehind(Math.floor(askedAtMs / 1_000) * 1_000)
     const { taken, fresh } = takeFrom(page)
     const last = taken.at(-1)?.id ?? cursor
     const isFull = taken.length < page.length
-    const caughtUp = isFull || page.length < pageSize
+    caughtUp = isFull || page.length < pageSize
     // Further pages are settled only where all before them are: those were read earlier, at an earlier boundary.
     if (walk === 'sweep' && cursor === settled) {
       settle(caughtUp && !isFull ? boundary : minimum(last, boundary))
@@ -101,16 +109,23 @@ function createFollower(
     cursor = last
     if (head < last) head = last
     if (caughtUp) walk = 'none'
-    return { fresh, caughtUp }
+    return fresh
   }
 
   return {
     async read() {
-      const { fresh, caughtUp } = await readKeys()
-      return { events: await readFollowedEvents(db, appId, fresh), caughtUp }
+      return feed.readEvents(await readKeys())
     },
     async skip() {
-      return (await readKeys()).caughtUp
+      await readKeys(true)
+      return caughtUp
+    },
+    async wait(atMostMs, signal) {
+      if (!caughtUp) return
+      const sweepInMs = swept === walked ? Number.POSITIVE_INFINITY : sweptAtMs + sweepMs - nowMs()
+      // A follower that cannot remember more has to wait until some is old enough.
+      const roomInMs = remembered.size >= maxRemembered ? sweepMs : Number.POSITIVE_INFINITY
+      await feed.wait(walked, Math.max(0, Math.min(atMostMs, sweepInMs, roomInMs)), signal)
     },
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Follower } from './event-follower.ts'
 import type { FollowedEvent } from './followed-event-store.ts'
 
@@ -12,14 +11,14 @@ const reconnectMs = 2_000
  */
 export async function* writeEventStream(
   follower: Follower,
-  { startId, pollMs, heartbeatMs }: { startId: string; pollMs: number; heartbeatMs: number },
+  { startId, heartbeatMs }: { startId: string; heartbeatMs: number },
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   // An id without data is no event, but what a client goes on from when it is cut before the first one.
   yield `retry: ${reconnectMs}\nid: ${startId}\n\n`
   let sentAt = performance.now()
   while (!signal.aborted) {
-    const { events, caughtUp } = await follower.read()
+    const events = await follower.read()
     if (events.length > 0) {
       yield events.map(toMessage).join('')
       sentAt = performance.now()
@@ -27,7 +26,7 @@ export async function* writeEventStream(
       yield ':\n\n'
       sentAt = performance.now()
     }
-    if (caughtUp) await sleep(pollMs, undefined, { signal }).catch(() => {})
+    await follower.wait(sentAt + heartbeatMs - performance.now(), signal)
   }
 }
 

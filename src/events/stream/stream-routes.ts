@@ -10,16 +10,15 @@ import { quote } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { newId, parseId } from '../../platform/ids.ts'
 import { type EventType, eventTypes } from '../catalog.ts'
+import { createEventFeeds, type FeedTimes } from './event-feeds.ts'
 import { startFollower } from './event-follower.ts'
 import { writeEventStream } from './event-stream.ts'
 import { takeLease } from './stream-lease-store.ts'
 import { streamDocs } from './stream-schema.ts'
 
 /** How streams are served; in milliseconds. */
-export interface StreamSettings {
-  /** How often the database is asked for new events. */
-  pollMs: number
-  /** How often it is asked for events that were committed late. */
+export interface StreamSettings extends FeedTimes {
+  /** While events are committed, how often those that were committed late are looked for. */
   sweepMs: number
   heartbeatMs: number
   /** How long events are kept without a renewal; renewed, and its key judged again, every `renewMs`. */
@@ -34,7 +33,9 @@ export interface StreamSettings {
 }
 
 const defaultSettings: Omit<StreamSettings, 'maxStreams' | 'maxStreamsPerTeam'> = {
-  pollMs: 250,
+  gatherMs: 25,
+  announcedMs: 10_000,
+  unannouncedMs: 250,
   sweepMs: 1_000,
   heartbeatMs: 15_000,
   // Less the time between renewals it is a minute: that long a client may take to connect again.
@@ -66,7 +67,7 @@ const querystring = z.object({
     .meta({ format: 'uuid', description: 'As `last-event-id`, for clients that cannot set a header.' }),
 })
 
-type StreamDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'metrics'>
+type StreamDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'metrics' | 'notices'>
 
 /** The events of an app as they happen: server-sent events. */
 export function registerStreamRoutes(
@@ -76,6 +77,7 @@ export function registerStreamRoutes(
 ): void {
   const { maxStreams, maxStreamsPerTeam } = deps.config
   const settings = { ...defaultSettings, maxStreams, maxStreamsPerTeam, ...given }
+  const openFeed = createEventFeeds(deps, settings)
   /** With the team that each is for. */
   const open = new Map<OpenStream, string>()
   let draining = false
@@ -94,7 +96,9 @@ export function registerStreamRoutes(
       const after = readLastEventId(request, request.query.last_event_id)
       const app = await requireApp(deps.db, request.teamId, request.params.app_id)
       requirePlace([...open.values()], request.teamId, settings)
+      const feed = openFeed(app.id)
       const stream = openStream(request, reply, () => {
+        feed.close()
         open.delete(stream)
         deps.metrics.streams.set(open.size)
       })
@@ -106,7 +110,7 @@ export function registerStreamRoutes(
       const renew = () => renewLease(deps, settings, app.id, id)
       await renew()
       const types = request.query.event && new Set(request.query.event)
-      const follower = await startFollower(deps.db, app.id, { after, types, sweepMs: settings.sweepMs })
+      const follower = await startFollower(feed, { after, types, sweepMs: settings.sweepMs })
       keepLease(deps, settings, request, { appId: app.id, renew, stream })
       request.raw.socket.setTimeout(settings.stallMs)
       const startId = after === undefined || after > id ? id : after

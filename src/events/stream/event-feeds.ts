@@ -1,0 +1,139 @@
+import type { Db } from '../../platform/db/db.ts'
+import type { Notices } from '../../platform/db/notices.ts'
+import { momentOfId, newId } from '../../platform/ids.ts'
+import { onEventsPublished } from './announce.ts'
+import { type FollowedEvent, listEventKeys, readFollowedEvents } from './followed-event-store.ts'
+
+/** A page of an app's log. */
+export interface KeyPage {
+  keys: { id: string; type: string }[]
+  /** When it was asked for, by the clock that the ids of events are made with; milliseconds since the epoch. */
+  askedAtMs: number
+}
+
+/** The events of one app, for all its streams in this process: those that ask for the same share one read. */
+export interface EventFeed {
+  /** Counts the times that events may have been committed. What is read while it stays the same sees all of them. */
+  generation(): number
+  /** Which events come after an id, in the order of their ids: {@link pageSize} at most. @param fresh of this moment */
+  readKeys(after: string, fresh?: boolean): Promise<KeyPage>
+  readEvents(ids: readonly string[]): Promise<FollowedEvent[]>
+  /** Resolves when the generation is another than `seen`, `atMostMs` are over or `signal` is aborted. */
+  wait(seen: number, atMostMs: number, signal: AbortSignal): Promise<void>
+  close(): void
+}
+
+export interface FeedTimes {
+  /** Events that are committed within this time are read together. */
+  gatherMs: number
+  /** How often a feed is read when nobody tells of events: an announcement may be lost, and cannot be heard everywhere. */
+  announcedMs: number
+  unannouncedMs: number
+}
+
+export const pageSize = 500
+/** Of reads whose answers are kept for other streams. */
+const maxShared = 8
+
+/** @returns opens the feed of an app */
+export function createEventFeeds(
+  { db, notices }: { db: Db; notices: Notices },
+  times: FeedTimes,
+): (appId: string) => EventFeed {
+  const feeds = new Map<string, { feed: SharedFeed; users: number }>()
+  let isListening = false
+  const listen = () => {
+    if (isListening) return
+    isListening = true
+    onEventsPublished(notices, {
+      published: (appId) => feeds.get(appId)?.feed.wake(),
+      missed() {
+        for (const { feed } of feeds.values()) feed.wake()
+      },
+    })
+  }
+  return (appId) => {
+    listen()
+    const everyMs = notices.areHeard ? times.announcedMs : times.unannouncedMs
+    const entry = feeds.getOrInsertComputed(appId, () => ({
+      feed: createFeed(db, appId, times.gatherMs, everyMs),
+      users: 0,
+    }))
+    entry.users += 1
+    let isOpen = true
+    return {
+      ...entry.feed,
+      close() {
+        if (!isOpen) return
+        isOpen = false
+        entry.users -= 1
+        if (entry.users > 0) return
+        feeds.delete(appId)
+        entry.feed.close()
+      },
+    }
+  }
+}
+
+interface SharedFeed extends EventFeed {
+  wake(): void
+}
+
+function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number): SharedFeed {
+  let generation = 0
+  let gathering: NodeJS.Timeout | undefined
+  const sleeping = new Set<() => void>()
+  const shared = new Map<string, Promise<unknown>>()
+
+  const advance = () => {
+    gathering = undefined
+    generation += 1
+    shared.clear()
+    for (const wake of sleeping) wake()
+  }
+  const timer = setInterval(advance, everyMs).unref()
+
+  const share = <Answer>(key: string, read: () => Promise<Answer>): Promise<Answer> => {
+    const known = shared.get(key)
+    if (known) return known as Promise<Answer>
+    const answer = read()
+    answer.catch(() => shared.delete(key))
+    shared.set(key, answer)
+    const [oldest] = shared.keys()
+    if (shared.size > maxShared) shared.delete(oldest!)
+    return answer
+  }
+  const readKeys = async (after: string): Promise<KeyPage> => {
+    const askedAtMs = momentOfId(newId()).getTime()
+    return { keys: await listEventKeys(db, appId, after, pageSize), askedAtMs }
+  }
+
+  return {
+    generation: () => generation,
+    readKeys: (after, fresh = false) =>
+      fresh ? readKeys(after) : share(`after ${after}`, () => readKeys(after)),
+    async readEvents(ids) {
+      return ids.length === 0 ? [] : share(`of ${ids.join()}`, () => readFollowedEvents(db, appId, ids))
+    },
+    wait: (seen, atMostMs, signal) =>
+      new Promise((resolve) => {
+        if (seen !== generation || signal.aborted) return resolve()
+        const timer = setTimeout(done, atMostMs)
+        function done() {
+          clearTimeout(timer)
+          sleeping.delete(done)
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        sleeping.add(done)
+        signal.addEventListener('abort', done)
+      }),
+    wake() {
+      gathering ??= setTimeout(advance, gatherMs)
+    },
+    close() {
+      clearInterval(timer)
+      clearTimeout(gathering)
+    },
+  }
+}
