@@ -1,10 +1,10 @@
-import { sql } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
+import pg from 'pg'
 import { type DeliveryQuery, listDeliveries } from '../src/deliveries/log/delivery-log-store.ts'
 import type { Db } from '../src/platform/db/db.ts'
 import { migrate } from '../src/platform/db/migrate.ts'
 import { openPostgres } from '../src/platform/db/open-database.ts'
 import { ensurePartitions } from '../src/platform/db/partitions.ts'
-import type { ConnectionPool } from '../src/platform/db/postgres/connection-pool.ts'
 import { fromCursor, toPage } from '../src/platform/http/cursor.ts'
 import { newId } from '../src/platform/ids.ts'
 import { eventLog } from '../src/retention/event-log.ts'
@@ -30,13 +30,13 @@ if (!server.url) throw new Error(server.reason!)
 const { url, drop } = await makeServerDatabase(server.url, 'krafter_listing')
 /** Every query that the pool is given, to be explained as it was. */
 const asked: { text: string; values: unknown[] }[] = []
-const { db, pool, close } = await openPostgres(url)
+const { db, close } = await openPostgres(url)
 await migrate(db)
 
 const [appId, webhookId, otherWebhookId] = [newId(), newId(), newId()]
 await fill(db)
 console.log(`${deliveries.toLocaleString('en')} deliveries in ${Math.ceil(days / partitionDays)} partitions`)
-recordQueries(pool!)
+recordQueries()
 await measure('all', {})
 await measure('status=failed', { status: 'failed' })
 await measure('status=pending (none)', { status: 'pending' })
@@ -105,8 +105,10 @@ async function report(title: string, read: () => Promise<unknown[]>): Promise<vo
     times.push(performance.now() - startedAt)
   }
   const { text, values } = asked[0]!
-  const { rows } = await pool!.query(`explain (analyze, buffers, format json) ${text}`, values)
-  const [{ Plan: plan, 'Execution Time': executionMs, 'Planning Time': planningMs }] = rows[0]['QUERY PLAN']
+  const { rows } = await db.executeQuery<Explained>(
+    CompiledQuery.raw(`explain (analyze, buffers, format json) ${text}`, values),
+  )
+  const [{ Plan: plan, 'Execution Time': executionMs, 'Planning Time': planningMs }] = rows[0]!['QUERY PLAN']
   const buffers = plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
   const median = times.toSorted((a, b) => a - b)[2]!
   console.log(
@@ -115,12 +117,18 @@ async function report(title: string, read: () => Promise<unknown[]>): Promise<vo
   for (const line of describePlan(plan)) console.log(`  ${line}`)
 }
 
+interface Explained {
+  'QUERY PLAN': [{ Plan: PlanNode; 'Execution Time': number; 'Planning Time': number }]
+}
+
 interface PlanNode {
   'Node Type': string
   'Index Name'?: string
   'Actual Rows': number
   'Actual Loops': number
   'Rows Removed by Filter'?: number
+  'Shared Hit Blocks': number
+  'Shared Read Blocks': number
   Plans?: PlanNode[]
 }
 
@@ -140,15 +148,10 @@ function describePlan(node: PlanNode, depth = 0): string[] {
   ]
 }
 
-function recordQueries(pool: ConnectionPool): void {
-  const connect = pool.connect
-  pool.connect = async () => {
-    const connection = await connect()
-    const { query } = connection
-    connection.query = (text, values) => {
-      if (!text.startsWith('explain')) asked.push({ text, values: [...(values ?? [])] })
-      return query(text, values)
-    }
-    return connection
-  }
+function recordQueries(): void {
+  const { query } = pg.Client.prototype
+  pg.Client.prototype.query = function (this: pg.Client, text: string, values?: unknown[]) {
+    if (values && !text.startsWith('explain')) asked.push({ text, values: [...values] })
+    return (query as (text: string, values?: unknown[]) => unknown).call(this, text, values)
+  } as typeof query
 }

@@ -2,7 +2,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { checkEncryptionKey } from './access/install-check.ts'
 import { createKeyCommands } from './access/key-commands.ts'
+import { createKeyRing } from './access/key-ring.ts'
 import { ensureFirstKey } from './access/key-store.ts'
+import { createKnownApps } from './apps/known-apps.ts'
 import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
 import type { Config } from './config/config.ts'
 import { fallbackVapidSubject } from './config/vapid-subject.ts'
@@ -134,6 +136,8 @@ export async function startService(config: Config, options: ServiceOptions = {})
     if (storage.watch) closers.push(await storage.watch(metrics))
     const notices = createNotices(storage, log)
     closers.push(async () => notices.stop())
+    const keys = createKeyRing({ db, clock, log, notices })
+    closers.push(() => keys.stop())
     const lanes = !worker ? noLanes() : backend === 'pglite' ? ownAllLanes() : await leaseLanes({ db, log })
     const channels = { web }
     const deps: Deps = {
@@ -154,6 +158,8 @@ export async function startService(config: Config, options: ServiceOptions = {})
       draining: draining.signal,
       lanes,
       notices,
+      keys,
+      apps: createKnownApps({ db, notices }),
       version,
     }
     // A worker's log is read by nobody who waits for a key.
@@ -170,7 +176,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     let url: string | undefined
     if (api) {
       const server = await createHttpServer(deps)
-      await registerRoutes(server, deps, storage.pool, options.streams)
+      await registerRoutes(server, deps, options.streams)
       closers.push(() => server.close())
       await releasePort()
       url = await listen(server, apiAddress(config))
@@ -183,7 +189,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       metricsUrl = await listen(server, metricsAt)
     }
     if (backend === 'pglite') {
-      closers.push(await openControlSocket(config.dataDir, createKeyCommands(deps), log))
+      closers.push(await openControlSocket(config.dataDir, createKeyCommands(deps, keys.forget), log))
     }
     return { deps, url, metricsUrl, firstKey, stop }
   } catch (error) {

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import type { KeyRing } from './access/key-ring.ts'
+import type { KnownApps } from './apps/known-apps.ts'
 import type { Channel } from './channels/channel.ts'
 import type { Config } from './config/config.ts'
 import type { Platform } from './database.ts'
@@ -36,6 +38,8 @@ export interface Deps {
   /** What this process may work on. */
   lanes: LaneOwnership
   notices: Notices
+  keys: KeyRing
+  apps: KnownApps
   /** The last part of the user-agent, e.g. `0.1.0`. */
   version: string
 }

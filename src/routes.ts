@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { authenticate, requireScope } from './access/authenticate.ts'
 import { createKnownKeys } from './access/known-keys.ts'
+import { createRateLimits, type RateLimits } from './access/rate-limits.ts'
 import { registerAppRoutes } from './apps/app-routes.ts'
 import { registerDeliveryLogRoutes } from './deliveries/log/delivery-log-routes.ts'
 import { registerEventRoutes } from './deliveries/log/event-routes.ts'
@@ -10,13 +11,11 @@ import type { Deps } from './deps.ts'
 import { eventRequests } from './events/event-schema.ts'
 import { registerStreamRoutes, type StreamSettings } from './events/stream/stream-routes.ts'
 import { registerNotificationRoutes } from './notifications/notification-routes.ts'
-import type { ConnectionPool } from './platform/db/postgres/connection-pool.ts'
 import { refusals } from './platform/errors.ts'
 import { clientOf } from './platform/http/client-address.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
 import { registerOpenapi } from './platform/http/openapi.ts'
-import { createRateLimits, type RateLimits } from './platform/http/rate-limits.ts'
 import { registerReferencePage } from './platform/http/reference-page.ts'
 import { attributeStatements } from './platform/http/request-statements.ts'
 import type { Server } from './platform/http/server.ts'
@@ -47,7 +46,6 @@ const tags = [
 export async function registerRoutes(
   server: Server,
   deps: Deps,
-  pool: ConnectionPool | undefined,
   streams: Partial<StreamSettings> = {},
 ): Promise<void> {
   z.config({ customError: describeIssue })
@@ -58,7 +56,13 @@ export async function registerRoutes(
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   registerReferencePage(server, deps.config)
   registerSdkRoutes(server, deps)
-  const limits = await createRateLimits(deps.config.rateLimits, pool)
+  const limits = createRateLimits({
+    limits: deps.config.rateLimits,
+    clock: deps.clock,
+    log: deps.log,
+    shared: deps.backend === 'postgres' ? deps.db : undefined,
+  })
+  server.addHook('onClose', () => limits.stop())
   await server.register(
     async (tracking) => registerTrackingRoutes(tracking as unknown as Server, deps, limits),
     { prefix: '/api/v1/push/track' },
@@ -79,18 +83,18 @@ async function registerApi(
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     const client = clientOf(request.ip)
     const mayLookUp = async (keyHash: Buffer) =>
-      !(await limits.isUsedUp('unauthorized', client)) || knownKeys.has(keyHash)
+      !limits.isUsedUp('unauthorized', client) || knownKeys.has(keyHash)
     const key = await authenticate(deps, request, mayLookUp)
     if (!key) {
-      await limits.take('unauthorized', client, reply)
+      limits.take('unauthorized', client, reply)
       throw refusals.unauthorized()
     }
     request.teamId = key.teamId
     attributeStatements(request, key.teamId)
-    await limits.take('default', key.teamId, reply)
+    limits.take('default', key.teamId, reply)
     const { scope, strict } = request.routeOptions.config
     requireScope(key.scopes, scope)
-    if (strict) await limits.take('strict', key.teamId, reply)
+    if (strict) limits.take('strict', key.teamId, reply)
     requireIds(request.params)
   }
   api.addHook('onRequest', admit)

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
 import { hashKey, isWellFormedKey } from './key-format.ts'
-import { findWorkingKey, type Scope, touchKey } from './key-store.ts'
+import type { Scope } from './key-store.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -22,21 +22,18 @@ declare module 'fastify' {
 /**
  * A key that works, as sent with the request; undefined when it is missing, malformed, unknown, expired or revoked.
  *
- * @param mayLookUp whether the database is asked for the key with this hash; false: it counts as unknown
+ * @param mayLookUp whether the database is asked for the key with this hash if it is not in memory; false: it counts as
+ *   unknown
  */
 export async function authenticate(
-  deps: Pick<Deps, 'db' | 'clock'>,
+  deps: Pick<Deps, 'keys'>,
   request: FastifyRequest,
   mayLookUp: (keyHash: Buffer) => Promise<boolean> = async () => true,
 ): Promise<{ teamId: string; scopes: string[] } | undefined> {
   const [, key] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? []
   if (!key || !isWellFormedKey(key)) return undefined
   const keyHash = hashKey(key)
-  if (!(await mayLookUp(keyHash))) return undefined
-  const now = deps.clock.now()
-  const found = await findWorkingKey(deps.db, keyHash, now)
-  if (found) await touchKey(deps.db, found, now)
-  return found
+  return deps.keys.find(keyHash, () => mayLookUp(keyHash))
 }
 
 /** @throws 403 when the key does not cover the route */

@@ -33,14 +33,22 @@ export interface KeyCommands {
   revoke(id: string): Promise<boolean>
 }
 
-export function createKeyCommands({ db, clock }: { db: Db; clock: Clock }): KeyCommands {
+/** @param onRevoked told the hash of a key in hex that has just been revoked */
+export function createKeyCommands(
+  { db, clock }: { db: Db; clock: Clock },
+  onRevoked: (keyHash: string) => void = () => {},
+): KeyCommands {
   return {
     create({ expires_at, ...given }) {
       const wanted = { ...given, expiresAt: expires_at === null ? null : new Date(expires_at) }
       return db.transaction().execute((trx) => createKey(trx, wanted, clock.now()))
     },
     list: async () => (await listKeys(db)).map(show),
-    revoke: (id) => revokeKey(db, id, clock.now()),
+    async revoke(id) {
+      const keyHash = await revokeKey(db, id, clock.now())
+      if (keyHash !== undefined) onRevoked(keyHash)
+      return keyHash !== undefined
+    },
   }
 }
 

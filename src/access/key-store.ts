@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Clock } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
+import { announceChange } from './access-changes.ts'
 import { generateKey, hashKey, keyPrefix } from './key-format.ts'
 
 /** A key as it is listed; the key itself is not stored. */
@@ -21,18 +22,20 @@ export interface ApiKey {
 export const scopes = ['push:read', 'push:write', '*'] as const
 export type Scope = (typeof scopes)[number]
 
-/** `last_used_at` is kept to the minute: a write for every request would cost more than the request. */
-const lastUsedStepMs = 60_000
+/** A key as requests are judged by it. */
+export interface WorkingKey {
+  id: string
+  teamId: string
+  scopes: string[]
+  expiresAt: Date | null
+  lastUsedAt: Date | null
+}
 
 /** The key with this hash if it works at `now`: neither revoked nor expired. */
-export async function findWorkingKey(
-  db: Db,
-  keyHash: Buffer,
-  now: Date,
-): Promise<{ id: string; teamId: string; scopes: string[]; lastUsedAt: Date | null } | undefined> {
+export async function findWorkingKey(db: Db, keyHash: Buffer, now: Date): Promise<WorkingKey | undefined> {
   return db
     .selectFrom('api_keys')
-    .select(['id', 'team_id as teamId', 'scopes', 'last_used_at as lastUsedAt'])
+    .select(['id', 'team_id as teamId', 'scopes', 'expires_at as expiresAt', 'last_used_at as lastUsedAt'])
     .where('key_hash', '=', keyHash)
     .where('revoked_at', 'is', null)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
@@ -52,13 +55,12 @@ export async function listWorkingKeyHashes(db: Db, now: Date, limit: number): Pr
   return keys.map(({ key_hash }) => key_hash)
 }
 
-export async function touchKey(
-  db: Db,
-  key: { id: string; lastUsedAt: Date | null },
-  now: Date,
-): Promise<void> {
-  if (key.lastUsedAt && now.getTime() - key.lastUsedAt.getTime() < lastUsedStepMs) return
-  await db.updateTable('api_keys').set({ last_used_at: now }).where('id', '=', key.id).execute()
+/** Stores when keys were used, by their ids: one statement, however many there are. */
+export async function touchKeys(db: Db, usedAt: ReadonlyMap<string, Date>): Promise<void> {
+  await sql`
+    update api_keys set last_used_at = greatest(last_used_at, used.at)
+    from unnest(${sql.val([...usedAt.keys()])}::uuid[], ${sql.val([...usedAt.values()])}::timestamptz[]) used (id, at)
+    where api_keys.id = used.id`.execute(db)
 }
 
 export interface NewKey {
@@ -116,14 +118,24 @@ export async function listKeys(db: Db): Promise<ApiKey[]> {
     .execute()
 }
 
-/** @returns false when there is no such key */
-export async function revokeKey(db: Db, id: string, now: Date): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('api_keys')
-    .set((eb) => ({ revoked_at: eb.fn.coalesce('revoked_at', eb.val(now)) }))
-    .where('id', '=', id)
-    .executeTakeFirst()
-  return numUpdatedRows === 1n
+/**
+ * Revokes a key and tells every process of it.
+ *
+ * @returns its hash in hex; undefined when there is no such key
+ */
+export async function revokeKey(db: Db, id: string, now: Date): Promise<string | undefined> {
+  return db.transaction().execute(async (trx) => {
+    const revoked = await trx
+      .updateTable('api_keys')
+      .set((eb) => ({ revoked_at: eb.fn.coalesce('revoked_at', eb.val(now)) }))
+      .where('id', '=', id)
+      .returning('key_hash as keyHash')
+      .executeTakeFirst()
+    if (!revoked) return undefined
+    const keyHash = Buffer.from(revoked.keyHash).toString('hex')
+    await announceChange(trx, 'key', keyHash)
+    return keyHash
+  })
 }
 
 /** Any number that no other lock of ours has; processes that start together take turns by it. */

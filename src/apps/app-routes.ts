@@ -9,7 +9,7 @@ import { jsonObject, limitOfAll, requiredText, text } from '../platform/http/fie
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { appDocs } from './app-schema.ts'
-import { deleteApp, insertApp, listApps, presentApp, readApp, requireApp } from './app-store.ts'
+import { deleteApp, insertApp, listApps, presentApp, readApp } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
 
 /** As cursors name it. */
@@ -21,7 +21,10 @@ const vapidKeys = { vapid_public_key: text(200).optional(), vapid_private_key: t
 const params = z.object({ app_id: z.string() })
 
 /** Apps: contract section 4. */
-export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'crypto'>): void {
+export function registerAppRoutes(
+  server: Server,
+  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,
+): void {
   const { db, clock, crypto } = deps
   server.get(
     '/push/apps',
@@ -83,7 +86,7 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { name, settings } = request.body
       await changeApp(deps, app.id, { name, settings, vapidKeys: givenVapidKeys(request.body) })
       return { data: presentApp(await readApp(db, request.teamId, app.id)) }
@@ -96,8 +99,9 @@ export function registerAppRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock
       schema: { ...appDocs.delete, params },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       await withoutRequestTimeout(() => db.transaction().execute((trx) => deleteApp(trx, app.id)))
+      deps.apps.forget(app.id)
       return reply.code(204).send()
     },
   )

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { announceChange } from '../access/access-changes.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
@@ -80,20 +81,21 @@ export async function readApp(db: Db, teamId: string, id: string): Promise<App> 
   return app
 }
 
-/** @throws 404 when the team has no such app */
-export async function requireApp(
-  db: Db,
-  teamId: string,
-  id: string,
-): Promise<{ id: string; settings: Record<string, unknown>; vapidPair: number }> {
-  const app = await db
+/** What requests need of an app before anything else. */
+export interface KnownApp {
+  id: string
+  teamId: string
+  settings: Record<string, unknown>
+  /** The number of its current key pair. */
+  vapidPair: number
+}
+
+export async function findApp(db: Db, id: string): Promise<KnownApp | undefined> {
+  return db
     .selectFrom('apps')
-    .select(['id', 'settings', 'vapid_pair as vapidPair'])
-    .where('team_id', '=', teamId)
+    .select(['id', 'team_id as teamId', 'settings', 'vapid_pair as vapidPair'])
     .where('id', '=', id)
     .executeTakeFirst()
-  if (!app) throw refusals.notFound()
-  return app
 }
 
 export async function insertApp(
@@ -195,4 +197,5 @@ export async function deleteApp(trx: Trx, id: string): Promise<void> {
   await deleteKeysOfApp(trx, id)
   await trx.deleteFrom('receipts').where('app_id', '=', id).execute()
   await trx.deleteFrom('apps').where('id', '=', id).execute()
+  await announceChange(trx, 'app', id)
 }

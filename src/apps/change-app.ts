@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { announceChange } from '../access/access-changes.ts'
 import type { VapidKeys } from '../channels/web-push/vapid.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
@@ -16,7 +17,7 @@ export function vapidKeyContext(appId: string): string {
  * @throws 404 when the app is gone; 422 when the app has too many key pairs
  */
 export async function changeApp(
-  deps: Pick<Deps, 'db' | 'clock' | 'crypto'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'apps'>,
   id: string,
   change: { name?: string; settings?: Record<string, unknown>; vapidKeys?: VapidKeys },
 ): Promise<void> {
@@ -37,6 +38,9 @@ export async function changeApp(
       (vapidKeys !== undefined && vapidKeys.publicKey !== before.vapidPublicKey) ||
       (name !== undefined && name !== before.name) ||
       (settings !== undefined && !isDeepStrictEqual(settings, before.settings))
-    if (isChanged) await updateApp(trx, id, { name, settings }, now)
+    if (!isChanged) return
+    await updateApp(trx, id, { name, settings }, now)
+    await announceChange(trx, 'app', id)
   })
+  deps.apps.forget(id)
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { refusals } from '../platform/errors.ts'
@@ -83,7 +82,7 @@ const ofNotification = z.object({ app_id: z.string(), notification_id: z.string(
 /** Notifications: contract section 4. */
 export function registerNotificationRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto'>,
 ): void {
   const { db } = deps
   const accept = createAcceptor(deps)
@@ -98,7 +97,7 @@ export function registerNotificationRoutes(
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { cursor: after, ...query } = request.query
       const rows = await listNotifications(db, app.id, { ...query, after })
       return presentPage(toPage(list, rows, query.limit), presentNotification)
@@ -115,7 +114,7 @@ export function registerNotificationRoutes(
       },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { title, targeting, priority, status, scheduled_at: scheduledAt, ...content } = request.body
       refuseWhatWouldWait(status, scheduledAt, deps.clock.now())
       const asked = { app, title, content, targeting: targeting ?? undefined, priority: priority ?? 'normal' }
@@ -131,7 +130,7 @@ export function registerNotificationRoutes(
       schema: { ...notificationDocs.read, params: ofNotification },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return { data: presentNotification(await readNotification(db, app.id, request.params.notification_id)) }
     },
   )

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../apps/app-store.ts'
 import { presentDelivery } from '../deliveries/log/delivery-log-schema.ts'
 import type { Deps } from '../deps.ts'
 import { eventTypes } from '../events/catalog.ts'
@@ -30,7 +29,7 @@ const events = z
 /** Deliveries made once more: one, or those of a window. */
 export function registerReplayRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'log'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'log'>,
 ): void {
   const { db, clock } = deps
   server.post(
@@ -38,7 +37,7 @@ export function registerReplayRoutes(
     { config: { scope: 'push:write' }, schema: { ...replayDocs.deliver, params: ofDelivery } },
     async (request, reply) => {
       const { webhook_id: webhookId, delivery_id: deliveryId } = request.params
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, (commit) =>
         commit(async (deps) => {
           const delivery = await replayDelivery(deps, app.id, webhookId, deliveryId)
@@ -63,7 +62,7 @@ export function registerReplayRoutes(
       },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { since, until, events, status } = request.body
       const asked = { since, until, events, selection: status }
       return answerOnce(deps, request, reply, app.id, (commit) =>
@@ -85,7 +84,7 @@ export function registerReplayRoutes(
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = await readWebhook(db, app.id, request.params.webhook_id)
       const { cursor, limit } = request.query
       const rows = await listReplays(db, app.id, webhook.id, { after: cursor, limit })
@@ -97,7 +96,7 @@ export function registerReplayRoutes(
     { config: { scope: 'push:read' }, schema: { ...replayDocs.read, params: ofReplay } },
     async (request) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return { data: presentReplay(await readReplay(db, app.id, webhookId, replayId)) }
     },
   )
@@ -106,7 +105,7 @@ export function registerReplayRoutes(
     { config: { scope: 'push:write' }, schema: { ...replayDocs.cancel, params: ofReplay } },
     async (request, reply) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, (commit) =>
         commit(async ({ db }) => {
           const { before, after } = await db.transaction().execute(async (trx) => {

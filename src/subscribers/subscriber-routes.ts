@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
@@ -31,7 +30,7 @@ const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
 /** Subscribers: contract section 4. */
 export function registerSubscriberRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>,
 ): void {
   const { db } = deps
   const register = createRegistrar(deps)
@@ -54,7 +53,7 @@ export function registerSubscriberRoutes(
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { user_id: userId, cursor: after, ...filter } = request.query
       const rows = await listSubscribers(db, app.id, { ...filter, userId, after })
       return presentPage(toPage(list, rows, filter.limit), presentSubscriber)
@@ -71,7 +70,7 @@ export function registerSubscriberRoutes(
       },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, async (commit) => {
         const checked = await checkRegistration(deps, app, request.body)
         return commit(async (deps) => {
@@ -87,7 +86,7 @@ export function registerSubscriberRoutes(
     '/push/apps/:app_id/subscribers/:subscriber_id',
     { config: { scope: 'push:read' }, schema: { ...subscriberDocs.read, params: ofSubscriber } },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return { data: presentSubscriber(await readSubscriber(db, app.id, request.params.subscriber_id)) }
     },
   )
@@ -107,7 +106,7 @@ export function registerSubscriberRoutes(
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const subscriber = await readSubscriber(db, app.id, request.params.subscriber_id)
       const { token, keys, user_id: userId, tags, metadata, status } = request.body
       const vapidKey = namedKey(subscriber.platform, request.body.vapid_public_key)
@@ -132,7 +131,7 @@ export function registerSubscriberRoutes(
       schema: { ...subscriberDocs.unsubscribe, params: ofSubscriber },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const key = { appId: app.id, id: request.params.subscriber_id }
       return answerOnce(deps, request, reply, app.id, (commit) =>
         commit(async (deps) => ({ status: 200, data: presentSubscriber(await unsubscribe(deps, key)) })),
@@ -146,7 +145,7 @@ export function registerSubscriberRoutes(
       schema: { ...subscriberDocs.delete, params: ofSubscriber },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       await removeSubscriber(deps, { appId: app.id, id: request.params.subscriber_id })
       return reply.code(204).send()
     },

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
+import type { RateLimits } from '../access/rate-limits.ts'
 import { readToken, trackingPurpose } from '../channels/web-push/tracking-token.ts'
 import type { Deps } from '../deps.ts'
 import { ApiError } from '../platform/errors.ts'
 import { clientOf } from '../platform/http/client-address.ts'
-import type { RateLimits } from '../platform/http/rate-limits.ts'
 import type { Server } from '../platform/http/server.ts'
 import { unsubscribe } from '../subscribers/unsubscribe.ts'
 import { createReceiptBuffer } from './receipt-buffer.ts'
@@ -29,7 +29,7 @@ export function registerTrackingRoutes(server: Server, deps: TrackingDeps, limit
   acceptAnyBody(server)
   server.addHook('onRequest', async (request, reply) => {
     reply.header('access-control-allow-origin', '*')
-    if (request.method !== 'OPTIONS') await limits.take('public', clientOf(request.ip), reply)
+    if (request.method !== 'OPTIONS') limits.take('public', clientOf(request.ip), reply)
   })
   const read = (request: FastifyRequest) => {
     const { token, action } = readReportBody(request.body)

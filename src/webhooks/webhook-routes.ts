@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { eventTypes } from '../events/catalog.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
@@ -28,7 +27,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 /** Webhooks: contract section 2. */
 export function registerWebhookRoutes(
   server: Server,
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard' | 'config'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard' | 'config'>,
 ): void {
   const { db } = deps
   const settings = settingsFields(deps.config.maxFilterBytes)
@@ -43,7 +42,7 @@ export function registerWebhookRoutes(
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { limit, cursor } = request.query
       const rows = await listWebhooks(db, app.id, { after: cursor, limit })
       return presentPage(toPage(list, rows, limit), presentWebhook)
@@ -67,7 +66,7 @@ export function registerWebhookRoutes(
       },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, async (commit) => {
         const webhook = await checkWebhook(deps, app.id, request.body)
         return commit(async (deps) => ({
@@ -81,7 +80,7 @@ export function registerWebhookRoutes(
     '/push/apps/:app_id/webhooks/:webhook_id',
     { config: { scope: 'push:read' }, schema: { ...webhookDocs.read, params: ofWebhook } },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return { data: presentWebhook(await readWebhook(db, app.id, request.params.webhook_id)) }
     },
   )
@@ -103,7 +102,7 @@ export function registerWebhookRoutes(
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = await changeWebhook(deps, app.id, request.params.webhook_id, request.body)
       return { data: presentWebhook(webhook) }
     },
@@ -115,7 +114,7 @@ export function registerWebhookRoutes(
       schema: { ...webhookDocs.delete, params: ofWebhook },
     },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       await db.transaction().execute((trx) => deleteWebhook(trx, app.id, request.params.webhook_id))
       return reply.code(204).send()
     },

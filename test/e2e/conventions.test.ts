@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createKeyCommands } from '../../src/access/key-commands.ts'
 import { generateKey } from '../../src/access/key-format.ts'
 import { revokeKey } from '../../src/access/key-store.ts'
 import { type Answer, type Api, createApi, poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { makeKey } from '../support/keys.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { recordStatements } from '../support/statements.ts'
 
 const unauthorized = { error: 'Invalid or missing API key' }
 const insufficientScope = { error: 'Insufficient scope' }
@@ -215,7 +217,12 @@ describeOnEachBackend('conventions', (make) => {
       const revoked = await makeKey(running)
       expect((await revoked.api.get('/push/apps')).status).toBe(200)
       await revokeKey(running.service.deps.db, revoked.id, new Date())
-      expect(await revoked.api.get('/push/apps')).toMatchObject({ status: 401, body: unauthorized })
+      const answer = await poll(
+        () => revoked.api.get('/push/apps'),
+        ({ status }) => status !== 200,
+        1_000,
+      )
+      expect(answer).toMatchObject({ status: 401, body: unauthorized })
       expect(await revoked.api.post('/push/apps', { name: 'No' })).toMatchObject({ status: 401 })
     })
 
@@ -232,14 +239,14 @@ describeOnEachBackend('conventions', (make) => {
       expect(await lastUsed()).toBeNull()
       const before = Date.now()
       await api.get('/push/apps')
-      const first = await lastUsed()
+      const first = await poll(lastUsed, (usedAt) => usedAt !== null)
       expect(first).toBeGreaterThanOrEqual(before)
       expect(first).toBeLessThanOrEqual(Date.now())
       await api.get('/push/apps')
       expect(await lastUsed()).toBe(first)
       running.clock.ahead = 61_000
       await api.get('/push/apps')
-      expect(await lastUsed()).toBeGreaterThan(first! + 60_000)
+      await poll(lastUsed, (usedAt) => usedAt! > first! + 60_000)
       running.clock.ahead = 0
     })
 
@@ -819,13 +826,14 @@ describeOnEachBackend('conventions', (make) => {
 
   test('a fault of ours while the key is looked up', async () => {
     const { db } = running.service.deps
+    const fresh = await makeKey(running)
     await sql`alter table api_keys rename to api_keys_away`.execute(db)
     try {
-      expect(await api.get('/push/apps')).toMatchObject({ status: 500, body: internalError })
+      expect(await fresh.api.get('/push/apps')).toMatchObject({ status: 500, body: internalError })
     } finally {
       await sql`alter table api_keys_away rename to api_keys`.execute(db)
     }
-    expect((await api.get('/push/apps')).status).toBe(200)
+    expect((await fresh.api.get('/push/apps')).status).toBe(200)
   })
 })
 
@@ -862,7 +870,7 @@ describeOnEachBackend('rate limits', (make) => {
     expect(answer.headers.get('retry-after')).toBe(String(retryAfter))
     const { reset, ...rest } = rateLimitOf(answer)
     expect(rest).toEqual({ limit, remaining: 0 })
-    expect(Math.abs(reset! - (Date.now() / 1_000 + retryAfter))).toBeLessThanOrEqual(2)
+    expect(Math.abs(reset! - (running.clock.now().getTime() / 1_000 + retryAfter))).toBeLessThanOrEqual(2)
   }
 
   test('every request of a team counts in its default bucket, whatever the answer', async () => {
@@ -982,20 +990,114 @@ describeOnEachBackend('rate limits', (make) => {
     ])
   })
 
+  test('who asks costs no statement of its own, and what is asked one', async () => {
+    const api = await newTeam('ten')
+    const app = `/push/apps/${(await api.post('/push/apps', { name: 'A' })).body.data.id}`
+    const made = async (path: string, body: unknown) => `${path}/${(await api.post(path, body)).body.data.id}`
+    const subscriber = await made(`${app}/subscribers`, androidSubscriber('device-1'))
+    const webhook = await made(`${app}/webhooks`, { url: 'https://93.184.216.34/hook' })
+    const statements = recordStatements()
+    onTestFinished(statements.stop)
+    const background = /rate_limits|last_used_at|pgboss/
+    const startedAt = performance.now()
+    const asked: string[] = []
+    const count = async (ask: () => Promise<Answer>, status: number) => {
+      expect((await ask()).status).toBe(status)
+      const all = statements.take()
+      asked.push(...all)
+      return all.filter((text) => !background.test(text))
+    }
+    for (const path of [app, subscriber, webhook]) {
+      expect({ path, statements: await count(() => api.get(path), 200) }).toEqual({
+        path,
+        statements: [expect.stringMatching(/^select /)],
+      })
+    }
+    const accepting = await count(() => api.post(`${app}/notifications`, { title: 'News' }), 201)
+    expect([accepting.at(0), accepting.at(-1)]).toEqual(['begin', 'commit'])
+    expect(accepting.filter((text) => text === 'begin')).toHaveLength(1)
+    expect(accepting.length).toBeLessThanOrEqual(6)
+    // Limits are settled for all requests of a quarter of a second together.
+    const settled = asked.filter((text) => /insert into rate_limits/.test(text))
+    expect(settled.length).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 250)
+  })
+
+  test('a process knows at once what another one revoked, changed or deleted', async (context) => {
+    context.skip(storage.backend === 'pglite', 'the embedded database has one process')
+    const second = await startTestService(storage, {}, ['api'])
+    try {
+      const { db, keys } = second.service.deps
+      const { api, id, key } = await makeKey(running, { team: 'nine' })
+      const there = createApi(second.api.url, key)
+      const app = (await there.post('/push/apps', { name: 'A' })).body.data.id
+      const webhooks = `/push/apps/${app}/webhooks`
+      const statuses = async () => [(await api.get(webhooks)).status, (await there.get(webhooks)).status]
+      expect(await statuses()).toEqual([200, 200])
+      const team = await db
+        .selectFrom('apps')
+        .select('team_id')
+        .where('id', '=', app)
+        .executeTakeFirstOrThrow()
+      const settings = async () => (await running.service.deps.apps.require(team.team_id, app)).settings
+      expect(await settings()).toEqual({})
+      await there.patch(`/push/apps/${app}`, { settings: { icon: 'i' } })
+      await poll(settings, ({ icon }) => icon === 'i', 1_000)
+      expect((await there.delete(`/push/apps/${app}`)).status).toBe(204)
+      expect((await there.get(webhooks)).status).toBe(404)
+      await poll(
+        () => api.get(webhooks),
+        ({ status }) => status === 404,
+        1_000,
+      )
+      expect(await createKeyCommands(second.service.deps, keys.forget).revoke(id)).toBe(true)
+      expect((await there.get('/push/apps')).status).toBe(401)
+      await poll(
+        () => api.get('/push/apps'),
+        ({ status }) => status === 401,
+        1_000,
+      )
+    } finally {
+      await second.stop()
+    }
+  })
+
   test('processes on one database count together, each with its own limits; 0 turns a bucket off', async (context) => {
     context.skip(storage.backend === 'pglite', 'the embedded database has one process')
     const second = await startTestService(storage, { ...limits, KRAFTER_RATE_LIMIT_STRICT: '0' }, ['api'])
+    const { db } = second.service.deps
     try {
       const api = await newTeam('six')
       const there = createApi(second.api.url, api.key)
+      const shared = async () => {
+        const { rows } = await sql<{ points: number }>`
+          select points from rate_limits where key like 'default:%' order by points desc limit 1`.execute(db)
+        return rows[0]?.points
+      }
+      await sql`delete from rate_limits`.execute(db)
       expect(rateLimitOf(await api.get('/push/apps'))).toMatchObject({ limit: 8, remaining: 7 })
+      await poll(shared, (points) => points === 1)
+      // What the others counted is known once the first request is settled.
       const path = `/push/apps/${randomUUID()}/subscribers`
-      for (const remaining of [6, 5, 4]) {
+      const first = await there.post(path, androidSubscriber('device-1'))
+      expect(rateLimitOf(first)).toMatchObject({ limit: 8, remaining: 7 })
+      await poll(shared, (points) => points === 2)
+      for (const remaining of [5, 4]) {
         const answer = await there.post(path, androidSubscriber('device-1'))
         expect(answer.status).toBe(404)
         expect(rateLimitOf(answer)).toMatchObject({ limit: 8, remaining })
       }
-      expect(rateLimitOf(await api.get('/push/apps'))).toMatchObject({ limit: 8, remaining: 3 })
+      await poll(shared, (points) => points === 4)
+      expect((await api.get('/push/apps')).status).toBe(200)
+      await poll(shared, (points) => points === 5)
+      expect(rateLimitOf(await api.get('/push/apps'))).toMatchObject({ limit: 8, remaining: 2 })
+      // It is stored for those who start later, and gone with the window.
+      const statuses = []
+      for (let i = 0; i < 4; i++) statuses.push((await api.get('/push/apps')).status)
+      expect(statuses).toEqual([200, 200, 429, 429])
+      await poll(shared, (points) => points === 8)
+      expect((await there.get('/push/apps')).status).toBe(200)
+      await poll(shared, (points) => points === 9)
+      expect((await there.get('/push/apps')).status).toBe(429)
     } finally {
       await second.stop()
     }

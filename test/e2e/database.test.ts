@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
-import { createKey } from '../../src/access/key-store.ts'
+import { createKey, revokeKey } from '../../src/access/key-store.ts'
 import { DatabaseUnavailable } from '../../src/platform/db/database-errors.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { defaultConnectionLimits } from '../../src/platform/db/postgres/connection-limits.ts'
@@ -10,6 +10,7 @@ import { createListeningConnection } from '../../src/platform/db/postgres/listen
 import { type Answer, type Api, poll } from '../support/api.ts'
 import { makeDatabase, type TestStorage } from '../support/backends.ts'
 import { emit } from '../support/database.ts'
+import { makeKey } from '../support/keys.ts'
 import { noPgbouncer, startPgbouncer } from '../support/pgbouncer.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -317,6 +318,16 @@ withServer('PostgreSQL behind a pooler', () => {
         await receiver.waitFor(1, '/hook')
         const answers = await Promise.all(Array.from({ length: 20 }, () => running.api.get('/push/apps')))
         expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+        const { key, id: keyId } = await makeKey(running)
+        const keyed = running.api.withKey(key)
+        expect((await keyed.get('/push/apps')).status).toBe(200)
+        await revokeKey(running.service.deps.db, keyId, new Date())
+        // Without LISTEN a key is read again every second.
+        await poll(
+          () => keyed.get('/push/apps'),
+          ({ status }) => status === 401,
+          1_500,
+        )
         const told = linesOf(running, 'warn', 'error').map(({ msg }) => msg)
         expect(told).toEqual(mode === 'transaction' ? ['database.pooled_by_transaction'] : [])
       } finally {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { eventTypes } from '../../events/catalog.ts'
 import { findEvent } from '../../events/event-store.ts'
@@ -18,7 +17,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
 
 /** The log of what webhooks were sent. */
-export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
+export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps' | 'db' | 'clock'>): void {
   const { db, clock } = deps
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries',
@@ -37,7 +36,7 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' 
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = await readWebhook(db, app.id, request.params.webhook_id)
       const { status, event, cursor, limit, ...window } = request.query
       checkWindow(window, clock.now())
@@ -50,7 +49,7 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' 
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id',
     { config: { scope: 'push:read' }, schema: { ...deliveryLogDocs.read, params: ofDelivery } },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = await readWebhook(db, app.id, request.params.webhook_id)
       const delivery = await readDelivery(db, app.id, webhook.id, request.params.delivery_id)
       const event = await findEvent(db, app.id, delivery.eventId)

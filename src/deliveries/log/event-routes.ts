@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { eventTypes } from '../../events/catalog.ts'
 import { listEvents, readEvent } from '../../events/event-store.ts'
@@ -16,7 +15,7 @@ const ofApp = z.object({ app_id: z.string() })
 const ofEvent = z.object({ app_id: z.string(), event_id: z.string() })
 
 /** The log of what happened in an app. */
-export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
+export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'db' | 'clock'>): void {
   const { db, clock } = deps
   server.get(
     '/push/apps/:app_id/events',
@@ -34,7 +33,7 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clo
       },
     },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { event, cursor, limit, ...window } = request.query
       checkWindow(window, clock.now())
       const rows = await listEvents(db, app.id, { event, after: cursor, limit, ...toIdRange(window) })
@@ -45,7 +44,7 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clo
     '/push/apps/:app_id/events/:event_id',
     { config: { scope: 'push:read' }, schema: { ...eventLogDocs.read, params: ofEvent } },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const event = await readEvent(db, app.id, request.params.event_id)
       return { data: presentLoggedEvent(event, await listDeliveriesOf(db, app.id, event.id)) }
     },

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { eventTypes } from '../../events/catalog.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
@@ -12,7 +11,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 /** A test delivery, made while the client waits. */
 export function registerTestDeliveryRoute(
   server: Server,
-  deps: Pick<Deps, 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log'>,
 ): void {
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/test',
@@ -25,7 +24,7 @@ export function registerTestDeliveryRoute(
       },
     },
     async (request, reply) => {
-      const app = await requireApp(deps.db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, async (commit) => {
         const test = await sendTestDelivery(deps, app.id, request.params.webhook_id, request.body.event)
         return commit(async () => ({ status: 200, data: presentTest(test) }))

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { authenticate } from '../../access/authenticate.ts'
-import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../platform/errors.ts'
 import { quote } from '../../platform/http/fields.ts'
@@ -67,7 +66,7 @@ const querystring = z.object({
     .meta({ format: 'uuid', description: 'As `last-event-id`, for clients that cannot set a header.' }),
 })
 
-type StreamDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'metrics' | 'notices'>
+type StreamDeps = Pick<Deps, 'apps' | 'keys' | 'config' | 'db' | 'clock' | 'log' | 'metrics' | 'notices'>
 
 /** The events of an app as they happen: server-sent events. */
 export function registerStreamRoutes(
@@ -94,7 +93,7 @@ export function registerStreamRoutes(
     },
     async (request, reply) => {
       const after = readLastEventId(request, request.query.last_event_id)
-      const app = await requireApp(deps.db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       requirePlace([...open.values()], request.teamId, settings)
       const feed = openFeed(app.id)
       const stream = openStream(request, reply, () => {
@@ -204,7 +203,7 @@ async function keepLease(
       await sleep(renewMs, undefined, { signal: stream.signal, ref: false })
       const key = await authenticate(deps, request)
       if (!key) break
-      await requireApp(deps.db, key.teamId, appId)
+      await deps.apps.require(key.teamId, appId)
       await renew()
     }
   } catch (error) {

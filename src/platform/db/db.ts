@@ -2,7 +2,6 @@ import type { Kysely, Transaction } from 'kysely'
 import type { ConnectionOptions } from 'pg-boss'
 import type { Database } from '../../database.ts'
 import type { DatabaseState } from './postgres/availability.ts'
-import type { ConnectionPool } from './postgres/connection-pool.ts'
 
 export type Db = Kysely<Database>
 export type Trx = Transaction<Database>
@@ -16,8 +15,6 @@ export interface OpenDatabase {
   queueDb: ConnectionOptions['db']
   /** Whether it can be listened to for notifications: not behind a pooler in transaction mode. */
   hasSessions: boolean
-  /** PostgreSQL only: the pool, for libraries that take one. */
-  pool: ConnectionPool | undefined
   /** Whether the database takes writes now, asked apart from all other work; for the embedded one, after it. */
   readState(): Promise<DatabaseState>
   /** For how long the embedded database has owed answers and given none, in milliseconds; of PostgreSQL always 0. */

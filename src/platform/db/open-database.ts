@@ -41,7 +41,6 @@ export async function openEmbedded(
     backend: 'pglite',
     queueDb: fromPglite(pglite),
     hasSessions: true,
-    pool: undefined,
     readState: () =>
       pglite.query('select 1').then(
         () => 'ready',

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { readWebhook } from '../webhook-store.ts'
@@ -9,12 +8,15 @@ import { healthDocs } from './health-schema.ts'
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
 /** How a webhook has answered of late. */
-export function registerHealthReportRoutes(server: Server, { db, clock }: Pick<Deps, 'db' | 'clock'>): void {
+export function registerHealthReportRoutes(
+  server: Server,
+  { db, clock, apps }: Pick<Deps, 'apps' | 'db' | 'clock'>,
+): void {
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/health',
     { config: { scope: 'push:read' }, schema: { ...healthDocs.read, params } },
     async (request) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await apps.require(request.teamId, request.params.app_id)
       const webhook = await readWebhook(db, app.id, request.params.webhook_id)
       return { data: presentHealth(await reportHealth(db, app.id, webhook.id, clock.now())) }
     },

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { requireApp } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
 import type { Server } from '../../platform/http/server.ts'
@@ -20,13 +19,16 @@ const body = z.object({
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
 /** Replaces a webhook's secret while the one before it still signs. */
-export function registerSecretRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'crypto'>): void {
-  const { db, clock } = deps
+export function registerSecretRoutes(
+  server: Server,
+  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,
+): void {
+  const { clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
     { config: { scope: 'push:write' }, schema: { ...secretDocs.rotate, params, body } },
     async (request, reply) => {
-      const app = await requireApp(db, request.teamId, request.params.app_id)
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const id = request.params.webhook_id
       return answerOnce(deps, request, reply, app.id, (commit) =>
         commit(async ({ db }) => {

@@ -97,7 +97,6 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
       ...(hasSessions && { listen: listening.listen }),
     },
     hasSessions,
-    pool,
     readState: () => readiness.ask(),
     silentMs: () => 0,
     async close() {

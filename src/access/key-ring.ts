@@ -1,0 +1,81 @@
+import type { Logger } from 'pino'
+import { createBackgroundWork } from '../platform/background-work.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Db } from '../platform/db/db.ts'
+import type { Notices } from '../platform/db/notices.ts'
+import { createLookupMemory } from '../platform/lookup-memory.ts'
+import { maxAgeMs, onChange } from './access-changes.ts'
+import { findWorkingKey, touchKeys, type WorkingKey } from './key-store.ts'
+
+/** The keys that are in use, from memory. */
+export interface KeyRing {
+  /**
+   * The key with this hash if it works now. A key that was revoked elsewhere works until that is heard of: some
+   * milliseconds, and a second without LISTEN.
+   *
+   * @param mayLookUp whether the database is asked when the key is not in memory; false: it counts as unknown
+   */
+  find(keyHash: Buffer, mayLookUp: () => Promise<boolean>): Promise<WorkingKey | undefined>
+  /** Reads the key again when it is used next. */
+  forget(keyHash: string): void
+  /** Stores when keys were used last. */
+  stop(): Promise<void>
+}
+
+const maxKeys = 20_000
+/** `last_used_at` is kept to the minute: a write for every request would cost more than the request. */
+const lastUsedStepMs = 60_000
+/** Between statements that store when keys were used. */
+const storeEveryMs = 250
+
+export function createKeyRing({
+  db,
+  clock,
+  log,
+  notices,
+}: {
+  db: Db
+  clock: Clock
+  log: Logger
+  notices: Notices
+}): KeyRing {
+  const memory = createLookupMemory<WorkingKey>({
+    read: (keyHash) => findWorkingKey(db, Buffer.from(keyHash, 'hex'), clock.now()),
+    maxAgeMs: maxAgeMs(notices),
+    maxWeight: maxKeys,
+    weigh: () => 1,
+  })
+  onChange(notices, 'key', { changed: memory.forget, missed: memory.forgetAll })
+
+  let used = new Map<string, Date>()
+  const storing = createBackgroundWork({
+    async work() {
+      const stored = used
+      used = new Map()
+      await touchKeys(db, stored).catch((error: unknown) => {
+        used = new Map([...stored, ...used])
+        throw error
+      })
+    },
+    restMs: storeEveryMs,
+    onError: (error) => log.warn({ err: error }, 'keys.last_used_failed'),
+  })
+  const touch = (key: WorkingKey, now: Date) => {
+    if (key.lastUsedAt && now.getTime() - key.lastUsedAt.getTime() < lastUsedStepMs) return
+    key.lastUsedAt = now
+    used.set(key.id, now)
+    storing.request()
+  }
+  return {
+    async find(keyHash, mayLookUp) {
+      const id = keyHash.toString('hex')
+      const key = await (memory.recall(id) ?? ((await mayLookUp()) ? memory.get(id) : undefined))
+      const now = clock.now()
+      if (!key || (key.expiresAt && key.expiresAt <= now)) return undefined
+      touch(key, now)
+      return key
+    },
+    forget: memory.forget,
+    stop: storing.stop,
+  }
+}

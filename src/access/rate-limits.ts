@@ -1,0 +1,136 @@
+import type { FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
+import { createBackgroundWork } from '../platform/background-work.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Db } from '../platform/db/db.ts'
+import { refusals } from '../platform/errors.ts'
+import { type CountedWindow, type CountedWindows, createCountedWindows } from './counted-windows.ts'
+import { addCounts, deleteWindowsBefore } from './rate-limit-store.ts'
+
+const windowMs = 60_000
+/** In a bucket of this process. */
+const maxSubjects = 100_000
+/** What processes count is not known to the others for as long, and the time of a statement. */
+const settleEveryMs = 250
+/** Of one statement; the others wait for the next. */
+const maxSettled = 5_000
+const cleanEveryMs = 300_000
+
+const buckets = ['default', 'strict', 'public', 'unauthorized'] as const
+export type Bucket = (typeof buckets)[number]
+
+/** Requests per window, by team or client. Nobody waits for the database: processes tell each other in the background. */
+export interface RateLimits {
+  /**
+   * Counts a request and puts the bucket's headers on the reply.
+   *
+   * @param subject a team's id or a client's address
+   * @throws 429 when the window is used up
+   */
+  take(bucket: Bucket, subject: string, reply: FastifyReply): void
+  /** Whether the next request would be refused; counts nothing. */
+  isUsedUp(bucket: Bucket, subject: string): boolean
+  /** Tells the others what they do not know yet. */
+  stop(): Promise<void>
+}
+
+export interface RateLimitOptions {
+  /** Requests per 60 s; 0 turns the bucket off. */
+  limits: Record<Bucket, number>
+  clock: Clock
+  log: Logger
+  /** Where processes count together; absent: there is only this one. */
+  shared: Db | undefined
+}
+
+export function createRateLimits({ limits, clock, log, shared }: RateLimitOptions): RateLimits {
+  const windowsOf = Object.fromEntries(
+    buckets.map((bucket) => [bucket, createCountedWindows(windowMs, maxSubjects)]),
+  ) as Record<Bucket, CountedWindows>
+  const sharing = shared && createSharing(shared, clock, log)
+  return {
+    take(bucket, subject, reply) {
+      const limit = limits[bucket]
+      if (limit === 0) return
+      const nowMs = clock.now().getTime()
+      const window = windowsOf[bucket].at(subject, nowMs)
+      const isRefused = window.count >= limit
+      if (!isRefused) {
+        window.count += 1
+        window.unsettled += 1
+        // What nobody has a key for costs no statement: those are counted in each process.
+        if (bucket !== 'unauthorized') sharing?.add(`${bucket}:${subject}`, window)
+      }
+      reply.headers({
+        'x-ratelimit-limit': String(limit),
+        'x-ratelimit-remaining': String(Math.max(0, limit - window.count)),
+        'x-ratelimit-reset': String(Math.ceil(window.endsAtMs / 1_000)),
+      })
+      if (isRefused) throw refusals.rateLimited(Math.max(1, Math.ceil((window.endsAtMs - nowMs) / 1_000)))
+    },
+    isUsedUp(bucket, subject) {
+      const window = windowsOf[bucket].find(subject, clock.now().getTime())
+      return limits[bucket] > 0 && (window?.count ?? 0) >= limits[bucket]
+    },
+    stop: async () => sharing?.stop(),
+  }
+}
+
+interface Sharing {
+  /** @param key names the window in the database */
+  add(key: string, window: CountedWindow): void
+  stop(): Promise<void>
+}
+
+/** Settles windows with the database, many in one statement. The table is worth nothing once its windows are over. */
+function createSharing(db: Db, clock: Clock, log: Logger): Sharing {
+  const unsettled = new Map<string, CountedWindow>()
+  let cleanedAtMs = 0
+
+  const settle = async () => {
+    const nowMs = clock.now().getTime()
+    const sent = [...unsettled].slice(0, maxSettled).map(([key, window]) => {
+      unsettled.delete(key)
+      return { key, window, points: window.unsettled }
+    })
+    const put = (key: string, window: CountedWindow) => {
+      if (!unsettled.has(key)) unsettled.set(key, window)
+    }
+    try {
+      const rows = await addCounts(
+        db,
+        sent.map(({ key, window, points }) => ({ key, points, expire: window.endsAtMs })),
+        nowMs,
+      )
+      const counted = new Map(rows.map((row) => [row.key, row]))
+      for (const { key, window, points } of sent) {
+        const row = counted.get(key)!
+        window.unsettled -= points
+        window.count = row.points + window.unsettled
+        // The clock of the process that began it may be ahead.
+        window.endsAtMs = Math.min(row.expire, nowMs + windowMs)
+      }
+    } catch (error) {
+      for (const { key, window } of sent) if (window.endsAtMs > nowMs) put(key, window)
+      throw error
+    }
+    if (nowMs - cleanedAtMs < cleanEveryMs) return
+    cleanedAtMs = nowMs
+    await deleteWindowsBefore(db, nowMs - windowMs)
+  }
+  const settling = createBackgroundWork({
+    async work() {
+      await settle()
+      if (unsettled.size > 0) settling.request()
+    },
+    restMs: settleEveryMs,
+    onError: (error) => log.warn({ err: error }, 'limits.settle_failed'),
+  })
+  return {
+    add(key, window) {
+      unsettled.set(key, window)
+      settling.request()
+    },
+    stop: settling.stop,
+  }
+}

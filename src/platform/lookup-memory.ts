@@ -1,0 +1,74 @@
+/** Rows that are looked up again and again, from memory. What does not exist is not remembered. */
+export interface LookupMemory<Row> {
+  /** The row if it is remembered, or being read. */
+  recall(id: string): Promise<Row | undefined> | undefined
+  /** The row, remembered or read now; undefined when there is none. */
+  get(id: string): Promise<Row | undefined>
+  /** What is being read now is read again by whoever asks next. */
+  forget(id: string): void
+  forgetAll(): void
+}
+
+export interface LookupMemoryOptions<Row> {
+  read: (id: string) => Promise<Row | undefined>
+  /** How long a row is remembered. */
+  maxAgeMs: number
+  /** Of all rows together, as `weigh` says; the ones read first make room. */
+  maxWeight: number
+  weigh: (row: Row) => number
+  /** A clock that never goes back. */
+  nowMs?: () => number
+}
+
+interface Entry<Row> {
+  row: Promise<Row | undefined>
+  readAtMs: number
+  weight: number
+}
+
+export function createLookupMemory<Row>(options: LookupMemoryOptions<Row>): LookupMemory<Row> {
+  const { read, maxAgeMs, maxWeight, weigh, nowMs = () => performance.now() } = options
+  const entries = new Map<string, Entry<Row>>()
+  let weight = 0
+
+  const remove = (id: string) => {
+    const entry = entries.get(id)
+    if (!entry) return
+    entries.delete(id)
+    weight -= entry.weight
+  }
+  const recall = (id: string) => {
+    const entry = entries.get(id)
+    return entry && nowMs() - entry.readAtMs < maxAgeMs ? entry.row : undefined
+  }
+  const settle = (id: string, entry: Entry<Row>, row: Row | undefined) => {
+    if (entries.get(id) !== entry) return
+    if (row === undefined) return remove(id)
+    entry.weight = weigh(row)
+    weight += entry.weight
+    for (const oldest of entries.keys()) {
+      if (weight <= maxWeight) break
+      remove(oldest)
+    }
+  }
+  return {
+    recall,
+    get(id) {
+      const known = recall(id)
+      if (known) return known
+      remove(id)
+      const entry = { row: read(id), readAtMs: nowMs(), weight: 0 }
+      entries.set(id, entry)
+      entry.row.then(
+        (row) => settle(id, entry, row),
+        () => settle(id, entry, undefined),
+      )
+      return entry.row
+    },
+    forget: remove,
+    forgetAll() {
+      entries.clear()
+      weight = 0
+    },
+  }
+}
