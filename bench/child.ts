@@ -2,37 +2,73 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** What a measurement in a process of its own found, and the most memory that process held. */
-export interface Measured<Result> {
-  result: Result
-  /** Bytes, resident. */
-  peakMemory: number
+type Functions = Record<string, (...given: never[]) => unknown>
+interface Call {
+  id: number
+  name: string
+  given: unknown[]
 }
+type Answer = { id: number; result: unknown } | { id: number; error: string }
+
+/** The functions of a module in a process of its own. */
+export type Child<Api extends Functions> = {
+  [Name in keyof Api]: (...given: Parameters<Api[Name]>) => Promise<Awaited<ReturnType<Api[Name]>>>
+} & { end(): Promise<void> }
 
 /**
  * Runs a module of this folder in a fresh process, so that its memory and its warm-up are its own.
  *
- * @param name the file's name without `.ts`; the module calls {@link answerParent}
- * @param input plain data for it
- * @throws when the process ends without a result
+ * @param name the file's name without `.ts`; the module calls {@link serveParent}
  */
-export async function measure<Result>(name: string, input: unknown): Promise<Measured<Result>> {
-  const child = fork(join(import.meta.dirname, `${name}.ts`), [JSON.stringify(input)])
-  const ended = once(child, 'exit')
-  const answer = await Promise.race([
-    once(child, 'message').then(([message]) => message as Measured<Result>),
-    ended.then(([code]) => {
-      throw new Error(`${name} ended with code ${code} and no result`)
-    }),
-  ])
-  await ended
-  return answer
+export function startChild<Api extends Functions>(name: string): Child<Api> {
+  const child = fork(join(import.meta.dirname, `${name}.ts`), { execArgv: childArguments(name) })
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  let asked = 0
+  child.on('message', (answer: Answer) => {
+    const { resolve, reject } = waiting.get(answer.id)!
+    waiting.delete(answer.id)
+    if ('error' in answer) reject(new Error(`${name}: ${answer.error}`))
+    else resolve(answer.result)
+  })
+  child.on('exit', (code) => {
+    for (const { reject } of waiting.values()) reject(new Error(`${name} ended with code ${code}`))
+  })
+  const call = (called: string) =>
+    function ask(...given: unknown[]) {
+      asked += 1
+      const answer = Promise.withResolvers<unknown>()
+      waiting.set(asked, answer)
+      child.send({ id: asked, name: called, given } satisfies Call)
+      return answer.promise
+    }
+  const end = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.disconnect()
+    await ended
+  }
+  const get = (_: object, called: string) => {
+    // What has a `then` is taken for a promise.
+    if (called === 'then') return undefined
+    return called === 'end' ? end : call(called)
+  }
+  return new Proxy({}, { get: get as ProxyHandler<object>['get'] & {} }) as Child<Api>
 }
 
-/** The child's side of {@link measure}. */
-export async function answerParent<Input, Result>(run: (input: Input) => Promise<Result>): Promise<void> {
-  const result = await run(JSON.parse(process.argv[2]!))
-  // Linux and macOS disagree on the unit of maxRSS; Node makes it kilobytes on both.
-  const peakMemory = process.resourceUsage().maxRSS * 1_024
-  process.send!({ result, peakMemory } satisfies Measured<Result>, () => process.exit(0))
+/** `BENCH_PROFILE=service` writes a CPU profile of each process of that module, into the current folder. */
+function childArguments(name: string): string[] {
+  return process.env.BENCH_PROFILE === name ? ['--cpu-prof'] : []
+}
+
+/** The child's side of {@link startChild}. It ends when its parent does. */
+export function serveParent(api: Functions): void {
+  process.once('disconnect', () => process.exit())
+  process.on('message', async ({ id, name, given }: Call) => {
+    try {
+      const result = await (api[name] as (...given: unknown[]) => unknown)(...given)
+      process.send!({ id, result } satisfies Answer)
+    } catch (error) {
+      process.send!({ id, error: (error as Error).stack ?? String(error) } satisfies Answer)
+    }
+  })
 }

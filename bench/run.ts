@@ -1,138 +1,97 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startPostgres } from '../test/support/postgres-server.ts'
-import { makeServerDatabase } from '../test/support/server-database.ts'
-import { startBadPeer } from './bad-peer.ts'
-import { measure } from './child.ts'
-import type { DeliveriesInput, DeliveriesResult } from './deliveries.ts'
-import type { IsolationResult } from './isolation.ts'
-import type { Audiences } from './make-audiences.ts'
-import { startPeer } from './peer.ts'
-import type { PushesResult } from './pushes.ts'
-import type { WebPushInput } from './web-push-loop.ts'
+import { cpus, loadavg } from 'node:os'
+import type { Baselines, PartInput } from './part.ts'
+import { measureBaselines } from './parts/baselines.ts'
+import { measureCampaign, measureCut } from './parts/campaign.ts'
+import { measureDeliveries } from './parts/deliveries.ts'
+import { measureIdle } from './parts/idle.ts'
+import { measureIsolation } from './parts/isolation.ts'
+import { measureNotifications } from './parts/notifications.ts'
+import { measureRequests } from './parts/requests.ts'
+import { measureWorkers } from './parts/workers.ts'
+import { type Ends, startEnds, startStage } from './stage.ts'
+import { type Backend, backends, makeStorage, startServer } from './storage.ts'
+import { createTable, megabytes, type Table } from './table.ts'
 
-/** `npm run bench`: prints ratios against baselines of the same run, on the embedded database and on PostgreSQL. */
+/**
+ * `npm run bench`: everything, on the embedded database and on PostgreSQL. `npm run bench -- notifications idle` runs
+ * parts alone, `npm run bench -- embedded` (or `PostgreSQL`) on one database.
+ */
 
-const deliveries = Number(process.env.BENCH_DELIVERIES ?? 20_000)
-const subscribers = Number(process.env.BENCH_SUBSCRIBERS ?? 100_000)
-const isolationEvents = 1_000
-const baselinePushes = 5_000
-const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
-
-interface Storage {
-  name: string
-  env: Record<string, string>
-  drop(): Promise<void>
+/** Run one after the other by one process, whose memory is looked at in the end. */
+const busy: Record<string, (input: PartInput) => Promise<void>> = {
+  notifications: measureNotifications,
+  requests: measureRequests,
+  deliveries: measureDeliveries,
+  campaign: measureCampaign,
 }
-
-async function embedded(): Promise<Storage> {
-  const folder = mkdtempSync(join(tmpdir(), 'krafter-push-bench-'))
-  const drop = async () => rmSync(folder, { recursive: true, force: true })
-  return { name: 'embedded', env: { KRAFTER_DATA_DIR: folder }, drop }
+/** Run by a process that was started for them. */
+const fresh: Record<string, (input: PartInput) => Promise<void>> = {
+  idle: measureIdle,
+  isolation: measureIsolation,
+  cut: measureCut,
 }
-
-/** A database of its own on the server that DATABASE_URL names. */
-async function postgres(serverUrl: string): Promise<Storage> {
-  const { url, drop } = await makeServerDatabase(serverUrl, 'krafter_bench')
-  const env = { DATABASE_URL: url, KRAFTER_ENCRYPTION_KEY: randomBytes(32).toString('base64') }
-  return { name: 'PostgreSQL', env, drop }
+const baselinesOf: Record<string, (keyof Baselines)[]> = {
+  notifications: ['webPush'],
+  campaign: ['webPush'],
+  deliveries: ['rawHttp2', 'rawHttp1'],
+  workers: ['rawHttp2'],
 }
+const parts = [...Object.keys(busy), ...Object.keys(fresh), 'workers']
 
-const rate = (perSecond: number) => `${Math.round(perSecond).toLocaleString('en')}/s`
-const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
-const line = (...columns: string[]) =>
-  console.log(columns.map((column, i) => column.padEnd(i === 0 ? 44 : 16)).join(''))
-
-async function benchDeliveries(storages: (() => Promise<Storage>)[]): Promise<void> {
-  const peer = await startPeer()
-  const input = { ca: peer.certificates.ca, origin: peer.origin, deliveries, secret }
-  const raw = await measure<DeliveriesResult>('raw-posts', { ...input, env: {} } satisfies DeliveriesInput)
-  line(`raw loop of signed POSTs`, rate(raw.result.perSecond), '', megabytes(raw.peakMemory))
-  for (const make of storages) {
-    const { name, env, drop } = await make()
-    const { result, peakMemory } = await measure<DeliveriesResult>('deliveries', { ...input, env })
-    const ratio = (result.perSecond / raw.result.perSecond).toFixed(2)
-    line(
-      `deliveries, created → recorded, ${name}`,
-      rate(result.perSecond),
-      `${ratio} × raw`,
-      megabytes(peakMemory),
-    )
-    await drop()
-  }
-  peer.stop()
+const asked = process.argv.slice(2)
+const unknown = asked.filter((name) => ![...parts, ...backends].includes(name))
+if (unknown.length > 0) {
+  console.error(`${unknown.join(', ')}: there are ${[...parts, ...backends].join(', ')}`)
+  process.exit(1)
 }
+const askedParts = parts.filter((name) => asked.includes(name))
+const askedBackends = backends.filter((name) => asked.includes(name))
+const chosen = new Set(askedParts.length > 0 ? askedParts : parts)
 
-async function benchPushes(storages: (() => Promise<Storage>)[]): Promise<void> {
-  const peer = await startPeer()
-  const input = { ca: peer.certificates.ca, origin: peer.origin, subscribers }
-  const baseline = await measure<PushesResult>('web-push-loop', {
-    ...input,
-    env: {},
-    subscribers: baselinePushes,
-  } satisfies WebPushInput)
-  line('web-push library, keep-alive', rate(baseline.result.perSecond), '', megabytes(baseline.peakMemory))
-  for (const make of storages) {
-    const { name, env, drop } = await make()
-    const audiences = await measure<Audiences>('make-audiences', { ...input, env })
-    const { result, peakMemory } = await measure<PushesResult>('pushes', {
-      ...input,
-      env,
-      ...audiences.result,
-    })
-    const ratio = (result.perSecond / baseline.result.perSecond).toFixed(2)
-    line(
-      `pushes, created → sent, ${name}`,
-      rate(result.perSecond),
-      `${ratio} × web-push`,
-      megabytes(peakMemory),
-    )
-    await drop()
-  }
-  peer.stop()
-}
-
-/** The server that DATABASE_URL names, else one of our own, as durable as PostgreSQL is out of the box. */
-async function findServer(): Promise<{ url: string | null; reason: string | null; stop(): Promise<void> }> {
-  const url = process.env.DATABASE_URL
-  return url ? { url, reason: null, stop: async () => {} } : startPostgres(serverSettings)
-}
-
-const serverSettings = ['shared_buffers=128MB', 'max_connections=100']
-
-const isolationPhases = {
-  alone: 'a healthy webhook, alone',
-  burst: '… during a burst to others',
-  badBurst: '… to others that hang, drip and flood',
-  bad: '… beside others that hang, drip and flood',
-}
-
-/** A webhook's p99 may not suffer from how its neighbours behave. */
-async function benchIsolation(storages: (() => Promise<Storage>)[]): Promise<void> {
-  const peer = await startPeer()
-  const bad = await startBadPeer(peer.certificates)
-  line('', 'p50', 'p99')
-  for (const make of storages) {
-    const { name, env, drop } = await make()
-    const input = { ca: peer.certificates.ca, origin: peer.origin, badOrigin: bad.origin }
-    const { result } = await measure<IsolationResult>('isolation', { ...input, events: isolationEvents, env })
-    for (const [phase, label] of Object.entries(isolationPhases)) {
-      const { p50Ms, p99Ms } = result[phase as keyof IsolationResult]
-      line(`${label}, ${name}`, `${p50Ms.toFixed(1)} ms`, `${p99Ms.toFixed(1)} ms`)
-    }
-    await drop()
-  }
-  bad.stop()
-  peer.stop()
-}
-
-const server = await findServer()
-const storages = server.url ? [embedded, () => postgres(server.url!)] : [embedded]
-line('', 'rate', 'ratio', 'peak memory')
-await benchDeliveries(storages)
-await benchPushes(storages)
-await benchIsolation(storages)
+const load = () => `load of the machine ${loadavg()[0]!.toFixed(1)} on ${cpus().length} cores`
+console.log(`${new Date().toISOString()}, ${load()}`)
+const server = await startServer()
 if (server.reason) console.log(server.reason)
+const ends = await startEnds()
+const table = createTable()
+const wanted = new Set([...chosen].flatMap((part) => baselinesOf[part] ?? []))
+const baselines = await measureBaselines(ends, table, wanted)
+for (const backend of askedBackends.length > 0 ? askedBackends : backends) {
+  if (backend === 'embedded' || server.url) await measureBackend(backend, ends, table)
+}
+await ends.end()
 await server.stop()
+table.print(['baseline', ...backends])
+console.log(`\n${new Date().toISOString()}, ${load()}`)
+process.exit(process.exitCode ?? 0)
+
+async function measureBackend(backend: Backend, ends: Ends, table: Table): Promise<void> {
+  const storage = await makeStorage(backend, server.url)
+  const runParts = async (of: typeof busy, names: string[], isLast: (input: PartInput) => Promise<void>) => {
+    if (names.length === 0) return
+    const stage = await startStage(ends, storage)
+    const input = { stage, backend, table, baselines }
+    for (const name of names) await orSay(`${name}, ${backend}`, () => of[name]!(input))
+    await isLast(input)
+    await stage.end()
+  }
+  const namesOf = (of: typeof busy) => Object.keys(of).filter((name) => chosen.has(name))
+  await runParts(busy, namesOf(busy), async ({ stage: { service } }) => {
+    table.set('resident memory, peak, of all lines', backend, megabytes((await service.usage()).peak))
+  })
+  for (const name of namesOf(fresh)) await runParts(fresh, [name], async () => {})
+  if (chosen.has('workers') && backend === 'PostgreSQL') {
+    await orSay('workers', () => measureWorkers(ends, storage, table, baselines.rawHttp2))
+  }
+  await storage.drop()
+}
+
+/** One part that fails does not take the others with it. */
+async function orSay(name: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    console.error(`${name} failed:`, error)
+    process.exitCode = 1
+  }
+}

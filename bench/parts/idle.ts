@@ -1,0 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PartInput } from '../part.ts'
+import { megabytes } from '../table.ts'
+
+const settleMs = 12_000
+const watchMs = 15_000
+
+/** What a service that was just started on a database with data uses while nobody asks anything of it. */
+export async function measureIdle({ stage: { service }, backend, table }: PartInput): Promise<void> {
+  await sleep(settleMs)
+  const before = await service.usage()
+  await sleep(watchMs)
+  const after = await service.usage()
+  const cpu = ((after.cpuMs - before.cpuMs) / watchMs) * 100
+  table.set('resident memory, idle', backend, megabytes(after.resident))
+  table.set('CPU, idle', backend, `${cpu.toFixed(1)} % of a core`)
+  if (after.transactions === null) return
+  const perSecond = (after.transactions - before.transactions!) / (watchMs / 1_000)
+  table.set('transactions, idle', backend, `${perSecond.toFixed(1)}/s`)
+}

@@ -1,0 +1,55 @@
+import type { Request } from '../client.ts'
+import type { PartInput } from '../part.ts'
+import { makeApp, makeWebhook } from '../stage.ts'
+import { medianOf, rate } from '../table.ts'
+import { registration } from './notifications.ts'
+
+const atOnce = 32
+const registrations = 3_000
+const batches = 8
+const rowsOfBatch = 1_000
+const reads = 3_000
+
+/** Requests one by one, 32 at a time over connections that are kept. */
+export async function measureRequests({ stage, backend, table }: PartInput): Promise<void> {
+  const { client } = stage
+  const appId = await makeApp(stage)
+  const load = (request: Request, count: number, from = 0) =>
+    client.load({ request, count, atOnce, from }).then(({ perSecond }) => perSecond)
+  await load(registration(stage, appId), registrations)
+  const registered = await medianOf((round) =>
+    load(registration(stage, appId), registrations, registrations * (round + 1)),
+  )
+  table.set('registrations, one by one', backend, rate(registered))
+
+  const batch = { method: 'POST', path: `/apps/${appId}/subscribers/batch`, body: batchBody() } as const
+  const isServed = (await client.ask({ ...batch, body: {} })).status !== 404
+  if (isServed) {
+    const inBatches = await medianOf(async (round) => {
+      const from = round * batches
+      const { perSecond } = await client.load({ request: batch, count: batches, atOnce: 4, from })
+      return perSecond * rowsOfBatch
+    })
+    table.set('registrations, in batches of 1,000', backend, rate(inBatches))
+  }
+
+  const webhookId = await makeWebhook(stage, appId, `${stage.ends.http2.origin}/hook`, 'notification.sent')
+  const page = await stage.ask<{ id: string }[]>({
+    method: 'GET',
+    path: `/apps/${appId}/subscribers?limit=1`,
+  })
+  const paths = { app: '', subscriber: `/subscribers/${page[0]!.id}`, webhook: `/webhooks/${webhookId}` }
+  for (const [what, path] of Object.entries(paths)) {
+    const request = { method: 'GET', path: `/apps/${appId}${path}` } as const
+    await load(request, reads)
+    table.set(`GET ${what}`, backend, rate(await medianOf(() => load(request, reads))))
+  }
+
+  function batchBody() {
+    const { body } = registration(stage, appId) as { body: object }
+    const subscribers = Array.from({ length: rowsOfBatch }, (_, row) =>
+      JSON.parse(JSON.stringify(body).replaceAll('{n}', `b{n}-${row}`)),
+    )
+    return { subscribers }
+  }
+}

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { type Role, type Service, startService } from '../src/app.ts'
+import { readConfig } from '../src/config/config.ts'
+import { emitEvents, type NewEvent } from '../src/deliveries/publish-event.ts'
+import { toTimestamp } from '../src/platform/clock.ts'
+import { keepHeapSmall } from '../src/platform/heap.ts'
+import { newId } from '../src/platform/ids.ts'
+import { createLogger } from '../src/platform/log.ts'
+import { serveParent } from './child.ts'
+import { makeSubscriptions } from './subscriptions.ts'
+
+/** What a process has used since it started. */
+export interface Usage {
+  /** Bytes. */
+  resident: number
+  /** Bytes, the most there was. */
+  peak: number
+  cpuMs: number
+  /** Committed in the database by everybody; null: not counted. */
+  transactions: number | null
+}
+
+export interface ServiceSettings {
+  env: Record<string, string>
+  ca: string
+  roles?: readonly Role[]
+}
+
+/** Events of one transaction: as a page of a campaign makes them. */
+const eventsAtOnce = 64
+const rowsAtOnce = 1_000
+
+let service: Service
+
+const api = {
+  /** Starts the service as `npm start` would, quiet, with the loopback opened. @returns its url, if it has one */
+  async start({ env, ca, roles = ['api', 'worker'] }: ServiceSettings): Promise<string | undefined> {
+    keepHeapSmall()
+    const config = readConfig({ PORT: '0', KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8', ...env })
+    service = await startService(config, { ca, roles, log: createLogger(process.env.BENCH_LOG ?? 'error') })
+    return service.url
+  },
+  stop: () => service.stop(),
+  async usage(): Promise<Usage> {
+    const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
+    return {
+      resident: process.memoryUsage.rss(),
+      // Linux and macOS disagree on the unit; Node makes it kilobytes on both.
+      peak: maxRSS * 1_024,
+      cpuMs: (userCPUTime + systemCPUTime) / 1_000,
+      transactions: await countTransactions(),
+    }
+  },
+  /** Makes events of an app in bulk, as a campaign's reports do. */
+  async makeEvents(appId: string, count: number): Promise<void> {
+    const { db, clock } = service.deps
+    for (let left = count; left > 0; left -= eventsAtOnce) {
+      const events = Array.from({ length: Math.min(left, eventsAtOnce) }, () => toEvent(appId, clock.now()))
+      await db.transaction().execute((trx) => emitEvents(trx, events))
+    }
+  },
+  /** Waits until an app has no pending delivery. @throws when one has not succeeded */
+  async settle(appId: string): Promise<void> {
+    const { db } = service.deps
+    const isAny = async (condition: ReturnType<typeof sql>) => {
+      const found =
+        await sql`select from deliveries where app_id = ${appId}::uuid and ${condition} limit 1`.execute(db)
+      return found.rows.length > 0
+    }
+    // Counting them each time would be a tenth of the work measured.
+    while (await isAny(sql`status = 'pending'`)) await sleep(25)
+    if (await isAny(sql`status <> 'succeeded'`)) throw new Error('not all deliveries succeeded')
+  },
+  /** How long deliveries took, created → answered, once so many have succeeded. */
+  async latency(appId: string, count: number, timeoutMs: number): Promise<{ p50Ms: number; p99Ms: number }> {
+    const giveUpAt = performance.now() + timeoutMs
+    for (;;) {
+      const { rows } = await sql<{ p50Ms: number; p99Ms: number; count: number }>`
+        select count(*)::int as count,
+          percentile_disc(0.5) within group (order by ms) as "p50Ms",
+          percentile_disc(0.99) within group (order by ms) as "p99Ms"
+        from (select extract(epoch from finished_at - created_at)::float8 * 1000 as ms from deliveries
+          where app_id = ${appId}::uuid and status = 'succeeded') as settled`.execute(service.deps.db)
+      const { count: settled, ...found } = rows[0]!
+      if (settled >= count) return found
+      if (performance.now() > giveUpAt) throw new Error(`only ${settled} of ${count} deliveries succeeded`)
+      await sleep(50)
+    }
+  },
+  /** Makes subscribers without the API: what is measured is what is sent to them. */
+  async makeSubscribers(appId: string, origin: string, count: number): Promise<void> {
+    const subscriptions = makeSubscriptions(origin)
+    for (let from = 0; from < count; from += rowsAtOnce) {
+      const rows = Array.from({ length: Math.min(rowsAtOnce, count - from) }, (_, i) => {
+        const { keys } = subscriptions[(from + i) % subscriptions.length]!
+        const hex = (text: string) => Buffer.from(text, 'base64url').toString('hex')
+        return { id: newId(), number: from + i, p256dh: hex(keys.p256dh), auth: hex(keys.auth) }
+      })
+      await insertSubscribers(appId, origin, rows)
+    }
+    await sql`analyze subscribers`.execute(service.deps.db)
+  },
+}
+
+export type ServiceApi = typeof api
+serveParent(api)
+
+function toEvent(appId: string, occurredAt: Date): NewEvent {
+  const ids = { notification_id: newId(), app_id: appId, subscriber_id: newId() }
+  const data = { ...ids, user_id: null, platform: 'web' as const, at: toTimestamp(occurredAt) }
+  return { appId, type: 'notification.delivered', occurredAt, data }
+}
+
+async function insertSubscribers(appId: string, origin: string, rows: readonly object[]): Promise<void> {
+  await sql`
+    insert into subscribers (app_id, id, platform, token, token_hash, p256dh, auth, tags, metadata, status,
+      last_seen_at, created_at, updated_at)
+    select ${appId}::uuid, id, 'web', ${`${origin}/push/`}::text || number,
+      sha256((${appId}::text || number)::bytea), decode(p256dh, 'hex'), decode(auth, 'hex'), '{}', '{}', 'active',
+      now(), now(), now()
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (id uuid, number int, p256dh text, auth text)`.execute(service.deps.db)
+}
+
+/** The embedded database has no counts of its own that are kept up to date; its own statements are what it does. */
+async function countTransactions(): Promise<number | null> {
+  if (service.deps.backend === 'pglite') return null
+  const { rows } = await sql<{ count: string }>`
+    select xact_commit + xact_rollback as count from pg_stat_database
+    where datname = current_database()`.execute(service.deps.db)
+  return Number(rows[0]!.count)
+}

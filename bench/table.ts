@@ -1,0 +1,49 @@
+/** What was measured, by line and column; printed at the end, and each as it comes. */
+export interface Table {
+  set(line: string, column: string, text: string): void
+  print(columns: readonly string[]): void
+}
+
+export function createTable(): Table {
+  const lines = new Map<string, Map<string, string>>()
+  return {
+    set(line, column, text) {
+      lines.getOrInsertComputed(line, () => new Map()).set(column, text)
+      console.log(`${column.padEnd(12)} ${line.padEnd(58)} ${text}`)
+    },
+    print(columns) {
+      const rows = [...lines].map(([line, cells]) => [
+        line,
+        ...columns.map((column) => cells.get(column) ?? ''),
+      ])
+      const all = [['line', ...columns], ...rows]
+      const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
+      const show = (row: readonly string[]) =>
+        console.log(`| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`)
+      console.log()
+      show(all[0]!)
+      show(widths.map((width) => '-'.repeat(width)))
+      for (const row of rows) show(row)
+    },
+  }
+}
+
+export const rate = (perSecond: number) => `${Math.round(perSecond).toLocaleString('en')}/s`
+export const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
+export const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+export const times = (ratio: number, of: string) => `${ratio.toFixed(2)} × ${of}`
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]!
+}
+
+/** As often as a median takes. */
+export const rounds = 3
+
+/** Measures three times. @returns the median */
+export async function medianOf(measure: (round: number) => Promise<number>): Promise<number> {
+  const found: number[] = []
+  for (let round = 0; round < rounds; round++) found.push(await measure(round))
+  return median(found)
+}
