@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { BatchSettings, DeliveryStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { isOneOf } from '../platform/db/is-one-of.ts'
 import type { Order } from './lane/lane.ts'
 
 /** Where a delivery goes, as it is stored: what is encrypted at rest still is. */
@@ -101,7 +102,7 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
       set status = made.status, attempt_count = made.number,
         next_attempt_at = made.next_attempt_at, finished_at = made.finished_at
       from made where d.app_id = made.app_id and d.id = made.delivery_id and d.attempt_count = made.number - 1
-        and ${isOneOf(keys)}
+        and ${isOneOf('d', keys)}
       returning d.app_id, d.id
     )
     insert into attempts
@@ -127,18 +128,7 @@ export async function cancelDeliveries(trx: Trx, held: readonly HeldDelivery[], 
   await sql`
     update deliveries d set status = 'canceled', next_attempt_at = null, finished_at = ${now}
     from json_to_recordset(${JSON.stringify(keys)}::text::json) as held (id uuid, "attemptCount" int)
-    where ${isOneOf(keys)} and d.id = held.id and d.attempt_count = held."attemptCount" and d.status = 'pending'`.execute(
+    where ${isOneOf('d', keys)} and d.id = held.id and d.attempt_count = held."attemptCount" and d.status = 'pending'`.execute(
     trx,
   )
-}
-
-/**
- * Picks deliveries `d` by key with arrays that the index takes as they are. A join alone is planned as a hash join
- * over the whole table while its statistics are young: 5.3 ms instead of 0.3 ms for 64 of 10,000 rows, and growing.
- * Ids are unique across apps (UUIDv7), so that the two arrays pick no row that is not meant.
- */
-function isOneOf(keys: readonly { appId: string; id: string }[]): RawBuilder<boolean> {
-  const appIds = [...new Set(keys.map((key) => key.appId))]
-  const ids = keys.map((key) => key.id)
-  return sql<boolean>`(d.app_id = any(${sql.val(appIds)}::uuid[]) and d.id = any(${sql.val(ids)}::uuid[]))`
 }

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Trx } from '../platform/db/db.ts'
+import { isOneOf } from '../platform/db/is-one-of.ts'
 
 /** A notification's audience as it is cut: batches by key range, each end inclusive. */
 export interface Cut {
@@ -95,12 +96,13 @@ export async function closeBatches(
     sent,
     failed,
   }))
+  const keys = batches.map(({ appId, notificationId }) => ({ appId, id: notificationId }))
   const closed = await sql<BatchKey>`
     update notification_batches b set completed_at = ${now}, sent_count = row.sent, failed_count = row.failed
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (app_id uuid, notification_id uuid, number int, sent int, failed int)
     where b.app_id = row.app_id and b.notification_id = row.notification_id and b.number = row.number
-      and b.completed_at is null
+      and ${isOneOf('b', keys, 'notification_id')} and b.completed_at is null
     returning b.app_id as "appId", b.notification_id as "notificationId", b.number`.execute(trx)
   return closed.rows
 }

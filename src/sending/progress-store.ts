@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { isOneOf } from '../platform/db/is-one-of.ts'
 
 /** How far a notification has come, as the transaction that holds its row sees it. */
 export interface NotificationProgress {
@@ -23,14 +24,13 @@ export async function lockNotifications(
   trx: Trx,
   keys: readonly { appId: string; notificationId: string }[],
 ): Promise<Map<string, NotificationProgress>> {
-  const wanted = keys.map(({ appId, notificationId }) => ({ app_id: appId, id: notificationId }))
+  const wanted = keys.map(({ appId, notificationId }) => ({ appId, id: notificationId }))
   const { rows } = await sql<NotificationProgress>`
     select app_id as "appId", id, title, status, due_at is not null as "isUnresolved", total_count as "totalCount",
       total_batches as "totalBatches", completed_batches as "completedBatches", sent_count as "sentCount",
       failed_count as "failedCount", skipped_count as "skippedCount"
     from notifications
-    where (app_id, id) in (
-      select app_id, id from json_to_recordset(${JSON.stringify(wanted)}::text::json) as key (app_id uuid, id uuid))
+    where ${isOneOf('notifications', wanted)}
     order by app_id, id for no key update`.execute(trx)
   return new Map(rows.map((row) => [row.id, row]))
 }
@@ -68,7 +68,7 @@ export async function saveProgress(
     from json_to_recordset(${JSON.stringify(rows)}::text::json) as row (app_id uuid, id uuid, status text,
       failure_reason text, total_count int, total_batches int, completed_batches int, sent_count int, failed_count int,
       skipped_count int)
-    where n.app_id = row.app_id and n.id = row.id`.execute(trx)
+    where n.app_id = row.app_id and n.id = row.id and ${isOneOf('n', notifications)}`.execute(trx)
 }
 
 /** Of the apps, notifications that have been sending since before a moment and are not to be waited for any longer. */
@@ -97,5 +97,6 @@ export async function addReceiptCounts(
     set delivered_count = delivered_count + delivered, clicked_count = clicked_count + clicked
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (app_id uuid, id uuid, delivered int, clicked int)
-    where notification.app_id = row.app_id and notification.id = row.id`.execute(trx)
+    where notification.app_id = row.app_id and notification.id = row.id
+      and ${isOneOf('notification', counts)}`.execute(trx)
 }

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Platform } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { isOneOf } from '../platform/db/is-one-of.ts'
 
 /** A subscriber as the channels need it, and as events name it. */
 export interface AudienceMember {
@@ -113,7 +114,7 @@ export async function readSubscribers(
 ): Promise<Map<string, KnownSubscriber>> {
   const { rows } = await sql<{ id: string } & KnownSubscriber>`
     select id, user_id as "userId", platform, user_epoch as "userEpoch" from subscribers
-    where (app_id, id) in (select app_id, id from ${keyRows(keys)})`.execute(trx)
+    where ${isOneOf('subscribers', keys.map(toKey))}`.execute(trx)
   return new Map(rows.map(({ id, ...known }) => [id, known]))
 }
 
@@ -129,12 +130,11 @@ export async function markSeen(
   await sql`
     update subscribers set last_seen_at = ${now} where (app_id, id) in (
       select app_id, id from subscribers
-      where (app_id, id) in (select app_id, id from ${keyRows(keys)})
+      where ${isOneOf('subscribers', keys.map(toKey))}
         and last_seen_at < ${new Date(now.getTime() - seenAgainAfterMs)}
       for update skip locked)`.execute(trx)
 }
 
-function keyRows(keys: readonly { appId: string; subscriberId: string }[]) {
-  const rows = keys.map(({ appId, subscriberId }) => ({ app_id: appId, id: subscriberId }))
-  return sql`json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, id uuid)`
+function toKey({ appId, subscriberId }: { appId: string; subscriberId: string }) {
+  return { appId, id: subscriberId }
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Trx } from '../platform/db/db.ts'
+import { isOneOf } from '../platform/db/is-one-of.ts'
 
 /** Refusals in a row after which a subscription counts as made with another key. */
 export const maxKeyRefusals = 3
@@ -33,7 +34,10 @@ export async function recordKeyRefusals(
       select subscriber.app_id, subscriber.id
       from json_to_recordset(${JSON.stringify(rows)}::text::json) as refusal (app_id uuid, id uuid, accepted_at timestamptz)
       join subscribers as subscriber on subscriber.app_id = refusal.app_id and subscriber.id = refusal.id
-      where subscriber.status = 'active'
+      where subscriber.status = 'active' and ${isOneOf(
+        'subscriber',
+        refusals.map(({ appId, subscriberId }) => ({ appId, id: subscriberId })),
+      )}
         and (subscriber.key_refused_at is null or subscriber.key_refused_at < refusal.accepted_at)
       order by subscriber.app_id, subscriber.id for no key update of subscriber)
     returning status`.execute(trx)
@@ -46,10 +50,9 @@ export async function clearKeyRefusals(
   reached: readonly { appId: string; subscriberId: string }[],
 ): Promise<void> {
   if (reached.length === 0) return
-  const rows = reached.map(({ appId, subscriberId }) => ({ app_id: appId, id: subscriberId }))
+  const keys = reached.map(({ appId, subscriberId }) => ({ appId, id: subscriberId }))
   await sql`
-    update subscribers set key_refusals = 0, key_refused_at = null where (app_id, id) in (
-      select app_id, id from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, id uuid))`.execute(
+    update subscribers set key_refusals = 0, key_refused_at = null where ${isOneOf('subscribers', keys)}`.execute(
     trx,
   )
 }
