@@ -5,7 +5,7 @@ import { makeApp, makeWebhook, type Peer, type Stage } from '../stage.ts'
 import { median, milliseconds, rate, rounds, times } from '../table.ts'
 
 const users = 200
-const count = 2_000
+const count = 1_600
 const warmUp = 500
 const atOnce = 32
 const singles = 40
