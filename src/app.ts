@@ -5,7 +5,8 @@ import { createKeyCommands } from './access/key-commands.ts'
 import { createKeyRing } from './access/key-ring.ts'
 import { ensureFirstKey } from './access/key-store.ts'
 import { createKnownApps } from './apps/known-apps.ts'
-import { createWebPushChannel } from './channels/web-push/web-push-channel.ts'
+import { closeChannels, createChannels } from './channels/registry.ts'
+import { trackingPurpose } from './channels/web-push/tracking-token.ts'
 import type { Config } from './config/config.ts'
 import { fallbackVapidSubject } from './config/vapid-subject.ts'
 import { openControlSocket } from './control/control-socket.ts'
@@ -122,8 +123,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const pushOutbound = createOutbound(way)
     const vapidSubject = config.vapidSubject ?? fallbackVapidSubject
     if (worker && vapidSubject === fallbackVapidSubject) log.warn('vapid.no_contact')
-    const web = createWebPushChannel({ outbound: pushOutbound, clock, vapidSubject })
-    closers.push(() => Promise.all([outbound.close(), web.close(), pushOutbound.close()]))
+    const trackingKey = crypto.deriveKeys(trackingPurpose)[0]!
+    const channels = createChannels({ outbound: pushOutbound, clock, vapidSubject, trackingKey })
+    closers.push(() => Promise.all([outbound.close(), closeChannels(channels), pushOutbound.close()]))
 
     const queue = await startQueue(storage, queues, log, worker)
     drainers.push(() => queue.stop(drainTimeoutMs))
@@ -139,7 +141,6 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const keys = createKeyRing({ db, clock, log, notices })
     closers.push(() => keys.stop())
     const lanes = !worker ? noLanes() : backend === 'pglite' ? ownAllLanes() : await leaseLanes({ db, log })
-    const channels = { web }
     const deps: Deps = {
       config,
       db,

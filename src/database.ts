@@ -1,10 +1,12 @@
 import type { ColumnType, Generated } from 'kysely'
+import type { MessageContent, Platform } from './channels/message.ts'
 
 /** Text holding JSON: written as a string, read as the parsed value. Key order is kept (`json`, not `jsonb`). */
 type Json<T> = ColumnType<T, string, string>
 type NullableJson<T> = ColumnType<T | null, string | null, string | null>
 
-export type Platform = 'web' | 'ios' | 'android'
+export type { MessageContent as NotificationContent, Platform } from './channels/message.ts'
+
 export type SubscriberStatus = 'active' | 'inactive' | 'unsubscribed'
 /** `gone`: the provider says so; `unseen`: not heard of for 90 days; `key_mismatch`: it subscribed with another key. */
 export type InactiveReason = 'gone' | 'unseen' | 'key_mismatch'
@@ -98,7 +100,7 @@ export interface Database {
     id: string
     title: string
     /** All of the body but title, targeting and status. */
-    content: Json<NotificationContent>
+    content: Json<MessageContent>
     targeting: NullableJson<unknown>
     status: NotificationStatus
     failure_reason: string | null
@@ -256,15 +258,4 @@ export interface Database {
     delivered_at: Date | null
     clicked_at: Date | null
   }
-}
-
-/** What a notification shows, as the API took it. */
-export interface NotificationContent {
-  body?: string | null
-  icon?: string | null
-  image?: string | null
-  url?: string | null
-  actions?: { title: string; action: string; url?: string | null }[] | null
-  data?: Record<string, unknown> | null
-  platform_overrides?: Partial<Record<Platform, Record<string, unknown>>> | null
 }

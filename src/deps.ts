@@ -1,9 +1,8 @@
 import type { Logger } from 'pino'
 import type { KeyRing } from './access/key-ring.ts'
 import type { KnownApps } from './apps/known-apps.ts'
-import type { Channel } from './channels/channel.ts'
+import type { Channels } from './channels/registry.ts'
 import type { Config } from './config/config.ts'
-import type { Platform } from './database.ts'
 import type { LaneOwnership } from './engine/lane-ownership.ts'
 import type { AddressGuard } from './outbound/address-guard.ts'
 import type { Outbound } from './outbound/outbound.ts'
@@ -30,8 +29,7 @@ export interface Deps {
   guard: AddressGuard
   /** For webhook deliveries. */
   outbound: Outbound
-  /** The platforms that can send now; subscribers of the others fail with a clear reason. */
-  channels: Partial<Record<Platform, Channel>>
+  channels: Channels
   metrics: Metrics
   /** Aborted once the service is told to stop: it still answers, for those who have not heard. */
   draining: AbortSignal

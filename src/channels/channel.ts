@@ -1,74 +1,62 @@
-/** Why a subscriber could not be reached for good; the word the API and the events use. */
-export type FailureReason = 'gone' | 'rejected' | 'too_large' | 'expired' | 'unreachable'
+import type { Message, Oversize } from './message.ts'
+import type { Outcome } from './outcome.ts'
 
-/**
- * What became of one push.
- * - `sent`: the push service accepted it.
- * - `gone`: it says that the token is no longer valid; the subscriber turns inactive.
- * - `retry`: it may work later; `afterSeconds` is what the push service asked for (Retry-After), if it did.
- * - `deferred`: it was not attempted: the push service is left alone for `afterSeconds`, or the page's time was up.
- * - `rejected`: it will never work, though the token may be fine.
- * `status` is the provider's HTTP status, null when no answer came; `error` says in words what happened then.
- */
-export type Outcome =
-  | { kind: 'sent'; status: number }
-  | { kind: 'gone'; status: number }
-  | { kind: 'retry'; status: number | null; afterSeconds: number | null; error: string }
-  | { kind: 'deferred'; status: null; afterSeconds: number; error: string }
-  | {
-      kind: 'rejected'
-      status: number | null
-      reason: FailureReason
-      error: string
-      keyRefusal?: KeyRefusal
-    }
-
-/** A push service says that the subscription was made with another key pair than the one that signed. */
-export interface KeyRefusal {
-  /** When the same service last took a push signed with that pair; null: not since this process started. */
-  acceptedAt: Date | null
+/** A secret by which an app is known to a platform's push services, e.g. a VAPID key pair. */
+export interface Credential {
+  /** Its public part; Web Push: the key that browsers subscribe with. */
+  publicPart: string
+  /** @throws Error when it cannot be decrypted */
+  readSecret(): Uint8Array
 }
 
-/** A subscriber as a channel needs it. */
-export interface Recipient {
+/** An app as one channel knows it. */
+export interface ChannelApp {
   id: string
-  /** Web: the push endpoint URL. */
+  /** What it has stored for this channel, by number: an app may change its credential. */
+  credentials: ReadonlyMap<number, Credential>
+}
+
+/** A subscriber as it is stored, of which a channel makes its target. */
+export interface SubscriberRow {
+  id: string
+  /** Web: the push endpoint URL; else the device token. */
   token: string
   p256dh: Uint8Array | null
   auth: Uint8Array | null
-  /** What its payload alone has; see {@link Push.stampAt}. */
-  stamp?: Uint8Array
+  /** The number of the app's credential that it registered with. */
+  credential: number
+  userEpoch: number
 }
 
-/** The app's identity towards push services. */
-export interface Sender {
-  appId: string
-  vapidPublicKey: string
-  /** 32-byte scalar, decrypted. */
-  vapidPrivateKey: Uint8Array
-}
+/** A target, or why there is none. */
+export type TargetOrOutcome<Target> = { target: Target } | { outcome: Outcome }
 
-/** One notification as this channel sends it: the payload's bytes and the delivery options, the same for a page. */
-export interface Push {
-  payload: Uint8Array
-  /** Where in the payload each recipient's `stamp` goes, all equally long, over what is there; null: they have none. */
-  stampAt: number | null
-  /** Seconds the push service keeps it for a device that is offline. */
-  ttlSeconds: number
-  urgency: 'very-low' | 'low' | 'normal' | 'high'
-  /** Replaces an undelivered message with the same topic (RFC 8030 §5.4). */
-  topic: string | null
-}
-
-/** Sends pages of pushes to one platform's push services. Knows no database. */
-export interface Channel {
+/**
+ * Sends pages of pushes to one platform's push services. Knows no database. What every channel has to keep to is
+ * `conformance.test.ts`.
+ *
+ * @typeParam Settings what it needs of an app: its credentials, and what is derived from them
+ * @typeParam Target a subscriber as it sends to it
+ */
+export interface Channel<Settings = unknown, Target = unknown> {
+  /** Reads an app's settings, once for each page. @throws Error when nothing can be sent with them */
+  readSettings(app: ChannelApp): Settings
+  toTarget(settings: Settings, row: SubscriberRow): TargetOrOutcome<Target>
+  /** @returns the field of a notification to shorten; undefined when its payload fits into a push */
+  findOversize(message: Message): Oversize | undefined
   /**
-   * Sends one push to each recipient, many at a time.
+   * Sends a notification to each target, many at a time. Messages of several apps and pages share a push service in
+   * turns.
    *
-   * @param signal aborted when the page's time is up: what is not finished then comes back as `retry`
-   * @returns an outcome per recipient, in their order; never rejects for a single recipient's sake
+   * @param signal aborted when the page's time is up: what is not begun then is `deferred`, what is under way `retry`
+   * @returns an outcome per target, in their order; never rejects for a single target's sake
    */
-  send(sender: Sender, push: Push, recipients: readonly Recipient[], signal: AbortSignal): Promise<Outcome[]>
+  send(
+    settings: Settings,
+    message: Message,
+    targets: readonly Target[],
+    signal: AbortSignal,
+  ): Promise<Outcome[]>
   /** Closes connections and workers. */
   close(): Promise<void>
 }

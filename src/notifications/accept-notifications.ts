@@ -1,11 +1,12 @@
 import { holdApps } from '../apps/app-store.ts'
+import { deliveryOptions } from '../channels/message.ts'
+import { type Channels, findOversize } from '../channels/registry.ts'
 import type { NotificationContent } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import { announceSending } from '../sending/announce.ts'
-import { findOversize } from '../sending/payload.ts'
 import { type Priority, rankOf, smallAudience } from '../sending/rank.ts'
 import { presentNotification } from './notification-schema.ts'
 import { insertNotifications } from './notification-store.ts'
@@ -22,8 +23,10 @@ export interface NotificationRequest {
 export type AcceptedNotification = ReturnType<typeof presentNotification>
 
 /** @throws 422 when the payload is too long to be pushed */
-export function checkPayload({ app, title, content }: NotificationRequest): void {
-  const oversize = findOversize({ id: newId(), appId: app.id, title, content }, app.settings)
+export function checkPayload(channels: Channels, { app, title, content }: NotificationRequest): void {
+  const { ttlSeconds } = deliveryOptions(content)
+  const message = { id: newId(), appId: app.id, title, content, appSettings: app.settings, ttlSeconds }
+  const oversize = findOversize(channels, message)
   if (oversize) throw refusals.invalid({ [oversize.field]: [oversize.message] })
 }
 

@@ -20,7 +20,7 @@ const maxWaiting = 5_000
  * @returns accepts one; @throws 404 when its app is gone, 422 when it is too long to be pushed, 429 when too many wait
  */
 export function createAcceptor(
-  deps: Pick<Deps, 'db' | 'clock'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'channels'>,
 ): (given: { db: Db }, request: NotificationRequest) => Promise<AcceptedNotification> {
   const commit = (db: Db, requests: readonly NotificationRequest[]) =>
     db.transaction().execute((trx) => acceptNotifications(trx, deps, requests))
@@ -32,7 +32,7 @@ export function createAcceptor(
     commit: (requests) => commit(deps.db, requests),
   })
   return async ({ db }, request) => {
-    checkPayload(request)
+    checkPayload(deps.channels, request)
     if (db === deps.db) return group.add(request)
     const [accepted] = await commit(db, [request])
     if (accepted instanceof Error) throw accepted

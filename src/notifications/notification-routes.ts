@@ -1,11 +1,11 @@
 import { z } from 'zod'
+import { maxTtlSeconds } from '../channels/message.ts'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
-import { maxTtlSeconds } from '../sending/payload.ts'
 import { priorities } from '../sending/rank.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { createAcceptor } from './acceptor.ts'
@@ -82,7 +82,7 @@ const ofNotification = z.object({ app_id: z.string(), notification_id: z.string(
 /** Notifications: contract section 4. */
 export function registerNotificationRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'channels'>,
 ): void {
   const { db } = deps
   const accept = createAcceptor(deps)

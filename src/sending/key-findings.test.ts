@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Outcome } from '../channels/channel.ts'
+import type { Outcome } from '../channels/outcome.ts'
 import { keyFindings } from './key-findings.ts'
 
 const acceptedAt = new Date('2026-06-01T08:00:00Z')

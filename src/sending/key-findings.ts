@@ -1,4 +1,4 @@
-import type { Outcome } from '../channels/channel.ts'
+import type { Outcome } from '../channels/outcome.ts'
 
 /** What a batch says about the VAPID key pairs that subscriptions were made with. */
 export interface KeyFindings {

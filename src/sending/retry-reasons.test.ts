@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Outcome } from '../channels/channel.ts'
+import type { Outcome } from '../channels/outcome.ts'
 import { describeRetries, retryReasons } from './retry-reasons.ts'
 
 const retry = (status: number | null, error: string): Outcome => ({

@@ -1,4 +1,4 @@
-import type { Outcome } from '../channels/channel.ts'
+import type { Outcome } from '../channels/outcome.ts'
 
 /** Why pushes of a batch are tried again: one entry per status, or per kind of failure without an answer. */
 export interface RetryReason {

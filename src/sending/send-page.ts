@@ -1,11 +1,11 @@
 import type { SendingApp } from '../apps/senders.ts'
-import type { Outcome } from '../channels/channel.ts'
-import { createTokenSigner, trackingPurpose } from '../channels/web-push/tracking-token.ts'
-import type { Platform } from '../database.ts'
+import type { SubscriberRow } from '../channels/channel.ts'
+import { deliveryOptions } from '../channels/message.ts'
+import { type Outcome, rejected } from '../channels/outcome.ts'
+import { sendToRows } from '../channels/send-to-rows.ts'
 import type { Deps } from '../deps.ts'
 import type { AudienceMember } from '../subscribers/audience-store.ts'
 import type { Page } from './page.ts'
-import { payloadBytes, pushOptions } from './payload.ts'
 import { isInTime, remainingTtl, timeLeft } from './push-lifetime.ts'
 import { type Addressee, type Tally, tallyOutcomes } from './tally.ts'
 
@@ -14,7 +14,7 @@ const pageDeadlineMs = 60_000
 
 export type MemberOutcome = Addressee & { keyRefusals: number; outcome: Outcome }
 
-type SendDeps = Pick<Deps, 'clock' | 'random' | 'config' | 'channels' | 'crypto'>
+type SendDeps = Pick<Deps, 'clock' | 'random' | 'config' | 'channels'>
 
 /**
  * Sends a page through its members' channels. Never rejects: what goes wrong is an outcome.
@@ -27,7 +27,7 @@ export async function sendPage(
   page: Page,
   signal: AbortSignal,
 ): Promise<{ outcomes: MemberOutcome[]; tally: Tally }> {
-  const { ttlSeconds } = pushOptions(page.content)
+  const { ttlSeconds } = deliveryOptions(page.content)
   const left = () => timeLeft(ttlSeconds, deps.config.pushMaxAgeSeconds, ageSeconds(deps, page))
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(pageDeadlineMs)])
   const outcomes = isInTime(ttlSeconds, page.attempt, ageSeconds(deps, page))
@@ -57,48 +57,21 @@ async function sendMembers(
   page: Page,
   signal: AbortSignal,
 ): Promise<MemberOutcome[]> {
-  const groups = Map.groupBy(page.members, ({ platform, vapidPair }) => `${platform} ${vapidPair}`)
-  const sent = [...groups.values()].map(async (members) => {
-    const outcomes = await sendGroup(deps, app, page, members, signal).catch((error: Error) =>
-      members.map((): Outcome => rejected(error.message)),
-    )
+  const ttlSeconds = remainingTtl(deliveryOptions(page.content).ttlSeconds, ageSeconds(deps, page))
+  const message = { ...page, appSettings: app.settings, ttlSeconds }
+  const byPlatform = Map.groupBy(page.members, ({ platform }) => platform)
+  const sent = [...byPlatform].map(async ([platform, members]) => {
+    const channel = deps.channels[platform]
+    if (!channel) return setAll(members, rejected(`this version cannot send to ${platform} yet`))
+    const sender = { id: app.id, credentials: app.credentials[platform] ?? new Map() }
+    const outcomes = await sendToRows(channel, sender, message, members.map(toRow), signal)
     return members.map((member, index) => toMemberOutcome(member, outcomes[index]!))
   })
   return (await Promise.all(sent)).flat()
 }
 
-/** Members of one platform whose subscriptions were made with one key pair. */
-async function sendGroup(
-  deps: SendDeps,
-  app: SendingApp,
-  page: Page,
-  members: readonly AudienceMember[],
-  signal: AbortSignal,
-): Promise<Outcome[]> {
-  const { platform, vapidPair } = members[0]!
-  const channel = deps.channels[platform]
-  if (!channel) return members.map(() => rejected(`this version cannot send to ${platform} yet`))
-  const { payload, tokenAt } = payloadBytes(page, app.settings, platform)
-  const options = pushOptions(page.content)
-  const ttlSeconds = remainingTtl(options.ttlSeconds, ageSeconds(deps, page))
-  const push = { payload, stampAt: tokenAt, ...options, ttlSeconds }
-  return channel.send(app.senderOf(vapidPair), push, stamped(deps, page, platform, members), signal)
-}
-
-function stamped(
-  { crypto }: Pick<Deps, 'crypto'>,
-  page: Page,
-  platform: Platform,
-  members: readonly AudienceMember[],
-) {
-  if (platform !== 'web') return members
-  const [key] = crypto.deriveKeys(trackingPurpose)
-  const makeToken = createTokenSigner(key!, { appId: page.appId, notificationId: page.id })
-  return members.map((member) => ({ ...member, stamp: makeToken(member.id, member.userEpoch) }))
-}
-
-function rejected(error: string): Outcome {
-  return { kind: 'rejected', status: null, reason: 'rejected', error }
+function toRow({ id, token, p256dh, auth, vapidPair, userEpoch }: AudienceMember): SubscriberRow {
+  return { id, token, p256dh, auth, credential: vapidPair, userEpoch }
 }
 
 function setAll(members: readonly AudienceMember[], outcome: Outcome): MemberOutcome[] {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Outcome } from '../channels/channel.ts'
+import type { Outcome } from '../channels/outcome.ts'
 import type { TimeLeft } from './push-lifetime.ts'
 import { countByReason, tallyOutcomes as tally } from './tally.ts'
 

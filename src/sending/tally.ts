@@ -1,4 +1,4 @@
-import type { FailureReason, Outcome } from '../channels/channel.ts'
+import type { FailureReason, Outcome } from '../channels/outcome.ts'
 import type { Platform } from '../database.ts'
 import { nextDelaySeconds, type TimeLeft } from './push-lifetime.ts'
 

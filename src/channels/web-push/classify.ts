@@ -1,6 +1,6 @@
 import type { OutboundAnswer, OutboundResult } from '../../outbound/outbound.ts'
 import { maxRetryAfterSeconds, parseRetryAfter } from '../../outbound/retry-after.ts'
-import type { Outcome } from '../channel.ts'
+import type { Outcome } from '../outcome.ts'
 import { explainAnswer } from './explain-answer.ts'
 
 const acceptedStatuses = new Set([200, 201, 202, 204])

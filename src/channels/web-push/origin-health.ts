@@ -1,7 +1,8 @@
 /** Pushes under way at a time to a push service that has not answered yet, or not since something went wrong. */
 export const probes = 8
 
-/** Failures without an answer, one after the other, after which a push service is left alone for a while. */
+/** A push service is left alone for a while after so many pushes that failed, on so many occasions, without an answer. */
+export const failuresBeforePause = 20
 export const strikesBeforePause = 3
 
 /** Looks at a push service in a row that find pushes under way and no answer since the last: it is stuck. */
@@ -17,9 +18,10 @@ export interface OriginHealth {
   slow: boolean
   /** Looks since its latest answer, while pushes were under way. */
   quiet: number
-  /** Failures that counted since its latest answer. */
+  /** Pushes that failed since its latest answer, and on how many occasions. */
+  failures: number
   strikes: number
-  /** When the latest of them, and its latest answer, came: milliseconds of performance.now(). */
+  /** When the latest occasion, and its latest answer, came: milliseconds of performance.now(). */
   struckAtMs: number
   answeredAtMs: number
   /** Whether it has been left alone and has not answered since. */
@@ -32,6 +34,7 @@ export function makeOriginHealth(): OriginHealth {
     answers: false,
     slow: false,
     quiet: 0,
+    failures: 0,
     strikes: 0,
     struckAtMs: 0,
     answeredAtMs: 0,
@@ -69,23 +72,30 @@ export function noteAnswer(health: OriginHealth, nowMs: number, isSlow: boolean)
   health.answers = true
   health.slow = isSlow
   health.quiet = 0
+  health.failures = 0
   health.strikes = 0
   health.answeredAtMs = nowMs
   health.wasPaused = false
 }
 
 /**
- * A push got no answer. All that began before the last failure that counted is part of it: one connection that is cut
- * is one failure, however many pushes were on it. What began before the latest answer says nothing about the service.
+ * A push got no answer. All that began before the last occasion are part of it: one connection that is cut is one
+ * occasion, however many pushes were on it. What began before the latest answer says nothing about the service.
  *
  * @returns whether the push service is to be left alone now
  */
 export function noteFailure(health: OriginHealth, beganAtMs: number, nowMs: number): boolean {
-  if (beganAtMs < Math.max(health.struckAtMs, health.answeredAtMs)) return false
+  if (beganAtMs < health.answeredAtMs) return false
   health.answers = false
-  health.strikes += 1
-  health.struckAtMs = nowMs
-  if (health.strikes < (health.wasPaused ? 1 : strikesBeforePause)) return false
+  health.failures += 1
+  if (beganAtMs >= health.struckAtMs) {
+    health.strikes += 1
+    health.struckAtMs = nowMs
+  }
+  const isDown = health.failures >= failuresBeforePause && health.strikes >= strikesBeforePause
+  // Whoever comes back after a pause and fails once more is still down.
+  if (!isDown && !(health.wasPaused && health.strikes > 0)) return false
+  health.failures = 0
   health.strikes = 0
   health.wasPaused = true
   return true

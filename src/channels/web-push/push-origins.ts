@@ -1,5 +1,5 @@
 import { createTurnQueue, type TurnQueue } from '../../engine/turn-queue.ts'
-import type { Outcome } from '../channel.ts'
+import type { Outcome } from '../outcome.ts'
 import {
   isStuck,
   look,

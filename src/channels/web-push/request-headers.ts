@@ -1,10 +1,10 @@
-import type { Push } from '../channel.ts'
+import type { DeliveryOptions } from '../message.ts'
 import type { PushServiceKind } from './push-service.ts'
 import { topicFor } from './topic.ts'
 
 /** The headers of a push (RFC 8030 §5), as its push service wants them. */
 export function requestHeaders(
-  push: Pick<Push, 'ttlSeconds' | 'urgency' | 'topic'>,
+  push: DeliveryOptions,
   service: PushServiceKind,
   authorization: string,
 ): Record<string, string> {

@@ -1,33 +1,25 @@
 import { createECDH, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import {
-  createSecureServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type IncomingHttpHeaders,
-} from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import type { IncomingHttpHeaders } from 'node:http2'
 import { setTimeout } from 'node:timers/promises'
 import { decrypt } from 'http_ece'
 import { afterEach, expect, test } from 'vitest'
-import { makeCertificates } from '../../local-ends/certificates.ts'
+import {
+  type ScriptedAnswer,
+  scriptedCa,
+  startScriptedPushService,
+} from '../../../test/support/scripted-push-service.ts'
 import { createAddressGuard } from '../../outbound/address-guard.ts'
 import { createOutbound } from '../../outbound/outbound-client.ts'
-import type { Outcome, Push, Recipient, Sender } from '../channel.ts'
-import { probes, strikesBeforePause } from './origin-health.ts'
+import { newId } from '../../platform/ids.ts'
+import type { Outcome } from '../outcome.ts'
+import { sendToRows } from '../send-to-rows.ts'
+import { failuresBeforePause, probes } from './origin-health.ts'
 import { generateVapidKeys } from './vapid.ts'
 import { createWebPushChannel, type WebPushOptions } from './web-push-channel.ts'
 
-const { ca, key, cert } = await makeCertificates()
 const vapid = generateVapidKeys()
-const sender: Sender = { appId: 'app', vapidPublicKey: vapid.publicKey, vapidPrivateKey: vapid.privateKey }
-const push: Push = {
-  payload: Buffer.from('{"title":"hello"}'),
-  stampAt: null,
-  ttlSeconds: 60,
-  urgency: 'high',
-  topic: null,
-}
+const sender = { appId: newId(), vapidPublicKey: vapid.publicKey, vapidPrivateKey: vapid.privateKey }
+const push = { title: 'hello', ttlSeconds: 60, topic: null as string | null }
 const unaborted = new AbortController().signal
 
 const cleanups: (() => Promise<unknown> | unknown)[] = []
@@ -37,65 +29,43 @@ afterEach(async () => {
   }
 })
 
-interface Received {
-  path: string
-  headers: IncomingHttpHeaders
-  body: Buffer
-}
-
-/** A push service that answers as `answer` says; null: never. */
-async function pushService(
-  answer: (
-    path: string,
-    headers: IncomingHttpHeaders,
-  ) => { status: number; headers?: Record<string, string>; body?: string; delayMs?: number } | null,
-) {
-  const received: Received[] = []
-  const server = createSecureServer({ key, cert, allowHTTP1: true })
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => sockets.add(socket))
-  server.on('sessionError', () => {})
-  server.on('request', async (request: Http2ServerRequest, response: Http2ServerResponse) => {
-    request.on('error', () => {})
-    response.on('error', () => {})
-    const chunks: Buffer[] = []
-    for await (const chunk of request) {
-      chunks.push(chunk)
-    }
-    received.push({ path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
-    const { status, headers, body, delayMs = 0 } = answer(request.url, request.headers) ?? {}
-    if (delayMs > 0) await setTimeout(delayMs)
-    if (status) {
-      response.writeHead(status, headers).end(body ?? '')
-    }
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const cut = () => {
-    for (const socket of sockets) {
-      socket.destroy()
-    }
-  }
-  const stop = () => {
-    cut()
-    server.close()
-  }
-  cleanups.push(stop)
-  return { origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, received, cut, stop }
+async function pushService(answer: (path: string, headers: IncomingHttpHeaders) => ScriptedAnswer | null) {
+  const service = await startScriptedPushService(answer)
+  cleanups.push(() => service.stop())
+  return service
 }
 
 function makeChannel(options: Partial<WebPushOptions> = {}) {
   const clock = { time: Date.parse('2025-06-01T08:00:00Z'), now: () => new Date(clock.time) }
-  const outbound = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']), ca })
-  const channel = createWebPushChannel({
+  const outbound = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']), ca: scriptedCa })
+  const web = createWebPushChannel({
     outbound,
     clock,
     vapidSubject: 'mailto:push@example.com',
+    trackingKey: randomBytes(32),
     ...options,
   })
   cleanups.push(() => outbound.close())
-  cleanups.push(() => channel.close())
+  cleanups.push(() => web.close())
+  const channel = {
+    send(from: typeof sender, asked: typeof push, recipients: readonly Recipient[], signal: AbortSignal) {
+      const { appId, vapidPublicKey: publicPart, vapidPrivateKey } = from
+      const { title, ttlSeconds, topic } = asked
+      const credentials = new Map([[1, { publicPart, readSecret: () => vapidPrivateKey }]])
+      const content = { platform_overrides: { web: { urgency: 'high', ...(topic && { topic }) } } }
+      const message = { id: newId(), appId, title, content, appSettings: {}, ttlSeconds }
+      const rows = recipients.map((recipient) => ({ ...recipient, credential: 1, userEpoch: 0 }))
+      return sendToRows(web, { id: appId, credentials }, message, rows, signal)
+    },
+  }
   return { channel, clock }
+}
+
+interface Recipient {
+  id: string
+  token: string
+  p256dh: Uint8Array | null
+  auth: Uint8Array | null
 }
 
 function makeRecipients(origin: string, count: number) {
@@ -103,7 +73,7 @@ function makeRecipients(origin: string, count: number) {
     const pair = createECDH('prime256v1')
     pair.generateKeys()
     return {
-      id: String(i),
+      id: newId(),
       token: `${origin}/push/${i}`,
       p256dh: pair.getPublicKey(),
       auth: randomBytes(16),
@@ -130,7 +100,12 @@ test('each recipient gets a request of its own that it can decrypt', async () =>
   for (const { path, headers, body } of received) {
     const { pair, auth } = recipients[Number(path.split('/').pop())]!
     const params = { version: 'aes128gcm', privateKey: pair, authSecret: auth.toString('base64url') }
-    expect(decrypt(body, params).toString()).toBe('{"title":"hello"}')
+    expect(JSON.parse(decrypt(body, params).toString())).toEqual({
+      id: expect.any(String),
+      app_id: sender.appId,
+      title: 'hello',
+      t: expect.stringMatching(/^[\w-]{84}$/),
+    })
     expect(headers).toMatchObject({
       ttl: '60',
       urgency: 'high',
@@ -240,12 +215,7 @@ test('a refused key says when its push service last took the same', async () => 
 test('a payload that does not fit is too large for everybody', async () => {
   const { channel } = makeChannel()
   const recipients = makeRecipients('https://127.0.0.1:1', 2)
-  const outcomes = await channel.send(
-    sender,
-    { ...push, payload: Buffer.alloc(3_994) },
-    recipients,
-    unaborted,
-  )
+  const outcomes = await channel.send(sender, { ...push, title: 'x'.repeat(3_994) }, recipients, unaborted)
   expect(outcomes).toMatchObject([{ reason: 'too_large' }, { reason: 'too_large' }])
 })
 
@@ -357,7 +327,8 @@ test('a push service that is down is left alone, and probed with a handful until
   const send = () => channel.send(sender, push, makeRecipients(down.origin, 200), unaborted)
   const first = await send()
   const { retry, deferred } = tally(first)
-  expect(retry).toBe(strikesBeforePause * probes)
+  expect(retry).toBeGreaterThanOrEqual(failuresBeforePause)
+  expect(retry).toBeLessThanOrEqual(failuresBeforePause + probes)
   expect(retry! + deferred!).toBe(200)
   expect(first[199]).toMatchObject({ afterSeconds: 30 })
   expect(tally(await send())).toEqual({ deferred: 200 })
@@ -371,25 +342,29 @@ test('a push service that answers 500 to everything is down', async () => {
   const { channel, clock } = makeChannel()
   const send = () => channel.send(sender, push, makeRecipients(origin, 200), unaborted)
   expect((await send())[199]).toMatchObject({ kind: 'deferred', afterSeconds: 30 })
-  expect(received.length).toBeLessThanOrEqual(strikesBeforePause * probes)
+  expect(received.length).toBeLessThanOrEqual(failuresBeforePause + probes)
   isDown = false
   clock.time += 30_000
   expect(tally(await send())).toEqual({ sent: 200 })
 })
 
 test('a connection that is cut is one failure, however many pushes were on it', async () => {
-  let isCut = false
+  let cuts = 0
+  let again = 0
   const service = await pushService((path) => {
-    if (path.endsWith('/100') && !isCut) {
-      isCut = true
+    // The first time they are all sent again on a new connection, and then on none.
+    if (cuts === 1) again += 1
+    if ((cuts === 0 && path.endsWith('/100')) || (cuts === 1 && again === 50)) {
+      cuts += 1
       service.cut()
+      return null
     }
-    return { status: 201, delayMs: isCut ? 0 : 20 }
+    return cuts === 1 ? null : { status: 201, delayMs: cuts === 0 ? 20 : 0 }
   })
   const { channel } = makeChannel()
   const outcomes = await channel.send(sender, push, makeRecipients(service.origin, 500), unaborted)
   const { sent, retry = 0, deferred = 0 } = tally(outcomes)
-  expect(retry).toBeGreaterThan(strikesBeforePause)
+  expect(retry).toBeGreaterThan(failuresBeforePause)
   expect(deferred).toBe(0)
   expect(sent! + retry).toBe(500)
 })

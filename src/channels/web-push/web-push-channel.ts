@@ -1,6 +1,8 @@
 import type { Outbound, OutboundResult } from '../../outbound/outbound.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Channel, Outcome, Recipient, Sender } from '../channel.ts'
+import type { Channel } from '../channel.ts'
+import { deliveryOptions } from '../message.ts'
+import { type Outcome, rejected } from '../outcome.ts'
 import { classify, refusesTopic } from './classify.ts'
 import { PayloadTooLargeError } from './encrypt.ts'
 import {
@@ -11,6 +13,7 @@ import {
   type StampedSubscription,
 } from './encryption-pool.ts'
 import { createKeyAcceptance, type KeyAcceptance } from './key-acceptance.ts'
+import { buildPayload, findOversize } from './payload.ts'
 import {
   createPushOrigins,
   type OriginLimits,
@@ -20,8 +23,11 @@ import {
 } from './push-origins.ts'
 import { pushServiceAt } from './push-service.ts'
 import { requestHeaders } from './request-headers.ts'
+import { readWebPushSettings, type WebPushSettings } from './settings.ts'
+import { toWebPushTarget, type WebPushTarget } from './target.ts'
 import { strictTopic } from './topic.ts'
-import { createVapidSigner, type VapidSigner } from './vapid.ts'
+import { createTokenSigner } from './tracking-token.ts'
+import { createVapidSigner, type VapidKeys, type VapidSigner } from './vapid.ts'
 
 /** Bytes of a push service's answer that are read: they explain failures in a line. */
 const maxAnswerBytes = 1_024
@@ -31,14 +37,15 @@ export interface WebPushOptions extends Partial<OriginLimits> {
   clock: Clock
   /** The contact in VAPID tokens: a mailto: or https: URI. */
   vapidSubject: string
+  /** Signs the tokens by which devices report, 32 bytes. */
+  trackingKey: Buffer
   /** For one request, connection included. */
   timeoutMs?: number
 }
 
-/** A recipient whose message can be encrypted and sent. `index` is its place in the page. */
-interface Target extends StampedSubscription {
+/** A target's place in the page, and what its message alone has. */
+interface Addressed extends WebPushTarget, StampedSubscription {
   index: number
-  url: URL
 }
 
 interface Parts {
@@ -57,14 +64,14 @@ interface Lane extends Visitor {
   isStuck: boolean
   headers: Record<string, string>
   plaintext: Plaintext
-  targets: Target[]
+  targets: Addressed[]
   outcomes: Outcome[]
   signal: AbortSignal
 }
 
 /** The Web Push channel (RFC 8030): encrypts in threads, posts over few connections, one outcome per recipient. */
-export function createWebPushChannel(options: WebPushOptions): Channel {
-  const { outbound, clock, vapidSubject, timeoutMs = 10_000 } = options
+export function createWebPushChannel(options: WebPushOptions): Channel<WebPushSettings, WebPushTarget> {
+  const { outbound, clock, vapidSubject, trackingKey, timeoutMs = 10_000 } = options
   const { concurrency = 128, quietMs = 1_000, slowMs = 2_000 } = options
   const encryption = createEncryptionPool()
   const signer = createVapidSigner(clock, vapidSubject)
@@ -73,29 +80,40 @@ export function createWebPushChannel(options: WebPushOptions): Channel {
   const originOf = createPushOrigins({ concurrency, quietMs, slowMs })
 
   return {
-    async send(sender, push, recipients, signal) {
-      const outcomes = new Array<Outcome>(recipients.length)
+    readSettings: readWebPushSettings,
+    toTarget: toWebPushTarget,
+    findOversize,
+    async send(_, message, targets, signal) {
+      const push = { ...deliveryOptions(message.content), ttlSeconds: message.ttlSeconds }
+      const plaintext = buildPayload(message)
+      const makeToken = createTokenSigner(trackingKey, { appId: message.appId, notificationId: message.id })
+      const addressed = targets.map((target, index) => {
+        return { ...target, index, stamp: makeToken(target.subscriberId, target.userEpoch) }
+      })
+      const outcomes = new Array<Outcome>(targets.length)
       const lanes: Promise<void>[] = []
-      for (const [origin, targets] of groupByOrigin(recipients, outcomes)) {
-        const authorization = authorize(signer, sender, origin)
+      const groups = Map.groupBy(addressed, ({ url, vapid }) => `${url.origin} ${vapid.publicKey}`)
+      for (const group of groups.values()) {
+        const { url, vapid } = group[0]!
+        const authorization = authorize(signer, vapid, url.origin)
         if (authorization === null) {
-          setAll(outcomes, targets, rejected('the VAPID keys of the app cannot be used'))
+          for (const { index } of group)
+            outcomes[index] = rejected('the VAPID keys of the app cannot be used')
           continue
         }
-        const service = pushServiceAt(targets[0]!.url.hostname)
-        const lane = {
-          appId: sender.appId,
+        const lane: Lane = {
+          appId: message.appId,
           sinceMs: performance.now(),
           isStuck: false,
-          origin: originOf(origin),
-          headers: requestHeaders(push, service, authorization),
-          plaintext: push,
-          targets,
+          origin: originOf(url.origin),
+          headers: requestHeaders(push, pushServiceAt(url.hostname), authorization),
+          plaintext,
+          targets: group,
           outcomes,
           signal,
         }
         const sent = sendLane(parts, lane)
-        lanes.push(sent.then(() => weighKeyRefusals(parts, lane, sender.vapidPublicKey, origin)))
+        lanes.push(sent.then(() => weighKeyRefusals(parts, lane, vapid.publicKey, url.origin)))
       }
       await Promise.all(lanes)
       return outcomes
@@ -104,32 +122,10 @@ export function createWebPushChannel(options: WebPushOptions): Channel {
   }
 }
 
-/** Sorts recipients by push service; those that cannot be sent to get their outcome at once. */
-function groupByOrigin(recipients: readonly Recipient[], outcomes: Outcome[]): Map<string, Target[]> {
-  const groups = new Map<string, Target[]>()
-  for (const [index, { token, p256dh, auth, stamp }] of recipients.entries()) {
-    const url = URL.parse(token)
-    if (!url) {
-      outcomes[index] = rejected('the endpoint is no URL')
-    } else if (p256dh?.length !== 65 || auth?.length !== 16) {
-      outcomes[index] = rejected('the subscription has no usable keys')
-    } else {
-      const target = { index, url, p256dh, auth, stamp }
-      const group = groups.get(url.origin)
-      if (group) {
-        group.push(target)
-      } else {
-        groups.set(url.origin, [target])
-      }
-    }
-  }
-  return groups
-}
-
 /** The Authorization header for a push service; null when the app's keys cannot sign. */
-function authorize(signer: VapidSigner, sender: Sender, origin: string): string | null {
+function authorize(signer: VapidSigner, { publicKey, privateKey }: VapidKeys, origin: string): string | null {
   try {
-    return signer.authorization(sender.vapidPublicKey, sender.vapidPrivateKey, origin)
+    return signer.authorization(publicKey, privateKey, origin)
   } catch {
     return null
   }
@@ -180,11 +176,11 @@ async function sendLane(parts: Parts, lane: Lane): Promise<void> {
 
 /** Per target the request body, or the outcome of a push that will not be sent. */
 interface EncryptedChunk {
-  targets: Target[]
+  targets: Addressed[]
   bodies: (Uint8Array | Outcome)[]
 }
 
-async function encryptChunk(parts: Parts, lane: Lane, targets: Target[]): Promise<EncryptedChunk> {
+async function encryptChunk(parts: Parts, lane: Lane, targets: Addressed[]): Promise<EncryptedChunk> {
   const withheld = withheldOutcome(parts, lane)
   if (withheld) {
     return { targets, bodies: targets.map(() => withheld) }
@@ -204,7 +200,7 @@ function encryptionFailure(error: Error): Outcome {
     : { kind: 'retry', status: null, afterSeconds: null, error: `encryption failed: ${error.message}` }
 }
 
-async function post(parts: Parts, lane: Lane, target: Target, body: Uint8Array): Promise<void> {
+async function post(parts: Parts, lane: Lane, target: Addressed, body: Uint8Array): Promise<void> {
   const withheld = withheldOutcome(parts, lane)
   if (withheld) {
     lane.outcomes[target.index] = withheld
@@ -225,7 +221,7 @@ async function post(parts: Parts, lane: Lane, target: Target, body: Uint8Array):
 async function exchange(
   parts: Parts,
   lane: Lane,
-  { url }: Target,
+  { url }: Addressed,
   body: Uint8Array,
 ): Promise<OutboundResult> {
   const send = () =>
@@ -254,14 +250,4 @@ function withheldOutcome({ clock }: Parts, { appId, origin, signal, isStuck }: L
     return { kind: 'deferred', status: null, afterSeconds: 0, error: 'the time for its page was up' }
   }
   return origin.withheld(appId, clock.now().getTime()) ?? (isStuck ? stuckOutcome : null)
-}
-
-function rejected(error: string): Outcome {
-  return { kind: 'rejected', status: null, reason: 'rejected', error }
-}
-
-function setAll(outcomes: Outcome[], targets: readonly Target[], outcome: Outcome): void {
-  for (const { index } of targets) {
-    outcomes[index] = outcome
-  }
 }

@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type ChannelHarness, harnessTimeoutMs, type Reply } from '../../test/support/channel-harness.ts'
+import { startWebPushHarness } from '../../test/support/web-push-harness.ts'
+import { newId } from '../platform/ids.ts'
+import type { ChannelApp, SubscriberRow } from './channel.ts'
+import type { Message } from './message.ts'
+import type { Outcome } from './outcome.ts'
+import { sendToRows } from './send-to-rows.ts'
+
+/** Every channel of the registry has a line here. */
+const harnesses: [string, () => Promise<ChannelHarness>][] = [['web', startWebPushHarness]]
+
+describe.each(harnesses)('the channel for %s', (_, start) => {
+  let harness: ChannelHarness
+  let app: ChannelApp
+  beforeEach(async () => {
+    harness = await start()
+    app = harness.makeApp(newId())
+  })
+  afterEach(() => harness.stop())
+
+  const makeMessage = (from: ChannelApp, content: Message['content'] = {}): Message => ({
+    id: newId(),
+    appId: from.id,
+    title: 'Hello',
+    content,
+    appSettings: {},
+    ttlSeconds: 60,
+  })
+  const send = (rows: readonly SubscriberRow[], { from = app, signal = new AbortController().signal } = {}) =>
+    sendToRows(harness.channel, from, makeMessage(from), rows, signal)
+  const kinds = (outcomes: readonly Outcome[]) => outcomes.map(({ kind }) => kind)
+  const count = (outcomes: readonly Outcome[], kind: Outcome['kind']) =>
+    outcomes.filter((outcome) => outcome.kind === kind).length
+
+  test('gives an outcome to each, in their order, and fails nobody for another', async () => {
+    const rows = await harness.makeRows(app, 6)
+    const replies = new Map<string, Reply>([
+      [rows[0]!.id, { means: 'gone' }],
+      [rows[2]!.id, { means: 'refused' }],
+      [rows[4]!.id, { means: 'failing' }],
+    ])
+    harness.reply = ({ id }) => replies.get(id) ?? { means: 'accepted' }
+    const unusable = harness.makeUnusableRows()
+    const mixed = [unusable[0]!, ...rows, ...unusable.slice(1)]
+    const outcomes = await send(mixed)
+    expect(kinds(outcomes)).toEqual([
+      'rejected',
+      ...['gone', 'sent', 'rejected', 'sent', 'retry', 'sent'],
+      ...unusable.slice(1).map(() => 'rejected'),
+    ])
+    for (const outcome of outcomes.slice(1, 7)) expect(outcome.status).toBeGreaterThanOrEqual(200)
+    for (const outcome of outcomes.slice(7)) expect(outcome.status).toBeNull()
+    expect(harness.received.toSorted()).toEqual(rows.map(({ id }) => id).toSorted())
+  })
+
+  test('sends to nobody', async () => {
+    expect(await send([])).toEqual([])
+  })
+
+  test('rejects what its credential cannot be read for, and says why', async () => {
+    const [number] = app.credentials.keys()
+    const readSecret = (): never => {
+      throw new Error('encrypted with another key')
+    }
+    const from = { id: app.id, credentials: new Map([[number!, { publicPart: '', readSecret }]]) }
+    expect(await send(await harness.makeRows(app, 2), { from })).toMatchObject(
+      Array(2).fill({ kind: 'rejected', status: null, error: 'encrypted with another key' }),
+    )
+  })
+
+  test('names the field that makes a payload too long, and rejects such a payload', async () => {
+    expect(harness.channel.findOversize(makeMessage(app, { body: 'Short' }))).toBeUndefined()
+    const content = { body: 'x'.repeat(8_192) }
+    expect(harness.channel.findOversize(makeMessage(app, content))).toMatchObject({ field: 'body' })
+    const rows = await harness.makeRows(app, 2)
+    const sent = sendToRows(
+      harness.channel,
+      app,
+      makeMessage(app, content),
+      rows,
+      new AbortController().signal,
+    )
+    expect(await sent).toMatchObject(Array(2).fill({ kind: 'rejected', reason: 'too_large' }))
+    expect(harness.received).toEqual([])
+  })
+
+  test('waits as long as it is asked to, for the app that is asked and at that push service', async () => {
+    harness.reply = () => ({ means: 'throttled', afterSeconds: 90 })
+    expect(await send(await harness.makeRows(app, 1))).toMatchObject([{ kind: 'retry', afterSeconds: 90 }])
+    harness.reply = () => ({ means: 'accepted' })
+    harness.clock.time += 30_000
+    expect(await send(await harness.makeRows(app, 2))).toMatchObject(
+      Array(2).fill({ kind: 'deferred', afterSeconds: 60 }),
+    )
+    expect(kinds(await send(await harness.makeRows(app, 2, 'other')))).toEqual(['sent', 'sent'])
+    const from = harness.makeApp(newId())
+    expect(kinds(await send(await harness.makeRows(from, 2), { from }))).toEqual(['sent', 'sent'])
+    harness.clock.time += 60_000
+    expect(kinds(await send(await harness.makeRows(app, 2)))).toEqual(['sent', 'sent'])
+  })
+
+  test('gives up what is not answered, keeps little under way there and holds up nobody else', async () => {
+    const silent = await harness.makeRows(app, 300)
+    const others = await harness.makeRows(app, 100, 'other')
+    const ids = new Set(silent.map(({ id }) => id))
+    harness.reply = ({ id }) => ({ means: ids.has(id) ? 'silent' : 'accepted' })
+    const beganAt = performance.now()
+    const outcomes = await send([...silent, ...others])
+    expect(performance.now() - beganAt).toBeLessThan(5 * harnessTimeoutMs)
+    expect(count(outcomes.slice(300), 'sent')).toBe(100)
+    const attempted = outcomes.slice(0, 300).filter(({ kind }) => kind === 'retry')
+    expect(attempted.length).toBeGreaterThan(0)
+    expect(attempted.length).toBeLessThan(50)
+    expect(attempted.every(({ status }) => status === null)).toBe(true)
+    expect(count(outcomes, 'deferred')).toBe(300 - attempted.length)
+  })
+
+  test('leaves a push service alone that only fails, and tries a few when the pause is over', async () => {
+    harness.reply = () => ({ means: 'failing' })
+    const rows = await harness.makeRows(app, 200)
+    const first = await send(rows)
+    const tried = count(first, 'retry')
+    expect(tried).toBeLessThan(50)
+    expect(count(first, 'deferred')).toBe(200 - tried)
+    const { afterSeconds } = first.find(({ kind }) => kind === 'deferred') as { afterSeconds: number }
+    expect(count(await send(rows), 'deferred')).toBe(200)
+    harness.clock.time += afterSeconds * 1_000
+    const second = await send(rows)
+    expect(count(second, 'retry')).toBeGreaterThan(0)
+    expect(count(second, 'retry')).toBeLessThanOrEqual(tried)
+    harness.reply = () => ({ means: 'accepted' })
+    harness.clock.time += afterSeconds * 1_000
+    expect(count(await send(rows), 'sent')).toBe(200)
+  })
+
+  test('begins nothing once it is aborted, and gives back what is under way', async () => {
+    const controller = new AbortController()
+    harness.reply = () => {
+      if (harness.received.length < 5) return { means: 'accepted' }
+      controller.abort()
+      return { means: 'silent' }
+    }
+    const rows = await harness.makeRows(app, 200)
+    const outcomes = await send(rows, { signal: controller.signal })
+    const arrived = harness.received.length
+    expect(count(outcomes, 'sent')).toBeGreaterThan(0)
+    expect(count(outcomes, 'retry')).toBeGreaterThan(0)
+    expect(count(outcomes, 'deferred')).toBeGreaterThan(0)
+    expect(count(outcomes, 'sent') + count(outcomes, 'retry') + count(outcomes, 'deferred')).toBe(200)
+    expect(count(await send(rows, { signal: controller.signal }), 'deferred')).toBe(200)
+    expect(harness.received).toHaveLength(arrived)
+  })
+
+  test('lets apps take turns at a push service', async () => {
+    const other = harness.makeApp(newId())
+    const crowd = await harness.makeRows(app, 1_000)
+    const [single] = await harness.makeRows(other, 1)
+    const campaign = send(crowd)
+    await expect.poll(() => harness.received.length).toBeGreaterThan(0)
+    const before = harness.received.length
+    expect(kinds(await send([single!], { from: other }))).toEqual(['sent'])
+    const place = harness.received.indexOf(single!.id) - before
+    expect(place).toBeLessThan(900 - before)
+    expect(count(await campaign, 'sent')).toBe(1_000)
+  })
+})

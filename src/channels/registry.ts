@@ -1,0 +1,24 @@
+import type { Channel } from './channel.ts'
+import type { Message, Oversize, Platform } from './message.ts'
+import { createWebPushChannel, type WebPushOptions } from './web-push/web-push-channel.ts'
+
+/** The platforms that can be sent to; subscribers of the others fail with a clear reason. */
+export type Channels = Partial<Record<Platform, Channel>>
+
+/** Makes every channel of this version. A new one is a folder here, a line here, and passes `conformance.test.ts`. */
+export function createChannels(options: WebPushOptions): Channels {
+  return { web: createWebPushChannel(options) }
+}
+
+export async function closeChannels(channels: Channels): Promise<void> {
+  await Promise.all(Object.values(channels).map((channel) => channel.close()))
+}
+
+/** @returns the field to shorten for the first channel whose pushes cannot hold a notification */
+export function findOversize(channels: Channels, message: Message): Oversize | undefined {
+  for (const channel of Object.values(channels)) {
+    const oversize = channel.findOversize(message)
+    if (oversize) return oversize
+  }
+  return undefined
+}

@@ -1,0 +1,23 @@
+import type { ChannelApp } from '../channel.ts'
+import type { VapidKeys } from './vapid.ts'
+
+/** What Web Push needs of an app. */
+export interface WebPushSettings {
+  /** @returns the key pair of a number, or in words why there is none */
+  keysOf(number: number): VapidKeys | string
+}
+
+/** The app's VAPID key pairs, each decrypted when the first subscription made with it is sent to. */
+export function readWebPushSettings({ credentials }: ChannelApp): WebPushSettings {
+  const known = new Map<number, VapidKeys | string>()
+  const read = (number: number): VapidKeys | string => {
+    const credential = credentials.get(number)
+    if (!credential) return `the app has no key pair ${number}`
+    try {
+      return { publicKey: credential.publicPart, privateKey: Buffer.from(credential.readSecret()) }
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  return { keysOf: (number) => known.getOrInsertComputed(number, read) }
+}

@@ -1,0 +1,26 @@
+import type { Channel, ChannelApp, SubscriberRow } from '../../src/channels/channel.ts'
+
+/** What a push service does with a push, whatever the platform's words for it. */
+export type Reply =
+  | { means: 'accepted' | 'gone' | 'refused' | 'failing' | 'silent' }
+  | { means: 'throttled'; afterSeconds: number }
+
+/** A channel with push services of its platform, for `src/channels/conformance.test.ts`. */
+export interface ChannelHarness {
+  channel: Channel
+  clock: { time: number }
+  /** An app that may send. */
+  makeApp(id: string): ChannelApp
+  /** Devices of the app at a push service; one of another name shares nothing with it. */
+  makeRows(app: ChannelApp, count: number, service?: string): Promise<SubscriberRow[]>
+  /** Rows that nothing can be sent to. */
+  makeUnusableRows(): SubscriberRow[]
+  /** What a push is answered with: by default it is accepted. */
+  reply: (row: SubscriberRow) => Reply
+  /** Ids of the rows whose pushes have arrived, in their order. */
+  received: string[]
+  stop(): Promise<void>
+}
+
+/** Milliseconds after which a harness's channel gives up a push without an answer. */
+export const harnessTimeoutMs = 700
