@@ -140,7 +140,11 @@ export async function startService(config: Config, options: ServiceOptions = {})
     closers.push(async () => notices.stop())
     const keys = createKeyRing({ db, clock, log, notices })
     closers.push(() => keys.stop())
-    const lanes = !worker ? noLanes() : backend === 'pglite' ? ownAllLanes() : await leaseLanes({ db, log })
+    const lanes = !worker
+      ? noLanes()
+      : backend === 'pglite'
+        ? ownAllLanes()
+        : await leaseLanes({ db, log, notices })
     const deps: Deps = {
       config,
       db,

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import type { Db } from '../platform/db/db.ts'
+import type { Notices } from '../platform/db/notices.ts'
 import { newId } from '../platform/ids.ts'
-import { bucketCount, type Holding, releaseBuckets, renewBuckets } from './lane-store.ts'
+import { bucketCount, type Holding, onBucketsReleased, releaseBuckets, renewBuckets } from './lane-store.ts'
 import { startSweeper } from './sweeper.ts'
 
 /**
@@ -53,7 +54,7 @@ export function noLanes(): LaneOwnership {
  * @param now milliseconds of a clock that also runs while the process is stopped
  */
 export async function leaseLanes(
-  { db, log }: { db: Db; log: Logger },
+  { db, log, notices }: { db: Db; log: Logger; notices: Notices },
   times: LeaseTimes = leaseTimes,
   now: () => number = () => performance.now(),
 ): Promise<LaneOwnership> {
@@ -97,6 +98,7 @@ export async function leaseLanes(
   }
 
   const renew = async () => {
+    if (stopping && owned.size === 0) return times.renewMs
     const askedAt = now()
     apply(await renewBuckets(db, owner, times.leaseMs, !stopping), askedAt)
     await releaseIdle()
@@ -110,6 +112,7 @@ export async function leaseLanes(
     maxIdleMs: times.renewMs,
     sweep: renew,
   })
+  onBucketsReleased(notices, () => sweeper.wake())
   return {
     owns(laneId) {
       const bucket = bucketOf(laneId)

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../platform/db/db.ts'
+import type { Notices } from '../platform/db/notices.ts'
 
 /** More than processes would be of use on one database; each owner's lanes are spread over some. */
 export const bucketCount = 64
@@ -17,16 +18,17 @@ const forgottenAfterLeases = 6
 /**
  * Renews the leases of a process, one statement for all of them, and leases free buckets up to a fair share.
  *
- * @param take false: only renews
+ * @param take false: renews only, and no longer counts as a process, so that others take what it gives back
  */
 export async function renewBuckets(db: Db, owner: string, leaseMs: number, take: boolean): Promise<Holding> {
   const lease = sql`make_interval(secs => ${leaseMs / 1_000}::float8)`
   const { rows } = await sql<{ buckets: number[] | null; processes: number }>`
     with beat as (
-      insert into workers (id, seen_at) values (${owner}::uuid, now())
+      insert into workers (id, seen_at) select ${owner}::uuid, now() where ${take}::boolean
       on conflict (id) do update set seen_at = excluded.seen_at
     ), forgotten as (
-      delete from workers where seen_at < now() - ${lease} * ${forgottenAfterLeases}::int and id <> ${owner}::uuid
+      delete from workers where (id <> ${owner}::uuid and seen_at < now() - ${lease} * ${forgottenAfterLeases}::int)
+        or (id = ${owner}::uuid and not ${take}::boolean)
     ), live as (
       select count(*)::int + 1 as processes from workers where id <> ${owner}::uuid and seen_at > now() - ${lease}
     ), renewed as (
@@ -48,15 +50,22 @@ export async function renewBuckets(db: Db, owner: string, leaseMs: number, take:
   return { buckets: rows[0]!.buckets ?? [], processes: rows[0]!.processes }
 }
 
+/** PostgreSQL's channel on which a process tells the others that it gave buckets back. */
+const channel = 'krafter_push_buckets'
+
+export function onBucketsReleased(notices: Notices, released: () => void): void {
+  notices.on(channel, { received: released, missed: released })
+}
+
 /** Gives buckets back, for others to take at once. A process that gives back all that it has says good-bye. */
 export async function releaseBuckets(db: Db, owner: string, buckets: readonly number[]): Promise<void> {
   await sql`
     with released as (
       update lane_leases set owner = null, expires_at = null
       where owner = ${owner}::uuid and bucket = any(${sql.val(buckets)}::smallint[])
+    ), gone as (
+      delete from workers where id = ${owner}::uuid and not exists (
+        select from lane_leases where owner = ${owner}::uuid and bucket <> all(${sql.val(buckets)}::smallint[]))
     )
-    delete from workers where id = ${owner}::uuid and not exists (
-      select from lane_leases where owner = ${owner}::uuid and bucket <> all(${sql.val(buckets)}::smallint[]))`.execute(
-    db,
-  )
+    select pg_notify(${channel}, '')`.execute(db)
 }

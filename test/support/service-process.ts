@@ -68,6 +68,8 @@ export interface ServiceProcess {
   /** Printed on the first start only. */
   key: string | undefined
   output: { stdout: string; stderr: string }
+  /** Sends a signal. */
+  send(signal: NodeJS.Signals): void
   /** Sends a signal and waits for the end. */
   end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
@@ -97,6 +99,7 @@ export async function startServiceProcess(
     url: /listens on (\S+)/.exec(output.stdout)?.[1] ?? '',
     key: /kr_live_\S{43}/.exec(output.stdout)?.[0],
     output,
+    send: (signal) => void child.kill(signal),
     async end(signal) {
       child.kill(signal)
       const [code, endedBy] = await ended

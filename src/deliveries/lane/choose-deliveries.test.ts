@@ -56,6 +56,11 @@ describe('in batches', () => {
     expect(choose(laneWith({ batch }), [pending('a', -100), pending('b')]).ids).toEqual(['ab'])
   })
 
+  test('one that is full sends off none that became due with it', () => {
+    const deliveries = ['a', 'b', 'c', 'd'].map((id) => pending(id))
+    expect(choose(laneWith({ batch }), deliveries)).toEqual({ ids: ['abc'], inMs: 100 })
+  })
+
   test('what does not fit by its bytes goes right after', () => {
     const lane = laneWith({ batch: { ...batch, max_bytes: 30 } })
     expect(

@@ -66,7 +66,8 @@ function toBatches(
     const goesAtMs = Math.min(...times) <= lane.waitedUntilMs ? nowMs : Math.min(...times) + maxWaitMs
     if (isFull || goesAtMs <= nowMs) {
       parcels.push(parcel)
-      lane.waitedUntilMs = Math.max(lane.waitedUntilMs, ...times)
+      // A batch that has all the events it may have says nothing of those after it.
+      if (parcel.length < maxEvents) lane.waitedUntilMs = Math.max(lane.waitedUntilMs, ...times)
     } else waitsUntilMs = goesAtMs
     start += parcel.length
   }
