@@ -94,10 +94,16 @@ async function registerApi(
     limits.take('default', key.teamId, reply)
     const { scope, strict } = request.routeOptions.config
     requireScope(key.scopes, scope)
-    if (strict) limits.take('strict', key.teamId, reply)
+    if (strict === true) limits.take('strict', key.teamId, reply)
     requireIds(request.params)
   }
   api.addHook('onRequest', admit)
+  api.addHook('preHandler', async (request, reply) => {
+    const { strict } = request.routeOptions.config
+    if (typeof strict !== 'object') return
+    const rows = (request.body as Record<string, unknown[]>)[strict.rowsIn]!.length
+    limits.take('strict', request.teamId, reply, rows)
+  })
   api.setNotFoundHandler(async () => {
     throw refusals.notFound()
   })

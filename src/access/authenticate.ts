@@ -12,8 +12,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the route's key must allow. */
     scope?: Scope
-    /** Counted in the `strict` bucket besides `default`. */
-    strict?: boolean
+    /** Counted in the `strict` bucket besides `default`: once, or for each entry of a field of the body. */
+    strict?: true | { rowsIn: string }
     /** Takes no key, from any client: counted in the `public` bucket. */
     open?: boolean
   }

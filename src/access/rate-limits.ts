@@ -25,9 +25,10 @@ export interface RateLimits {
    * Counts a request and puts the bucket's headers on the reply.
    *
    * @param subject a team's id or a client's address
+   * @param requests as many at once, or none where not all are left
    * @throws 429 when the window is used up
    */
-  take(bucket: Bucket, subject: string, reply: FastifyReply): void
+  take(bucket: Bucket, subject: string, reply: FastifyReply, requests?: number): void
   /** Whether the next request would be refused; counts nothing. */
   isUsedUp(bucket: Bucket, subject: string): boolean
   /** Tells the others what they do not know yet. */
@@ -49,15 +50,15 @@ export function createRateLimits({ limits, clock, log, shared }: RateLimitOption
   ) as Record<Bucket, CountedWindows>
   const sharing = shared && createSharing(shared, clock, log)
   return {
-    take(bucket, subject, reply) {
+    take(bucket, subject, reply, requests = 1) {
       const limit = limits[bucket]
       if (limit === 0) return
       const nowMs = clock.now().getTime()
       const window = windowsOf[bucket].at(subject, nowMs)
-      const isRefused = window.count >= limit
+      const isRefused = window.count + requests > limit
       if (!isRefused) {
-        window.count += 1
-        window.unsettled += 1
+        window.count += requests
+        window.unsettled += requests
         // What nobody has a key for costs no statement: those are counted in each process.
         if (bucket !== 'unauthorized') sharing?.add(`${bucket}:${subject}`, window)
       }

@@ -1,3 +1,5 @@
+import { isAboutARow } from '../platform/db/database-errors.ts'
+
 /** Callers that share transactions. */
 export interface GroupCommit<Item, Result> {
   /**
@@ -96,9 +98,4 @@ export async function commitHalving<Item, Result>(
     const first = await commitHalving(items.slice(0, half), commit)
     return [...first, ...(await commitHalving(items.slice(half), commit))]
   }
-}
-
-/** Data exception or integrity violation (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-function isAboutARow(error: unknown): boolean {
-  return /^2[23]/.test((error as { code?: string }).code ?? '')
 }

@@ -2,12 +2,14 @@ import { z } from 'zod'
 import { maxTtlSeconds } from '../channels/message.ts'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
-import { refusals } from '../platform/errors.ts'
+import { ApiError, refusals } from '../platform/errors.ts'
+import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { priorities } from '../sending/rank.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
+import { checkPayload, type NotificationRequest } from './accept-notifications.ts'
 import { createAcceptor } from './acceptor.ts'
 import { notificationDocs, presentNotification } from './notification-schema.ts'
 import { listNotifications, readNotification } from './notification-store.ts'
@@ -73,6 +75,8 @@ const body = z.object({
     .optional(),
 })
 
+/** Notifications of one batch. */
+const maxBatch = 100
 /** As cursors name it. */
 const list = 'n'
 const statuses = ['draft', 'scheduled', 'sending', 'sent', 'failed'] as const
@@ -85,7 +89,7 @@ export function registerNotificationRoutes(
   deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'channels'>,
 ): void {
   const { db } = deps
-  const accept = createAcceptor(deps)
+  const acceptor = createAcceptor(deps)
   server.get(
     '/push/apps/:app_id/notifications',
     {
@@ -115,11 +119,35 @@ export function registerNotificationRoutes(
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const { title, targeting, priority, status, scheduled_at: scheduledAt, ...content } = request.body
-      refuseWhatWouldWait(status, scheduledAt, deps.clock.now())
-      const asked = { app, title, content, targeting: targeting ?? undefined, priority: priority ?? 'normal' }
+      const asked = toRequest(app, request.body, deps.clock.now())
       return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async (deps) => ({ status: 201, data: await accept(deps, asked) })),
+        commit(async (deps) => ({ status: 201, data: await acceptor.accept(deps, asked) })),
+      )
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/notifications/batch',
+    {
+      config: { scope: 'push:write' },
+      bodyLimit: batchBodyLimitBytes,
+      schema: {
+        ...notificationDocs.createBatch,
+        params: ofApp,
+        body: z.object({ notifications: rowsField(body, maxBatch) }),
+      },
+    },
+    async (request, reply) => {
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
+      const now = deps.clock.now()
+      const asked = await withGoodRows(request.body.notifications, async (rows) =>
+        rows.map((row) => toRequestOrRefusal(deps, app, row, now)),
+      )
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async (deps) => {
+          const results = await withGoodRows(asked, (good) => acceptor.acceptAll(deps, good))
+          const rows = results.map((data) => (data instanceof Error ? data : { status: 201, data }))
+          return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
+        }),
       )
     },
   )
@@ -134,6 +162,31 @@ export function registerNotificationRoutes(
       return { data: presentNotification(await readNotification(db, app.id, request.params.notification_id)) }
     },
   )
+}
+
+/** @throws 422 when it cannot be sent as it is */
+function toRequest(
+  app: NotificationRequest['app'],
+  asked: z.output<typeof body>,
+  now: Date,
+): NotificationRequest {
+  const { title, targeting, priority, status, scheduled_at: scheduledAt, ...content } = asked
+  refuseWhatWouldWait(status, scheduledAt, now)
+  return { app, title, content, targeting: targeting ?? undefined, priority: priority ?? 'normal' }
+}
+
+function toRequestOrRefusal(
+  { channels }: Pick<Deps, 'channels'>,
+  ...given: Parameters<typeof toRequest>
+): NotificationRequest | Error {
+  try {
+    const request = toRequest(...given)
+    checkPayload(channels, request)
+    return request
+  } catch (refusal) {
+    if (refusal instanceof ApiError) return refusal
+    throw refusal
+  }
 }
 
 /** Sending at once what was meant for later would be the one answer that nobody wants. */

@@ -6,6 +6,7 @@ import {
   one,
   pageOf,
   type RouteDocs,
+  rowsOf,
   timestampField,
 } from '../platform/http/answers.ts'
 import { priorities, priorityOf } from '../sending/rank.ts'
@@ -151,6 +152,22 @@ export const notificationDocs = {
       targeting: { type: 'user_ids', ids: ['user-1'] },
     },
     answers: { 201: one(notificationShape, 'The notification, accepted: nothing can lose it from here.') },
+  },
+  createBatch: {
+    operationId: 'createNotifications',
+    summary: 'Send up to 100 notifications',
+    description:
+      'Each is sent as the request for it alone would send it, and answered in its place: a notification that is refused leaves the others alone. Send an `Idempotency-Key` with it to be able to repeat it.',
+    tags,
+    bodyExample: {
+      notifications: [
+        { title: 'On its way', targeting: { type: 'user_ids', ids: ['user-1'] } },
+        { title: 'Delivered', targeting: { type: 'user_ids', ids: ['user-2'] } },
+      ],
+    },
+    answers: {
+      200: rowsOf(notificationShape, 'For each notification its status and what it came to, in their order.'),
+    },
   },
   read: {
     operationId: 'readNotification',

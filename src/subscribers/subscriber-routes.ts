@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
+import { ApiError } from '../platform/errors.ts'
+import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeSubscriber } from './change-subscriber.ts'
+import type { Registered } from './decide-registrations.ts'
 import { keysField, tokenField } from './read-subscription.ts'
 import { createRegistrar } from './registrar.ts'
 import {
@@ -22,6 +25,8 @@ import { listSubscribers, platforms, presentSubscriber, readSubscriber } from '.
 import { checkToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
+/** Registrations of one batch. */
+const maxBatch = 1_000
 /** As cursors name it. */
 const list = 's'
 const ofApp = z.object({ app_id: z.string() })
@@ -33,7 +38,7 @@ export function registerSubscriberRoutes(
   deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>,
 ): void {
   const { db } = deps
-  const register = createRegistrar(deps)
+  const registrar = createRegistrar(deps)
   server.get(
     '/push/apps/:app_id/subscribers',
     {
@@ -76,8 +81,33 @@ export function registerSubscriberRoutes(
         return commit(async (deps) => {
           const [registration] = await findPairs(deps.db, app.id, [checked])
           if (registration instanceof Error) throw registration
-          const { subscriber, created } = await register(deps, registration!)
-          return { status: created ? 201 : 200, data: presentSubscriber(subscriber) }
+          return presentRegistered(await registrar.register(deps, registration!))
+        })
+      })
+    },
+  )
+  server.post(
+    '/push/apps/:app_id/subscribers/batch',
+    {
+      config: { scope: 'push:write', strict: { rowsIn: 'subscribers' } },
+      bodyLimit: batchBodyLimitBytes,
+      schema: {
+        ...subscriberDocs.registerBatch,
+        params: ofApp,
+        body: z.object({ subscribers: rowsField(registrationBody, maxBatch) }),
+      },
+    },
+    async (request, reply) => {
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
+      return answerOnce(deps, request, reply, app.id, async (commit) => {
+        const checked = await withGoodRows(request.body.subscribers, (rows) =>
+          Promise.all(rows.map((row) => checkRegistration(deps, app, row).catch(toRefusal))),
+        )
+        return commit(async (deps) => {
+          const found = await withGoodRows(checked, (good) => findPairs(deps.db, app.id, good))
+          const results = await withGoodRows(found, (good) => registrar.registerAll(deps, good))
+          const rows = results.map((done) => (done instanceof Error ? done : presentRegistered(done)))
+          return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
         })
       })
     },
@@ -150,4 +180,13 @@ export function registerSubscriberRoutes(
       return reply.code(204).send()
     },
   )
+}
+
+function presentRegistered({ subscriber, created }: Registered) {
+  return { status: created ? 201 : 200, data: presentSubscriber(subscriber) }
+}
+
+function toRefusal(error: unknown): ApiError {
+  if (error instanceof ApiError) return error
+  throw error
 }

@@ -6,6 +6,7 @@ import {
   one,
   pageOf,
   type RouteDocs,
+  rowsOf,
   timestampField,
 } from '../platform/http/answers.ts'
 import type { presentSubscriber } from './subscriber-store.ts'
@@ -85,6 +86,29 @@ export const subscriberDocs = {
       200: one(subscriberShape, 'The token was known: its subscriber as it is now.'),
       201: one(subscriberShape, 'A new subscriber.'),
     },
+  },
+  registerBatch: {
+    operationId: 'registerSubscribers',
+    summary: 'Register up to 1,000 subscribers',
+    description: [
+      'Each is registered as the request for it alone would register it, in their order, and answered in its place: a row that is refused leaves the others alone.',
+      'Every row counts in the `strict` rate limit; a batch that does not fit into what is left of the minute is refused as a whole, and one larger than the limit is too. After a 5xx the batch can be repeated: rows that are registered already answer 200.',
+    ].join('\n\n'),
+    tags,
+    bodyExample: {
+      subscribers: [
+        {
+          platform: 'web',
+          token: 'https://updates.push.services.mozilla.com/wpush/v2/example',
+          keys: {
+            p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
+            auth: 'BTBZMqHH6r4Tts7J_aSIgg',
+          },
+          user_id: 'user-1',
+        },
+      ],
+    },
+    answers: { 200: rowsOf(subscriberShape, 'For each row its status and what it came to, in their order.') },
   },
   read: {
     operationId: 'readSubscriber',

@@ -925,6 +925,22 @@ describeOnEachBackend('rate limits', (make) => {
     expect(rateLimitOf(elsewhere)).toMatchObject({ limit: 2, remaining: 1 })
   })
 
+  test('each row of a batch counts in the strict bucket, and a batch that does not fit takes nothing', async () => {
+    const api = await newTeam('rows')
+    const path = `/push/apps/${(await api.post('/push/apps', { name: 'A' })).body.data.id}/subscribers/batch`
+    const batch = (count: number) =>
+      api.post(path, {
+        subscribers: Array.from({ length: count }, (_, n) => androidSubscriber(`device-${n}`)),
+      })
+    const tooMany = await batch(3)
+    expect(tooMany.status).toBe(429)
+    expect(rateLimitOf(tooMany)).toMatchObject({ limit: 2, remaining: 2 })
+    const fits = await batch(2)
+    expect(fits.status).toBe(200)
+    expect(rateLimitOf(fits)).toMatchObject({ limit: 2, remaining: 0 })
+    expectRefusal(await batch(1), 2)
+  })
+
   test('requests without a key that works count in a bucket of their address', async () => {
     const ask = (address: string, headers: Record<string, string> = {}) =>
       running.api.withKey(null).send('/push/apps', { headers: { 'x-forwarded-for': address, ...headers } })

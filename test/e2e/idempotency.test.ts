@@ -82,12 +82,24 @@ describeOnEachBackend('Idempotency-Key on every POST', (make) => {
       same: { metadata: { b: 2, a: 1 }, token: 'second', platform: 'android', user_id: null },
       other: { platform: 'android', token: 'third', metadata: { a: 1, b: 2 } },
     },
+    {
+      path: '/push/apps/{app_id}/subscribers/batch',
+      body: { subscribers: [{ platform: 'android', token: 'second', tags: ['a'] }, { platform: 'android' }] },
+      same: { subscribers: [{ tags: ['a'], token: 'second', platform: 'android' }, { platform: 'android' }] },
+      other: { subscribers: [{ platform: 'android', token: 'third' }] },
+    },
     { path: '/push/apps/{app_id}/subscribers/{subscriber_id}/unsubscribe' },
     {
       path: '/push/apps/{app_id}/notifications',
       body: { title: 'T', data: { a: 1, b: 2 } },
       same: { data: { b: 2, a: 1 }, body: null, title: 'T', misspelt: 1 },
       other: { title: 'T', data: { a: 1, b: 3 } },
+    },
+    {
+      path: '/push/apps/{app_id}/notifications/batch',
+      body: { notifications: [{ title: 'T', data: { a: 1 } }, { title: 'U' }] },
+      same: { notifications: [{ data: { a: 1 }, title: 'T', body: null }, { title: 'U' }] },
+      other: { notifications: [{ title: 'U' }] },
     },
     {
       path: '/push/apps/{app_id}/webhooks',

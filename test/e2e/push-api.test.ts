@@ -1183,6 +1183,37 @@ describeOnEachBackend('the push API', (make) => {
       expect(pushService.pushes.filter((push) => push.device === device)).toEqual([])
     })
 
+    test('a batch sends what is good, and answers each notification in its place', async () => {
+      const subscriber = await register({ platform: 'ios', token: iosToken, user_id: 'ada' })
+      const ada = { type: 'user_ids', ids: ['ada'] }
+      const path = `${base}/notifications/batch`
+      const answer = await api.post(path, {
+        notifications: [
+          { title: 'One', targeting: ada },
+          { body: 'no title' },
+          { title: 'T', body: 'x'.repeat(3_990) },
+          { title: 'T', status: 'draft' },
+          'nonsense',
+          { title: 'Two', priority: 'high', targeting: nobody },
+        ],
+      })
+      expect(answer.status).toBe(200)
+      const [one, untitled, long, draft, nonsense, two] = answer.body.data
+      expect([one.status, two.status]).toEqual([201, 201])
+      expect([one.data.title, two.data.title]).toEqual(['One', 'Two'])
+      const refused = (details: object) => ({ status: 422, error: 'Validation failed', details })
+      expect(untitled).toEqual(refused({ title: ['is required'] }))
+      expect(long).toEqual(refused({ body: [expect.stringContaining('')] }))
+      expect(draft).toEqual(refused({ status: [expect.stringContaining('drafts')] }))
+      expect(nonsense).toEqual({ status: 400, error: 'Must be a JSON object' })
+      expect(await completed(one.data.id)).toMatchObject({ stats: { total_count: 1, failed_count: 1 } })
+      expect(await completed(two.data.id)).toMatchObject({ stats: { total_count: 0 } })
+      expect((await api.get(`${base}/notifications`)).body.data).toHaveLength(2)
+      expect(subscriber.status).toBe('active')
+      const many = await api.post(path, { notifications: Array(101).fill({ title: 'T' }) })
+      expect(many).toMatchObject(invalid({ notifications: ['must have at most 100 entries'] }))
+    })
+
     test('a moment that has passed is no reason to wait', async () => {
       expect((await send({ scheduled_at: '2025-06-01T10:00:00+02:00' })).status).toBe('sent')
       expect((await send({ scheduled_at: null })).status).toBe('sent')

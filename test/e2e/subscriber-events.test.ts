@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto'
+import { createECDH, randomUUID } from 'node:crypto'
+import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { deleteApp } from '../../src/apps/app-store.ts'
@@ -11,6 +12,17 @@ import type { Api } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { readEvents } from '../support/events.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+
+/** A row of a batch's answer. */
+interface Answered {
+  status: number
+  data?: object
+}
+
+const webKeys = [1, 2].map((fill) => {
+  const device = createECDH('prime256v1')
+  return { p256dh: device.generateKeys('base64url'), auth: Buffer.alloc(16, fill).toString('base64url') }
+})
 
 const dayMs = 86_400_000
 const webhook = {
@@ -213,6 +225,106 @@ describeOnEachBackend('events about subscribers', (make) => {
       expect(events).toHaveLength(1 + 2 + 1 + 1 + 1 + 60)
       expect(names.filter((name) => name === `subscriber.registered${left.id}`)).toHaveLength(2)
       expect(new Set(names).size).toBe(names.length - 1)
+    })
+
+    /** Of a handful of devices, so that they meet each other. */
+    const row = fc.oneof(
+      { arbitrary: fc.constantFrom(null, {}, { platform: 'web', token: 'http://push.example/' }), weight: 1 },
+      {
+        arbitrary: fc.record(
+          {
+            platform: fc.constantFrom('android', 'ios'),
+            token: fc.constantFrom('ab'.repeat(32), 'AB'.repeat(32), 'cd'.repeat(32)),
+            user_id: fc.constantFrom('ada', 'bob', null),
+            tags: fc.constantFrom(['a'], [], null),
+            metadata: fc.constantFrom({ a: 1 }, {}),
+            old_token: fc.constantFrom('ab'.repeat(32), 'ef'.repeat(32)),
+            keep_unsubscribed: fc.boolean(),
+          },
+          { requiredKeys: ['platform', 'token'] },
+        ),
+        weight: 8,
+      },
+      {
+        arbitrary: fc.record(
+          {
+            endpoint: fc.constantFrom('https://127.0.0.1:9/1', 'https://127.0.0.1:9/2#a'),
+            keys: fc.constantFrom(webKeys[0], webKeys[1]),
+            old_token: fc.constantFrom('https://127.0.0.1:9/1', 'https://127.0.0.1:9/3'),
+            user_id: fc.constantFrom('ada', 'bob'),
+          },
+          { requiredKeys: ['endpoint'] },
+        ),
+        weight: 5,
+      },
+    )
+
+    test('a batch comes to what its rows alone come to, one after the other', async () => {
+      const shown = ({ status, data, ...refusal }: Answered) => ({
+        status,
+        ...refusal,
+        ...(data && {
+          ...data,
+          id: 0,
+          app_id: 0,
+          created_at: 0,
+          updated_at: 0,
+          last_seen_at: 0,
+          last_active_at: 0,
+        }),
+      })
+      const state = async ({ base, events }: Awaited<ReturnType<typeof makeApp>>) => ({
+        subscribers: (await api.get(`${base}/subscribers`)).body.data
+          .map((data: object) => JSON.stringify(shown({ status: 200, data })))
+          .sort(),
+        events: (await events()).map(({ type, body }) => [type, body.data.user_id, body.data.platform]),
+      })
+      const property = async (before: unknown[], rows: unknown[]) => {
+        const [alone, together] = [await makeApp(), await makeApp()]
+        for (const { base } of [alone, together]) {
+          for (const one of before) await api.post(`${base}/subscribers`, one)
+          const [first] = (await api.get(`${base}/subscribers`)).body.data
+          if (first) await api.post(`${base}/subscribers/${first.id}/unsubscribe`, {})
+        }
+        const single: Answered[] = []
+        for (const one of rows) {
+          const { status, body } = await api.post(`${alone.base}/subscribers`, one)
+          single.push({ status, ...body })
+        }
+        const batch = await api.post(`${together.base}/subscribers/batch`, { subscribers: rows })
+        expect(batch.status).toBe(200)
+        const inBatch = batch.body.data as Answered[]
+        // A body that is no object has another wording.
+        const withoutError = (answer: Answered) => (answer.status === 400 ? { status: 400 } : shown(answer))
+        expect(inBatch.map(withoutError)).toEqual(single.map(withoutError))
+        expect(await state(together)).toEqual(await state(alone))
+      }
+      const rowsOf = (most: number) => fc.array(row, { minLength: 1, maxLength: most })
+      await fc.assert(fc.asyncProperty(rowsOf(3), rowsOf(12), property), { numRuns: 12 })
+    })
+
+    test('a batch has its limits, and names what it ignores', async () => {
+      const { base } = await makeApp()
+      const path = `${base}/subscribers/batch`
+      const rows = (count: number, fields: object = {}) =>
+        Array.from({ length: count }, (_, n) => ({ platform: 'android', token: `device-${n}`, ...fields }))
+      const of = (subscribers: unknown) => api.post(path, { subscribers })
+      const details = async (subscribers: unknown) => (await of(subscribers)).body.details
+      expect(await details([])).toEqual({ subscribers: ['must have at least 1 entries'] })
+      expect(await details(rows(1_001))).toEqual({ subscribers: ['must have at most 1000 entries'] })
+      expect(await details({})).toEqual({ subscribers: ['must be an array'] })
+      const full = await of(rows(1_000, { metadata: { text: 'x'.repeat(2_000) } }))
+      expect(full.body.data.map(({ status }: Answered) => status)).toEqual(Array(1_000).fill(201))
+      const ignored = await of([
+        { platform: 'android', token: 'a' },
+        { platform: 'android', token: 'b', tag: 'c' },
+      ])
+      expect(ignored.headers.get('x-krafter-ignored')).toBe('subscribers.1.tag')
+      expect((await api.get(`${base}`)).body.data.subscriber_count).toBe(1_002)
+      const elsewhere = await api.post(`/push/apps/${randomUUID()}/subscribers/batch`, {
+        subscribers: rows(1),
+      })
+      expect(elsewhere.status).toBe(404)
     })
 
     test('no app waits for the end of another one', async ({ skip }) => {

@@ -46,6 +46,11 @@ export function unavailableReason(error: unknown): UnavailableReason | undefined
   return unreachable.test(error.code ?? '') ? 'unreachable' : undefined
 }
 
+/** Whether the database refuses what is in a row: a data exception or an integrity violation. */
+export function isAboutARow(error: unknown): boolean {
+  return /^2[23]/.test(codeOf(error) ?? '')
+}
+
 /** Whether another row has what may be there only once. */
 export function isTaken(error: unknown): boolean {
   return codeOf(error) === states.uniqueViolation

@@ -58,6 +58,27 @@ export function many(shape: Shape, description: string): Answer {
   return wrap({ type: 'array', items: refTo(shape) }, [shape.example], description, [shape])
 }
 
+/** `{"data": [{"status": 201, "data": {…}}, …]}`: for each row of a batch what the request for it alone would answer. */
+export function rowsOf(shape: Shape, description: string): Answer {
+  const row = {
+    type: 'object',
+    required: ['status'],
+    properties: {
+      status: { type: 'integer', description: 'What the request for this row alone would have answered.' },
+      data: refTo(shape),
+      error: { type: 'string', description: 'Of a row that is refused.' },
+      details: {
+        type: 'object',
+        description: 'With 422: field name → what is wrong with it.',
+        additionalProperties: { type: 'array', items: { type: 'string' } },
+      },
+    },
+  }
+  const refused = { status: 422, error: 'Validation failed', details: { title: ['is required'] } }
+  const example = [{ status: 201, data: shape.example }, refused]
+  return wrap({ type: 'array', items: row }, example, description, [shape])
+}
+
 /** `{"data": [{…}, …], "next_cursor": "…"}` */
 export function pageOf(shape: Shape, description: string): Answer {
   const { content, ...page } = many(shape, description)

@@ -54,7 +54,7 @@ const components = {
   },
   BodyTooLarge: {
     ...fromCatalogue(refusals.bodyTooLarge()),
-    description: 'The body is longer than the route takes: 1 MiB at most.',
+    description: 'The body is longer than the route takes: 1 MiB, of a batch 8 MiB.',
   },
   NotJson: { ...fromCatalogue(refusals.notJson()), description: 'The body is not sent as application/json.' },
   Invalid: {

@@ -20,6 +20,7 @@ import { toDatabaseRefusal } from './database-refusal.ts'
 import { ignoredFields, toHeader } from './ignored-fields.ts'
 import { limitRequestStatements } from './request-statements.ts'
 import { answerUnreadable } from './unreadable-requests.ts'
+import { toDetails } from './validation-details.ts'
 
 /** The server with our type provider: a route's Zod schemas type its handler. */
 // biome-ignore-start lint/suspicious/noExplicitAny: raw server, request, reply and logger are of no interest here
@@ -204,26 +205,18 @@ function toRefusal(error: FastifyError): ApiError | undefined {
 /** Of an error that is not in our own words, and may hold a path or a header. */
 const maxErrorLength = 200
 
-/** Enough to see what is wrong with a list; each may quote a piece of it. */
-const maxMessagesPerField = 3
-/** The entries of a list are fields of their own. */
-const maxFields = 30
-
 function toValidationRefusal(error: FastifyError): ApiError {
   const issues = error.validation as unknown as { instancePath: string; message: string }[]
   if (error.validationContext === 'params') return refusals.notFound()
   if (issues.some((issue) => issue.instancePath === '' || issue.instancePath === '/')) {
     return refusals.malformedBody('Request body must be a JSON object')
   }
-  const details: Record<string, string[]> = {}
-  for (const { instancePath, message } of issues) {
-    const field = instancePath
+  const fieldOf = (instancePath: string) =>
+    instancePath
       .replace(/^\//, '')
       .replaceAll('/', '.')
       .replace(/^events\.\d+$/, 'events')
-    if (!details[field] && Object.keys(details).length >= maxFields) continue
-    const messages = details[field] ?? []
-    if (messages.length < maxMessagesPerField) details[field] = [...messages, message]
-  }
-  return refusals.invalid(details)
+  return refusals.invalid(
+    toDetails(issues.map(({ instancePath, message }) => ({ field: fieldOf(instancePath), message }))),
+  )
 }

@@ -1,0 +1,64 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { z } from 'zod'
+import { isAboutARow } from '../db/database-errors.ts'
+import { ApiError, refusals } from '../errors.ts'
+import { toDetails } from './validation-details.ts'
+
+/** Of a batch: 1,000 registrations of 8 KiB. */
+export const batchBodyLimitBytes = 8 * 1_048_576
+
+/** A row as its schema reads it, or its own refusal. */
+export type GivenRow<Row> = Row | ApiError
+
+/** The rows of a batch, 1 to `maxRows`. One that is wrong is refused alone: in its place stands its refusal. */
+export function rowsField<Row extends z.ZodType>(row: Row, maxRows: number) {
+  // What describes the schema asks without a row.
+  const refuse = (context?: { error: { issues: z.core.$ZodIssue[] } }) =>
+    context && (toRefusal(context.error.issues) as never)
+  const rows = z
+    .array(row.catch(refuse as never))
+    .min(1)
+    .max(maxRows)
+  // Counted before anything in them is read.
+  const counted = z.preprocess((value, context) => {
+    if (Array.isArray(value) && value.length > maxRows) {
+      context.addIssue({ code: 'custom', message: `must have at most ${maxRows} entries` })
+    }
+    return value
+  }, rows)
+  return counted as unknown as z.ZodType<GivenRow<z.output<Row>>[], z.input<Row>[]>
+}
+
+function toRefusal(issues: readonly z.core.$ZodIssue[]): ApiError {
+  if (issues.some(({ path }) => path.length === 0)) return refusals.malformedBody('Must be a JSON object')
+  return refusals.invalid(toDetails(issues.map(({ path, message }) => ({ field: path.join('.'), message }))))
+}
+
+/** Goes on with the rows that are good so far. @returns a result for each row, in their order */
+export async function withGoodRows<Row, Result>(
+  rows: readonly Row[],
+  work: (good: Exclude<Row, Error>[]) => Promise<(Result | Error)[]>,
+): Promise<(Result | Error)[]> {
+  const good = rows.filter((row) => !(row instanceof Error)) as Exclude<Row, Error>[]
+  const results = (await work(good)).values()
+  return rows.map((row) => (row instanceof Error ? row : results.next().value!))
+}
+
+/**
+ * A row of a batch's answer: what the request for it alone would have answered.
+ *
+ * @throws what is wrong with more than the row
+ */
+export function presentRow<Data>(
+  result: { status: number; data: Data } | Error,
+  log: FastifyBaseLogger,
+): { status: number; data?: Data; error?: string; details?: Record<string, string[]> } {
+  if (!(result instanceof Error)) return result
+  if (result instanceof ApiError) {
+    const { status, error, details } = result.shape
+    return { status, error, ...(details && { details }) }
+  }
+  if (!isAboutARow(result)) throw result
+  log.error({ err: result }, 'batch.row_failed')
+  return { status: 500, error: 'Internal server error' }
+}
