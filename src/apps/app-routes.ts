@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { generateVapidKeys, parseVapidKeys, type VapidKeys } from '../channels/web-push/vapid.ts'
 import type { Deps } from '../deps.ts'
+import { createGroupRead } from '../engine/group-read.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { withoutRequestTimeout } from '../platform/db/statement-context.ts'
 import { refusals } from '../platform/errors.ts'
@@ -9,7 +10,7 @@ import { jsonObject, limitOfAll, requiredText, text } from '../platform/http/fie
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { appDocs } from './app-schema.ts'
-import { deleteApp, insertApp, listApps, presentApp, readApp } from './app-store.ts'
+import { deleteApp, insertApp, listApps, presentApp, readApp, readApps } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
 
 /** As cursors name it. */
@@ -26,6 +27,10 @@ export function registerAppRoutes(
   deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,
 ): void {
   const { db, clock, crypto } = deps
+  const readOne = createGroupRead(
+    (keys: readonly { teamId: string; id: string }[]) => readApps(db, keys),
+    ({ teamId, id }) => `${teamId}:${id}`,
+  )
   server.get(
     '/push/apps',
     {
@@ -73,7 +78,7 @@ export function registerAppRoutes(
   server.get(
     '/push/apps/:app_id',
     { config: { scope: 'push:read' }, schema: { ...appDocs.read, params } },
-    async (request) => ({ data: presentApp(await readApp(db, request.teamId, request.params.app_id)) }),
+    async ({ teamId, params }) => ({ data: presentApp(await readOne({ teamId, id: params.app_id })) }),
   )
   server.patch(
     '/push/apps/:app_id',

@@ -74,6 +74,18 @@ export async function listApps(
     .execute()
 }
 
+/** Those of the teams' apps that there are, in any order: one statement. */
+export async function readApps(
+  db: Db,
+  keys: readonly { teamId: string; id: string }[],
+): Promise<(App & { teamId: string })[]> {
+  return selectApps(db)
+    .select('team_id as teamId')
+    .where(sql<boolean>`(id, team_id) in (
+      select * from unnest(${sql.val(keys.map(({ id }) => id))}::uuid[], ${sql.val(keys.map(({ teamId }) => teamId))}::uuid[]))`)
+    .execute()
+}
+
 /** @throws 404 when the team has no such app */
 export async function readApp(db: Db, teamId: string, id: string): Promise<App> {
   const app = await selectApps(db).where('team_id', '=', teamId).where('id', '=', id).executeTakeFirst()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
+import { createGroupRead } from '../engine/group-read.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { ApiError } from '../platform/errors.ts'
 import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
@@ -21,7 +22,13 @@ import {
   userIdField,
 } from './registration-request.ts'
 import { subscriberDocs } from './subscriber-schema.ts'
-import { listSubscribers, platforms, presentSubscriber, readSubscriber } from './subscriber-store.ts'
+import {
+  listSubscribers,
+  platforms,
+  presentSubscriber,
+  readSubscriber,
+  readSubscribers,
+} from './subscriber-store.ts'
 import { checkToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
@@ -39,6 +46,10 @@ export function registerSubscriberRoutes(
 ): void {
   const { db } = deps
   const registrar = createRegistrar(deps)
+  const readOne = createGroupRead(
+    (keys: readonly { appId: string; id: string }[]) => readSubscribers(db, keys),
+    ({ appId, id }) => `${appId}:${id}`,
+  )
   server.get(
     '/push/apps/:app_id/subscribers',
     {
@@ -117,7 +128,7 @@ export function registerSubscriberRoutes(
     { config: { scope: 'push:read' }, schema: { ...subscriberDocs.read, params: ofSubscriber } },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentSubscriber(await readSubscriber(db, app.id, request.params.subscriber_id)) }
+      return { data: presentSubscriber(await readOne({ appId: app.id, id: request.params.subscriber_id })) }
     },
   )
   server.patch(

@@ -226,6 +226,19 @@ export async function listSubscribers(
     .execute()
 }
 
+/** Those of the subscribers that there are, in any order: one statement. */
+export async function readSubscribers(
+  db: Db,
+  keys: readonly { appId: string; id: string }[],
+): Promise<Subscriber[]> {
+  return db
+    .selectFrom('subscribers')
+    .select(columns)
+    .where(sql<boolean>`(app_id, id) in (
+      select * from unnest(${sql.val(keys.map(({ appId }) => appId))}::uuid[], ${sql.val(keys.map(({ id }) => id))}::uuid[]))`)
+    .execute()
+}
+
 /** @throws 404 when the app has no such subscriber */
 export async function readSubscriber(db: Db, appId: string, id: string): Promise<Subscriber> {
   const subscriber = await db

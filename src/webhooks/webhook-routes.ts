@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
+import { createGroupRead } from '../engine/group-read.ts'
 import { eventTypes } from '../events/catalog.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
@@ -11,7 +12,7 @@ import { checkWebhook, createWebhook } from './create-webhook.ts'
 import { secretField, signatureField } from './secrets/webhook-secrets.ts'
 import { presentWebhook, webhookDocs } from './webhook-schema.ts'
 import { settingsFields } from './webhook-settings.ts'
-import { deleteWebhook, listWebhooks, readWebhook } from './webhook-store.ts'
+import { deleteWebhook, listWebhooks, readWebhooks } from './webhook-store.ts'
 
 /** As cursors name it. */
 const list = 'w'
@@ -30,6 +31,10 @@ export function registerWebhookRoutes(
   deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard' | 'config'>,
 ): void {
   const { db } = deps
+  const readOne = createGroupRead(
+    (keys: readonly { appId: string; id: string }[]) => readWebhooks(db, keys),
+    ({ appId, id }) => `${appId}:${id}`,
+  )
   const settings = settingsFields(deps.config.maxFilterBytes)
   server.get(
     '/push/apps/:app_id/webhooks',
@@ -81,7 +86,7 @@ export function registerWebhookRoutes(
     { config: { scope: 'push:read' }, schema: { ...webhookDocs.read, params: ofWebhook } },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentWebhook(await readWebhook(db, app.id, request.params.webhook_id)) }
+      return { data: presentWebhook(await readOne({ appId: app.id, id: request.params.webhook_id })) }
     },
   )
   server.patch(

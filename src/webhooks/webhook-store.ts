@@ -80,6 +80,19 @@ export async function listWebhooks(
     .execute()
 }
 
+/** Those of the webhooks that there are, in any order: one statement. */
+export async function readWebhooks(
+  db: Db,
+  keys: readonly { appId: string; id: string }[],
+): Promise<Webhook[]> {
+  return db
+    .selectFrom('webhooks')
+    .select(columns)
+    .where(sql<boolean>`(app_id, id) in (
+      select * from unnest(${sql.val(keys.map(({ appId }) => appId))}::uuid[], ${sql.val(keys.map(({ id }) => id))}::uuid[]))`)
+    .execute()
+}
+
 /** @throws 404 when the app has no such webhook */
 export async function readWebhook(db: Db, appId: string, id: string): Promise<Webhook> {
   const webhook = await db

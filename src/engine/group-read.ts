@@ -1,0 +1,36 @@
+import { statementContext } from '../platform/db/statement-context.ts'
+import { refusals } from '../platform/errors.ts'
+import { createGroupCommit } from './group-commit.ts'
+
+const maxGroup = 200
+/** A second of work, and more. */
+const maxWaiting = 5_000
+const groupsAtOnce = 2
+
+/**
+ * Lets reads of single rows that are asked for while a statement is under way share the next one. Whoever asks sees what
+ * was committed before.
+ *
+ * @param read in one statement, whatever the number of keys
+ * @param nameOf tells rows apart, and finds them by their keys
+ * @returns reads one; @throws 404 when there is no such row, 429 when too many wait
+ */
+export function createGroupRead<Key, Row>(
+  read: (keys: readonly Key[]) => Promise<readonly Row[]>,
+  nameOf: (rowOrKey: Key | Row) => string,
+): (key: Key) => Promise<Row> {
+  const group = createGroupCommit<Key, Row>({
+    maxGroup,
+    maxWaiting,
+    overloaded: () => refusals.rateLimited(1),
+    groupsAtOnce,
+    async commit(keys) {
+      // The deadline is that of a request; the statement is of no team in particular.
+      const { timeoutMs } = statementContext.getStore() ?? {}
+      const rows = await statementContext.run({ timeoutMs }, () => read(keys))
+      const byName = new Map(rows.map((row) => [nameOf(row), row]))
+      return keys.map((key) => byName.get(nameOf(key)) ?? refusals.notFound())
+    },
+  })
+  return group.add
+}
