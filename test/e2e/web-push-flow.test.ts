@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { probes } from '../../src/channels/web-push/origin-health.ts'
 import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { poll } from '../support/api.ts'
@@ -176,6 +177,41 @@ describeOnEachBackend('web push', (make) => {
     const pushes = pushService.pushes.filter(({ device }) => device === devices[0])
     // What is left of it, and nothing after it.
     expect(pushes.map(({ headers }) => headers.ttl)).toEqual(['40', '24'])
+  })
+
+  test('a push service that hangs delays nobody elsewhere, in the same app or another', async () => {
+    const hanging = await startPushService()
+    onTestFinished(() => hanging.stop())
+    hanging.answer = () => {}
+    answerWith(() => 201)
+    const { api } = running
+    const post = (base: string, userId: string) =>
+      api.post(`${base}/notifications`, {
+        title: userId,
+        targeting: { type: 'user_ids', ids: [userId] },
+      })
+    const register = (base: string, userId: string, device: Device) =>
+      api.post(`${base}/subscribers`, { ...device.registration, user_id: userId })
+    const makeBase = async () => `/push/apps/${(await api.post('/push/apps', { name: 'A' })).body.data.id}`
+    const [base, other] = [await makeBase(), await makeBase()]
+    await register(base, 'lost', hanging.makeDevice())
+    await register(base, 'same', pushService.makeDevice())
+    await register(other, 'other', pushService.makeDevice())
+    // More than an app may have under way.
+    await Promise.all(Array.from({ length: 300 }, () => post(base, 'lost')))
+    await poll(
+      async () => hanging.pushes.length,
+      (count) => count > 0,
+    )
+    const before = pushService.pushes.length
+    await Promise.all([post(base, 'same'), post(other, 'other')])
+    await poll(
+      async () => pushService.pushes.slice(before).map(({ payload }) => payload.title),
+      (titles) => titles.includes('same') && titles.includes('other'),
+    )
+    // What is under way there when its first pushes have not even timed out.
+    expect(hanging.requests.length).toBeLessThanOrEqual(probes)
+    await api.delete(base)
   })
 
   test('does not try those again who have unsubscribed meanwhile', async () => {
