@@ -175,8 +175,12 @@ describeOnEachBackend('web push', (make) => {
     })
     expect(await theEvent(appId)).toMatchObject({ sent_count: 0, failed_count: 1, pending_count: 0 })
     const pushes = pushService.pushes.filter(({ device }) => device === devices[0])
-    // What is left of it, and nothing after it.
-    expect(pushes.map(({ headers }) => headers.ttl)).toEqual(['40', '24'])
+    // What is left of it, and nothing after it. On a busy machine real seconds pass besides.
+    const [first, second, ...more] = pushes.map(({ headers }) => 40 - Number(headers.ttl))
+    expect(first).toBeLessThan(5)
+    expect(second! - first! - 16).toBeGreaterThanOrEqual(0)
+    expect(second! - first! - 16).toBeLessThan(5)
+    expect(more).toEqual([])
   })
 
   test('a push service that hangs delays nobody elsewhere, in the same app or another', async () => {
