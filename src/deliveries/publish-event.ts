@@ -25,17 +25,19 @@ export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
  * Like {@link emitEvent} for many events at once: a fixed number of statements, however many events and apps there are.
  *
  * @param keepAll also those that no webhook names and nobody follows
+ * @param hearers of their apps, when the transaction has read them already
  * @returns those that are kept
  */
 export async function emitEvents(
   trx: Trx,
   events: readonly NewEvent[],
   keepAll = false,
+  hearers?: Hearers,
 ): Promise<{ appId: string; id: string }[]> {
   if (events.length === 0) return []
   const appIds = [...new Set(events.map(({ appId }) => appId))]
   const now = events[0]!.occurredAt
-  const [listeners, streamed] = await pipelined([readListeners(trx, appIds), readStreamed(trx, appIds, now)])
+  const { listeners, streamed } = hearers ?? (await readHearers(trx, appIds, now))
   const isKept = ({ appId, type }: NewEvent) =>
     keepAll || streamed.has(appId) || listeners.get(appId)?.some((listener) => listener.events.includes(type))
   const rows = toRows(events.filter(isKept))
@@ -60,6 +62,20 @@ export async function emitEvents(
     ),
   ])
   return rows.map(({ id, event }) => ({ appId: event.appId, id }))
+}
+
+/** Who hears of the events of some apps. */
+export interface Hearers {
+  /** Webhooks, enabled or not, by app. */
+  listeners: Map<string, Listener[]>
+  /** Apps whose events somebody follows. */
+  streamed: Set<string>
+}
+
+/** Reads who hears of the events of some apps: once a transaction holds them, that stays so. */
+export async function readHearers(trx: Trx, appIds: readonly string[], now: Date): Promise<Hearers> {
+  const [listeners, streamed] = await pipelined([readListeners(trx, appIds), readStreamed(trx, appIds, now)])
+  return { listeners, streamed }
 }
 
 interface Listener {

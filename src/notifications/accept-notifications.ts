@@ -41,10 +41,7 @@ export async function acceptNotifications(
   deps: Pick<Deps, 'clock'>,
   requests: readonly NotificationRequest[],
 ): Promise<(AcceptedNotification | Error)[]> {
-  const apps = await holdApps(
-    trx,
-    requests.map(({ app }) => app.id),
-  )
+  const appIds = requests.map(({ app }) => app.id)
   const given = requests.map(({ app, title, content, targeting, priority }) => ({
     id: newId(),
     appId: app.id,
@@ -53,13 +50,10 @@ export async function acceptNotifications(
     targeting,
     rank: rankOf(priority, namesFew(targeting)),
   }))
-  const kept = given.filter(({ appId }) => apps.has(appId))
-  const [rows] = await pipelined([
-    insertNotifications(trx, kept, deps.clock.now()),
-    announceSending(
-      trx,
-      kept.map(({ appId }) => appId),
-    ),
+  const [, rows] = await pipelined([
+    holdApps(trx, appIds),
+    insertNotifications(trx, given, deps.clock.now()),
+    announceSending(trx, appIds),
   ])
   return given.map(({ id }) => {
     const row = rows.get(id)

@@ -37,7 +37,7 @@ export interface NewNotification {
   rank: number
 }
 
-/** Inserts notifications of any apps, due now, in one statement. @returns them by id */
+/** Inserts notifications of those apps that exist, due now, in one statement. @returns them by id */
 export async function insertNotifications(
   trx: Trx,
   given: readonly NewNotification[],
@@ -58,6 +58,7 @@ export async function insertNotifications(
       ${now}, ${now}, ${now}
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (app_id uuid, id uuid, title text, content text, targeting text, rank smallint)
+    where exists (select from apps where apps.id = row.app_id)
     returning *`.execute(trx)
   return new Map(inserted.rows.map((row) => [row.id, row]))
 }

@@ -1,5 +1,5 @@
 import { holdApps } from '../apps/app-store.ts'
-import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
+import { emitEvents, type NewEvent, readHearers } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { invalidateSubscribers } from '../subscribers/invalidate.ts'
@@ -41,12 +41,11 @@ export async function recordPages(
 ): Promise<RecordedPages> {
   const now = deps.clock.now()
   const keys = pages.map(({ page }) => ({ appId: page.appId, notificationId: page.id }))
-  const [apps, locked] = await pipelined([
-    holdApps(
-      trx,
-      keys.map(({ appId }) => appId),
-    ),
+  const appIds = [...new Set(keys.map(({ appId }) => appId))]
+  const [apps, locked, hearers] = await pipelined([
+    holdApps(trx, appIds),
     lockNotifications(trx, keys),
+    readHearers(trx, appIds, now),
   ])
   const closed = await closeBatches(trx, pages.flatMap(toClosing), now)
   const open = new Set(closed.map(({ notificationId, number }) => pageKey({ id: notificationId, number })))
@@ -73,10 +72,12 @@ export async function recordPages(
     invalidateSubscribers(trx, ours.flatMap(toGone), now),
     recordKeyRefusals(trx, ours.flatMap(toRefused), now),
     clearKeyRefusals(trx, ours.flatMap(toReached)),
-    emitEvents(trx, [
-      ...ours.flatMap((sent) => failureEvents(sent, now)),
-      ...completed.map(({ event }) => event(now)),
-    ]),
+    emitEvents(
+      trx,
+      [...ours.flatMap((sent) => failureEvents(sent, now)), ...completed.map(({ event }) => event(now))],
+      false,
+      hearers,
+    ),
   ])
   const lapsed = pages.filter((sent) => !ours.includes(sent)).map(({ page }) => pageKey(page))
   return { lapsed: new Set(lapsed), completed }

@@ -131,16 +131,26 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     }
   }
 
+  /** A transaction's first statement goes out with its begin, whose answer nobody waits for. */
+  const begin = (client: pg.PoolClient, onFailed: (error: unknown) => void): pg.QueryResult => {
+    client.query('begin').catch(onFailed)
+    return { command: 'BEGIN', rowCount: null, oid: 0, fields: [], rows: [] }
+  }
+
   const lend = (client: pg.PoolClient, giveBack: () => void): Connection => {
     let isSpoilt = false
+    let notBegun: unknown
     return {
       processID: (client as unknown as { processID: number | null }).processID,
       async query(text, values) {
+        if (options.pipeline && text === 'begin') return begin(client, (error) => (notBegun ??= error))
         try {
-          return await client.query(text, values as unknown[] | undefined)
+          const result = await client.query(text, values as unknown[] | undefined)
+          if (notBegun) throw notBegun
+          return result
         } catch (error) {
           const told = unavailable(error)
-          if (told !== error) isSpoilt = true
+          if (told !== error || notBegun) isSpoilt = true
           throw told
         }
       },
