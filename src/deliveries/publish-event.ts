@@ -4,7 +4,7 @@ import { announceEvents } from '../events/stream/announce.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
-import { type Filter, matchesFilter } from '../webhooks/filter.ts'
+import { type Filter, matchesFilter, storedFilter } from '../webhooks/filter.ts'
 import { announceDeliveries } from './lane/announce.ts'
 
 /** Something that happened and that webhooks may hear of. */
@@ -100,7 +100,8 @@ async function readListeners(trx: Trx, appIds: readonly string[]): Promise<Map<s
     .select(['app_id as appId', 'id', 'generation', 'events', 'filter', 'enabled'])
     .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[])`)
     .execute()) as Listener[]
-  return Map.groupBy(listeners, ({ appId }) => appId)
+  const known = listeners.map((listener) => ({ ...listener, filter: storedFilter(listener.filter) }))
+  return Map.groupBy(known, ({ appId }) => appId)
 }
 
 /** Of the apps, those whose events somebody follows as they happen (events/stream-routes.ts). */

@@ -5,7 +5,7 @@ import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { firstIdOf } from '../platform/db/partitions.ts'
 import { refusals } from '../platform/errors.ts'
-import type { Filter } from '../webhooks/filter.ts'
+import { type Filter, storedFilter } from '../webhooks/filter.ts'
 
 /** Deliveries of past events, made anew for one webhook. */
 export interface Replay {
@@ -57,7 +57,7 @@ export async function findReplayTarget(
     .where('app_id', '=', appId)
     .where('id', '=', webhookId)
     .executeTakeFirst()
-  return (webhook as ReplayTarget | undefined) ?? null
+  return webhook ? { ...webhook, filter: storedFilter(webhook.filter) } : null
 }
 
 export type NewReplay = Pick<Replay, 'id' | 'webhookId' | 'since' | 'until' | 'events' | 'selection'> & {

@@ -83,7 +83,10 @@ function laneRows(lanes: readonly LaneRead[]) {
   return sql`json_to_recordset(${JSON.stringify(rows)}::text::json) as lane (app_id uuid, small int, large int)`
 }
 
-/** Finds the apps that have something to send, and when, by skipping from one to the next in the indexes. */
+/**
+ * Finds the apps that have something to send, and when, by skipping from one to the next in the indexes. A rank that this
+ * version does not know is for a later one.
+ */
 export async function findDueApps(db: Db): Promise<{ appId: string; firstDueAt: Date }[]> {
   const { rows } = await sql<{ appId: string; firstDueAt: Date }>`
     with recursive resolving as (
@@ -101,13 +104,14 @@ export async function findDueApps(db: Db): Promise<{ appId: string; firstDueAt: 
     ), apps as (
       select app_id from resolving union select app_id from sending
     )
-    select app_id as "appId", least(
+    select * from (select app_id as "appId", least(
       (select min(first.due_at) from generate_series(0, ${rankCount - 1}::int) as rank (rank) cross join lateral (
         select due_at from notifications n
         where n.app_id = apps.app_id and n.rank = rank.rank and due_at is not null order by due_at limit 1) first),
       (select min(first.due_at) from generate_series(0, ${rankCount - 1}::int) as rank (rank) cross join lateral (
         select due_at from notification_batches b
         where b.app_id = apps.app_id and b.rank = rank.rank and completed_at is null order by due_at limit 1) first)
-    ) as "firstDueAt" from apps`.execute(db)
+    ) as "firstDueAt" from apps) due
+    where "firstDueAt" is not null`.execute(db)
   return rows
 }

@@ -288,10 +288,13 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
 const failedPauseMs = 10_000
 
 /** One more of each rank than may be taken: it tells whether there are more, and when they are due. */
-function toRead({ appId, underWay }: SendingLane, room: Record<PageKind, Map<string, number>>): LaneRead {
+function toRead(
+  { appId, underWay, pausedUntilMs }: SendingLane,
+  room: Record<PageKind, Map<string, number>>,
+): LaneRead {
   const limit = (kind: PageKind) => {
     const wanted = room[kind].get(appId) ?? 0
-    return wanted === 0 ? 0 : wanted + underWay[kind].size + 1
+    return wanted === 0 ? 0 : wanted + underWay[kind].size + pausedUntilMs.size + 1
   }
   return { appId, small: limit('small'), large: limit('large') }
 }
@@ -304,8 +307,8 @@ function keyOf(what: DueNotification | DueBatch): string {
 function toNamed(what: DueNotification | DueBatch): Named | undefined {
   const { appId } = what
   if ('number' in what) return what.subscriberIds ? { appId, subscriberIds: what.subscriberIds } : undefined
-  const userIds = (what.targeting as { ids?: string[] } | null)?.ids
-  return Array.isArray(userIds) ? { appId, userIds } : undefined
+  const { type, ids } = (what.targeting ?? {}) as { type?: string; ids?: string[] }
+  return type === 'user_ids' && Array.isArray(ids) ? { appId, userIds: ids } : undefined
 }
 
 function toPage(what: DueNotification | DueBatch, members: Page['members']): Page {

@@ -41,6 +41,11 @@ export const filterSchema = (maxBytes: number) =>
       return value as Filter
     })
 
+/** A stored filter; null when there is none, or one of a form that a later version may know: then all events are wanted. */
+export function storedFilter(value: unknown): Filter | null {
+  return value === null || findProblem(value, 1) ? null : (value as Filter)
+}
+
 /** Whether an event is wanted. A field that is absent equals nothing, not even null. */
 export function matchesFilter(filter: Filter, data: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(filter).every(([name, test]) => {

@@ -18,7 +18,7 @@ export interface PendingDelivery {
   body: string
   /** The subscriber that its event is about; null: it is about none. */
   orderKey: string | null
-  /** Its replay was canceled. */
+  /** Its replay was canceled, or its event is gone. */
   isCanceled: boolean
 }
 
@@ -106,7 +106,7 @@ async function readPending(
     select d.app_id as "appId", d.id, d.webhook_id as "webhookId", d.webhook_generation as generation,
       d.attempt_count as "attemptCount", d.next_attempt_at as "nextAttemptAt", d.event_id as "eventId",
       d.event_type as "eventType", e.body, d.order_key as "orderKey",
-      d.replay_id is not null and exists (
+      e.id is null or d.replay_id is not null and exists (
         select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled'
       ) as "isCanceled"
     from json_to_recordset(${JSON.stringify(lanes)}::text::json)
@@ -117,7 +117,7 @@ async function readPending(
         and id >= ${oldestId}::uuid and id <> all(${sql.val(underWay)}::uuid[]) ${isOpen}
       order by ${orders[order]} limit lane.max
     ) d
-    join events e on e.app_id = d.app_id and e.id = d.event_id
+    left join events e on e.app_id = d.app_id and e.id = d.event_id
     order by ${order === 'due' ? sql`d.next_attempt_at, d.id` : sql`d.id`}`.execute(db)
   return rows
 }

@@ -1,0 +1,123 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { newId } from '../../src/platform/ids.ts'
+import { poll } from '../support/api.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { type PushService, startPushService } from '../support/push-service.ts'
+import { type Received, type Receiver, startReceiver } from '../support/receiver.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+/** More than one sweep reads of a lane. */
+const many = 300
+
+describeOnEachBackend('rows of a form that this version does not know', (make) => {
+  let storage: TestStorage
+  let running: TestService
+  let pushService: PushService
+  let receiver: Receiver
+
+  beforeAll(async () => {
+    storage = await make()
+    ;[running, pushService, receiver] = await Promise.all([
+      startTestService(storage),
+      startPushService(),
+      startReceiver(),
+    ])
+  })
+
+  afterAll(async () => {
+    await running.stop()
+    await Promise.all([pushService.stop(), receiver.stop()])
+    await storage.drop()
+  })
+
+  const makeApp = async () => {
+    const base = `/push/apps/${(await running.api.post('/push/apps', { name: 'A' })).body.data.id}`
+    const { registration } = pushService.makeDevice(newId())
+    await running.api.post(`${base}/subscribers`, { ...registration, user_id: 'ada' })
+    return base
+  }
+  const makeHook = async (base: string, name: string) => {
+    const body = { url: `${receiver.origin}/${name}`, events: ['notification.sent'] }
+    return (await running.api.post(`${base}/webhooks`, body)).body.data.id as string
+  }
+  const send = async (base: string) => {
+    const body = { title: 'Hello', targeting: { type: 'user_ids', ids: ['ada'] } }
+    const { id } = (await running.api.post(`${base}/notifications`, body)).body.data
+    const done = await poll(
+      () => running.api.get(`${base}/notifications/${id}`),
+      ({ body }) => ['sent', 'failed'].includes(body.data.status),
+    )
+    return done.body.data
+  }
+
+  test('block no others, and nothing is sent to anybody because of them', async () => {
+    const { db } = running.service.deps
+    const base = await makeApp()
+    const appId = base.split('/').at(-1)!
+    const { id } = await send(base)
+    const good = await makeHook(base, 'good')
+    const filtered = await makeHook(base, 'filtered')
+    const batched = await makeHook(base, 'batched')
+    const addressed = await makeHook(base, 'addressed')
+    const set = (id: string, column: string, value: string) =>
+      sql`update webhooks set ${sql.ref(column)} = ${sql.lit(value)} where id = ${id}`.execute(db)
+    await set(filtered, 'filter', '{"near": {"km": null}, "and": 3}')
+    await set(batched, 'batch', '{"every": "minute"}')
+    await set(addressed, 'url', 'somewhere')
+    const copy = async (changes: object, count: number) => {
+      await sql`insert into notifications select (jsonb_populate_record(n, ${JSON.stringify(changes)}::text::jsonb
+        || jsonb_build_object('id', gen_random_uuid(), 'status', 'sending', 'due_at', now() - interval '1 hour'))).*
+        from notifications n cross join generate_series(1, ${count}::int) where n.id = ${id}`.execute(db)
+    }
+    await copy({ targeting: { type: 'segment', ids: ['ada'] }, rank: 0 }, many)
+    await copy({ rank: 9 }, 1)
+    const other = await makeApp()
+    await sql`update notifications set rank = 9, status = 'sending', due_at = now()
+      where id = ${(await send(other)).id}`.execute(db)
+    await sql`insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, status,
+        next_attempt_at, created_at)
+      select ${appId}::uuid, id::uuid, id::uuid, 'notification.sent', ${good}::uuid, 0, 'pending',
+        now() - interval '1 hour', now()
+      from json_array_elements_text(${JSON.stringify(Array.from({ length: many }, newId))}::text::json) id`.execute(
+      db,
+    )
+    // The lanes are looked through at a start.
+    await running.stop()
+    running = await startTestService(storage, { KRAFTER_BOOTSTRAP_API_KEY: running.api.key })
+
+    expect(await send(base)).toMatchObject({ status: 'sent', stats: { sent_count: 1 } })
+    expect(await send(other)).toMatchObject({ status: 'sent', stats: { sent_count: 1 } })
+    await receiver.waitFor(1, '/good')
+    await receiver.waitFor(1, '/filtered')
+    expect(pushService.pushes).toHaveLength(4)
+    const pending = await poll(
+      () =>
+        running.service.deps.db
+          .selectFrom('deliveries')
+          .select('webhook_id')
+          .where('status', '=', 'pending')
+          .execute(),
+      (rows) => !rows.some(({ webhook_id }) => webhook_id === good),
+    )
+    expect(new Set(pending.map(({ webhook_id }) => webhook_id))).toEqual(new Set([batched, addressed]))
+    const lines = running.logs.filter(({ level }) => level === 'error').map(({ msg }) => msg)
+    expect(new Set(lines)).toEqual(new Set(['page.failed', 'webhook.unreadable']))
+  })
+
+  test('a notification whose VAPID key does not decrypt fails, and says why', async () => {
+    const base = await makeApp()
+    const hook = { url: `${receiver.origin}/failed`, events: ['notification.failed'] }
+    await running.api.post(`${base}/webhooks`, hook)
+    await sql`update apps set vapid_private_key = '\\x00' where id = ${base.split('/').at(-1)!}`.execute(
+      running.service.deps.db,
+    )
+    const notification = await send(base)
+    expect(notification).toMatchObject({ status: 'failed', stats: { sent_count: 0, failed_count: 1 } })
+    expect(notification.failure_reason).toMatch(
+      /^a stored secret was encrypted with another KRAFTER_ENCRYPTION_KEY/,
+    )
+    const [{ body }] = (await receiver.waitFor(1, '/failed')) as [Received]
+    expect(JSON.parse(body.toString()).data).toMatchObject({ reason: 'rejected' })
+  })
+})
