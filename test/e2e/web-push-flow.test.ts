@@ -218,6 +218,43 @@ describeOnEachBackend('web push', (make) => {
     await api.delete(base)
   })
 
+  test('ends after KRAFTER_SENT_AFTER with what is known, and counts the rest on', async () => {
+    const devices = [pushService.makeDevice(), pushService.makeDevice(), pushService.makeDevice()]
+    let late = 503
+    answerWith(({ device }) => (device === devices[0] ? 201 : late))
+    const { appId, base, path } = await send(devices, { ttl: 3_600 })
+    await running.api.post(`${base}/webhooks`, {
+      url: `${receiver.origin}/${appId}/failed`,
+      events: ['notification.failed'],
+    })
+    await batchesDone(path, 1)
+    running.clock.ahead += 599_000
+    expect((await read(path)).status).toBe('sending')
+    running.clock.ahead += 2_000
+    await makeBatchesDue(db)
+    expect(await finished(path)).toMatchObject({
+      status: 'sent',
+      stats: { total_count: 3, sent_count: 1, failed_count: 0, pending_count: 2 },
+    })
+    const [sent] = await receiver.waitFor(1, `/${appId}`)
+    expect(JSON.parse(sent!.body.toString()).data).toMatchObject({
+      sent_count: 1,
+      failed_count: 0,
+      pending_count: 2,
+    })
+
+    late = 410
+    await passSeconds(900)
+    const { stats } = await poll(
+      () => read(path),
+      ({ stats }) => stats.pending_count === 0,
+    )
+    expect(stats).toMatchObject({ total_count: 3, sent_count: 1, failed_count: 2 })
+    const failed = await receiver.waitFor(2, `/${appId}/failed`)
+    expect(failed.map(({ body }) => JSON.parse(body.toString()).data.reason)).toEqual(['gone', 'gone'])
+    expect(receiver.to(`/${appId}`)).toHaveLength(1)
+  })
+
   test('does not try those again who have unsubscribed meanwhile', async () => {
     const [stays, leaves] = [pushService.makeDevice(), pushService.makeDevice()]
     answerWith(() => 503)
