@@ -3,6 +3,7 @@ import type { Baselines, PartInput } from './part.ts'
 import { measureBaselines } from './parts/baselines.ts'
 import { measureCampaign, measureCut } from './parts/campaign.ts'
 import { measureDeliveries } from './parts/deliveries.ts'
+import { measureFairness } from './parts/fairness.ts'
 import { measureIdle } from './parts/idle.ts'
 import { measureIsolation } from './parts/isolation.ts'
 import { measureNotifications } from './parts/notifications.ts'
@@ -28,6 +29,7 @@ const busy: Record<string, (input: PartInput) => Promise<void>> = {
 const fresh: Record<string, (input: PartInput) => Promise<void>> = {
   idle: measureIdle,
   isolation: measureIsolation,
+  fairness: measureFairness,
   cut: measureCut,
 }
 const baselinesOf: Record<string, (keyof Baselines)[]> = {

@@ -4,6 +4,8 @@ import { makeApp, makeWebhook, type Stage } from '../stage.ts'
 import { milliseconds } from '../table.ts'
 
 const crowd = 300
+/** An app may have no more. */
+const perApp = 100
 /** Deliveries that each of the crowd has waiting. */
 const backlog = 20
 const events = 500
@@ -19,9 +21,11 @@ export async function measureFairness({ stage, backend, table }: PartInput): Pro
   const { http2, bad } = stage.ends
   const beside = { 'that answer': `${http2.origin}/crowd`, 'that hang': `${bad.origin}/hang` }
   for (const [which, url] of Object.entries(beside)) {
-    const appId = await makeApp(stage)
-    for (let made = 0; made < crowd; made++) await makeWebhook(stage, appId, url, 'notification.delivered')
-    await stage.service.makeEvents(appId, backlog)
+    for (let made = 0; made < crowd; made += perApp) {
+      const appId = await makeApp(stage)
+      for (let n = 0; n < perApp; n++) await makeWebhook(stage, appId, url, 'notification.delivered')
+      await stage.service.makeEvents(appId, backlog)
+    }
     const { p50Ms, p99Ms } = await run(stage)
     const line = `a healthy webhook beside ${crowd} ${which}: p50, p99`
     table.set(line, backend, `${milliseconds(p50Ms)}, ${milliseconds(p99Ms)}`)
