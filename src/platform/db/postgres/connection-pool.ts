@@ -99,14 +99,21 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
   // Without a listener a connection that drops while idle would end the process.
   pool.on('error', unavailable)
 
-  /** The server ends a statement that takes too long. Goes out ahead of the statement, which does not wait for it. */
-  const limitStatements = (client: pg.PoolClient, timeoutMs: number) => {
+  /**
+   * The server ends a statement that takes too long. Where statements are pipelined, the setting goes out ahead of the
+   * statement, which does not wait for it.
+   */
+  const limitStatements = async (client: pg.PoolClient, timeoutMs: number) => {
     const session = known.get(client)!
     if (!options.hasSessions || session.statementMs === timeoutMs) return
     session.statementMs = timeoutMs
-    client.query(`set statement_timeout = ${timeoutMs}`).catch(() => {
-      session.generation = -1
-    })
+    const told = client.query(`set statement_timeout = ${timeoutMs}`).then(
+      () => {},
+      () => {
+        session.generation = -1
+      },
+    )
+    if (!options.pipeline) await told
   }
 
   const acquire = async (): Promise<pg.PoolClient> => {
@@ -123,7 +130,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     const giveBack = await shares.take(caller)
     try {
       const client = await acquire()
-      limitStatements(client, timeoutMs)
+      await limitStatements(client, timeoutMs)
       return lend(client, giveBack)
     } catch (error) {
       giveBack()

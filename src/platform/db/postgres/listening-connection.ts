@@ -37,8 +37,18 @@ export function createListeningConnection(
   let isChecking = false
   let ended = false
 
+  /** A connection takes one statement at a time. */
+  const turns = new WeakMap<pg.Client, Promise<unknown>>()
+  const ask = (target: pg.Client, text: string) => {
+    const asked = (turns.get(target) ?? Promise.resolve()).then(() => target.query(text))
+    turns.set(
+      target,
+      asked.catch(() => {}),
+    )
+    return asked
+  }
   const listenOn = (target: pg.Client, channel: string) =>
-    target.query(`listen ${pg.escapeIdentifier(channel)}`)
+    ask(target, `listen ${pg.escapeIdentifier(channel)}`)
 
   const connect = async () => {
     const next = await connectAlone(connectionString, limits, limits.silenceMs)
@@ -74,7 +84,7 @@ export function createListeningConnection(
     if (client && performance.now() - openedAt < limits.maxAgeMs) {
       const target = client
       try {
-        await target.query('select')
+        await ask(target, 'select')
         return
       } catch (error) {
         if (client === target) client = undefined
