@@ -36,12 +36,15 @@ export const filterSchema = (maxBytes: number) =>
       abort: true,
     })
     .transform((value, context) => {
-      const problem = findProblem(value, 1)
+      const problem = findProblem(value, 1) ?? findUnknownField(value as Filter)
       if (problem) context.addIssue({ code: 'custom', message: problem })
       return value as Filter
     })
 
-/** A stored filter; null when there is none, or one of a form that a later version may know: then all events are wanted. */
+/**
+ * A stored filter; null when there is none, or one of a form that a later version may know: then all events are wanted.
+ * A field that only a later version knows is absent from the events of this one.
+ */
 export function storedFilter(value: unknown): Filter | null {
   return value === null || findProblem(value, 1) ? null : (value as Filter)
 }
@@ -84,7 +87,6 @@ function findCombinerProblem(name: string, test: unknown, depth: number): string
 }
 
 function findTestProblem(name: string, test: unknown): string | undefined {
-  if (!dataFields.has(name)) return `names ${quote(name)}, which no event has`
   if (isValue(test)) return undefined
   if (isObject(test) && Object.keys(test).length === 1) {
     if (typeof test.exists === 'boolean') return undefined
@@ -94,6 +96,21 @@ function findTestProblem(name: string, test: unknown): string | undefined {
     }
   }
   return `must compare "${name}" with a value, {"in": [1 to ${maxEntries} values]} or {"exists": true or false}`
+}
+
+function findUnknownField(filter: Filter): string | undefined {
+  for (const [name, test] of Object.entries(filter)) {
+    const problem = combiners.has(name)
+      ? [test as Filter | Filter[]]
+          .flat()
+          .map(findUnknownField)
+          .find((found) => found !== undefined)
+      : dataFields.has(name)
+        ? undefined
+        : `names ${quote(name)}, which no event has`
+    if (problem) return problem
+  }
+  return undefined
 }
 
 function isValue(value: unknown): value is FilterValue {

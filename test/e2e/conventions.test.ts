@@ -1086,7 +1086,8 @@ describeOnEachBackend('rate limits', (make) => {
       const there = createApi(second.api.url, api.key)
       const shared = async () => {
         const { rows } = await sql<{ points: number }>`
-          select points from rate_limits where key like 'default:%' order by points desc limit 1`.execute(db)
+          select points from rate_limits join api_keys on key = 'default:' || team_id
+          where key_prefix = ${api.key.slice(0, 12)}`.execute(db)
         return rows[0]?.points
       }
       await sql`delete from rate_limits`.execute(db)
