@@ -97,3 +97,19 @@ describe('the embedded database in its thread', () => {
     await other.drop()
   })
 })
+
+test('closing rolls back the transactions that are open, and waits for nobody', async () => {
+  const own = makeDataFolder()
+  const path = join(own.env.KRAFTER_DATA_DIR!, 'database')
+  const closing = await openEmbeddedClient(path, [])
+  await closing.exec('create table kept (n int)')
+  await closing.begin().query('insert into kept values (1)')
+  // One that has not begun: the first has to end before.
+  const waiting = closing.begin().query('select 1')
+  waiting.catch(() => {})
+  await closing.close()
+  const again = await openEmbeddedClient(path, [])
+  expect((await again.query('select n from kept')).rows).toEqual([])
+  await again.close()
+  await own.drop()
+})

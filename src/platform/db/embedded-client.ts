@@ -29,7 +29,7 @@ export interface EmbeddedClient {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
   /** For how long it has owed answers and given none, in milliseconds; 0: it owes none. */
   silentMs(): number
-  /** Ends the thread. Safe to call twice. */
+  /** Rolls back the transactions that are open, and ends the thread. Safe to call twice. */
   close(): Promise<void>
   readonly closed: boolean
   readonly ready: boolean

@@ -14,7 +14,7 @@ export type Work =
   | { kind: 'end'; transaction: number; commit: boolean }
   /** Notifications of the channel follow, until the thread ends. */
   | { kind: 'listen'; channel: string }
-  /** Closes the database; the thread ends. */
+  /** Rolls back the transactions that are open and closes the database; the thread ends. */
   | { kind: 'close' }
 
 export type Request = Work & { id: number }
@@ -113,6 +113,8 @@ function serve(port: NonNullable<typeof parentPort>): void {
         })
         return
       case 'close':
+        // Closing waits for them, and their owners can ask for nothing more.
+        for (const begun of transactions.values()) begun.then(({ end }) => end(false)).catch(() => {})
         return pglite.close()
     }
   }
