@@ -6,6 +6,7 @@ import { cutAudience, insertBatches } from './batch-store.ts'
 import { completion, reportCompletion } from './complete-notification.ts'
 import type { DueNotification } from './due-store.ts'
 import { lockNotifications, saveProgress } from './progress-store.ts'
+import { priorityOf, rankOf } from './rank.ts'
 
 /** What bounds the memory of a worker: subscribers of a page. */
 export const batchSize = 1_000
@@ -33,7 +34,7 @@ export async function cutNotification(deps: CutDeps, notification: DueNotificati
       notificationId: id,
       number,
       attempt: 1,
-      rank: (notification.rank % 3) + 3,
+      rank: rankOf(priorityOf(notification.rank), false),
       dueAt: now,
       subscriberIds: null,
     }))

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deps } from '../../deps.ts'
+import { isAboutARow } from '../../platform/db/database-errors.ts'
 import { type RecordedDelivery, type Result, recordResults } from './record-results.ts'
 
 /** Results on their way to the database. */
@@ -84,8 +85,3 @@ function toGivenUp({ delivery: { webhookId, id } }: Result): RecordedDelivery {
 }
 
 const givenUpPauseMs = 60_000
-
-/** Data exception or integrity violation (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-function isAboutARow(error: unknown): boolean {
-  return /^2[23]/.test((error as { code?: string }).code ?? '')
-}
