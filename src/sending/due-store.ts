@@ -6,7 +6,7 @@ import { largeRank, rankCount } from './rank.ts'
 /** What is to be read of one app's lane. */
 export interface LaneRead {
   appId: string
-  /** Of each rank of small audiences, and of each of the others: those under way are among what is read. */
+  /** Of each rank of small audiences, and of each of the others. */
   small: number
   large: number
 }
@@ -43,8 +43,16 @@ export interface DueBatch extends SentNotification {
 
 const limitOfRank = sql`case when rank.rank < ${largeRank}::int then lane.small else lane.large end`
 
-/** Notifications whose time has come, of each lane the first ones of each rank, and one that comes later. */
-export async function readDueNotifications(db: Db, lanes: readonly LaneRead[]): Promise<DueNotification[]> {
+/**
+ * Notifications whose time has come, of each lane the first ones of each rank, and one that comes later.
+ *
+ * @param taken keys (page.ts) of those to leave out
+ */
+export async function readDueNotifications(
+  db: Db,
+  lanes: readonly LaneRead[],
+  taken: readonly string[],
+): Promise<DueNotification[]> {
   if (lanes.length === 0) return []
   const { rows } = await sql<DueNotification>`
     select n.app_id as "appId", n.id, n.title, n.content, n.targeting, n.rank, n.due_at as "dueAt",
@@ -53,14 +61,23 @@ export async function readDueNotifications(db: Db, lanes: readonly LaneRead[]): 
     cross join lateral (
       select * from notifications
       where app_id = lane.app_id and notifications.rank = rank.rank and due_at is not null
+        and id || ' ' not in ${rowsOf(taken)}
       order by due_at, id limit ${limitOfRank}
     ) n
     order by n.rank, n.due_at, n.id`.execute(db)
   return rows
 }
 
-/** Batches whose time has come, of each lane the first ones of each rank, and one that comes later. */
-export async function readDueBatches(db: Db, lanes: readonly LaneRead[]): Promise<DueBatch[]> {
+/**
+ * Batches whose time has come, of each lane the first ones of each rank, and one that comes later.
+ *
+ * @param taken keys (page.ts) of those to leave out
+ */
+export async function readDueBatches(
+  db: Db,
+  lanes: readonly LaneRead[],
+  taken: readonly string[],
+): Promise<DueBatch[]> {
   if (lanes.length === 0) return []
   const { rows } = await sql<DueBatch>`
     select b.app_id as "appId", b.notification_id as id, b.number, b.attempt, b.rank, b.due_at as "dueAt",
@@ -71,11 +88,17 @@ export async function readDueBatches(db: Db, lanes: readonly LaneRead[]): Promis
     cross join lateral (
       select * from notification_batches
       where app_id = lane.app_id and notification_batches.rank = rank.rank and completed_at is null
+        and notification_id || ' ' || number not in ${rowsOf(taken)}
       order by due_at, notification_id, number limit ${limitOfRank}
     ) b
     join notifications n on n.app_id = b.app_id and n.id = b.notification_id
     order by b.rank, b.due_at, b.notification_id, b.number`.execute(db)
   return rows
+}
+
+/** A subquery, not an array: the planner would compare each of its elements with every index and partition. */
+function rowsOf(keys: readonly string[]) {
+  return sql`(select unnest(${sql.val(keys)}::text[]))`
 }
 
 function laneRows(lanes: readonly LaneRead[]) {

@@ -38,9 +38,14 @@ export function isIdle({ dueAtMs, underWay }: SendingLane, isOwned: boolean): bo
   return !isOwned || Math.min(dueAtMs.small, dueAtMs.large) === Number.POSITIVE_INFINITY
 }
 
-/** What is read of a lane, in the order in which it goes, as far as it is not under way. */
+/** Keys that are not to be read: what is under way, and what is left alone for now. */
+export function keysTaken({ underWay, pausedUntilMs }: SendingLane, nowMs: number): string[] {
+  for (const [key, untilMs] of pausedUntilMs) if (untilMs <= nowMs) pausedUntilMs.delete(key)
+  return [...underWay.small, ...underWay.large, ...pausedUntilMs.keys()]
+}
+
+/** What is read of a lane, in the order in which it goes, without what was under way when it was read. */
 export interface Candidate {
-  key: string
   rank: number
   dueAt: Date
 }
@@ -59,11 +64,8 @@ export function choosePages<Item extends Candidate>(
   nowMs: number,
 ): Item[] {
   const chosen: Item[] = []
-  for (const [key, untilMs] of lane.pausedUntilMs) if (untilMs <= nowMs) lane.pausedUntilMs.delete(key)
-  const isOpen = ({ key, rank }: Item) =>
-    !lane.underWay[kindOf(rank)].has(key) && !lane.pausedUntilMs.has(key)
   for (const kind of ['small', 'large'] as const) {
-    const ofKind = candidates.filter((candidate) => kindOf(candidate.rank) === kind && isOpen(candidate))
+    const ofKind = candidates.filter((candidate) => kindOf(candidate.rank) === kind)
     const due = ofKind.filter(({ dueAt }) => dueAt.getTime() <= nowMs)
     const taken = due.toSorted((a, b) => a.rank - b.rank).slice(0, room[kind])
     chosen.push(...taken)

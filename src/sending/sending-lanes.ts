@@ -27,6 +27,7 @@ import { sendPage } from './send-page.ts'
 import {
   choosePages,
   isIdle,
+  keysTaken,
   kindOf,
   makeSendingLane,
   noteDue,
@@ -121,7 +122,9 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
   }
 
   const readAndBegin = async (appIds: readonly string[], room: Record<PageKind, Map<string, number>>) => {
-    const reads = appIds.map((appId) => toRead(laneOf(appId), room))
+    const reads = appIds.map((appId) => toRead(appId, room))
+    // As of before the read: what ends during it is still due in what the read sees, and must not be sent again.
+    const taken = appIds.flatMap((appId) => keysTaken(laneOf(appId), nowMs()))
     for (const appId of appIds) moveToEnd(appId, room)
     const restore = (error: unknown) => {
       for (const appId of appIds) noteBoth(appId, nowMs())
@@ -131,8 +134,8 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
       .connection()
       .execute((connection) =>
         pipelined([
-          readDueNotifications(connection, reads),
-          readDueBatches(connection, reads),
+          readDueNotifications(connection, reads, taken),
+          readDueBatches(connection, reads, taken),
           readSenders({ ...deps, db: connection }, appIds),
         ]),
       )
@@ -288,13 +291,10 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
 const failedPauseMs = 10_000
 
 /** One more of each rank than may be taken: it tells whether there are more, and when they are due. */
-function toRead(
-  { appId, underWay, pausedUntilMs }: SendingLane,
-  room: Record<PageKind, Map<string, number>>,
-): LaneRead {
+function toRead(appId: string, room: Record<PageKind, Map<string, number>>): LaneRead {
   const limit = (kind: PageKind) => {
     const wanted = room[kind].get(appId) ?? 0
-    return wanted === 0 ? 0 : wanted + underWay[kind].size + pausedUntilMs.size + 1
+    return wanted === 0 ? 0 : wanted + 1
   }
   return { appId, small: limit('small'), large: limit('large') }
 }

@@ -354,6 +354,37 @@ describeOnEachBackend('web push', (make) => {
     expect((await read(base)).subscriber_count).toBe(2_079)
   })
 
+  test('pushes each of many small notifications once, however fast they come', async () => {
+    answerWith(() => 201)
+    const { api } = running
+    const appId: string = (await api.post('/push/apps', { name: 'A' })).body.data.id
+    const base = `/push/apps/${appId}`
+    await api.post(`${base}/subscribers`, { ...pushService.makeDevice().registration, user_id: 'anna' })
+    const before = pushService.pushes.length
+    let posted = 0
+    const loop = async () => {
+      while (posted < 240) {
+        posted += 1
+        await api.post(`${base}/notifications`, {
+          title: String(posted),
+          targeting: { type: 'user_ids', ids: ['anna'] },
+        })
+      }
+    }
+    await Promise.all(Array.from({ length: 16 }, loop))
+    await poll(
+      () =>
+        db
+          .selectFrom('notifications')
+          .select('id')
+          .where('app_id', '=', appId)
+          .where('status', '=', 'sending')
+          .execute(),
+      (unsent) => unsent.length === 0,
+    )
+    expect(pushService.pushes.length - before).toBe(posted)
+  })
+
   test('signs each push with the key pair that its subscription was made with', async () => {
     const { api } = running
     const [elsewhere, next] = [generateVapidKeys(), generateVapidKeys()]
