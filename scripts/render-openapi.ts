@@ -14,11 +14,17 @@ import { version } from '../src/version.ts'
  */
 export async function renderOpenapi(): Promise<string> {
   const crypto = createCryptoAtRest([Buffer.alloc(32)])
-  const deps = { config: readConfig({}), log: createLogger('silent'), crypto, version } as Deps
+  const deps = {
+    config: readConfig({}),
+    log: createLogger('error'),
+    crypto,
+    version,
+    draining: new AbortController().signal,
+  } as Deps
   const server = await createHttpServer(deps)
   await registerRoutes(server, deps, undefined)
-  await server.ready()
-  const description = server.swagger()
+  const answer = await server.inject({ url: '/openapi.json', headers: { host: 'localhost:8080' } })
   await server.close()
-  return `${JSON.stringify(description, null, 2)}\n`
+  if (answer.statusCode !== 200) throw new Error(answer.body)
+  return `${JSON.stringify(answer.json(), null, 2)}\n`
 }

@@ -15,10 +15,10 @@ import { refusals } from './platform/errors.ts'
 import { clientOf } from './platform/http/client-address.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
-import { registerOpenapi } from './platform/http/openapi.ts'
 import { registerReferencePage } from './platform/http/reference-page.ts'
 import { attributeStatements } from './platform/http/request-statements.ts'
 import type { Server } from './platform/http/server.ts'
+import { registerOpenapi } from './platform/openapi/openapi.ts'
 import { registerReplayRoutes } from './replays/replay-routes.ts'
 import { registerSdkRoutes } from './sdk/sdk-routes.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
@@ -34,6 +34,7 @@ const tags = [
   { name: 'tracking', description: 'Where devices say what became of a push: no key.' },
   { name: 'webhooks', description: 'Where an app hears what became of them.' },
   { name: 'deliveries', description: 'What webhooks were sent, and how it went.' },
+  { name: 'replays', description: 'Events delivered again to a webhook that missed them.' },
   { name: 'events', description: 'What happened in an app, and what webhooks receive.' },
   { name: 'operations', description: 'For orchestrators and scrapers: no key, no rate limit.' },
 ]
@@ -50,11 +51,13 @@ export async function registerRoutes(
 ): Promise<void> {
   z.config({ customError: describeIssue })
   const { publicUrl } = deps.config
-  await registerOpenapi(server, { version: deps.version, publicUrl, tags, webhooks: eventRequests() })
+  const describe = registerOpenapi(server, { version: deps.version, tags, webhooks: eventRequests })
   registerHealthRoutes(server, deps)
   if (deps.config.metricsPort === undefined) registerMetricsRoute(server, deps)
-  server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
-  registerReferencePage(server, deps.config)
+  server.get('/openapi.json', { schema: { hide: true } }, async (request) =>
+    describe(publicUrl ?? `${request.protocol}://${request.host}`),
+  )
+  registerReferencePage(server, deps.config, describe)
   registerSdkRoutes(server, deps)
   const limits = createRateLimits({
     limits: deps.config.rateLimits,

@@ -1,11 +1,16 @@
 import { z } from 'zod'
 
+/** What a subscriber's device is. */
+export const platformField = z
+  .enum(['web', 'ios', 'android'])
+  .meta({ id: 'Platform', description: 'Browsers (web push), iOS (APNs) or Android (FCM).' })
+
 const id = z.guid()
 const subscriber = {
   app_id: id,
   subscriber_id: id,
   user_id: z.string().nullable(),
-  platform: z.enum(['web', 'ios', 'android']),
+  platform: platformField,
 }
 const push = { notification_id: id, ...subscriber }
 

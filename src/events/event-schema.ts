@@ -1,5 +1,8 @@
-import { toJsonSchema } from '../platform/http/openapi.ts'
-import { catalog, type EventData, type EventType } from './catalog.ts'
+import { z } from 'zod'
+import { idField, timestampField } from '../platform/http/answers.ts'
+import { quote } from '../platform/http/fields.ts'
+import { describedAs } from '../platform/openapi/components.ts'
+import { catalog, type EventData, type EventType, eventTypes } from './catalog.ts'
 
 /** What is said about an event where events are documented: openapi.json, docs/events.md. */
 export interface EventDocs<Type extends EventType = EventType> {
@@ -96,24 +99,70 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
   },
 }
 
-const text = { type: 'string' }
+/** Whole bodies of events, as receivers get them. */
+export const eventSchemas = Object.fromEntries(
+  Object.entries(catalog).map(([type, data]) => [type, bodySchema(type as EventType, data)]),
+) as { [Type in EventType]: ReturnType<typeof bodySchema<Type>> }
+
+/** `notification.sent` → `NotificationSentEvent`, with `NotificationSentData` in it. */
+function bodySchema<Type extends EventType>(type: Type, data: (typeof catalog)[Type]) {
+  const name = type.replaceAll(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase())
+  return z
+    .object({
+      id: idField,
+      event: z.literal(type),
+      timestamp: timestampField,
+      data: data.meta({ id: `${name}Data` }) as unknown as z.ZodType<EventData<Type>>,
+    })
+    .meta({ id: `${name}Event` })
+}
+
+/** The body of any event. */
+export const anyEventSchema = z.discriminatedUnion(
+  'event',
+  Object.values(eventSchemas) as unknown as [(typeof eventSchemas)[EventType]],
+)
+
+export const eventTypeField = z
+  .enum(eventTypes)
+  .meta({ id: 'EventType', description: 'The name of an event. Later versions may have more.' })
+
+/** An event that a request names, refused in our words. */
+export const knownEvent = z
+  .enum(eventTypes, { error: ({ input }) => `has an unknown event: ${quote(input)}` })
+  .meta(describedAs('EventType'))
+
 const header = (name: string, description: string, required = true) => ({
   in: 'header',
   name,
   description,
   required,
-  schema: text,
+  schema: { type: 'string' },
 })
 
-/** The deliveries of emitted events, as OpenAPI 3.1 describes what a service sends by itself. */
-export function eventRequests(): Record<string, Record<string, unknown>> {
+/**
+ * The deliveries of emitted events, as OpenAPI 3.1 describes what a service sends by itself.
+ *
+ * @param describe a schema as JSON Schema
+ */
+export function eventRequests(
+  describe: (schema: z.ZodType) => Record<string, unknown>,
+): Record<string, Record<string, unknown>> {
   const emitted = Object.entries(eventDocs).filter(([, { emitted }]) => emitted)
-  return Object.fromEntries(emitted.map(([type, docs]) => [type, { post: describeDelivery(type, docs) }]))
+  return Object.fromEntries(
+    emitted.map(([type, docs]) => [
+      type,
+      { post: describeDelivery(docs, describe(eventSchemas[type as EventType])) },
+    ]),
+  )
 }
 
-function describeDelivery(type: string, { when, example }: EventDocs): Record<string, unknown> {
+function describeDelivery(
+  { when, example }: EventDocs,
+  schema: Record<string, unknown>,
+): Record<string, unknown> {
   return {
-    operationId: type,
+    operationId: example.event,
     summary: when,
     description:
       'Sent to every enabled webhook of the app that names the event and whose filter lets it pass.',
@@ -127,27 +176,11 @@ function describeDelivery(type: string, { when, example }: EventDocs): Record<st
       header('webhook-timestamp', 'When the attempt was made, in Unix seconds.'),
       header('webhook-signature', 'Standard Webhooks: `v1,` and base64; with a secret.', false),
     ],
-    requestBody: {
-      required: true,
-      content: { 'application/json': { schema: bodySchema(example.event), example } },
-    },
+    requestBody: { required: true, content: { 'application/json': { schema, example } } },
     responses: {
       '2XX': { description: 'Received. Nothing else counts as that: redirects are not followed.' },
       410: { description: 'The receiver is gone for good: the webhook is disabled at once.' },
       429: { description: 'Tried again after the seconds in `retry-after`, an hour at most.' },
-    },
-  }
-}
-
-function bodySchema(type: EventType): Record<string, unknown> {
-  return {
-    type: 'object',
-    required: ['id', 'event', 'timestamp', 'data'],
-    properties: {
-      id: { ...text, format: 'uuid' },
-      event: { const: type },
-      timestamp: { ...text, format: 'date-time' },
-      data: toJsonSchema(catalog[type]),
     },
   }
 }

@@ -7,11 +7,15 @@ import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../pla
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
-import { priorities } from '../sending/rank.ts'
 import { targetingSchema } from '../subscribers/targeting.ts'
 import { checkPayload, type NotificationRequest } from './accept-notifications.ts'
 import { createAcceptor } from './acceptor.ts'
-import { notificationDocs, presentNotification } from './notification-schema.ts'
+import {
+  notificationDocs,
+  notificationStatusField,
+  presentNotification,
+  priorityField,
+} from './notification-schema.ts'
 import { listNotifications, readNotification } from './notification-store.ts'
 import { checkShownTogether, shownOptions } from './shown-options.ts'
 
@@ -44,42 +48,48 @@ const webOverrides = bounded(
     })
     .refine(...finite)
     .superRefine(checkShownTogether),
-)
+).meta({ id: 'WebOptions' })
 
-const body = z.object({
-  title: requiredText(maxFieldLength),
-  body: field,
-  icon: field,
-  image: field,
-  url: field,
-  actions: z
-    .array(z.object({ title: requiredText(255), action: requiredText(255), url: field }))
-    .max(10)
-    .nullable()
-    .optional(),
-  data: jsonObject(maxFieldLength).nullable().optional(),
-  targeting: targetingSchema.nullable().optional(),
-  platform_overrides: z
-    .object({
-      web: webOverrides.optional(),
-      ios: jsonObject(maxFieldLength).optional(),
-      android: jsonObject(maxFieldLength).optional(),
-    })
-    .nullable()
-    .optional(),
-  priority: z.enum(priorities).nullable().optional(),
-  status: z.literal('draft').optional(),
-  scheduled_at: z.iso
-    .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
-    .nullable()
-    .optional(),
-})
+const body = z
+  .object({
+    title: requiredText(maxFieldLength),
+    body: field,
+    icon: field,
+    image: field,
+    url: field,
+    actions: z
+      .array(
+        z
+          .object({ title: requiredText(255), action: requiredText(255), url: field })
+          .meta({ id: 'NotificationAction' }),
+      )
+      .max(10)
+      .nullable()
+      .optional(),
+    data: jsonObject(maxFieldLength).nullable().optional(),
+    targeting: targetingSchema.nullable().optional(),
+    platform_overrides: z
+      .object({
+        web: webOverrides.optional(),
+        ios: jsonObject(maxFieldLength).optional(),
+        android: jsonObject(maxFieldLength).optional(),
+      })
+      .meta({ id: 'PlatformOverrides' })
+      .nullable()
+      .optional(),
+    priority: priorityField.nullable().optional(),
+    status: z.literal('draft').optional(),
+    scheduled_at: z.iso
+      .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
+      .nullable()
+      .optional(),
+  })
+  .meta({ id: 'CreateNotificationRequest' })
 
 /** Notifications of one batch. */
 const maxBatch = 100
 /** As cursors name it. */
 const list = 'n'
-const statuses = ['draft', 'scheduled', 'sending', 'sent', 'failed'] as const
 const ofApp = z.object({ app_id: z.string() })
 const ofNotification = z.object({ app_id: z.string(), notification_id: z.string() })
 
@@ -97,7 +107,11 @@ export function registerNotificationRoutes(
       schema: {
         ...notificationDocs.list,
         params: ofApp,
-        querystring: z.object({ status: z.enum(statuses).optional(), ...page, cursor: cursorField(list) }),
+        querystring: z.object({
+          status: notificationStatusField.optional(),
+          ...page,
+          cursor: cursorField(list),
+        }),
       },
     },
     async (request) => {

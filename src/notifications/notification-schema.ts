@@ -10,6 +10,7 @@ import {
   timestampField,
 } from '../platform/http/answers.ts'
 import { priorities, priorityOf } from '../sending/rank.ts'
+import { type Targeting, targetingSchema } from '../subscribers/targeting.ts'
 import type { Notification } from './notification-store.ts'
 
 const count = z.int()
@@ -29,7 +30,7 @@ export function presentNotification(notification: Notification) {
     url: content.url ?? null,
     actions: content.actions ?? [],
     data: content.data ?? {},
-    targeting: notification.targeting ?? { type: 'all' },
+    targeting: (notification.targeting ?? { type: 'all' }) as Targeting,
     platform_overrides: content.platform_overrides ?? {},
     status: notification.status,
     priority: priorityOf(notification.rank),
@@ -57,6 +58,30 @@ function pendingCount({ total_count, sent_count, failed_count, skipped_count }: 
   return Math.max(0, total_count - sent_count - failed_count - skipped_count)
 }
 
+export const notificationStatusField = z
+  .enum(['draft', 'scheduled', 'sending', 'sent', 'failed'])
+  .meta({ id: 'NotificationStatus' })
+
+export const priorityField = z
+  .enum(priorities)
+  .meta({ id: 'Priority', description: 'How soon it goes within its app.' })
+
+const statsSchema = z
+  .object({
+    total_count: count,
+    total_batches: count,
+    completed_batches: count,
+    sent_count: count,
+    failed_count: count,
+    skipped_count: count.meta({
+      description: 'Left the audience before they were sent to: opted out, deleted, or no longer targeted.',
+    }),
+    pending_count: count.meta({ description: 'Pushes that have no outcome yet, retries included.' }),
+    delivered_count: count,
+    clicked_count: count,
+  })
+  .meta({ id: 'NotificationStats' })
+
 export const notificationShape = defineShape<ReturnType<typeof presentNotification>>(
   'Notification',
   z.object({
@@ -69,30 +94,16 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
     url: text,
     actions: z.array(z.object({ title: z.string(), action: z.string(), url: text.optional() })),
     data: object,
-    targeting: z
-      .looseObject({ type: z.string() })
-      .meta({ description: 'As it was given; `{"type":"all"}` where none was.' }),
+    targeting: targetingSchema.meta({ description: 'As it was given; `{"type":"all"}` where none was.' }),
     platform_overrides: z.object({ web: object, ios: object, android: object }).partial(),
-    status: z.enum(['draft', 'scheduled', 'sending', 'sent', 'failed']),
-    priority: z.enum(priorities).meta({ description: 'How soon it goes within its app.' }),
+    status: notificationStatusField,
+    priority: priorityField,
     failure_reason: text.meta({
       description: 'In words: why nobody was reached, or, while it is sending, why pushes are being retried.',
     }),
     scheduled_at: timestampField.nullable(),
     sent_at: timestampField.nullable().meta({ description: 'When the fan-out completed.' }),
-    stats: z.object({
-      total_count: count,
-      total_batches: count,
-      completed_batches: count,
-      sent_count: count,
-      failed_count: count,
-      skipped_count: count.meta({
-        description: 'Left the audience before they were sent to: opted out, deleted, or no longer targeted.',
-      }),
-      pending_count: count.meta({ description: 'Pushes that have no outcome yet, retries included.' }),
-      delivered_count: count,
-      clicked_count: count,
-    }),
+    stats: statsSchema,
     created_at: timestampField,
     updated_at: timestampField,
   }),
@@ -155,6 +166,7 @@ export const notificationDocs = {
   },
   createBatch: {
     operationId: 'createNotifications',
+    sdkMethod: 'createBatch',
     summary: 'Send up to 100 notifications',
     description:
       'Each is sent as the request for it alone would send it, and answered in its place: a notification that is refused leaves the others alone. Send an `Idempotency-Key` with it to be able to repeat it.',

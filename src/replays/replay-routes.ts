@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { presentDelivery } from '../deliveries/log/delivery-log-schema.ts'
 import type { Deps } from '../deps.ts'
-import { eventTypes } from '../events/catalog.ts'
+import { knownEvent } from '../events/event-schema.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
-import { page, quote } from '../platform/http/fields.ts'
+import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { momentField } from '../platform/http/time-window.ts'
 import { readWebhook } from '../webhooks/webhook-store.ts'
@@ -21,7 +21,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
 const ofReplay = z.object({ ...ofWebhook.shape, replay_id: z.string() })
 const events = z
-  .array(z.enum(eventTypes, { error: ({ input }) => `has an unknown event: ${quote(input)}` }))
+  .array(knownEvent)
   .min(1)
   .max(100)
   .transform((names) => [...new Set(names)])

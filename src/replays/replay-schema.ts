@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { deliveryShape } from '../deliveries/log/delivery-log-schema.ts'
-import { eventTypes } from '../events/catalog.ts'
+import { eventTypeField } from '../events/event-schema.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   defineShape,
@@ -35,7 +35,7 @@ export const replayShape = defineShape<ReturnType<typeof presentReplay>>(
     webhook_id: idField,
     since: timestampField,
     until: timestampField,
-    events: z.array(z.enum(eventTypes) as z.ZodType<string>),
+    events: z.array(eventTypeField as z.ZodType<string>),
     status: z
       .enum(['running', 'completed', 'canceled'])
       .meta({ description: '`completed`: every delivery is made; the last may still be pending.' }),
@@ -60,7 +60,7 @@ export const replayShape = defineShape<ReturnType<typeof presentReplay>>(
   },
 )
 
-const tags = ['deliveries']
+const tags = ['replays']
 
 /** What the API's description says about the routes of replays. */
 export const replayDocs = {
@@ -68,7 +68,7 @@ export const replayDocs = {
     operationId: 'replayDelivery',
     summary: 'Deliver the event of a delivery once more',
     description: 'Whatever became of the first one. The receiver gets the same `webhook-id` and body.',
-    tags,
+    tags: ['deliveries'],
     answers: { 202: one(deliveryShape, 'The new delivery, accepted: nothing can lose it from here.') },
   },
   start: {

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { Platform } from '../database.ts'
+import { platformField } from '../events/catalog.ts'
 import { refusals } from '../platform/errors.ts'
 import { requiredText, text } from '../platform/http/fields.ts'
 import { platforms } from './subscriber-store.ts'
 
 export const tokenField = requiredText(4_096)
-export const keysField = z.object({ p256dh: text(200), auth: text(100) })
+export const keysField = z.object({ p256dh: text(200), auth: text(100) }).meta({ id: 'SubscriptionKeys' })
 
 const expirationTime = z.number().nullable().optional().meta({
   description: 'As browsers give it, in milliseconds. Not used: push services say when a subscription ends.',
@@ -13,8 +14,7 @@ const expirationTime = z.number().nullable().optional().meta({
 
 /** The fields of a registration that name the device: ours, or a `PushSubscription.toJSON()` spread out or whole. */
 export const subscriptionFields = {
-  platform: z
-    .enum(platforms)
+  platform: platformField
     .optional()
     .meta({ description: 'Required, unless `endpoint` or `subscription` says that it is `web`.' }),
   token: tokenField

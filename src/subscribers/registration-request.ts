@@ -7,6 +7,7 @@ import type { Deps } from '../deps.ts'
 import type { Db } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import { jsonObject, requiredText, text } from '../platform/http/fields.ts'
+import { describedAs } from '../platform/openapi/components.ts'
 import { readSubscription, subscriptionFields, tokenField } from './read-subscription.ts'
 import type { Registration, SubscriberKeys } from './subscriber-change.ts'
 import { checkToken, respellToken } from './subscriber-token.ts'
@@ -29,17 +30,19 @@ export const optionalFields = {
   metadata: jsonObject(maxMetadataBytes).nullable().optional(),
 }
 
-export const registrationBody = z.object({
-  ...subscriptionFields,
-  ...optionalFields,
-  old_token: tokenField.nullable().optional().meta({
-    description:
-      'What the device had before: its subscriber gets `token`, unless one has it already. For browsers that renewed their subscription.',
-  }),
-  keep_unsubscribed: z.boolean().default(false).meta({
-    description: 'Leave a subscriber that opted out as it is: for calls without a gesture.',
-  }),
-})
+export const registrationBody = z
+  .object({
+    ...subscriptionFields,
+    ...optionalFields,
+    old_token: tokenField.nullable().optional().meta({
+      description:
+        'What the device had before: its subscriber gets `token`, unless one has it already. For browsers that renewed their subscription.',
+    }),
+    keep_unsubscribed: z.boolean().default(false).meta({
+      description: 'Leave a subscriber that opted out as it is: for calls without a gesture.',
+    }),
+  })
+  .meta(describedAs('RegisterSubscriberRequest'))
 
 /** A registration, but for the number of the key pair that it names. */
 export interface CheckedRegistration extends Omit<Registration, 'vapidPair'> {

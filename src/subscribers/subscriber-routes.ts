@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
+import { platformField } from '../events/catalog.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { ApiError } from '../platform/errors.ts'
 import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
@@ -11,6 +12,7 @@ import { changeSubscriber } from './change-subscriber.ts'
 import type { Registered } from './decide-registrations.ts'
 import { keysField, tokenField } from './read-subscription.ts'
 import { createRegistrar } from './registrar.ts'
+import { registrationKinds } from './registration-kinds.ts'
 import {
   checkKeys,
   checkRegistration,
@@ -21,14 +23,8 @@ import {
   tagField,
   userIdField,
 } from './registration-request.ts'
-import { subscriberDocs } from './subscriber-schema.ts'
-import {
-  listSubscribers,
-  platforms,
-  presentSubscriber,
-  readSubscriber,
-  readSubscribers,
-} from './subscriber-store.ts'
+import { subscriberDocs, subscriberStatusField } from './subscriber-schema.ts'
+import { listSubscribers, presentSubscriber, readSubscriber, readSubscribers } from './subscriber-store.ts'
 import { checkToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
@@ -58,8 +54,8 @@ export function registerSubscriberRoutes(
         ...subscriberDocs.list,
         params: ofApp,
         querystring: z.object({
-          platform: z.enum(platforms).optional(),
-          status: z.enum(['active', 'inactive', 'unsubscribed']).optional(),
+          platform: platformField.optional(),
+          status: subscriberStatusField.optional(),
           user_id: userIdField.optional(),
           token: tokenField.optional(),
           tag: tagField.optional(),
@@ -81,6 +77,7 @@ export function registerSubscriberRoutes(
       config: { scope: 'push:write', strict: true },
       schema: {
         ...subscriberDocs.register,
+        bodyKinds: registrationKinds,
         params: ofApp,
         body: registrationBody,
       },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { platformField } from '../events/catalog.ts'
 import {
   defineShape,
   empty,
@@ -11,17 +12,23 @@ import {
 } from '../platform/http/answers.ts'
 import type { presentSubscriber } from './subscriber-store.ts'
 
+export const subscriberStatusField = z.enum(['active', 'inactive', 'unsubscribed']).meta({
+  id: 'SubscriberStatus',
+  description:
+    '`active`: receives pushes; `inactive`: its token is no longer valid, or it was not seen for 90 days; `unsubscribed`: it opted out.',
+})
+
 export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>(
   'Subscriber',
   z.object({
     id: idField,
     app_id: idField,
-    platform: z.enum(['web', 'ios', 'android']),
+    platform: platformField,
     token: z.string().meta({ description: 'web: the push endpoint; otherwise the device token.' }),
     user_id: z.string().nullable(),
     tags: z.array(z.string()),
     metadata: z.record(z.string(), z.unknown()),
-    status: z.enum(['active', 'inactive', 'unsubscribed']),
+    status: subscriberStatusField,
     last_active_at: timestampField.meta({ description: 'The same as `last_seen_at`.' }),
     last_seen_at: timestampField.meta({
       description:
@@ -89,6 +96,7 @@ export const subscriberDocs = {
   },
   registerBatch: {
     operationId: 'registerSubscribers',
+    sdkMethod: 'registerBatch',
     summary: 'Register up to 1,000 subscribers',
     description: [
       'Each is registered as the request for it alone would register it, in their order, and answered in its place: a row that is refused leaves the others alone.',

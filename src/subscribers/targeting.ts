@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
+import { platformField } from '../events/catalog.ts'
 import { requiredText } from '../platform/http/fields.ts'
 
 const maxUserIds = 10_000
@@ -7,29 +8,46 @@ const maxTags = 100
 const maxPlatforms = 3
 
 /** Whom a notification is for. A shape that is none of these is refused, never sent to everybody. */
-export const targetingSchema = z.discriminatedUnion(
-  'type',
-  [
-    z.object({ type: z.literal('all') }),
-    z.object({ type: z.literal('user_ids'), ids: z.array(requiredText(255)).min(1).max(maxUserIds) }),
-    z.object({
-      type: z.literal('tags'),
-      tags: z.array(requiredText(100)).min(1).max(maxTags),
-      match: z.enum(['any', 'all']).default('any'),
-    }),
-    z.object({
-      type: z.literal('platform'),
-      platforms: z
-        .array(z.enum(['web', 'ios', 'android']))
-        .min(1)
-        .max(maxPlatforms),
-    }),
-  ],
-  {
-    error: (issue) =>
-      issue.code === 'invalid_union' ? 'must be all, user_ids, tags or platform' : undefined,
-  },
-)
+export const targetingSchema = z
+  .discriminatedUnion(
+    'type',
+    [
+      z
+        .object({ type: z.literal('all').meta({ description: 'Every active subscriber of the app.' }) })
+        .meta({ id: 'AllTargeting', description: 'Everybody.' }),
+      z
+        .object({
+          type: z.literal('user_ids').meta({ description: 'Subscribers by the users they belong to.' }),
+          ids: z
+            .array(requiredText(255))
+            .min(1)
+            .max(maxUserIds)
+            .meta({ description: '`user_id`s as they were registered; all devices of each user.' }),
+        })
+        .meta({ id: 'UserIdsTargeting', description: 'All devices of some users.' }),
+      z
+        .object({
+          type: z.literal('tags').meta({ description: 'Subscribers by their tags.' }),
+          tags: z.array(requiredText(100)).min(1).max(maxTags).meta({ description: 'The tags.' }),
+          match: z
+            .enum(['any', 'all'])
+            .default('any')
+            .meta({ description: '`any`: one of the tags is enough; `all`: a subscriber needs every one.' }),
+        })
+        .meta({ id: 'TagsTargeting', description: 'Subscribers with some tags.' }),
+      z
+        .object({
+          type: z.literal('platform').meta({ description: 'Subscribers by platform.' }),
+          platforms: z.array(platformField).min(1).max(maxPlatforms).meta({ description: 'The platforms.' }),
+        })
+        .meta({ id: 'PlatformTargeting', description: 'Subscribers on some platforms.' }),
+    ],
+    {
+      error: (issue) =>
+        issue.code === 'invalid_union' ? 'must be all, user_ids, tags or platform' : undefined,
+    },
+  )
+  .meta({ id: 'Targeting', description: 'Whom a notification is for.' })
 
 export type Targeting = z.infer<typeof targetingSchema>
 

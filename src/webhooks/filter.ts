@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { dataFields } from '../events/catalog.ts'
 import { quote } from '../platform/http/fields.ts'
 import { isWithinJsonBytes } from '../platform/http/json-size.ts'
+import { describedAs } from '../platform/openapi/components.ts'
 
 /** What a field of an event's data is compared with. */
 export type FilterValue = string | number | boolean | null
@@ -40,6 +41,7 @@ export const filterSchema = (maxBytes: number) =>
       if (problem) context.addIssue({ code: 'custom', message: problem })
       return value as Filter
     })
+    .meta(describedAs('Filter'))
 
 /**
  * A stored filter; null when there is none, or one of a form that a later version may know: then all events are wanted.

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
-import { eventTypes } from '../events/catalog.ts'
+import { knownEvent } from '../events/event-schema.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
-import { limitOfAll, quote, text } from '../platform/http/fields.ts'
+import { limitOfAll, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
 import { checkWebhook, createWebhook } from './create-webhook.ts'
@@ -19,7 +19,7 @@ const list = 'w'
 const url = text(maxUrlLength)
 const secret = secretField.nullable()
 const events = z
-  .array(z.enum(eventTypes, { error: ({ input }) => `has an unknown event: ${quote(input)}` }))
+  .array(knownEvent)
   .max(100)
   .transform((names) => [...new Set(names)])
 const ofApp = z.object({ app_id: z.string() })

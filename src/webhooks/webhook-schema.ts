@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { eventTypes } from '../events/catalog.ts'
+import { eventTypeField } from '../events/event-schema.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   defineShape,
@@ -11,6 +11,8 @@ import {
   timestampField,
 } from '../platform/http/answers.ts'
 import { defaultBatchBytes } from './batch-size.ts'
+import type { Filter } from './filter.ts'
+import { describedFilter } from './filter-schema.ts'
 import type { Webhook } from './webhook-store.ts'
 
 /** What a header's value is shown as: it may be a secret. */
@@ -35,7 +37,7 @@ export function presentWebhook(webhook: Webhook) {
     rate_limit: webhook.rateLimit,
     max_in_flight: webhook.maxInFlight,
     headers: Object.fromEntries(webhook.headerNames.map((name) => [name, maskedValue])),
-    filter: webhook.filter,
+    filter: webhook.filter as Filter | null,
     batch: webhook.batch && { max_bytes: defaultBatchBytes, ...webhook.batch },
     ordered: webhook.ordered === 'all' || (webhook.ordered ?? false),
     auto_recover: webhook.autoRecover,
@@ -52,7 +54,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     id: idField,
     app_id: idField,
     url: z.string().meta({ format: 'uri' }),
-    events: z.array(z.enum(eventTypes)),
+    events: z.array(eventTypeField),
     enabled: z.boolean(),
     failure_count: z.int().meta({ description: 'Failed attempts since the last success.' }),
     created_at: timestampField,
@@ -68,7 +70,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     rate_limit: z.int().nullable().meta({ description: 'Deliveries per second; the excess waits.' }),
     max_in_flight: z.int().nullable().meta({ description: 'Attempts at a time.' }),
     headers: z.record(z.string(), z.string()).meta({ description: 'Sent with each attempt; values masked.' }),
-    filter: z.unknown().meta({ description: "Condition on the event's data." }),
+    filter: describedFilter.nullable(),
     batch: z
       .object({ max_events: z.int(), max_wait_ms: z.int(), max_bytes: z.int() })
       .nullable()

@@ -20,13 +20,18 @@ const retrySchedule = z
   )
 
 const wholeNumber = (min: number, max: number) =>
-  z.int().refine((value) => value >= min && value <= max, `must be ${min} to ${max}`)
+  z
+    .int()
+    .refine((value) => value >= min && value <= max, `must be ${min} to ${max}`)
+    .meta({ minimum: min, maximum: max })
 
-const batch = z.object({
-  max_events: wholeNumber(2, 500),
-  max_wait_ms: wholeNumber(0, 60_000),
-  max_bytes: wholeNumber(1_024, 1_048_576).default(defaultBatchBytes),
-})
+const batch = z
+  .object({
+    max_events: wholeNumber(2, 500),
+    max_wait_ms: wholeNumber(0, 60_000),
+    max_bytes: wholeNumber(1_024, 1_048_576).default(defaultBatchBytes),
+  })
+  .meta({ id: 'WebhookBatch' })
 
 const ordered = z.union([z.boolean(), z.literal('subscriber_id')], {
   error: 'must be true, false or "subscriber_id"',

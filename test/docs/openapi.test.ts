@@ -32,6 +32,14 @@ test('every operation has an id of its own', () => {
   expect(new Set(ids).size).toBe(operations.length)
 })
 
+test('every operation that SDKs want has a method of its own among those of its tag', () => {
+  const methods = operations
+    .filter(([, operation]) => !operation['x-internal'])
+    .map(([, operation]) => `${operation['x-speakeasy-group']}.${operation['x-speakeasy-name-override']}`)
+  expect(methods).toContain('notifications.create')
+  expect(new Set(methods).size).toBe(methods.length)
+})
+
 /** What they do is all in their path. */
 const bodyless = /\/(unsubscribe|cancel|deliveries\/\{delivery_id\}\/replay)$/
 

@@ -1,18 +1,22 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
-import { eventTypes } from '../../events/catalog.ts'
+import { eventTypeField } from '../../events/event-schema.ts'
 import { findEvent } from '../../events/event-store.ts'
 import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
 import { readWebhook } from '../../webhooks/webhook-store.ts'
-import { deliveryLogDocs, presentDelivery, presentLoggedDelivery } from './delivery-log-schema.ts'
+import {
+  deliveryLogDocs,
+  deliveryStatusField,
+  presentDelivery,
+  presentLoggedDelivery,
+} from './delivery-log-schema.ts'
 import { listAttempts, listDeliveries, readDelivery } from './delivery-log-store.ts'
 
 /** As cursors name it. */
 const list = 'd'
-const statuses = ['pending', 'succeeded', 'failed', 'canceled'] as const
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
 
@@ -27,8 +31,8 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps
         ...deliveryLogDocs.list,
         params: ofWebhook,
         querystring: z.object({
-          status: z.enum(statuses).optional(),
-          event: z.enum(eventTypes).optional(),
+          status: deliveryStatusField.optional(),
+          event: eventTypeField.optional(),
           ...windowFields,
           limit: page.limit,
           cursor: cursorField(list),

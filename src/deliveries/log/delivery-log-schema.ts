@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { eventTypes } from '../../events/catalog.ts'
-import { eventDocs } from '../../events/event-schema.ts'
+import { eventDocs, eventTypeField } from '../../events/event-schema.ts'
 import { toTimestamp, toTimestampOrNull } from '../../platform/clock.ts'
 import {
   defineShape,
@@ -57,6 +56,7 @@ export function presentLoggedDelivery(delivery: LoggedDelivery, body: unknown, a
 /** Why an attempt failed, in one word. */
 const errorField = z
   .enum(['timeout', 'dns', 'connect', 'tls', 'refused_address', 'status', 'protocol', 'aborted'])
+  .meta({ id: 'AttemptError' })
   .nullable()
   .meta({ description: 'Why it failed; `status`: the answer was no 2xx; null: it succeeded.' })
 
@@ -74,12 +74,16 @@ export const attemptFields = {
 
 const event = eventDocs['notification.sent'].example
 
+export const deliveryStatusField = z
+  .enum(['pending', 'succeeded', 'failed', 'canceled'])
+  .meta({ id: 'DeliveryStatus' })
+
 const deliveryFields = {
   id: idField,
   webhook_id: idField,
   event_id: idField.meta({ format: 'uuid', description: "The event's id, the receiver's `webhook-id`." }),
-  event: z.enum(eventTypes) as z.ZodType<string>,
-  status: z.enum(['pending', 'succeeded', 'failed', 'canceled']),
+  event: eventTypeField as z.ZodType<string>,
+  status: deliveryStatusField,
   attempt_count: z.int(),
   next_attempt_at: timestampField.nullable(),
   replay_id: idField.nullable().meta({ description: 'The replay that made it.' }),
@@ -93,6 +97,7 @@ const deliveryFields = {
       error: attemptFields.error,
       reason: attemptFields.reason,
     })
+    .meta({ id: 'LastAttempt' })
     .nullable(),
 }
 
@@ -131,16 +136,18 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
     body: z.unknown().meta({ description: 'The event as it is sent; null: past the retention.' }),
     attempts: z
       .array(
-        z.object({
-          id: idField.meta({ format: 'uuid', description: "The receiver's `x-krafter-webhook-id`." }),
-          number: z.int(),
-          started_at: timestampField,
-          duration_ms: attemptFields.duration_ms,
-          status: attemptFields.status,
-          error: attemptFields.error,
-          reason: attemptFields.reason,
-          response_body: attemptFields.response_body,
-        }),
+        z
+          .object({
+            id: idField.meta({ format: 'uuid', description: "The receiver's `x-krafter-webhook-id`." }),
+            number: z.int(),
+            started_at: timestampField,
+            duration_ms: attemptFields.duration_ms,
+            status: attemptFields.status,
+            error: attemptFields.error,
+            reason: attemptFields.reason,
+            response_body: attemptFields.response_body,
+          })
+          .meta({ id: 'Attempt' }),
       )
       .meta({ description: 'Every attempt, first to last.' }),
   }),

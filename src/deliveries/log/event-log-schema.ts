@@ -1,15 +1,8 @@
 import { z } from 'zod'
-import { type EventType, eventTypes } from '../../events/catalog.ts'
-import { eventDocs } from '../../events/event-schema.ts'
+import type { EventType } from '../../events/catalog.ts'
+import { anyEventSchema, eventDocs } from '../../events/event-schema.ts'
 import type { LoggedEvent } from '../../events/event-store.ts'
-import {
-  defineShape,
-  idField,
-  one,
-  pageOf,
-  type RouteDocs,
-  timestampField,
-} from '../../platform/http/answers.ts'
+import { defineShape, one, pageOf, type RouteDocs } from '../../platform/http/answers.ts'
 import { deliveryShape, presentDelivery } from './delivery-log-schema.ts'
 import type { LoggedDelivery } from './delivery-log-store.ts'
 
@@ -28,32 +21,23 @@ export function presentLoggedEvent(event: LoggedEvent, deliveries: LoggedDeliver
   return { ...presentEvent(event), deliveries: deliveries.map(presentDelivery) }
 }
 
-const eventFields = {
-  id: idField,
-  event: z.enum(eventTypes),
-  timestamp: timestampField,
-  data: z.record(z.string(), z.unknown()),
-}
 const { example } = eventDocs['notification.sent']
 
-export const eventShape = defineShape<ReturnType<typeof presentEvent>>(
-  'Event',
-  z.object(eventFields),
-  example,
-)
+export const eventShape = defineShape<ReturnType<typeof presentEvent>>('Event', anyEventSchema, example)
+
+type PresentedDelivery = ReturnType<typeof presentLoggedEvent>['deliveries'][number]
 
 export const loggedEventShape = defineShape<ReturnType<typeof presentLoggedEvent>>(
   'LoggedEvent',
-  z.object({
-    ...eventFields,
-    deliveries: z
-      .array(deliveryShape.schema as z.ZodType<ReturnType<typeof presentLoggedEvent>['deliveries'][number]>)
-      .meta({ description: 'Newest first, of every webhook, replays included; 1,000 at most.' }),
-  }),
-  {
-    ...example,
-    deliveries: [deliveryShape.example as ReturnType<typeof presentLoggedEvent>['deliveries'][number]],
-  },
+  z.intersection(
+    eventShape.schema as typeof anyEventSchema,
+    z.object({
+      deliveries: z
+        .array(deliveryShape.schema as z.ZodType<PresentedDelivery>)
+        .meta({ description: 'Newest first, of every webhook, replays included; 1,000 at most.' }),
+    }),
+  ),
+  { ...example, deliveries: [deliveryShape.example as PresentedDelivery] },
 )
 
 const tags = ['events']

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
-import { eventTypes } from '../../events/catalog.ts'
+import { eventTypeField } from '../../events/event-schema.ts'
 import { listEvents, readEvent } from '../../events/event-store.ts'
 import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
@@ -25,7 +25,7 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'd
         ...eventLogDocs.list,
         params: ofApp,
         querystring: z.object({
-          event: z.enum(eventTypes).optional(),
+          event: eventTypeField.optional(),
           ...windowFields,
           limit: page.limit,
           cursor: cursorField(list),

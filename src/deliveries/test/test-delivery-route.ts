@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
-import { eventTypes } from '../../events/catalog.ts'
+import { eventTypeField } from '../../events/event-schema.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { presentTest, sendTestDelivery } from './test-delivery.ts'
@@ -20,7 +20,7 @@ export function registerTestDeliveryRoute(
       schema: {
         ...testDeliveryDocs,
         params: ofWebhook,
-        body: z.object({ event: z.enum(eventTypes).optional() }),
+        body: z.object({ event: eventTypeField.optional() }),
       },
     },
     async (request, reply) => {

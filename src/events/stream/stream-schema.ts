@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import type { RouteDocs } from '../../platform/http/answers.ts'
+import { busyErrorSchema } from '../../platform/openapi/refusal-answers.ts'
 import { eventDocs } from '../event-schema.ts'
 
 const { example } = eventDocs['notification.sent']
@@ -18,20 +20,18 @@ export const streamDocs = {
       description: 'The events that happen from now on, or after the given one.',
       content: {
         type: 'text/event-stream',
-        schema: { type: 'string' },
+        schema: z.string(),
         example: `retry: 2000\nid: 01996d62-c3a5-7b1e-8f26-0a9b8c7d6e5f\n\nid: ${example.id}\nevent: ${example.event}\ndata: ${JSON.stringify(example)}\n\n`,
       },
-      shapes: [],
     },
     503: {
       description:
         'The process has `KRAFTER_MAX_STREAMS` streams open (429: for the team, `KRAFTER_MAX_STREAMS_PER_TEAM`); `retry_after` is in seconds. Or the database is away, as for every other route.',
       content: {
         type: 'application/json',
-        schema: { $ref: '#/components/schemas/Error' },
+        schema: busyErrorSchema,
         example: { error: 'Too many event streams are open', retry_after: 10 },
       },
-      shapes: [],
     },
   },
 } satisfies RouteDocs

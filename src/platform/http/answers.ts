@@ -12,26 +12,31 @@ export interface Shape {
 export interface Answer {
   description: string
   /** Absent: no body. */
-  content?: { type: string; schema: Record<string, unknown>; example: unknown }
-  /** What the schema refers to. */
-  shapes: Shape[]
+  content?: { type: string; schema: z.ZodType; example: unknown }
 }
 
 /** What is said about a route in the API's description, besides what its schemas say. */
 export interface RouteDocs {
   operationId: string
+  /** What SDKs call it among the operations of its tag; default: the `operationId` without the tag's noun. */
+  sdkMethod?: string
   summary: string
   description?: string
-  tags: string[]
+  tags: readonly string[]
   /** By status. Refusals are not among them: they follow from the route (refusal-answers.ts). */
   answers: Record<number, Answer>
   bodyExample?: unknown
+  /** Shown instead of the schema that reads the body: the kinds of body that it takes. */
+  bodyKinds?: z.ZodType
   /** Request headers that the handler reads itself: name → what it is for. */
   takesHeaders?: Record<string, string>
 }
 
 declare module 'fastify' {
-  interface FastifySchema extends Partial<Pick<RouteDocs, 'answers' | 'bodyExample' | 'takesHeaders'>> {}
+  interface FastifySchema extends Partial<RouteDocs> {
+    /** Left out of the API's description. */
+    hide?: boolean
+  }
 }
 
 export const idField = z.string().meta({ format: 'uuid' })
@@ -45,90 +50,81 @@ export function defineShape<Presented>(
   schema: z.ZodType<Presented>,
   example: NoInfer<Presented>,
 ): Shape {
-  return { name, schema, example }
+  return { name, schema: schema.meta({ id: name, examples: [example] }), example }
 }
 
 /** `{"data": {…}}` */
 export function one(shape: Shape, description: string): Answer {
-  return wrap(refTo(shape), shape.example, description, [shape])
-}
-
-/** `{"data": [{…}, …]}` */
-export function many(shape: Shape, description: string): Answer {
-  return wrap({ type: 'array', items: refTo(shape) }, [shape.example], description, [shape])
-}
-
-/** `{"data": [{"status": 201, "data": {…}}, …]}`: for each row of a batch what the request for it alone would answer. */
-export function rowsOf(shape: Shape, description: string): Answer {
-  const row = {
-    type: 'object',
-    required: ['status'],
-    properties: {
-      status: { type: 'integer', description: 'What the request for this row alone would have answered.' },
-      data: refTo(shape),
-      error: { type: 'string', description: 'Of a row that is refused.' },
-      details: {
-        type: 'object',
-        description: 'With 422: field name → what is wrong with it.',
-        additionalProperties: { type: 'array', items: { type: 'string' } },
-      },
-    },
-  }
-  const refused = { status: 422, error: 'Validation failed', details: { title: ['is required'] } }
-  const example = [{ status: 201, data: shape.example }, refused]
-  return wrap({ type: 'array', items: row }, example, description, [shape])
+  return json(
+    z.object({ data: shape.schema }).meta({ id: `${shape.name}Response` }),
+    { data: shape.example },
+    description,
+  )
 }
 
 /** `{"data": [{…}, …], "next_cursor": "…"}` */
 export function pageOf(shape: Shape, description: string): Answer {
-  const { content, ...page } = many(shape, description)
-  const { type, schema, example } = content!
-  const cursor = {
-    type: ['string', 'null'],
+  const nextCursor = z.string().nullable().meta({
     description: 'Give it as `cursor` to get the next page; null: this is the last one.',
-  }
-  const wrapped = {
-    ...schema,
-    required: ['data', 'next_cursor'],
-    properties: { ...(schema.properties as object), next_cursor: cursor },
-  }
-  return {
-    ...page,
-    content: { type, schema: wrapped, example: { ...(example as object), next_cursor: exampleCursor } },
-  }
+  })
+  return json(
+    z.object({ data: z.array(shape.schema), next_cursor: nextCursor }).meta({ id: `${shape.name}List` }),
+    { data: [shape.example], next_cursor: exampleCursor },
+    description,
+  )
 }
 
 const exampleCursor = 'ZAGZbWLQ53oxjFUOnxorPE0'
 
+/** Field name → what is wrong with it. */
+export const detailsField = z.record(z.string(), z.array(z.string())).meta({
+  description: 'Field name → what is wrong with it; nested fields as `keys.p256dh`.',
+})
+
+/** A row of a batch that was refused: the others were not. */
+const refusedRow = z
+  .object({
+    status: z.int().min(400).max(599).meta({
+      description: 'What the request for this row alone would have answered.',
+    }),
+    error: z.string().meta({ description: 'Why, in a sentence for people.' }),
+    details: detailsField.optional(),
+  })
+  .meta({ id: 'RefusedRow' })
+
+/** `{"data": [{"status": 201, "data": {…}}, …]}`: for each row of a batch what the request for it alone would answer. */
+export function rowsOf(shape: Shape, description: string): Answer {
+  const acceptedRow = z
+    .object({
+      status: z.int().min(200).max(299).meta({
+        description: 'What the request for this row alone would have answered.',
+      }),
+      data: shape.schema,
+    })
+    .meta({ id: `${shape.name}Row` })
+  const row = z.xor([acceptedRow, refusedRow]).meta({ id: `${shape.name}BatchRow` })
+  const refused = { status: 422, error: 'Validation failed', details: { title: ['is required'] } }
+  return json(
+    z.object({ data: z.array(row) }).meta({ id: `${shape.name}BatchResponse` }),
+    { data: [{ status: 201, data: shape.example }, refused] },
+    description,
+  )
+}
+
 /** No body, as 204 has it. */
 export function empty(description: string): Answer {
-  return { description, shapes: [] }
+  return { description }
 }
 
 /** A body that is not wrapped in `data`. */
 export function bare(shape: Shape, description: string, example = shape.example): Answer {
-  const content = { type: 'application/json', schema: refTo(shape), example }
-  return { description, content, shapes: [shape] }
+  return json(shape.schema, example, description)
 }
 
-export function plainText(description: string, example: string): Answer {
-  return { description, content: { type: 'text/plain', schema: { type: 'string' }, example }, shapes: [] }
+export function plainText(description: string, example: string, type = 'text/plain'): Answer {
+  return { description, content: { type, schema: z.string(), example } }
 }
 
-function wrap(
-  schema: Record<string, unknown>,
-  example: unknown,
-  description: string,
-  shapes: Shape[],
-): Answer {
-  const wrapped = { type: 'object', required: ['data'], properties: { data: schema } }
-  return {
-    description,
-    content: { type: 'application/json', schema: wrapped, example: { data: example } },
-    shapes,
-  }
-}
-
-function refTo({ name }: Shape): Record<string, unknown> {
-  return { $ref: `#/components/schemas/${name}` }
+function json(schema: z.ZodType, example: unknown, description: string): Answer {
+  return { description, content: { type: 'application/json', schema, example } }
 }

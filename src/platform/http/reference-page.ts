@@ -10,7 +10,11 @@ const fileCaching = 'public, max-age=3600'
  * this service. The viewer is loaded with its first reader: its script is one of 5 MB in a JavaScript file, which every
  * start would parse and every process keep.
  */
-export function registerReferencePage(server: Server, config: { publicUrl: string | undefined }): void {
+export function registerReferencePage(
+  server: Server,
+  config: { publicUrl: string | undefined },
+  describe: (origin: string) => object,
+): void {
   const files = new Map(Object.entries(referenceFiles))
   const policy = contentPolicy(config.publicUrl)
   let viewer: Promise<FastifyInstance> | undefined
@@ -25,7 +29,7 @@ export function registerReferencePage(server: Server, config: { publicUrl: strin
       if (name !== '') reply.header('cache-control', fileCaching)
       return reply.type(file.type).send(file.text)
     }
-    viewer ??= loadViewer(() => server.swagger())
+    viewer ??= loadViewer(() => describe(config.publicUrl ?? ''))
     const { statusCode, headers, rawPayload } = await (await viewer).inject(request.url)
     if (name === viewerScript) reply.header('cache-control', fileCaching)
     return reply.code(statusCode).headers(headers).send(rawPayload)

@@ -14,6 +14,7 @@ const body = z.object({
   overlap_seconds: z
     .int()
     .refine((seconds) => seconds >= 0 && seconds <= maxOverlapSeconds, `must be 0 to ${maxOverlapSeconds}`)
+    .meta({ minimum: 0, maximum: maxOverlapSeconds })
     .default(defaultOverlapSeconds),
 })
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })

@@ -1,4 +1,8 @@
+import { z } from 'zod'
 import { type ApiError, refusals } from '../errors.ts'
+import { detailsField } from '../http/answers.ts'
+import type { Components, Json } from './components.ts'
+import { answerHeaders } from './headers.ts'
 
 /** What decides which refusals a route has. */
 export interface RefusalTraits {
@@ -12,7 +16,7 @@ export interface RefusalTraits {
   validates: boolean
 }
 
-/** The refusals that a route can answer with: status → a reference to one of {@link refusalComponents}. */
+/** The refusals that a route can answer with: status → a reference to one of {@link describeRefusals}. */
 export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: string }> {
   const { keyed, open, hasParams, hasBody, validates } = traits
   const judgesBody = hasBody && !open
@@ -88,31 +92,36 @@ function fromCatalogue({ shape }: ApiError): { status: number; example: Record<s
   return { status, example }
 }
 
-/** `components.responses` of the API's description. */
-export const refusalComponents = Object.fromEntries(
-  Object.entries(components).map(([name, { description, example, status }]) => [
-    name,
-    {
-      description,
-      ...((status === 429 || status === 503) && {
-        headers: { 'retry-after': { description: 'Seconds to wait', schema: { type: 'integer' } } },
-      }),
-      content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, example } },
-    },
-  ]),
-)
+const error = z
+  .string()
+  .meta({ description: 'What is wrong, in a sentence for people. Decide by the status.' })
 
 /** The one form of every refusal: flat, `error` always a sentence for people. */
-export const errorSchema = {
-  type: 'object',
-  required: ['error'],
-  properties: {
-    error: { type: 'string' },
-    details: {
-      type: 'object',
-      description: 'With 422: field name → what is wrong with it; nested fields as `keys.p256dh`.',
-      additionalProperties: { type: 'array', items: { type: 'string' } },
-    },
-    retry_after: { type: 'integer', description: 'With 429 and 503: seconds to wait.' },
-  },
+export const errorSchema = z.object({ error }).meta({ id: 'Error' })
+const validationErrorSchema = z.object({ error, details: detailsField }).meta({ id: 'ValidationError' })
+/** A refusal that says in its body when to try again. */
+export const busyErrorSchema = z
+  .object({ error, retry_after: z.int().meta({ description: 'Seconds to wait.' }) })
+  .meta({ id: 'RateLimitError' })
+
+/** `components.responses` of the API's description. */
+export function describeRefusals({ describe }: Pick<Components, 'describe'>): Record<string, Json> {
+  return Object.fromEntries(
+    Object.entries(components).map(([name, { description, example, status }]) => {
+      const schema = status === 422 ? validationErrorSchema : status === 429 ? busyErrorSchema : errorSchema
+      const headers = answerHeaders({
+        limited: hasRateLimits(status),
+        retryable: [429, 503].includes(status),
+      })
+      return [
+        name,
+        { description, headers, content: { 'application/json': { schema: describe(schema), example } } },
+      ]
+    }),
+  )
+}
+
+/** Requests are counted before anything in them is judged; those without a key only once they are too many. */
+function hasRateLimits(status: number): boolean {
+  return status !== 401
 }

@@ -1,0 +1,112 @@
+import { isDeepStrictEqual } from 'node:util'
+import { z } from 'zod'
+
+export type Json = Record<string, unknown>
+
+/** What the description names once and refers to everywhere else: `components.schemas`. */
+export interface Components {
+  /**
+   * Describes a schema as JSON Schema. Every schema in it that has a name (`meta({ id })`) becomes a component.
+   *
+   * @throws when two different schemas have one name
+   */
+  describe(schema: z.ZodType): Json
+  /** Everything named so far, by name in alphabetical order. */
+  schemas(): Record<string, Json>
+}
+
+export function createComponents(): Components {
+  const named = new Map<string, Json>()
+  const add = (name: string, schema: Json) => {
+    const known = named.get(name)
+    if (known && !isDeepStrictEqual(known, schema)) throw new Error(`Two schemas are named ${name}`)
+    named.set(name, schema)
+  }
+  return {
+    describe(schema) {
+      const { $schema: _, $defs = {}, ...root } = z.toJSONSchema(schema, options)
+      for (const [name, definition] of Object.entries($defs)) add(name, tidy(definition))
+      return tidy(root)
+    },
+    schemas: () => Object.fromEntries([...named].sort(([a], [b]) => (a < b ? -1 : 1))),
+  }
+}
+
+/**
+ * For `meta`: describes a schema by the name of another one, for those that are read by code of ours. Somewhere else in
+ * the description a schema has that name.
+ */
+export function describedAs(name: string): { describedAs: string } {
+  return { describedAs: name }
+}
+
+/** As input: answers may gain fields, so none is described as closed. */
+const options = {
+  io: 'input',
+  unrepresentable: 'any',
+  override({ zodSchema, jsonSchema }) {
+    if (jsonSchema.describedAs !== undefined) replaceByReference(jsonSchema)
+    // Zod leaves it out where the value is transformed; ours are the same before and after.
+    if (zodSchema._zod.def.type === 'default') jsonSchema.default ??= zodSchema._zod.def.defaultValue
+    leaveOutTheObvious(jsonSchema)
+    nameDiscriminator(zodSchema, jsonSchema)
+  },
+} as const satisfies z.core.ToJSONSchemaParams
+
+function replaceByReference(schema: z.core.JSONSchema.BaseSchema): void {
+  const { describedAs, description } = schema
+  for (const key of Object.keys(schema)) delete schema[key]
+  schema.$ref = `#/$defs/${describedAs}`
+  if (description !== undefined) schema.description = description
+}
+
+/** Patterns that the format or the type implies, and bounds that every JavaScript integer has. */
+function leaveOutTheObvious(schema: z.core.JSONSchema.BaseSchema): void {
+  if (['date-time', 'uuid'].includes(schema.format ?? '') || schema.type === 'integer') delete schema.pattern
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
+}
+
+/** OpenAPI's `discriminator`, which JSON Schema lacks: the field whose value says which alternative it is. */
+function nameDiscriminator(zodSchema: z.core.$ZodTypes, schema: z.core.JSONSchema.BaseSchema): void {
+  const { def } = zodSchema._zod
+  if (def.type !== 'union' || !('discriminator' in def) || !schema.oneOf) return
+  const propertyName = def.discriminator as string
+  const mapping = schema.oneOf.flatMap((option, index) => {
+    const values = def.options[index]!._zod.propValues?.[propertyName] ?? []
+    return option.$ref ? [...values].map((value) => [String(value), option.$ref!]) : []
+  })
+  if (mapping.length > 0) schema.discriminator = { propertyName, mapping: Object.fromEntries(mapping) }
+}
+
+/** With references among the components, and as short as it can be said. */
+function tidy(schema: object): Json {
+  const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')
+  return JSON.parse(text, (_, value) => (isJson(value) ? mergeNull(openObject(value)) : value))
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Keys of objects are strings anyway, and any value is any value. */
+function openObject({ propertyNames, additionalProperties, ...schema }: Json): Json {
+  if (additionalProperties === undefined) return schema
+  const isAny = isJson(additionalProperties) && Object.keys(additionalProperties).length === 0
+  return { ...schema, additionalProperties: isAny || additionalProperties }
+}
+
+/** `anyOf: [{"type": "string", …}, {"type": "null"}]` is `"type": ["string", "null"]`. */
+function mergeNull({ anyOf, ...schema }: Json): Json {
+  if (!Array.isArray(anyOf)) return schema
+  const [one, none, ...others] = anyOf as Json[]
+  const isMergeable = typeof one?.type === 'string' && one.const === undefined && others.length === 0
+  if (!isMergeable || none?.type !== 'null') return { anyOf, ...schema }
+  const { type, ...rest } = one
+  return {
+    type: [type, 'null'],
+    ...rest,
+    ...(rest.enum ? { enum: [...(rest.enum as unknown[]), null] } : {}),
+    ...schema,
+  }
+}

@@ -1,0 +1,126 @@
+import type { FastifySchema, RouteOptions } from 'fastify'
+import { z } from 'zod'
+import { type Answer, idField } from '../http/answers.ts'
+import type { Components, Json } from './components.ts'
+import { answerHeaders } from './headers.ts'
+import { refusalAnswers } from './refusal-answers.ts'
+import { sdkHints } from './sdk-hints.ts'
+
+/** A route that the description has: its schema says more than how to validate. */
+export interface DescribedRoute {
+  method: string
+  /** As Fastify has it: `/push/apps/:app_id`. */
+  url: string
+  schema: FastifySchema
+  config: RouteOptions['config']
+}
+
+const idempotencyHeader = {
+  'Idempotency-Key':
+    'A key of your choice, 1 to 255 characters, for example a UUID. A request repeated with it within 24 hours answers as the first did and changes nothing; another request with it is refused.',
+}
+
+/** An operation of the description. */
+export function describeRoute({ method, url, schema, config }: DescribedRoute, components: Components): Json {
+  const { operationId, summary, description, tags, takesHeaders, bodyExample, answers = {} } = schema
+  const { scope, open = false } = config ?? {}
+  const keyed = scope !== undefined
+  const body = schema.bodyKinds ?? (schema.body as z.ZodType | undefined)
+  const headers = { ...(keyed && method === 'POST' && idempotencyHeader), ...takesHeaders }
+  const parameters = [
+    ...pathParameters(url),
+    ...queryParameters(schema.querystring as z.ZodType | undefined, components),
+    ...Object.entries(headers).map(([name, text]) => parameter('header', name, text, { type: 'string' })),
+  ]
+  return {
+    operationId,
+    summary,
+    description: [description, keyed && `Needs the scope \`${scope}\`.`].filter(Boolean).join(' ') || summary,
+    tags,
+    ...(keyed ? sdkHints({ method, schema, parameters }) : { 'x-internal': true }),
+    security: keyed ? [{ key: [scope] }] : [],
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && { requestBody: describeBody(named(body, operationId!), bodyExample, components) }),
+    responses: {
+      ...refusalAnswers({
+        keyed,
+        open,
+        hasParams: url.includes(':'),
+        hasBody: body !== undefined,
+        validates: [body, schema.querystring, ...Object.keys(headers)].some((part) => part !== undefined),
+      }),
+      // After them: a route may say more of a refusal than all others do.
+      ...describeAnswers(answers, { limited: keyed || open, validates: keyed }, components),
+    },
+  }
+}
+
+/** `/push/apps/{app_id}` */
+export function toPathTemplate(url: string): string {
+  return url.replaceAll(/:(\w+)/g, '{$1}')
+}
+
+/** Every id in a path is a UUID: another word is answered 404 (fields.ts). */
+function pathParameters(url: string): Json[] {
+  return [...url.matchAll(/:(\w+)/g)].map(([, name]) => {
+    const noun = name!.replace(/_id$/, '')
+    return parameter('path', name!, `The ${noun}'s id.`, { type: 'string', ...z.globalRegistry.get(idField) })
+  })
+}
+
+function queryParameters(querystring: z.ZodType | undefined, components: Components): Json[] {
+  if (!querystring) return []
+  const { properties = {}, required = [] } = components.describe(querystring) as {
+    properties?: Record<string, Json>
+    required?: string[]
+  }
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    ...parameter('query', name, description, schema, required.includes(name)),
+    // What can be given several times can be one list with commas, too.
+    ...(schema.type === 'array' && { style: 'form', explode: false }),
+  }))
+}
+
+function parameter(
+  place: string,
+  name: string,
+  description: unknown,
+  schema: Json,
+  required = place === 'path',
+): Json {
+  return { name, in: place, required, ...(description !== undefined && { description }), schema }
+}
+
+/** A body is named after its operation, unless it has a name already: `createWebhook` takes `CreateWebhookRequest`. */
+function named(body: z.ZodType, operationId: string): z.ZodType {
+  if (z.globalRegistry.get(body)?.id) return body
+  return body.meta({ id: `${operationId[0]!.toUpperCase()}${operationId.slice(1)}Request` })
+}
+
+function describeBody(body: z.ZodType, example: unknown, components: Components): Json {
+  return {
+    required: true,
+    content: { 'application/json': { schema: components.describe(body), example } },
+  }
+}
+
+function describeAnswers(
+  answers: Record<number, Answer>,
+  traits: { limited: boolean; validates: boolean },
+  components: Components,
+): Json {
+  const headers = answerHeaders(traits)
+  const described = Object.entries(answers).map(([status, { description, content }]) => [
+    status,
+    {
+      description,
+      ...(Object.keys(headers).length > 0 && { headers }),
+      ...(content && {
+        content: {
+          [content.type]: { schema: components.describe(content.schema), example: content.example },
+        },
+      }),
+    },
+  ])
+  return Object.fromEntries(described)
+}

@@ -1,0 +1,37 @@
+import type { Json } from './components.ts'
+
+const integer = (description: string) => ({ description, schema: { type: 'integer' } })
+
+/** `components.headers` of the API's description. */
+export const headerComponents = {
+  'x-ratelimit-limit': integer(
+    'Requests allowed per minute, of the rate limit that counted this request last.',
+  ),
+  'x-ratelimit-remaining': integer('Requests left in this minute.'),
+  'x-ratelimit-reset': integer('When the minute ends, in Unix seconds.'),
+  'x-krafter-ignored': {
+    description:
+      'Body fields and query parameters that the service does not know and ignored, separated by commas; absent without any.',
+    schema: { type: 'string' },
+  },
+  'retry-after': integer('Seconds to wait before the next try.'),
+} satisfies Record<string, Json>
+
+const rateLimitHeaders = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const
+
+/** References to the headers that an answer has. */
+export function answerHeaders(traits: {
+  /** A rate limit counts the request. */
+  limited: boolean
+  /** Fields that nobody knows are named. */
+  validates?: boolean
+  /** It says when to try again. */
+  retryable?: boolean
+}): Record<string, { $ref: string }> {
+  const names = [
+    ...(traits.limited ? rateLimitHeaders : []),
+    ...(traits.validates ? (['x-krafter-ignored'] as const) : []),
+    ...(traits.retryable ? (['retry-after'] as const) : []),
+  ]
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+}

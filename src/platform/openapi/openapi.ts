@@ -1,0 +1,86 @@
+import type { RouteOptions } from 'fastify'
+import type { z } from 'zod'
+import type { Server } from '../http/server.ts'
+import { createComponents, type Json } from './components.ts'
+import { type DescribedRoute, describeRoute, toPathTemplate } from './describe-route.ts'
+import { headerComponents } from './headers.ts'
+import { describeRefusals } from './refusal-answers.ts'
+import { idempotencyHint } from './sdk-hints.ts'
+
+export interface OpenapiOptions {
+  version: string
+  tags: { name: string; description: string }[]
+  /** What the service sends by itself, as OpenAPI 3.1 `webhooks`. */
+  webhooks(describe: (schema: z.ZodType) => Json): Record<string, Json>
+}
+
+/**
+ * Describes the routes that are registered after this as OpenAPI 3.1. Answers are described, never made, by what
+ * `RouteDocs` says: no schema runs over them on their way out.
+ *
+ * @returns makes the description, when all routes are registered
+ */
+export function registerOpenapi(server: Server, options: OpenapiOptions): (origin: string) => Json {
+  const routes: DescribedRoute[] = []
+  server.addHook('onRoute', ({ method, url, schema, config }: RouteOptions) => {
+    if (schema?.operationId === undefined || schema.hide) return
+    for (const each of [method].flat().filter((name) => name !== 'HEAD')) {
+      routes.push({ method: each, url, schema, config })
+    }
+  })
+  let described: Json | undefined
+  return (origin) => {
+    described ??= describeAll(routes, options)
+    return { ...described, servers: [serverAt(origin)] }
+  }
+}
+
+/** The keys in the order in which people read them. */
+function describeAll(routes: readonly DescribedRoute[], { version, tags, webhooks }: OpenapiOptions): Json {
+  const components = createComponents()
+  const paths: Record<string, Json> = {}
+  for (const route of routes) {
+    const path = toPathTemplate(route.url)
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(route, components) }
+  }
+  const sent = webhooks(components.describe)
+  const responses = describeRefusals(components)
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Krafter Push',
+      version,
+      description: introduction,
+      license: { name: 'MIT', identifier: 'MIT' },
+      contact: { name: 'Krafter Push' },
+    },
+    servers: [],
+    security: [{ key: [] }],
+    ...idempotencyHint,
+    tags,
+    paths,
+    webhooks: sent,
+    components: {
+      securitySchemes: {
+        key: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key: `kr_live_` and 43 characters. `krafter-push keys create` makes one.',
+        },
+      },
+      responses,
+      headers: headerComponents,
+      schemas: components.schemas(),
+    },
+  }
+}
+
+function serverAt(origin: string): Json {
+  const variable = {
+    default: origin,
+    description: 'Where the service is reached, without a slash at the end.',
+  }
+  return { url: '{origin}', description: 'Your own install', variables: { origin: variable } }
+}
+
+const introduction = `JSON in, JSON out, snake_case; a success wraps its result in \`data\`. Ids are UUIDs, timestamps UTC to the second. Unknown body fields and query parameters are ignored, and named in the answer's \`x-krafter-ignored\` header.`
