@@ -68,13 +68,26 @@ export type WebhookEvent<Name extends EventName = EventName> = {
   }
 }[Name]
 
+declare enum UnknownName {
+  name = 'a name that this package does not know',
+}
+
+/**
+ * The name of an event that this package does not know: at run time any string. As a type it differs from every known
+ * name, so `switch (event.event)` narrows to one event in each `case`, and to {@link UnknownEvent} in `default`.
+ */
+export type UnknownEventName = UnknownName
+
 /** An event of a server that is newer than this package. */
 export interface UnknownEvent {
   id: string
-  event: string
+  event: UnknownEventName
   timestamp: string
   data: Record<string, unknown>
 }
+
+/** What a delivery holds: an event of this package's, or one of a newer server. */
+export type ReceivedEvent = WebhookEvent | UnknownEvent
 
 const known: Record<EventName, true> = {
   'notification.sent': true,
@@ -86,10 +99,7 @@ const known: Record<EventName, true> = {
   'webhook.disabled': true,
 }
 
-/**
- * Whether this package knows the event's name. A newer server may send others, which verify all the same: where this
- * is false, the event is an {@link UnknownEvent}, whatever its static type says.
- */
-export function isKnownEvent(event: WebhookEvent | UnknownEvent): event is WebhookEvent {
+/** Whether this package knows the event's name. A newer server may send others, which verify all the same. */
+export function isKnownEvent(event: { readonly event: string }): event is WebhookEvent {
   return Object.hasOwn(known, event.event)
 }

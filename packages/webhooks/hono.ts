@@ -1,0 +1,24 @@
+import type { Context, Env } from 'hono'
+import { checkLength, readBody } from './read-body.ts'
+import { type ReceiverOptions, receiveDelivery } from './receive.ts'
+
+export type { ReceiverOptions } from './receive.ts'
+
+/**
+ * A route for Hono: verifies each delivery, calls the handlers, answers. What a handler throws goes to `app.onError`,
+ * whose 500 makes the delivery come again.
+ */
+export function receiveWebhooks<E extends Env = Env>(
+  options: ReceiverOptions<Context<E>>,
+): (context: Context<E>) => Promise<Response> {
+  return async (context) => {
+    const { raw } = context.req
+    // A middleware that has read the body left it in Hono's cache.
+    const read = async (maxBodyBytes?: number) =>
+      raw.bodyUsed
+        ? checkLength(new Uint8Array(await context.req.arrayBuffer()), maxBodyBytes)
+        : readBody(raw, maxBodyBytes)
+    const { status, text, headers } = await receiveDelivery(context, raw.headers, read, options)
+    return new Response(text || null, { status, headers })
+  }
+}

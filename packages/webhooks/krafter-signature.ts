@@ -1,0 +1,25 @@
+import { encode, type RawBody, viewBytes } from './bytes.ts'
+import { badSecret, type Key, listSecrets, type WebhookSecret } from './secrets.ts'
+import { isSigned } from './signatures.ts'
+
+/**
+ * Whether `x-krafter-signature` (`sha256=` + lower-case hex HMAC-SHA256 of the body, keyed by the secret's UTF-8
+ * bytes) is by one of the secrets. It covers no time, so a copied delivery passes for ever: prefer `verify`.
+ *
+ * @throws {WebhookVerificationError} `invalid_secret`, also for a public key; `invalid_body` for no raw body
+ */
+export async function verifyKrafterSignature(
+  rawBody: RawBody,
+  header: string | readonly string[] | null | undefined,
+  secret: WebhookSecret,
+): Promise<boolean> {
+  const secrets = listSecrets(secret)
+  // Whoever knows a public key could sign with it as an HMAC key.
+  if (secrets.some((text) => text.startsWith('whpk_'))) throw badSecret('a public key makes no HMAC')
+  const body = new Uint8Array(viewBytes(rawBody))
+  const hex = /^sha256=([0-9a-f]{64})$/.exec(String(header))?.[1]
+  if (!hex) return false
+  const signature = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  const keys = secrets.map((text): Key => ({ version: 'v1', bytes: encode(text) }))
+  return isSigned(body, [{ version: 'v1', bytes: signature }], keys)
+}

@@ -1,0 +1,3 @@
+export type { ReceiverOptions } from './receive.ts'
+/** For the App Router: `export const POST = receiveWebhooks({ secret, handlers })`. */
+export { receiveWebhooks } from './receive-webhooks.ts'
