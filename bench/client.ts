@@ -3,7 +3,7 @@ import { serveParent } from './child.ts'
 
 /** A request of many: `{n}` in its path or body stands for its number. */
 export interface Request {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   path: string
   body?: unknown
 }
@@ -18,12 +18,11 @@ export interface Load {
 
 let pool: Pool
 let authorization: string
-const maxAtOnce = 64
 
 /** The backend of somebody who uses the service, in a process of its own. */
 const client = {
-  open(url: string, key: string): void {
-    pool = new Pool(`${url}/`, { connections: maxAtOnce, pipelining: 1 })
+  open(url: string, key: string, connections = 64): void {
+    pool = new Pool(`${url}/`, { connections, pipelining: 1 })
     authorization = `Bearer ${key}`
   },
   /** @returns the status and the answer's `data` */

@@ -3,18 +3,29 @@ import type { Certificates } from '../src/local-ends/certificates.ts'
 import { startTlsServer } from '../src/local-ends/tls-server.ts'
 import { serveParent } from './child.ts'
 
+/** Of a push service that is slow, longer than most wait for it and shorter than a request may take. */
+const slowMs = 7_000
+let isAway = false
+let unanswered: Http2ServerResponse[] = []
+
 /**
  * The other end, a push service or a webhook's receiver. It answers 201 at once, but for what receivers do that nobody
- * should suffer from but themselves, by path.
+ * should suffer from but themselves, by the first part of the path.
  */
 const manners: Record<string, (response: Http2ServerResponse) => void> = {
-  '/hang': () => {},
-  '/drip': (response) => {
+  hang: () => {},
+  slow: (response) => void setTimeout(accept, slowMs, response),
+  /** Hangs while it is away; who waits for it then is cut off when it is back, as by a restart. */
+  leaving: (response) => {
+    if (isAway) unanswered.push(response)
+    else accept(response)
+  },
+  drip: (response) => {
     response.writeHead(200, { 'content-type': 'text/plain' })
     const timer = setInterval(() => response.write('.'), 500)
     response.on('close', () => clearInterval(timer))
   },
-  '/flood': (response) => {
+  flood: (response) => {
     response.writeHead(200, { 'content-type': 'text/plain' })
     const chunk = Buffer.alloc(16_384, 'x')
     const more = () => {
@@ -25,9 +36,17 @@ const manners: Record<string, (response: Http2ServerResponse) => void> = {
   },
 }
 
-/** When requests came since the last {@link peer.forget}, milliseconds since the epoch. */
-let arrivals: number[] = []
+/** Requests that came since the last {@link peer.forget}, and when: milliseconds since the epoch. */
+export interface Arrival {
+  path: string
+  at: number
+}
+let arrivals: Arrival[] = []
 let awaited: { count: number; resolve: () => void } | undefined
+
+function accept(response: Http2ServerResponse): void {
+  response.writeHead(201).end()
+}
 
 const now = () => performance.timeOrigin + performance.now()
 
@@ -37,10 +56,10 @@ const peer = {
     const { origin } = await startTlsServer(
       certificates,
       ({ path }, response) => {
-        const behave = manners[path]
-        if (behave) return behave(response)
-        arrivals.push(now())
-        response.writeHead(201).end()
+        const [, first] = path.split('/')
+        arrivals.push({ path, at: now() })
+        const behave = manners[first!] ?? accept
+        behave(response)
         if (awaited && arrivals.length >= awaited.count) awaited.resolve()
       },
       { http2 },
@@ -53,7 +72,7 @@ const peer = {
   /** Waits for so many requests. @returns when each came, milliseconds since the epoch */
   async receive(count: number, timeoutMs: number): Promise<number[]> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    if (arrivals.length >= count) return arrivals
+    if (arrivals.length >= count) return arrivals.map(({ at }) => at)
     awaited = { count, resolve }
     const timer = setTimeout(
       () => reject(new Error(`${arrivals.length} of ${count} requests came`)),
@@ -62,7 +81,16 @@ const peer = {
     await promise
     clearTimeout(timer)
     awaited = undefined
-    return arrivals
+    return arrivals.map(({ at }) => at)
+  },
+  /** @param prefix of their paths */
+  arrived: (prefix: string): Arrival[] => arrivals.filter(({ path }) => path.startsWith(prefix)),
+  /** From now on, what comes under `/leaving` is not answered; or it is. */
+  setAway(away: boolean): void {
+    isAway = away
+    if (away) return
+    for (const response of unanswered) response.destroy()
+    unanswered = []
   },
 }
 

@@ -3,7 +3,8 @@ import type { Baselines, PartInput } from './part.ts'
 import { measureBaselines } from './parts/baselines.ts'
 import { measureCampaign, measureCut } from './parts/campaign.ts'
 import { measureDeliveries } from './parts/deliveries.ts'
-import { measureFairness } from './parts/fairness.ts'
+import { measureComeback, measureCrowd } from './parts/fair-delivering.ts'
+import { measureFairSending, measureShares } from './parts/fair-sending.ts'
 import { measureIdle } from './parts/idle.ts'
 import { measureIsolation } from './parts/isolation.ts'
 import { measureNotifications } from './parts/notifications.ts'
@@ -29,7 +30,10 @@ const busy: Record<string, (input: PartInput) => Promise<void>> = {
 const fresh: Record<string, (input: PartInput) => Promise<void>> = {
   idle: measureIdle,
   isolation: measureIsolation,
-  fairness: measureFairness,
+  'fairness-sending': measureFairSending,
+  'fairness-shares': measureShares,
+  'fairness-crowd': measureCrowd,
+  'fairness-comeback': measureComeback,
   cut: measureCut,
 }
 const baselinesOf: Record<string, (keyof Baselines)[]> = {
@@ -41,12 +45,14 @@ const baselinesOf: Record<string, (keyof Baselines)[]> = {
 const parts = [...Object.keys(busy), ...Object.keys(fresh), 'workers']
 
 const asked = process.argv.slice(2)
-const unknown = asked.filter((name) => ![...parts, ...backends].includes(name))
+/** `fairness` is all whose names begin with it. */
+const isNamed = (part: string, name: string) => part === name || part.startsWith(`${name}-`)
+const unknown = asked.filter((name) => ![...parts, ...backends].some((known) => isNamed(known, name)))
 if (unknown.length > 0) {
   console.error(`${unknown.join(', ')}: there are ${[...parts, ...backends].join(', ')}`)
   process.exit(1)
 }
-const askedParts = parts.filter((name) => asked.includes(name))
+const askedParts = parts.filter((part) => asked.some((name) => isNamed(part, name)))
 const askedBackends = backends.filter((name) => asked.includes(name))
 const chosen = new Set(askedParts.length > 0 ? askedParts : parts)
 

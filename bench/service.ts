@@ -27,8 +27,9 @@ export interface ServiceSettings {
   roles?: readonly Role[]
 }
 
-/** Events of one transaction: as a page of a campaign makes them. */
+/** Events of one transaction: as a page of a campaign makes them, and as they pile up quickly. */
 const eventsAtOnce = 64
+const backlogAtOnce = 2_000
 const rowsAtOnce = 1_000
 
 let service: Service
@@ -54,11 +55,11 @@ const api = {
   },
   /** Makes events of an app in bulk, as a campaign's reports do. */
   async makeEvents(appId: string, count: number): Promise<void> {
-    const { db, clock } = service.deps
-    for (let left = count; left > 0; left -= eventsAtOnce) {
-      const events = Array.from({ length: Math.min(left, eventsAtOnce) }, () => toEvent(appId, clock.now()))
-      await db.transaction().execute((trx) => emitEvents(trx, events))
-    }
+    await makeEvents(appId, count, eventsAtOnce)
+  },
+  /** Makes events of an app in large transactions: what is measured is how they are delivered. */
+  async makeBacklog(appId: string, count: number): Promise<void> {
+    await makeEvents(appId, count, backlogAtOnce)
   },
   /** Waits until an app has no pending delivery. @throws when one has not succeeded */
   async settle(appId: string): Promise<void> {
@@ -88,7 +89,7 @@ const api = {
       await sleep(50)
     }
   },
-  /** Makes subscribers without the API: what is measured is what is sent to them. */
+  /** Makes subscribers without the API, with the tag `crowd`: what is measured is what is sent to them. */
   async makeSubscribers(appId: string, origin: string, count: number): Promise<void> {
     const subscriptions = makeSubscriptions(origin)
     for (let from = 0; from < count; from += rowsAtOnce) {
@@ -106,6 +107,14 @@ const api = {
 export type ServiceApi = typeof api
 serveParent(api)
 
+async function makeEvents(appId: string, count: number, atOnce: number): Promise<void> {
+  const { db, clock } = service.deps
+  for (let left = count; left > 0; left -= atOnce) {
+    const events = Array.from({ length: Math.min(left, atOnce) }, () => toEvent(appId, clock.now()))
+    await db.transaction().execute((trx) => emitEvents(trx, events))
+  }
+}
+
 function toEvent(appId: string, occurredAt: Date): NewEvent {
   const ids = { notification_id: newId(), app_id: appId, subscriber_id: newId() }
   const data = { ...ids, user_id: null, platform: 'web' as const, at: toTimestamp(occurredAt) }
@@ -117,7 +126,7 @@ async function insertSubscribers(appId: string, origin: string, rows: readonly o
     insert into subscribers (app_id, id, platform, token, token_hash, p256dh, auth, tags, metadata, status,
       last_seen_at, created_at, updated_at)
     select ${appId}::uuid, id, 'web', ${`${origin}/push/`}::text || number,
-      sha256((${appId}::text || number)::bytea), decode(p256dh, 'hex'), decode(auth, 'hex'), '{}', '{}', 'active',
+      sha256((${origin}::text || number)::bytea), decode(p256dh, 'hex'), decode(auth, 'hex'), '{crowd}', '{}', 'active',
       now(), now(), now()
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (id uuid, number int, p256dh text, auth text)`.execute(service.deps.db)

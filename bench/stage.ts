@@ -48,6 +48,8 @@ export interface Stage {
   service: Child<ServiceApi>
   client: Child<ClientApi>
   ends: Ends
+  /** Another client, in a process of its own: what one has to wait for in itself the other does not. */
+  openClient(connections?: number): Promise<Child<ClientApi>>
   /** Asks the API. @returns the answer's `data`; @throws for any status but a 2xx */
   ask<Data>(request: Request): Promise<Data>
   end(): Promise<void>
@@ -60,11 +62,16 @@ const rateLimits = { KRAFTER_RATE_LIMIT_DEFAULT: '100000000', KRAFTER_RATE_LIMIT
 /** Starts a service on a storage; one that has data is taken up. */
 export async function startStage(ends: Ends, storage: Storage, roles?: readonly Role[]): Promise<Stage> {
   const service = await startProcess(ends, storage, roles)
-  const client = startChild<ClientApi>('client')
-  await client.open(service.url!, apiKey)
+  const openClient = async (connections?: number) => {
+    const opened = startChild<ClientApi>('client')
+    await opened.open(service.url!, apiKey, connections)
+    return opened
+  }
+  const client = await openClient()
   return {
     service: service.child,
     client,
+    openClient,
     ends,
     async ask<Data>(request: Request) {
       const { status, data } = await client.ask(request)

@@ -38,6 +38,12 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)]!
 }
 
+/** @param share 0.99: what all but one in a hundred are below */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.ceil(sorted.length * share) - 1]!
+}
+
 /** As often as a median takes. */
 export const rounds = 3
 

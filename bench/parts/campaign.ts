@@ -48,5 +48,5 @@ export async function measureCut({ stage, backend, table }: PartInput): Promise<
   while ((await read()).stats.total_batches === 0) await sleep(20)
   const seconds = (performance.now() - startedAt) / 1_000
   table.set('a notification to 1,000,000 subscribers: cut', backend, `${seconds.toFixed(1)} s`)
-  await stage.ask({ method: 'POST', path: `/apps/${appId}/notifications/${id}/cancel` })
+  await stage.ask({ method: 'DELETE', path: `/apps/${appId}` })
 }

@@ -49,7 +49,7 @@ export function registration({ ends }: Stage, appId: string): Request {
   return { method: 'POST', path: `/apps/${appId}/subscribers`, body }
 }
 
-function notification(appId: string, user: string): Request {
+export function notification(appId: string, user: string): Request {
   const targeting = { type: 'user_ids', ids: [user] }
   const body = { title: 'Hello {n}', body: 'The quick brown fox', url: 'https://example.com/', targeting }
   return { method: 'POST', path: `/apps/${appId}/notifications`, body }
