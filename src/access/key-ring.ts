@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
+import { keyChanges } from '../announcements.ts'
 import { createBackgroundWork } from '../platform/background-work.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Db } from '../platform/db/db.ts'
 import type { Notices } from '../platform/db/notices.ts'
-import { createLookupMemory } from '../platform/lookup-memory.ts'
-import { maxAgeMs, onChange } from './access-changes.ts'
+import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
 import { findWorkingKey, touchKeys, type WorkingKey } from './key-store.ts'
 
 /** The keys that are in use, from memory. */
@@ -39,13 +39,11 @@ export function createKeyRing({
   log: Logger
   notices: Notices
 }): KeyRing {
-  const memory = createLookupMemory<WorkingKey>({
+  const memory = createAnnouncedMemory<WorkingKey>(notices, keyChanges, {
     read: (keyHash) => findWorkingKey(db, Buffer.from(keyHash, 'hex'), clock.now()),
-    maxAgeMs: maxAgeMs(notices),
     maxWeight: maxKeys,
     weigh: () => 1,
   })
-  onChange(notices, 'key', { changed: memory.forget, missed: memory.forgetAll })
 
   let used = new Map<string, Date>()
   const storing = createBackgroundWork({

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
+import { keyChanges } from '../announcements.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
-import { announceChange } from './access-changes.ts'
 import { generateKey, hashKey, keyPrefix } from './key-format.ts'
 
 /** A key as it is listed; the key itself is not stored. */
@@ -133,7 +133,7 @@ export async function revokeKey(db: Db, id: string, now: Date): Promise<string |
       .executeTakeFirst()
     if (!revoked) return undefined
     const keyHash = Buffer.from(revoked.keyHash).toString('hex')
-    await announceChange(trx, 'key', keyHash)
+    await keyChanges.announce(trx, [keyHash])
     return keyHash
   })
 }

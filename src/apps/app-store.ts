@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { announceChange } from '../access/access-changes.ts'
+import { appChanges } from '../announcements.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
@@ -209,5 +209,5 @@ export async function deleteApp(trx: Trx, id: string): Promise<void> {
   await deleteKeysOfApp(trx, id)
   await trx.deleteFrom('receipts').where('app_id', '=', id).execute()
   await trx.deleteFrom('apps').where('id', '=', id).execute()
-  await announceChange(trx, 'app', id)
+  await appChanges.announce(trx, [id])
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { announceChange } from '../access/access-changes.ts'
+import { appChanges } from '../announcements.ts'
 import type { VapidKeys } from '../channels/web-push/vapid.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
@@ -40,7 +40,7 @@ export async function changeApp(
       (settings !== undefined && !isDeepStrictEqual(settings, before.settings))
     if (!isChanged) return
     await updateApp(trx, id, { name, settings }, now)
-    await announceChange(trx, 'app', id)
+    await appChanges.announce(trx, [id])
   })
   deps.apps.forget(id)
 }

@@ -1,8 +1,8 @@
-import { maxAgeMs, onChange } from '../access/access-changes.ts'
+import { appChanges } from '../announcements.ts'
 import type { Db } from '../platform/db/db.ts'
 import type { Notices } from '../platform/db/notices.ts'
 import { refusals } from '../platform/errors.ts'
-import { createLookupMemory } from '../platform/lookup-memory.ts'
+import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
 import { findApp, type KnownApp } from './app-store.ts'
 
 /** Apps as far as requests need them before anything else, from memory. */
@@ -23,13 +23,11 @@ const maxWeight = 16_000_000
 const weightOfRest = 500
 
 export function createKnownApps({ db, notices }: { db: Db; notices: Notices }): KnownApps {
-  const memory = createLookupMemory<KnownApp>({
+  const memory = createAnnouncedMemory<KnownApp>(notices, appChanges, {
     read: (id) => findApp(db, id),
-    maxAgeMs: maxAgeMs(notices),
     maxWeight,
     weigh: ({ settings }) => weightOfRest + JSON.stringify(settings).length,
   })
-  onChange(notices, 'app', { changed: memory.forget, missed: memory.forgetAll })
   return {
     async require(teamId, id) {
       const app = await memory.get(id)

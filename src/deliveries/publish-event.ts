@@ -1,11 +1,10 @@
 import { sql } from 'kysely'
+import { laneName, newDeliveries, newEvents } from '../announcements.ts'
 import type { EventData, EventType } from '../events/catalog.ts'
-import { announceEvents } from '../events/stream/announce.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
 import { type Filter, matchesFilter, storedFilter } from '../webhooks/filter.ts'
-import { announceDeliveries } from './lane/announce.ts'
 
 /** Something that happened and that webhooks may hear of. */
 export type NewEvent = {
@@ -56,7 +55,7 @@ export async function emitEvents(
   await pipelined([
     insertEvents(trx, rows),
     insertDeliveries(trx, deliveries, now),
-    announceEvents(
+    newEvents.announce(
       trx,
       rows.map(({ event }) => event.appId).filter((appId) => streamed.has(appId)),
     ),
@@ -190,6 +189,6 @@ export async function insertDeliveries(
     from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (app_id uuid, id uuid, event_id uuid,
       event_type text, webhook_id uuid, webhook_generation int, order_key text, replay_id uuid,
       created_at timestamptz)`.execute(trx)
-  await pipelined([inserted, announceDeliveries(trx, given)])
+  await pipelined([inserted, newDeliveries.announce(trx, given.map(laneName))])
   return ids
 }

@@ -1,3 +1,4 @@
+import { sendingDue } from '../announcements.ts'
 import { holdApps } from '../apps/app-store.ts'
 import { deliveryOptions } from '../channels/message.ts'
 import { type Channels, findOversize } from '../channels/registry.ts'
@@ -6,7 +7,6 @@ import type { Deps } from '../deps.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
-import { announceSending } from '../sending/announce.ts'
 import { type Priority, rankOf, smallAudience } from '../sending/rank.ts'
 import { presentNotification } from './notification-schema.ts'
 import { insertNotifications } from './notification-store.ts'
@@ -53,7 +53,7 @@ export async function acceptNotifications(
   const [, rows] = await pipelined([
     holdApps(trx, appIds),
     insertNotifications(trx, given, deps.clock.now()),
-    announceSending(trx, appIds),
+    sendingDue.announce(trx, appIds),
   ])
   return given.map(({ id }) => {
     const row = rows.get(id)

@@ -1,3 +1,6 @@
+import type { Announcements } from './db/announcements.ts'
+import type { Notices } from './db/notices.ts'
+
 /** Rows that are looked up again and again, from memory. What does not exist is not remembered. */
 export interface LookupMemory<Row> {
   /** The row if it is remembered, or being read. */
@@ -71,4 +74,20 @@ export function createLookupMemory<Row>(options: LookupMemoryOptions<Row>): Look
       weight = 0
     },
   }
+}
+
+/** While changes are heard. Bounds what an announcement that was lost with its connection can do. */
+const maxAgeHeardMs = 5_000
+const maxAgeUnheardMs = 1_000
+
+/** A memory that forgets the rows that announcements name. */
+export function createAnnouncedMemory<Row>(
+  notices: Notices,
+  changes: Announcements,
+  options: Omit<LookupMemoryOptions<Row>, 'maxAgeMs'>,
+): LookupMemory<Row> {
+  const maxAgeMs = notices.areHeard ? maxAgeHeardMs : maxAgeUnheardMs
+  const memory = createLookupMemory({ ...options, maxAgeMs })
+  changes.on(notices, { named: memory.forget, missed: memory.forgetAll })
+  return memory
 }

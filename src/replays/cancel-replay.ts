@@ -1,6 +1,6 @@
+import { laneChanges, laneName } from '../announcements.ts'
 import { cancelDeliveries } from '../deliveries/delivery-store.ts'
 import type { Trx } from '../platform/db/db.ts'
-import { announceLaneChanged } from '../webhooks/announce-lane-changed.ts'
 import { endReplay, type HeldReplay, lockPending, type Replay } from './replay-store.ts'
 
 /**
@@ -14,6 +14,6 @@ export async function cancelReplay(trx: Trx, replay: HeldReplay, now: Date): Pro
   if (replay.status === 'completed' && pending.length === 0) return replay
   await cancelDeliveries(trx, pending, now)
   // Others may be held back by them.
-  await announceLaneChanged(trx, replay.appId, replay.webhookId)
+  await laneChanges.announce(trx, [laneName(replay)])
   return endReplay(trx, replay, 'canceled', now)
 }

@@ -1,3 +1,4 @@
+import { sendingDue } from '../announcements.ts'
 import { readSenders, type SendingApp } from '../apps/senders.ts'
 import type { Deps } from '../deps.ts'
 import { bucketOf } from '../engine/lane-ownership.ts'
@@ -5,7 +6,6 @@ import { startSweeper } from '../engine/sweeper.ts'
 import { shareBudget } from '../engine/turns.ts'
 import { pipelined } from '../platform/db/db.ts'
 import { type AudienceMember, type Named, readNamedMembers } from '../subscribers/audience-store.ts'
-import { onSendingDue } from './announce.ts'
 import { completeOverdue } from './complete-overdue.ts'
 import { cutNotification } from './cut-notification.ts'
 import {
@@ -261,8 +261,8 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     discoverAtMs = 0
     sweeper.wake()
   }
-  onSendingDue(deps.notices, {
-    due(appId) {
+  sendingDue.on(deps.notices, {
+    named(appId) {
       noteBoth(appId, nowMs())
       sweeper.wake()
     },

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
+import { laneChanges, laneName } from '../announcements.ts'
 import type { SignatureScheme } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
-import { announceLaneChanged } from './announce-lane-changed.ts'
 import type { Filter } from './filter.ts'
 import { findMisfit } from './filter-fit.ts'
 import { scheduleProbe } from './schedule-probe.ts'
@@ -56,7 +56,7 @@ export async function changeWebhook(
       ...storedSettings(deps, id, hasHeaders(deps, before, settings) ? omitHeaders(settings) : settings),
     }
     const changed = await updateWebhook(trx, before, change, deps.clock.now())
-    if (changed !== before) await announceLaneChanged(trx, appId, id)
+    if (changed !== before) await laneChanges.announce(trx, [laneName({ appId, webhookId: id })])
     if (settings.auto_recover && isDisabledByFailures(changed)) {
       const { generation } = changed
       await scheduleProbe(trx, deps, { appId, webhookId: id, generation, number: 0 })

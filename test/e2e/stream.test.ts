@@ -5,7 +5,7 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { revokeKey } from '../../src/access/key-store.ts'
-import { announceEvents } from '../../src/events/stream/announce.ts'
+import { newEvents } from '../../src/announcements.ts'
 import { firstIdOf } from '../../src/platform/db/partitions.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { poll } from '../support/api.ts'
@@ -63,7 +63,7 @@ describeOnEachBackend('the stream of events', (make) => {
   const insertEvent = async (id: string) => {
     await running.service.deps.db.transaction().execute(async (trx) => {
       await trx.insertInto('events').values(makeEvent(id, 'notification.sent')).execute()
-      await announceEvents(trx, [appId])
+      await newEvents.announce(trx, [appId])
     })
     return { id }
   }
@@ -164,7 +164,7 @@ describeOnEachBackend('the stream of events', (make) => {
     const slowId = newId()
     await running.service.deps.db.transaction().execute(async (trx) => {
       await trx.insertInto('events').values(makeEvent(slowId, 'notification.sent')).execute()
-      await announceEvents(trx, [appId])
+      await newEvents.announce(trx, [appId])
       await emit(running.service, appId)
       await stream.waitFor(1)
     })

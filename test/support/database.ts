@@ -1,11 +1,10 @@
 import { sql } from 'kysely'
+import { laneChanges, laneName, sendingDue } from '../../src/announcements.ts'
 import type { Service } from '../../src/app.ts'
 import { emitEvents, type NewEvent } from '../../src/deliveries/publish-event.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { newId } from '../../src/platform/ids.ts'
-import { announceSending } from '../../src/sending/announce.ts'
 import { tokenHash } from '../../src/subscribers/subscriber-store.ts'
-import { announceLaneChanged } from '../../src/webhooks/announce-lane-changed.ts'
 import type { Device } from './push-service.ts'
 
 /** Publishes events as a stage does, all in one transaction; `data.n` counts them from 0. */
@@ -85,7 +84,7 @@ export async function makeBatchesDue(db: Db): Promise<void> {
     const { rows } = await sql<{ appId: string }>`
       update notification_batches set due_at = now() where completed_at is null and due_at > now()
       returning app_id as "appId"`.execute(trx)
-    await announceSending(
+    await sendingDue.announce(
       trx,
       rows.map(({ appId }) => appId),
     )
@@ -107,8 +106,7 @@ export async function makeDeliveriesDue(db: Db): Promise<void> {
       update deliveries set next_attempt_at = now() where status = 'pending' and next_attempt_at > now()
       returning app_id as "appId", webhook_id as "webhookId"`.execute(trx)
     // Lanes remember for how long a delivery holds others back.
-    const lanes = new Map(rows.map((row) => [row.webhookId, row]))
-    for (const lane of lanes.values()) await announceLaneChanged(trx, lane.appId, lane.webhookId)
+    await laneChanges.announce(trx, rows.map(laneName))
   })
 }
 

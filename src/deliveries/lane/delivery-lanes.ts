@@ -1,14 +1,13 @@
+import { laneChanges, newDeliveries, parseLaneName } from '../../announcements.ts'
 import type { Deps } from '../../deps.ts'
 import { bucketOf } from '../../engine/lane-ownership.ts'
 import { createSlots } from '../../engine/slots.ts'
 import { startSweeper } from '../../engine/sweeper.ts'
 import { shareBudget } from '../../engine/turns.ts'
 import { firstIdOf } from '../../platform/db/partitions.ts'
-import { onLaneChanged } from '../../webhooks/announce-lane-changed.ts'
 import { halvedBytes } from '../../webhooks/batch-size.ts'
 import { attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
 import { createResultBuffer } from '../record/result-buffer.ts'
-import { onDeliveriesMade } from './announce.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
 import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
 import { type Lane, makeLane, noteDue, noteRecorded, noteRequest, noteTooLarge, roomOf } from './lane.ts'
@@ -268,19 +267,17 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     for (const { waitingKeys } of lanes.values()) waitingKeys.clear()
     sweeper.wake()
   }
-  const noteMade = (appId: string, webhookId: string) => {
+  const noteNew = (name: string) => {
+    const { appId, webhookId } = parseLaneName(name)
     if (!deps.lanes.owns(webhookId)) return
     noteDue(laneOf(appId, webhookId), nowMs())
     sweeper.wake()
   }
-  onDeliveriesMade(deps.notices, {
-    made: noteMade,
-    missed: lookAround,
-  })
-  onLaneChanged(deps.notices, {
-    changed(appId, webhookId) {
-      lanes.get(webhookId)?.waitingKeys.clear()
-      noteMade(appId, webhookId)
+  newDeliveries.on(deps.notices, { named: noteNew, missed: lookAround })
+  laneChanges.on(deps.notices, {
+    named(name) {
+      lanes.get(parseLaneName(name).webhookId)?.waitingKeys.clear()
+      noteNew(name)
     },
     missed: lookAround,
   })

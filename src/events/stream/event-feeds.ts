@@ -1,7 +1,7 @@
+import { newEvents } from '../../announcements.ts'
 import type { Db } from '../../platform/db/db.ts'
 import type { Notices } from '../../platform/db/notices.ts'
 import { momentOfId, newId } from '../../platform/ids.ts'
-import { onEventsPublished } from './announce.ts'
 import { type FollowedEvent, listEventKeys, readFollowedEvents } from './followed-event-store.ts'
 
 /** A page of an app's log. */
@@ -45,8 +45,8 @@ export function createEventFeeds(
   const listen = () => {
     if (isListening) return
     isListening = true
-    onEventsPublished(notices, {
-      published: (appId) => feeds.get(appId)?.feed.wake(),
+    newEvents.on(notices, {
+      named: (appId) => feeds.get(appId)?.feed.wake(),
       missed() {
         for (const { feed } of feeds.values()) feed.wake()
       },
