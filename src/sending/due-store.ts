@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { NotificationContent } from '../database.ts'
+import type { DueLane } from '../engine/lane-set.ts'
 import type { Db } from '../platform/db/db.ts'
 import { largeRank, rankCount } from './rank.ts'
 
@@ -110,8 +111,8 @@ function laneRows(lanes: readonly LaneRead[]) {
  * Finds the apps that have something to send, and when, by skipping from one to the next in the indexes. A rank that this
  * version does not know is for a later one.
  */
-export async function findDueApps(db: Db): Promise<{ appId: string; firstDueAt: Date }[]> {
-  const { rows } = await sql<{ appId: string; firstDueAt: Date }>`
+export async function findDueApps(db: Db): Promise<DueLane[]> {
+  const { rows } = await sql<DueLane>`
     with recursive resolving as (
       (select app_id from notifications where due_at is not null order by app_id limit 1)
       union all
@@ -127,7 +128,7 @@ export async function findDueApps(db: Db): Promise<{ appId: string; firstDueAt: 
     ), apps as (
       select app_id from resolving union select app_id from sending
     )
-    select * from (select app_id as "appId", least(
+    select * from (select app_id as "appId", app_id as "laneId", least(
       (select min(first.due_at) from generate_series(0, ${rankCount - 1}::int) as rank (rank) cross join lateral (
         select due_at from notifications n
         where n.app_id = apps.app_id and n.rank = rank.rank and due_at is not null order by due_at limit 1) first),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { rankOf } from './rank.ts'
-import { choosePages, isIdle, keysTaken, makeSendingLane, noteDue } from './sending-lane.ts'
+import { choosePages, isBusy, isIdle, keysTaken, makeSendingLane, noteDue } from './sending-lane.ts'
 
 const now = 1_000_000
 const infinite = Number.POSITIVE_INFINITY
@@ -60,12 +60,11 @@ describe('what of a lane goes now', () => {
 })
 
 test.each([
-  ['nothing is due', () => makeSendingLane('app'), true, true],
-  ['something is due', withDue, true, false],
-  ['something is due for another owner', withDue, false, true],
-  ['something is under way, whoever owns it', withWork, false, false],
-])('a lane can be forgotten when %s: %#', (_, make, isOwned, expected) => {
-  expect(isIdle(make(), isOwned)).toBe(expected)
+  ['nothing is due', () => makeSendingLane('app'), { busy: false, idle: true }],
+  ['something is due', withDue, { busy: false, idle: false }],
+  ['something is under way', withWork, { busy: true, idle: true }],
+])('a lane in which %s', (_, make, expected) => {
+  expect({ busy: isBusy(make()), idle: isIdle(make()) }).toEqual(expected)
 })
 
 function withDue() {

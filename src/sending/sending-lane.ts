@@ -32,10 +32,13 @@ export function noteDue(lane: SendingLane, kind: PageKind, atMs: number): void {
   lane.dueAtMs[kind] = Math.min(lane.dueAtMs[kind], atMs)
 }
 
-/** Whether a lane can be forgotten: nothing is under way, and nothing is due, or another process owns it. */
-export function isIdle({ dueAtMs, underWay }: SendingLane, isOwned: boolean): boolean {
-  if (underWay.small.size + underWay.large.size > 0) return false
-  return !isOwned || Math.min(dueAtMs.small, dueAtMs.large) === Number.POSITIVE_INFINITY
+export function isBusy({ underWay }: SendingLane): boolean {
+  return underWay.small.size + underWay.large.size > 0
+}
+
+/** Whether nothing is known to be due. */
+export function isIdle({ dueAtMs }: SendingLane): boolean {
+  return Math.min(dueAtMs.small, dueAtMs.large) === Number.POSITIVE_INFINITY
 }
 
 /** Keys that are not to be read: what is under way, and what is left alone for now. */

@@ -1,8 +1,7 @@
 import { sendingDue } from '../announcements.ts'
 import { readSenders, type SendingApp } from '../apps/senders.ts'
 import type { Deps } from '../deps.ts'
-import { bucketOf } from '../engine/lane-ownership.ts'
-import { startSweeper } from '../engine/sweeper.ts'
+import { startLanes } from '../engine/lane-set.ts'
 import { shareBudget } from '../engine/turns.ts'
 import { pipelined } from '../platform/db/db.ts'
 import { type AudienceMember, type Named, readNamedMembers } from '../subscribers/audience-store.ts'
@@ -26,6 +25,7 @@ import { describeRetries, retryReasons } from './retry-reasons.ts'
 import { sendPage } from './send-page.ts'
 import {
   choosePages,
+  isBusy,
   isIdle,
   keysTaken,
   kindOf,
@@ -52,9 +52,6 @@ const maxPagesPerLane = { small: 256, large: 3 }
 /** Of a notification to named users; one with more is cut like any large one. */
 const maxSmallMembers = 1_000
 const gatherMs = 2
-/** How often all lanes are looked for when transactions announce what they made, and when they cannot. */
-const discoverAnnouncedMs = 30_000
-const discoverUnannouncedMs = 1_000
 const overdueEveryMs = 5_000
 
 type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | DueBatch }
@@ -64,60 +61,40 @@ type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | Due
  * small audiences, a fixed number of statements however many there are; pages of large ones are read as they are begun.
  */
 export function startSendingLanes(deps: LaneDeps): SendingLanes {
-  const lanes = new Map<string, SendingLane>()
   const recorder = createPageRecorder(deps)
   const stopped = new AbortController()
-  const pages = new Set<Promise<void>>()
-  let stopping = false
-  let discoverAtMs = 0
+  /** Pages, over all lanes. */
+  const underWay = { small: 0, large: 0 }
   let overdueAtMs = 0
 
   const nowMs = () => deps.clock.now().getTime()
-  const laneOf = (appId: string) => lanes.getOrInsertComputed(appId, () => makeSendingLane(appId))
-  const countUnderWay = (kind: PageKind) =>
-    lanes.values().reduce((sum, { underWay }) => sum + underWay[kind].size, 0)
-  const noteBoth = (appId: string, atMs: number) => {
-    if (!deps.lanes.owns(appId)) return
-    noteDue(laneOf(appId), 'small', atMs)
-    noteDue(laneOf(appId), 'large', atMs)
-  }
-
-  const discover = async () => {
-    discoverAtMs = nowMs() + (deps.notices.areHeard ? discoverAnnouncedMs : discoverUnannouncedMs)
-    for (const { appId, firstDueAt } of await findDueApps(deps.db)) noteBoth(appId, firstDueAt.getTime())
-  }
+  const laneOf = (appId: string) => lanes.get(appId)!
 
   /** Room of a kind in each lane where something of it is due. */
-  const shareRoom = (kind: PageKind, now: number): Map<string, number> => {
-    const wishes = [...lanes.values()]
-      .filter(({ appId, dueAtMs }) => dueAtMs[kind] <= now && deps.lanes.owns(appId))
+  const shareRoom = (owned: readonly SendingLane[], kind: PageKind, now: number): Map<string, number> => {
+    const wishes = owned
+      .filter(({ dueAtMs }) => dueAtMs[kind] <= now)
       .map(({ appId, underWay }) => ({ laneId: appId, room: maxPagesPerLane[kind] - underWay[kind].size }))
       .filter(({ room }) => room > 0)
-    return shareBudget(wishes, maxPages[kind] - countUnderWay(kind))
+    return shareBudget(wishes, maxPages[kind] - underWay[kind])
   }
 
-  const nextDueMs = (now: number) => {
-    const times = [...lanes.values()]
-      .flatMap(({ dueAtMs }) => [dueAtMs.small, dueAtMs.large])
-      .filter((at) => at > now)
-    return Math.min(discoverAtMs, ...(lanes.size > 0 ? [overdueAtMs] : []), ...times) - nowMs()
-  }
-
-  const sweep = async (): Promise<number> => {
-    const now = nowMs()
-    for (const [appId, lane] of lanes) if (isIdle(lane, deps.lanes.owns(appId))) lanes.delete(appId)
-    if (now >= discoverAtMs) await discover()
-    if (now >= overdueAtMs && lanes.size > 0) {
+  const sweep = async (owned: readonly SendingLane[], now: number): Promise<number> => {
+    if (owned.length === 0) return Number.POSITIVE_INFINITY
+    if (now >= overdueAtMs) {
       overdueAtMs = now + overdueEveryMs
       await completeOverdue(
         deps,
-        [...lanes.keys()].filter((appId) => deps.lanes.owns(appId)),
+        owned.map(({ appId }) => appId),
       )
     }
-    const room = { small: shareRoom('small', now), large: shareRoom('large', now) }
+    const room = { small: shareRoom(owned, 'small', now), large: shareRoom(owned, 'large', now) }
     const chosen = [...new Set([...room.small.keys(), ...room.large.keys()])]
-    if (chosen.length === 0) return nextDueMs(now)
-    await readAndBegin(chosen, room)
+    if (chosen.length === 0) {
+      const times = owned.flatMap(({ dueAtMs }) => [dueAtMs.small, dueAtMs.large])
+      return Math.min(overdueAtMs, ...times.filter((at) => at > now))
+    }
+    await lanes.serve(chosen, () => readAndBegin(chosen, room))
     return 0
   }
 
@@ -125,10 +102,9 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     const reads = appIds.map((appId) => toRead(appId, room))
     // As of before the read: what ends during it is still due in what the read sees, and must not be sent again.
     const taken = appIds.flatMap((appId) => keysTaken(laneOf(appId), nowMs()))
-    for (const appId of appIds) moveToEnd(appId, room)
-    const restore = (error: unknown) => {
-      for (const appId of appIds) noteBoth(appId, nowMs())
-      throw error
+    // What is announced from here on is not seen by the read, and must not be forgotten after it.
+    for (const kind of ['small', 'large'] as const) {
+      for (const appId of room[kind].keys()) laneOf(appId).dueAtMs[kind] = Number.POSITIVE_INFINITY
     }
     const [notifications, batches, apps] = await deps.db
       .connection()
@@ -139,22 +115,11 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
           readSenders({ ...deps, db: connection }, appIds),
         ]),
       )
-      .catch(restore)
-    if (stopping) return
+    if (lanes.isStopping) return
     const due = [...notifications, ...batches].map((what): Due => ({ ...what, key: keyOf(what), what }))
     const dueOf = Map.groupBy(due, ({ what }) => what.appId)
     const chosen = reads.flatMap((read) => choose(read, room, dueOf.get(read.appId) ?? []))
-    await begin(chosen, apps).catch(restore)
-  }
-
-  /** What is announced from here on is not seen by the read, and must not be forgotten after it. */
-  const moveToEnd = (appId: string, room: Record<PageKind, Map<string, number>>) => {
-    const lane = laneOf(appId)
-    for (const kind of ['small', 'large'] as const) {
-      if (room[kind].has(appId)) lane.dueAtMs[kind] = Number.POSITIVE_INFINITY
-    }
-    lanes.delete(appId)
-    lanes.set(appId, lane)
+    await begin(chosen, apps)
   }
 
   const choose = (
@@ -199,18 +164,17 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
   /** Holds a place in the lane until the work has ended, one way or the other. */
   const track = (lane: SendingLane, kind: PageKind, key: string, work: Promise<void>) => {
     lane.underWay[kind].add(key)
-    const tracked = work
-      .catch((error: unknown) => {
-        deps.log.error({ err: error, appId: lane.appId, page: key }, 'page.failed')
-        lane.pausedUntilMs.set(key, nowMs() + failedPauseMs)
-        noteDue(lane, kind, nowMs() + failedPauseMs)
-      })
-      .finally(() => {
-        lane.underWay[kind].delete(key)
-        pages.delete(tracked)
-        sweeper.wake()
-      })
-    pages.add(tracked)
+    underWay[kind] += 1
+    const failed = (error: unknown) => {
+      deps.log.error({ err: error, appId: lane.appId, page: key }, 'page.failed')
+      lane.pausedUntilMs.set(key, nowMs() + failedPauseMs)
+      noteDue(lane, kind, nowMs() + failedPauseMs)
+    }
+    const ended = () => {
+      lane.underWay[kind].delete(key)
+      underWay[kind] -= 1
+    }
+    lanes.track(work.catch(failed).finally(ended))
   }
 
   const send = async (
@@ -250,41 +214,21 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     })
   }
 
-  const sweeper = startSweeper({
+  const lanes = startLanes<SendingLane>(deps, {
     name: 'sending',
-    log: deps.log,
     gatherMs,
-    maxIdleMs: discoverAnnouncedMs,
+    make: makeSendingLane,
+    noteDue(lane, atMs) {
+      noteDue(lane, 'small', atMs)
+      noteDue(lane, 'large', atMs)
+    },
+    isBusy,
+    isIdle,
+    discover: () => findDueApps(deps.db),
     sweep,
   })
-  const lookAround = () => {
-    discoverAtMs = 0
-    sweeper.wake()
-  }
-  sendingDue.on(deps.notices, {
-    named(appId) {
-      noteBoth(appId, nowMs())
-      sweeper.wake()
-    },
-    missed: lookAround,
-  })
-  deps.lanes.onGained(lookAround)
-  deps.lanes.onLeaving((bucket) =>
-    lanes
-      .values()
-      .some(
-        ({ appId, underWay }) => underWay.small.size + underWay.large.size > 0 && bucketOf(appId) === bucket,
-      ),
-  )
-  return {
-    async stop(timeoutMs) {
-      const breakOff = setTimeout(() => stopped.abort(), timeoutMs)
-      stopping = true
-      await sweeper.stop()
-      await Promise.all(pages)
-      clearTimeout(breakOff)
-    },
-  }
+  sendingDue.on(deps.notices, { named: (appId) => lanes.noteDue(appId, appId), missed: lanes.lookAround })
+  return { stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
 }
 
 /** A page that could not be recorded is sent again: some may get it twice, nobody is counted twice. */

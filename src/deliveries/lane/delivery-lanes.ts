@@ -1,12 +1,11 @@
 import { laneChanges, newDeliveries, parseLaneName } from '../../announcements.ts'
 import type { Deps } from '../../deps.ts'
-import { bucketOf } from '../../engine/lane-ownership.ts'
+import { startLanes } from '../../engine/lane-set.ts'
 import { createSlots } from '../../engine/slots.ts'
-import { startSweeper } from '../../engine/sweeper.ts'
 import { shareBudget } from '../../engine/turns.ts'
 import { firstIdOf } from '../../platform/db/partitions.ts'
 import { halvedBytes } from '../../webhooks/batch-size.ts'
-import { attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
+import { type Attempt, attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
 import { createResultBuffer } from '../record/result-buffer.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
 import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
@@ -50,9 +49,6 @@ const orderedWindow = 128
 const gatherMs = 3
 /** An attempt without an answer that took so long has hung; a connection refused at once costs nobody anything. */
 const hungAfterMs = 1_000
-/** How often all lanes are looked for when transactions announce their deliveries, and when they cannot. */
-const discoverAnnouncedMs = 30_000
-const discoverUnannouncedMs = 1_000
 /** A transaction that made deliveries may commit so long after it gave them their ids. */
 const latestCommitMs = 3_600_000
 
@@ -62,18 +58,12 @@ const latestCommitMs = 3_600_000
  * starts after a webhook was disabled or deleted.
  */
 export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
-  const lanes = new Map<string, Lane>()
   const webhooks = createSlots(webhookSlots)
   const hosts = createSlots(hostSlots)
   let underWay = 0
-  let inFlight = 0
-  let stopping = false
-  let discoverAtMs = 0
   let oldestId = firstIdOf(new Date(0))
 
   const nowMs = () => deps.clock.now().getTime()
-  const laneOf = (appId: string, webhookId: string) =>
-    lanes.getOrInsertComputed(webhookId, () => makeLane(appId, webhookId))
 
   const results = createResultBuffer(deps, (recorded) => {
     for (const { webhookId, id, dueAgainAtMs } of recorded) {
@@ -84,35 +74,25 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
       underWay -= 1
       noteRecorded(lane, key, dueAgainAtMs, nowMs())
     }
-    sweeper.wake()
+    lanes.wake()
   })
 
   const discover = async () => {
-    const isAnnounced = deps.notices.areHeard
-    discoverAtMs = nowMs() + (isAnnounced ? discoverAnnouncedMs : discoverUnannouncedMs)
     const latest = firstIdOf(new Date(nowMs() - latestCommitMs))
     const found = await findPendingLanes(deps.db)
     oldestId = found.reduce((oldest, { firstId }) => (firstId < oldest ? firstId : oldest), latest)
-    for (const { appId, webhookId, firstDueAt } of found) {
-      if (deps.lanes.owns(webhookId)) noteDue(laneOf(appId, webhookId), firstDueAt.getTime())
-    }
+    return found
   }
 
   const slotsOf = ({ webhookId, settings }: Lane) =>
     Math.min(webhooks.room(webhookId), settings ? hosts.room(settings.host) : hostSlots.initial)
 
   /** Lanes that may start something now, and when another one may. */
-  const findReady = (now: number) => {
+  const findReady = (owned: readonly Lane[], now: number) => {
     const ready: { lane: Lane; requests: number; laneId: string; room: number }[] = []
-    let nextAtMs = discoverAtMs
-    for (const [laneId, lane] of lanes) {
-      if (
-        !deps.lanes.owns(laneId) ||
-        (lane.dueAtMs === Number.POSITIVE_INFINITY && lane.rate.freeAtMs < now)
-      ) {
-        if (lane.underWay.size === 0) lanes.delete(laneId)
-        continue
-      }
+    let nextAtMs = Number.POSITIVE_INFINITY
+    for (const lane of owned) {
+      const laneId = lane.webhookId
       if (lane.dueAtMs > now) {
         nextAtMs = Math.min(nextAtMs, lane.dueAtMs)
         continue
@@ -125,10 +105,8 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     return { ready, nextAtMs }
   }
 
-  const sweep = async (): Promise<number> => {
-    const now = nowMs()
-    if (now >= discoverAtMs) await discover()
-    const { ready, nextAtMs } = findReady(now)
+  const sweep = async (owned: readonly Lane[], now: number): Promise<number> => {
+    const { ready, nextAtMs } = findReady(owned, now)
     const left = Math.min(maxPerSweep, maxUnderWay - underWay)
     // One that has nothing under way is served whatever the others hold.
     const served =
@@ -136,11 +114,9 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
         ? ready
         : ready.filter(({ lane }) => lane.underWay.size === 0).slice(0, maxPerSweep)
     const shares = shareBudget(served, Math.max(left, served.length))
-    if (shares.size === 0) return nextAtMs - nowMs()
-    await readAndStart(
-      served.filter(({ laneId }) => shares.has(laneId)),
-      shares,
-    )
+    if (shares.size === 0) return nextAtMs
+    const chosen = served.filter(({ laneId }) => shares.has(laneId))
+    await lanes.serve([...shares.keys()], () => readAndStart(chosen, shares))
     return 0
   }
 
@@ -150,20 +126,10 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   ) => {
     const reads = chosen.map(({ lane }) => toRead(lane, shares.get(lane.webhookId)!, nowMs()))
     const taken = chosen.flatMap(({ lane }) => [...lane.underWay.keys()])
-    for (const { lane } of chosen) {
-      // What is announced from here on is not seen by the read, and must not be forgotten after it.
-      lane.dueAtMs = Number.POSITIVE_INFINITY
-      // To the end of the line.
-      lanes.delete(lane.webhookId)
-      lanes.set(lane.webhookId, lane)
-    }
-    const read = await readLanes(deps.db, reads, taken, oldestId, deps.clock.now()).catch(
-      (error: unknown) => {
-        for (const { lane } of chosen) noteDue(lane, nowMs())
-        throw error
-      },
-    )
-    if (stopping) return
+    // What is announced from here on is not seen by the read, and must not be forgotten after it.
+    for (const { lane } of chosen) lane.dueAtMs = Number.POSITIVE_INFINITY
+    const read = await readLanes(deps.db, reads, taken, oldestId, deps.clock.now())
+    if (lanes.isStopping) return
     const now = nowMs()
     for (const [index, { lane, requests }] of chosen.entries()) {
       serve(lane, reads[index]!, requests, read.pending.get(lane.webhookId) ?? [], read.webhooks, now)
@@ -236,62 +202,46 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     webhooks.take(lane.webhookId)
     hosts.take(host)
     noteRequest(lane, nowMs())
-    inFlight += 1
-    attemptParcel(deps, parcel)
-      .then((attempt) => {
-        const hung = attempt.outcome.status === null && attempt.durationMs >= hungAfterMs
-        webhooks.give(lane.webhookId, hung ? startedAt : null)
-        hosts.give(host, hung ? startedAt : null)
-        // It was us who broke it off: that is no failure of the receiver's, and is attempted again by the next owner.
-        if (stopping && attempt.outcome.error === 'aborted') return putBack(lane, parcel.deliveries)
-        if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
-        for (const delivery of parcel.deliveries)
-          results.add({ kind: 'attempted', delivery, webhook: parcel.webhook, attempt })
-        reportAttempt(deps, parcel, attempt)
-      })
-      .finally(() => {
-        inFlight -= 1
-        sweeper.wake()
-      })
+    const settle = (attempt: Attempt) => {
+      const hung = attempt.outcome.status === null && attempt.durationMs >= hungAfterMs
+      webhooks.give(lane.webhookId, hung ? startedAt : null)
+      hosts.give(host, hung ? startedAt : null)
+      // It was us who broke it off: that is no failure of the receiver's, and is attempted again by the next owner.
+      if (lanes.isStopping && attempt.outcome.error === 'aborted') return putBack(lane, parcel.deliveries)
+      if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
+      for (const delivery of parcel.deliveries)
+        results.add({ kind: 'attempted', delivery, webhook: parcel.webhook, attempt })
+      reportAttempt(deps, parcel, attempt)
+    }
+    lanes.track(attemptParcel(deps, parcel).then(settle))
   }
 
-  const sweeper = startSweeper({
+  const lanes = startLanes<Lane>(deps, {
     name: 'deliveries',
-    log: deps.log,
     gatherMs,
-    maxIdleMs: discoverAnnouncedMs,
+    make: makeLane,
+    noteDue,
+    isBusy: ({ underWay }) => underWay.size > 0,
+    isIdle: ({ dueAtMs, rate }, now) => dueAtMs === Number.POSITIVE_INFINITY && rate.freeAtMs < now,
+    doubt: ({ waitingKeys }) => waitingKeys.clear(),
+    discover,
     sweep,
   })
-  const lookAround = () => {
-    discoverAtMs = 0
-    for (const { waitingKeys } of lanes.values()) waitingKeys.clear()
-    sweeper.wake()
-  }
   const noteNew = (name: string) => {
     const { appId, webhookId } = parseLaneName(name)
-    if (!deps.lanes.owns(webhookId)) return
-    noteDue(laneOf(appId, webhookId), nowMs())
-    sweeper.wake()
+    lanes.noteDue(appId, webhookId)
   }
-  newDeliveries.on(deps.notices, { named: noteNew, missed: lookAround })
+  newDeliveries.on(deps.notices, { named: noteNew, missed: lanes.lookAround })
   laneChanges.on(deps.notices, {
     named(name) {
       lanes.get(parseLaneName(name).webhookId)?.waitingKeys.clear()
       noteNew(name)
     },
-    missed: lookAround,
+    missed: lanes.lookAround,
   })
-  deps.lanes.onGained(lookAround)
-  deps.lanes.onLeaving((bucket) =>
-    lanes.values().some(({ webhookId, underWay }) => underWay.size > 0 && bucketOf(webhookId) === bucket),
-  )
   return {
     async stop(timeoutMs) {
-      const breakOff = setTimeout(() => void deps.outbound.close(), timeoutMs)
-      stopping = true
-      await sweeper.stop()
-      while (inFlight > 0) await new Promise((resolve) => setTimeout(resolve, gatherMs))
-      clearTimeout(breakOff)
+      await lanes.stop(timeoutMs, () => void deps.outbound.close())
       await results.drain()
     },
   }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { DueLane } from '../../engine/lane-set.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { pipelined } from '../../platform/db/db.ts'
 import { type DueWebhook, readDueWebhooks } from '../delivery-store.ts'
@@ -34,10 +35,7 @@ export interface LaneRead {
 }
 
 /** A lane with something pending. */
-export interface PendingLane {
-  appId: string
-  webhookId: string
-  firstDueAt: Date
+export interface PendingLane extends DueLane {
   /** No pending delivery of the lane has a smaller one. */
   firstId: string
 }
@@ -137,7 +135,7 @@ export async function findPendingLanes(db: Db): Promise<PendingLane[]> {
         order by app_id, webhook_id limit 1
       ) next
     )
-    select lane.app_id as "appId", lane.webhook_id as "webhookId", due.at as "firstDueAt", first.id as "firstId"
+    select lane.app_id as "appId", lane.webhook_id as "laneId", due.at as "firstDueAt", first.id as "firstId"
     from lane cross join lateral (
       select next_attempt_at as at from deliveries
       where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending'
