@@ -1,4 +1,5 @@
 import { isAboutARow } from '../platform/db/database-errors.ts'
+import { statementContext } from '../platform/db/statement-context.ts'
 
 /** Callers that share transactions. */
 export interface GroupCommit<Item, Result> {
@@ -47,10 +48,10 @@ export function createGroupCommit<Item, Result>(
   let uncommitted = 0
 
   const commitGroup = async (group: Waiting<Item, Result>[]): Promise<void> => {
-    const results = await commitHalving(
-      group.map(({ item }) => item),
-      commit,
-    )
+    // The deadline is that of a request; the statements are of no team in particular.
+    const { timeoutMs } = statementContext.getStore() ?? {}
+    const items = group.map(({ item }) => item)
+    const results = await statementContext.run({ timeoutMs }, () => commitHalving(items, commit))
     for (const [index, { resolve, reject }] of group.entries()) {
       const result = results[index]!
       if (result instanceof Error) reject(result)

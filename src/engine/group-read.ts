@@ -1,4 +1,3 @@
-import { statementContext } from '../platform/db/statement-context.ts'
 import { refusals } from '../platform/errors.ts'
 import { createGroupCommit } from './group-commit.ts'
 
@@ -25,9 +24,7 @@ export function createGroupRead<Key, Row>(
     overloaded: () => refusals.rateLimited(1),
     groupsAtOnce,
     async commit(keys) {
-      // The deadline is that of a request; the statement is of no team in particular.
-      const { timeoutMs } = statementContext.getStore() ?? {}
-      const rows = await statementContext.run({ timeoutMs }, () => read(keys))
+      const rows = await read(keys)
       const byName = new Map(rows.map((row) => [nameOf(row), row]))
       return keys.map((key) => byName.get(nameOf(key)) ?? refusals.notFound())
     },

@@ -52,15 +52,38 @@ export async function insertNotifications(
     targeting: targeting === undefined ? null : JSON.stringify(targeting),
     rank,
   }))
-  const inserted = await sql<Notification>`
+  const inserted = await sql<{ id: string }>`
     insert into notifications (app_id, id, title, content, targeting, rank, status, due_at, created_at, updated_at)
     select app_id, id, title, content::json, targeting::json, rank, 'sending',
       ${now}, ${now}, ${now}
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (app_id uuid, id uuid, title text, content text, targeting text, rank smallint)
     where exists (select from apps where apps.id = row.app_id)
-    returning *`.execute(trx)
-  return new Map(inserted.rows.map((row) => [row.id, row]))
+    returning id`.execute(trx)
+  const isInserted = new Set(inserted.rows.map(({ id }) => id))
+  return new Map(given.filter(({ id }) => isInserted.has(id)).map((row) => [row.id, asInserted(row, now)]))
+}
+
+function asInserted({ appId, ...given }: NewNotification, now: Date): Notification {
+  return {
+    ...given,
+    app_id: appId,
+    targeting: given.targeting ?? null,
+    status: 'sending',
+    failure_reason: null,
+    total_count: 0,
+    total_batches: 0,
+    completed_batches: 0,
+    sent_count: 0,
+    failed_count: 0,
+    skipped_count: 0,
+    delivered_count: 0,
+    clicked_count: 0,
+    scheduled_at: null,
+    sent_at: null,
+    created_at: now,
+    updated_at: now,
+  }
 }
 
 /** Notifications of an app, newest first: `limit` and one more where there are more. */

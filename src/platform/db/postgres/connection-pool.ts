@@ -1,6 +1,8 @@
+import type { Writable } from 'node:stream'
 import pg from 'pg'
 import { DatabaseUnavailable, unavailableReason } from '../database-errors.ts'
 import { statementContext } from '../statement-context.ts'
+import { createStatementNames } from '../statement-names.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { createConnectionShares } from './connection-shares.ts'
 import type { SilenceWatch } from './silence-watch.ts'
@@ -36,7 +38,7 @@ export interface PoolOptions {
   settings: readonly string[]
   /** False behind a pooler in transaction mode: what is set there does not stay with us. */
   hasSessions: boolean
-  /** Statements that are asked for together go out together. */
+  /** Statements that are asked for together go out together, in one write. */
   pipeline: boolean
   watch: SilenceWatch
   onUnavailable: (error: DatabaseUnavailable) => void
@@ -54,6 +56,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
   const { limits, watch } = options
   const shares = createConnectionShares(options.maxConnections, limits.waitMs)
   const known = new WeakMap<pg.ClientBase, Known>()
+  const nameOf = createStatementNames()
   let generation = 0
   let ended: Promise<void> | undefined
 
@@ -131,7 +134,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     try {
       const client = await acquire()
       await limitStatements(client, timeoutMs)
-      return lend(client, giveBack)
+      return lend(client, giveBack, caller === undefined && options.hasSessions)
     } catch (error) {
       giveBack()
       throw error
@@ -144,15 +147,18 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     return { command: 'BEGIN', rowCount: null, oid: 0, fields: [], rows: [] }
   }
 
-  const lend = (client: pg.PoolClient, giveBack: () => void): Connection => {
+  const lend = (client: pg.PoolClient, giveBack: () => void, prepares: boolean): Connection => {
+    const { stream } = (client as unknown as { connection: { stream: Writable } }).connection
     let isSpoilt = false
     let notBegun: unknown
     return {
       processID: (client as unknown as { processID: number | null }).processID,
       async query(text, values) {
+        if (options.pipeline) gatherWrites(stream)
         if (options.pipeline && text === 'begin') return begin(client, (error) => (notBegun ??= error))
         try {
-          const result = await client.query(text, values as unknown[] | undefined)
+          const name = prepares && values ? nameOf(text) : undefined
+          const result = await client.query({ text, values: values as unknown[] | undefined, name })
           if (notBegun) throw notBegun
           return result
         } catch (error) {
@@ -189,4 +195,11 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     },
     end: () => (ended ??= pool.end()),
   }
+}
+
+/** Sends what is written in this turn of the event loop at once: the server wakes up once for it, and so do we. */
+function gatherWrites(stream: Writable): void {
+  if (stream.writableCorked > 0) return
+  stream.cork()
+  process.nextTick(() => stream.uncork())
 }
