@@ -5,8 +5,9 @@ import { makeApp, makeWebhook, type Peer, type Stage } from '../stage.ts'
 import { median, milliseconds, rate, rounds, times } from '../table.ts'
 
 const users = 200
-const count = 1_600
-const warmUp = 500
+const count = 3_200
+/** Until V8 has compiled what is hot. */
+const warmUp = 3_200
 const atOnce = 32
 const singles = 40
 const pauseMs = 60

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../../../test/support/backends.ts'
 import { type Db, type OpenDatabase, pipelined, type Trx } from './db.ts'
+import { statementContext } from './statement-context.ts'
 
 const insert = (db: Db | Trx, n: number) => sql`insert into counts (n) values (${n})`.execute(db)
 
@@ -63,6 +64,36 @@ describeOnEachBackend('transactions', (make) => {
   test('say in an error who asked for the statement', async () => {
     const error: Error = await sql`select 1 / 0`.execute(db).catch((reason) => reason)
     expect(error.stack).toContain('db.test.ts')
+  })
+
+  test('prepare the statements of loops, and plan those of requests for their values', async () => {
+    const prepared = (caller?: string) =>
+      db.connection().execute(async (connection) => {
+        await sql`select ${caller ?? 'nobody'}::text as "by", ${1}::int as n`.execute(connection)
+        const found = await sql<{ statement: string }>`select statement from pg_prepared_statements`.execute(
+          connection,
+        )
+        return found.rows.some(({ statement }) => statement.includes('as "by"'))
+      })
+    expect(await statementContext.run({ caller: 'team' }, () => prepared('team'))).toBe(false)
+    expect(await prepared()).toBe(true)
+  })
+
+  test('survive that another version adds a column to what they return', async () => {
+    await sql`create table added (n int)`.execute(db)
+    const returned = await db.connection().execute(async (connection) => {
+      const read = () => sql`select * from added where n = ${1}`.execute(connection)
+      const write = () => sql`insert into added (n) values (${1}) returning *`.execute(connection)
+      await read()
+      await write()
+      await sql`alter table added add column later int`.execute(connection)
+      await write()
+      return (await read()).rows
+    })
+    expect(returned).toEqual([
+      { n: 1, later: null },
+      { n: 1, later: null },
+    ])
   })
 
   test('are apart while several are open', async () => {

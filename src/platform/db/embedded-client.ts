@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { siblingModule } from '../sibling-module.ts'
-import type { Failure, Reply, Request, Work } from './embedded-thread.ts'
+import type { Answer, Failure, Reply, Request, Work } from './embedded-thread.ts'
+import { statementContext } from './statement-context.ts'
+import { createStatementNames } from './statement-names.ts'
 
 interface Result<Row> {
   rows: Row[]
-  affectedRows?: number
-  fields: { name: string; dataTypeID: number }[]
+  affectedRows: number | undefined
 }
 
 /** A transaction that has begun, or will when those before it have ended. Everything else waits until it ends. */
@@ -100,10 +101,15 @@ export async function openEmbeddedClient(
     await closing
     throw error
   }
+  const nameOf = createStatementNames()
   const queryIn =
     (transaction: number | undefined): EmbeddedClient['query'] =>
-    (sql, params) =>
-      ask({ kind: 'query', sql, params: params?.map(detached), transaction })
+    async <Row>(sql: string, params?: unknown[]) => {
+      const name = params && statementContext.getStore()?.caller === undefined ? nameOf(sql) : undefined
+      const request = { kind: 'query', sql, params: params?.map(detached), name, transaction } as const
+      const { columns, rows, affectedRows } = await ask<Answer>(request)
+      return { rows: rows.map((row) => toObject<Row>(columns, row)), affectedRows }
+    }
   return {
     query: queryIn(undefined),
     exec: (sql) => ask({ kind: 'exec', sql }),
@@ -135,6 +141,12 @@ export async function openEmbeddedClient(
 /** Bytes by themselves: posting a view copies the whole of what it looks into, which for a Buffer is a shared pool. */
 function detached(value: unknown): unknown {
   return value instanceof Uint8Array ? Uint8Array.from(value) : value
+}
+
+function toObject<Row>(columns: readonly string[], values: readonly unknown[]): Row {
+  const row: Record<string, unknown> = {}
+  for (const [index, column] of columns.entries()) row[column] = values[index]
+  return row as Row
 }
 
 function throwLost(reason: string): never {

@@ -1,13 +1,14 @@
 import { parentPort } from 'node:worker_threads'
-import { PGlite, type Transaction } from '@electric-sql/pglite'
+import { PGlite, type Results, TransactionAbortedError } from '@electric-sql/pglite'
 import { watchSession } from './embedded-session.ts'
+import { createStatements, type EmbeddedStatements } from './embedded-statements.ts'
 
 /** What the thread does for its client (embedded-client.ts). */
 export type Work =
   /** Opens the database in the folder `path`; comes first. */
   | { kind: 'open'; path: string; settings: readonly string[] }
-  /** One statement, in an open transaction where one is given. */
-  | { kind: 'query'; sql: string; params: unknown[] | undefined; transaction: number | undefined }
+  /** One statement, in an open transaction where one is given; prepared where it has a name. */
+  | { kind: 'query'; sql: string; params?: unknown[]; name?: string; transaction?: number }
   /** Any number of statements without parameters. */
   | { kind: 'exec'; sql: string }
   | { kind: 'begin'; transaction: number }
@@ -55,36 +56,35 @@ const shownDetails = [
   'errno',
 ]
 
-interface OpenTransaction {
-  statements: Transaction
-  end(commit: boolean): Promise<void>
-}
-
 function serve(port: NonNullable<typeof parentPort>): void {
   let pglite: PGlite
-  const transactions = new Map<number, Promise<OpenTransaction>>()
+  let statements: EmbeddedStatements
+  /** Each with what gives the connection to the next one. */
+  const transactions = new Map<number, Promise<() => void>>()
+  const takeConnection = createTurns()
   const session = watchSession((broken) => {
     port.postMessage({ broken } satisfies Reply)
     process.exit(1)
   })
 
-  /** Everything else waits until the transaction has ended: there is one connection. */
-  const begin = (key: number) => {
-    const begun = Promise.withResolvers<OpenTransaction>()
-    const toldToEnd = Promise.withResolvers<void>()
-    transactions.set(key, begun.promise)
-    const ended = pglite.transaction(async (statements) => {
-      begun.resolve({ statements, end })
-      await toldToEnd.promise
+  const alone = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const giveBack = await takeConnection()
+    return work().finally(giveBack)
+  }
+  const begin = async () => {
+    const giveBack = await takeConnection()
+    await statements.run('begin', [], 'begin').catch((error: unknown) => {
+      giveBack()
+      throw error
     })
-    ended.catch(begun.reject)
-    const end = async (commit: boolean) => {
-      transactions.delete(key)
-      if (commit) toldToEnd.resolve()
-      else toldToEnd.reject(new Error('rolled back'))
-      await (commit ? ended : ended.catch(() => {}))
-    }
-    return begun.promise.then(() => {})
+    return giveBack
+  }
+  const end = async (key: number, commit: boolean) => {
+    const giveBack = await transactions.get(key)!
+    transactions.delete(key)
+    const sql = commit ? 'commit' : 'rollback'
+    const { command } = await statements.run(sql, [], sql).finally(giveBack)
+    if (commit && command === 'ROLLBACK') throw new TransactionAbortedError()
   }
 
   const work = async (request: Request): Promise<unknown> => {
@@ -94,28 +94,37 @@ function serve(port: NonNullable<typeof parentPort>): void {
           (error: unknown) => Promise.reject(session.explain(error)),
         )
         session.watch(pglite)
+        statements = createStatements(pglite)
         await pglite.exec(request.settings.map((setting) => `set ${setting}`).join(';'))
         return
       case 'query': {
-        if (request.transaction === undefined) return pglite.query(request.sql, request.params)
-        const { statements } = await transactions.get(request.transaction)!
-        return statements.query(request.sql, request.params)
+        const { sql, params, name, transaction } = request
+        const run = async () => toAnswer(await statements.run(sql, params, name))
+        if (transaction === undefined) return alone(run)
+        await transactions.get(transaction)!
+        return run()
       }
       case 'exec':
-        return pglite.exec(request.sql)
-      case 'begin':
-        return begin(request.transaction)
+        return alone(() => pglite.exec(request.sql))
+      case 'begin': {
+        const begun = begin()
+        transactions.set(request.transaction, begun)
+        await begun
+        return
+      }
       case 'end':
-        return (await transactions.get(request.transaction)!).end(request.commit)
+        return end(request.transaction, request.commit)
       case 'listen':
-        await pglite.listen(request.channel, (payload) => {
-          port.postMessage({ channel: request.channel, payload } satisfies Reply)
-        })
+        await alone(() =>
+          pglite.listen(request.channel, (payload) => {
+            port.postMessage({ channel: request.channel, payload } satisfies Reply)
+          }),
+        )
         return
       case 'close':
-        // Closing waits for them, and their owners can ask for nothing more.
-        for (const begun of transactions.values()) begun.then(({ end }) => end(false)).catch(() => {})
-        return pglite.close()
+        // Their owners can ask for nothing more.
+        for (const key of transactions.keys()) end(key, false).catch(() => {})
+        return alone(() => pglite.close())
     }
   }
 
@@ -128,6 +137,28 @@ function serve(port: NonNullable<typeof parentPort>): void {
     port.postMessage(reply)
     if (request.kind === 'close') port.close()
   })
+}
+
+/** Rows as lists: as objects each would carry its column names through the channel. */
+export interface Answer {
+  columns: string[]
+  rows: unknown[][]
+  affectedRows: number | undefined
+}
+
+function toAnswer({ fields, rows, affectedRows }: Results<unknown[]>): Answer {
+  return { columns: fields.map(({ name }) => name), rows, affectedRows }
+}
+
+/** There is one connection: whoever asks has it when all before it have given it back. */
+function createTurns(): () => Promise<() => void> {
+  let last: Promise<void> = Promise.resolve()
+  return () => {
+    const before = last
+    const { promise, resolve } = Promise.withResolvers<void>()
+    last = promise
+    return before.then(() => resolve)
+  }
 }
 
 function toFailure(error: unknown): Failure {
