@@ -4,7 +4,7 @@ import { quote } from '../platform/http/fields.ts'
 import { describedAs } from '../platform/openapi/components.ts'
 import { catalog, type EventData, type EventType, eventTypes } from './catalog.ts'
 
-/** What is said about an event where events are documented: openapi.json, docs/events.md. */
+/** What is said about an event where events are documented: openapi.json, docs/reference/events.md. */
 export interface EventDocs<Type extends EventType = EventType> {
   when: string
   /** Whether this version emits it; a webhook may name the others already. */

@@ -217,7 +217,7 @@ describe('why an exchange failed, in words', () => {
   })
 })
 
-test('docs/deliveries.md lists every reason', async () => {
-  const page = await readFile(new URL('../../docs/deliveries.md', import.meta.url), 'utf8')
+test('docs/receive/deliveries.md lists every reason', async () => {
+  const page = await readFile(new URL('../../docs/receive/deliveries.md', import.meta.url), 'utf8')
   for (const reason of Object.values(reasons)) expect(page.replace(/\s+/g, ' ')).toContain(reason)
 })

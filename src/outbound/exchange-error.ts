@@ -10,7 +10,7 @@ export interface ExchangeFailure {
 
 /**
  * Every reason that a caller is told. Fixed texts: what the system says would name addresses, which the guard keeps to
- * itself. docs/deliveries.md lists them.
+ * itself. docs/receive/deliveries.md lists them.
  */
 export const reasons = {
   nameUnknown: 'the host name does not exist',

@@ -173,10 +173,10 @@ describeOnEachBackend('the queue', (make) => {
     expect(open.logs.filter(({ msg }) => msg === 'job.unreadable')).toMatchObject([
       { level: 'error', queue: 'greet', message: { nom: 'Ada' } },
     ])
-    // A version that knows the form is back: docs/operations.md, Dead letters.
+    // A version that knows the form is back: docs/operate/monitoring.md, Dead letters.
     await sql`update pgboss.job set data = jsonb_set(data, '{message}', '{"name": "Ada"}')
       where name = 'dead-letter'`.execute(db)
-    const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+    const docs = readFileSync(new URL('../../docs/operate/monitoring.md', import.meta.url), 'utf8')
     const statements = /## Dead letters.*?```sql\n(.*?)```/s.exec(docs)![1]!
     for (const statement of statements.split(/;\n/).filter(Boolean)) await sql.raw(statement).execute(db)
     await untilEmpty()

@@ -38,7 +38,7 @@ export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>
     updated_at: timestampField,
     inactive_reason: z.enum(['gone', 'unseen', 'key_mismatch']).nullable().meta({
       description:
-        'While it is inactive: `gone` (the push service says that the token is no longer valid), `unseen` (for 90 days), `key_mismatch` (it subscribed with another VAPID key; docs/vapid.md).',
+        'While it is inactive: `gone` (the push service says that the token is no longer valid), `unseen` (for 90 days), `key_mismatch` (it subscribed with another VAPID key; docs/send/vapid-keys.md).',
     }),
   }),
   {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { refusals } from '../../src/platform/errors.ts'
 import { readDocument, tableRows } from '../support/documents.ts'
 
-const rows = tableRows(readDocument('docs/errors.md')).filter(([status]) => /^\d+$/.test(status!))
+const rows = tableRows(readDocument('docs/reference/errors.md')).filter(([status]) => /^\d+$/.test(status!))
 
 test.each(
   Object.entries({
@@ -11,7 +11,7 @@ test.each(
     invalid: () => refusals.invalid({ url: ['must use https://'] }),
     rateLimited: () => refusals.rateLimited(23),
   }),
-)('docs/errors.md has the answer of %s', (_, make) => {
+)('docs/reference/errors.md has the answer of %s', (_, make) => {
   const { status, error, details, retryAfterSeconds } = make().shape
   const body = rows
     .filter((row) => row[0] === String(status))
@@ -21,7 +21,7 @@ test.each(
   expect(body).toEqual(JSON.parse(JSON.stringify({ error, details, retry_after: retryAfterSeconds })))
 })
 
-test('docs/errors.md has no other status, but for our own faults', () => {
+test('docs/reference/errors.md has no other status, but for our own faults', () => {
   const made = [
     refusals.malformedBody(''),
     refusals.unauthorized(),

@@ -3,13 +3,13 @@ import { catalog, type EventType, eventTypes } from '../../src/events/catalog.ts
 import { eventDocs } from '../../src/events/event-schema.ts'
 import { readDocument } from '../support/documents.ts'
 
-const sections = readDocument('docs/events.md').split('\n## ').slice(1)
+const sections = readDocument('docs/reference/events.md').split('\n## ').slice(1)
 
-test('docs/events.md has every event, in the order of the catalogue', () => {
+test('docs/reference/events.md has every event, in the order of the catalogue', () => {
   expect(sections.map((section) => section.split('\n')[0])).toEqual([...eventTypes])
 })
 
-test.each(Object.entries(eventDocs))('docs/events.md tells of %s what openapi.json tells', (type, docs) => {
+test.each(Object.entries(eventDocs))('the docs say of %s what openapi.json says', (type, docs) => {
   const section = sections.find((text) => text.startsWith(`${type}\n`))!
   const [, example] = /```json\n([\s\S]+?)\n```/.exec(section)!
   expect(JSON.parse(example!)).toEqual(docs.example)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { readDocument, tableRows } from '../support/documents.ts'
 
-const rows = tableRows(readDocument('docs/operations.md'))
+const rows = tableRows(readDocument('docs/operate/monitoring.md'))
 const sources = globSync('**/*.ts', {
   cwd: fileURLToPath(new URL('../../src/', import.meta.url)),
   exclude: (name) => name.endsWith('.test.ts'),
@@ -17,7 +17,7 @@ const logged = sources.flatMap((path) => {
   return [...calls].map(({ groups }) => ({ name: groups!.name!, level: groups!.level }))
 })
 
-test('docs/operations.md has every log line with its level, and no other', () => {
+test('docs/operate/monitoring.md has every log line with its level, and no other', () => {
   expect(logged.length).toBeGreaterThan(20)
   const documented = rows.filter(([name]) => /^`[a-z]+\.[a-z_]+`$/.test(name!))
   const names = (list: string[]) => [...new Set(list)].sort()
@@ -28,7 +28,7 @@ test('docs/operations.md has every log line with its level, and no other', () =>
   }
 })
 
-test('docs/operations.md has every metric with its labels', () => {
+test('docs/operate/monitoring.md has every metric with its labels', () => {
   const { registry } = createMetrics()
   const ours = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('krafter_push_'))
   for (const metric of ours) {

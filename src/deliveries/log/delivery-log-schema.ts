@@ -68,7 +68,7 @@ export const attemptFields = {
   reason: z
     .string()
     .nullable()
-    .meta({ description: 'Why no answer came, in words: see docs/deliveries.md.' }),
+    .meta({ description: 'Why no answer came, in words: see docs/receive/deliveries.md.' }),
   response_body: z.string().nullable().meta({ description: 'The first 1 KiB of the answer.' }),
 }
 

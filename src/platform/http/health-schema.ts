@@ -35,7 +35,7 @@ export const healthDocs = {
     tags,
     answers: {
       200: plainText(
-        'See docs/operations.md.',
+        'See docs/operate/monitoring.md.',
         'krafter_push_pushes_total{platform="web",outcome="sent"} 1204\n',
       ),
     },

@@ -1,0 +1,32 @@
+import { existsSync, globSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { readDocument } from '../support/documents.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const documents = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md'], { cwd: root })
+
+/** As GitHub makes them from headings. */
+function anchors(markdown: string): Set<string> {
+  const headings = markdown.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} (.+)$/gm)
+  return new Set(
+    [...headings].map(([, heading]) =>
+      heading!
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+test.each(documents)('every link of %s leads somewhere', (path) => {
+  const text = readDocument(path).replace(/^```[\s\S]*?^```/gm, '')
+  const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)\s#]*)(?:#([^)\s]+))?\)/g)]
+  const broken = links.filter(([, file, anchor]) => {
+    const target = file ? normalize(join(dirname(path), file)) : path
+    if (!existsSync(join(root, target))) return true
+    return anchor !== undefined && target.endsWith('.md') && !anchors(readDocument(target)).has(anchor)
+  })
+  expect(broken.map(([link]) => link)).toEqual([])
+})
