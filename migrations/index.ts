@@ -9,6 +9,7 @@ import * as vapidPairs from './0010_vapid_pairs.ts'
 import * as keyRefusals from './0011_key_refusals.ts'
 import * as lanes from './0020_lanes.ts'
 import * as sendingLanes from './0021_sending_lanes.ts'
+import * as publicRegistration from './0030_public_registration.ts'
 
 /**
  * Every migration by name, in the order in which they run. Up only: a released one is never edited. The version before
@@ -26,4 +27,5 @@ export const migrations: Record<string, Migration> = {
   '0011_key_refusals': keyRefusals,
   '0020_lanes': lanes,
   '0021_sending_lanes': sendingLanes,
+  '0030_public_registration': publicRegistration,
 }

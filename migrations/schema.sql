@@ -98,9 +98,13 @@ CREATE TABLE apps (
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
   vapid_pair smallint NOT NULL DEFAULT 0,
+  publishable_key text NOT NULL DEFAULT ('pk_live_'::text || replace((gen_random_uuid())::text, '-'::text, ''::text)),
+  public_registration json,
+  identity_secret bytea,
   CONSTRAINT apps_pkey PRIMARY KEY (id),
   CONSTRAINT apps_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX apps_publishable_key ON public.apps USING btree (publishable_key);
 CREATE INDEX apps_team ON public.apps USING btree (team_id, id);
 CREATE TRIGGER forget_counts AFTER DELETE ON public.apps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION forget_subscriber_counts();
 

@@ -20,6 +20,10 @@ export interface BatchSettings {
   /** Of a request's body; absent where it was set before there was such a bound. */
   max_bytes?: number
 }
+export interface PublicRegistration {
+  origins: string[]
+  require_identity: boolean
+}
 export type DeliveryStatus = 'pending' | 'succeeded' | 'failed' | 'canceled'
 
 /**
@@ -54,6 +58,12 @@ export interface Database {
     /** The number of this, the current pair, in `vapid_pairs`. */
     vapid_pair: Generated<number>
     settings: Json<Record<string, unknown>>
+    /** `pk_live_` and 32 hex digits, made by the database. Not a secret: pages show it. */
+    publishable_key: Generated<string>
+    /** Who may register with the publishable key; null: nobody. */
+    public_registration: NullableJson<PublicRegistration>
+    /** With which the app's backend signs who a user is; encrypted at rest. */
+    identity_secret: Uint8Array | null
     created_at: Date
     updated_at: Date
   }

@@ -4,6 +4,7 @@ import { authenticate, requireScope } from './access/authenticate.ts'
 import { createKnownKeys } from './access/known-keys.ts'
 import { createRateLimits, type RateLimits } from './access/rate-limits.ts'
 import { registerAppRoutes } from './apps/app-routes.ts'
+import { registerIdentityRoutes } from './apps/identity-routes.ts'
 import { registerDeliveryLogRoutes } from './deliveries/log/delivery-log-routes.ts'
 import { registerEventRoutes } from './deliveries/log/event-routes.ts'
 import { registerTestDeliveryRoute } from './deliveries/test/test-delivery-route.ts'
@@ -21,6 +22,7 @@ import type { Server } from './platform/http/server.ts'
 import { registerOpenapi } from './platform/openapi/openapi.ts'
 import { registerReplayRoutes } from './replays/replay-routes.ts'
 import { registerSdkRoutes } from './sdk/sdk-routes.ts'
+import { registerPublicRoutes } from './subscribers/public/public-routes.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
 import { registerTrackingRoutes } from './tracking/tracking-routes.ts'
 import { registerHealthReportRoutes } from './webhooks/health/health-routes.ts'
@@ -70,6 +72,9 @@ export async function registerRoutes(
     async (tracking) => registerTrackingRoutes(tracking as unknown as Server, deps, limits),
     { prefix: '/api/v1/push/track' },
   )
+  await server.register(async (pages) => registerPublicRoutes(pages as unknown as Server, deps, limits), {
+    prefix: '/api/v1/push/public',
+  })
   await server.register(async (api) => registerApi(api as unknown as Server, deps, limits, streams), {
     prefix: '/api/v1',
   })
@@ -111,6 +116,7 @@ async function registerApi(
     throw refusals.notFound()
   })
   registerAppRoutes(api, deps)
+  registerIdentityRoutes(api, deps)
   registerSubscriberRoutes(api, deps)
   registerNotificationRoutes(api, deps)
   registerWebhookRoutes(api, deps)

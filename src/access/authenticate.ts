@@ -16,6 +16,8 @@ declare module 'fastify' {
     strict?: true | { rowsIn: string }
     /** Takes no key, from any client: counted in the `public` bucket. */
     open?: boolean
+    /** It takes a publishable key instead of an API key. */
+    publishable?: boolean
   }
 }
 

@@ -12,6 +12,7 @@ import { newId } from '../platform/ids.ts'
 import { appDocs } from './app-schema.ts'
 import { deleteApp, insertApp, listApps, presentApp, readApp, readApps } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
+import { checkIdentityRequirement, publicRegistrationField } from './public-registration.ts'
 
 /** As cursors name it. */
 const list = 'a'
@@ -52,20 +53,27 @@ export function registerAppRoutes(
       config: { scope: 'push:write' },
       schema: {
         ...appDocs.create,
-        body: z.object({ name, settings: settings.default({}), ...vapidKeys }),
+        body: z.object({
+          name,
+          settings: settings.default({}),
+          ...vapidKeys,
+          public_registration: publicRegistrationField.nullable().default(null),
+        }),
       },
     },
     (request, reply) =>
       answerOnce(deps, request, reply, request.teamId, (commit) =>
         commit(async ({ db }) => {
           const id = newId()
-          const { name, settings } = request.body
+          const { name, settings, public_registration: publicRegistration } = request.body
+          checkIdentityRequirement(publicRegistration, false)
           const { publicKey, privateKey } = givenVapidKeys(request.body) ?? generateVapidKeys()
           await insertApp(db, {
             id,
             teamId: request.teamId,
             name,
             settings,
+            publicRegistration,
             vapidPublicKey: publicKey,
             vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
             now: clock.now(),
@@ -87,13 +95,19 @@ export function registerAppRoutes(
       schema: {
         ...appDocs.update,
         params,
-        body: z.object({ name: name.optional(), settings: settings.optional(), ...vapidKeys }),
+        body: z.object({
+          name: name.optional(),
+          settings: settings.optional(),
+          ...vapidKeys,
+          public_registration: publicRegistrationField.nullable().optional(),
+        }),
       },
     },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const { name, settings } = request.body
-      await changeApp(deps, app.id, { name, settings, vapidKeys: givenVapidKeys(request.body) })
+      const { name, settings, public_registration: publicRegistration } = request.body
+      const vapidKeys = givenVapidKeys(request.body)
+      await changeApp(deps, app.id, { name, settings, publicRegistration, vapidKeys })
       return { data: presentApp(await readApp(db, request.teamId, app.id)) }
     },
   )

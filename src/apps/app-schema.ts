@@ -9,6 +9,7 @@ import {
   timestampField,
 } from '../platform/http/answers.ts'
 import type { presentApp } from './app-store.ts'
+import { publicRegistrationField } from './public-registration.ts'
 
 type ShownApp = ReturnType<typeof presentApp>
 
@@ -26,6 +27,13 @@ const fields = {
     description:
       'Of every key pair of the app, the current one first. A subscription keeps the pair that it was made with.',
   }),
+  publishable_key: z.string().meta({
+    description: 'With which pages register their browsers without a backend. It is not a secret.',
+  }),
+  public_registration: publicRegistrationField.nullable(),
+  has_identity_secret: z.boolean().meta({
+    description: 'Whether signed identities can be verified: `rotate-identity-secret` makes the secret.',
+  }),
 }
 
 const publicKey = 'BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8'
@@ -39,6 +47,9 @@ const example = {
   created_at: '2026-06-01T08:00:00Z',
   updated_at: '2026-06-01T08:00:00Z',
   vapid_public_keys: [publicKey],
+  publishable_key: 'pk_live_3f2a9c0e7b1d4e6f8a5c2b9d0e1f7a64',
+  public_registration: { origins: ['https://shop.example'], require_identity: false },
+  has_identity_secret: true,
 }
 
 export const appShape = defineShape<ShownApp>('App', z.object(fields), example)
@@ -53,7 +64,11 @@ export const createdAppShape = defineShape<ShownApp & { vapid_private_key: strin
 )
 
 const tags = ['apps']
-const bodyExample = { name: 'My shop', settings: { default_icon: 'https://shop.example/icon.png' } }
+const bodyExample = {
+  name: 'My shop',
+  settings: { default_icon: 'https://shop.example/icon.png' },
+  public_registration: { origins: ['https://shop.example'] },
+}
 
 /** What the API's description says about the routes of apps. */
 export const appDocs = {

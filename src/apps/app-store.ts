@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { appChanges } from '../announcements.ts'
+import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
@@ -14,6 +15,10 @@ export interface App {
   settings: Record<string, unknown>
   /** Active ones: kept by triggers (migrations/0004_subscriber_count.ts), never counted. */
   subscriberCount: number
+  publishableKey: string
+  /** Who may register with the publishable key; null: nobody. */
+  publicRegistration: PublicRegistration | null
+  hasIdentitySecret: boolean
   createdAt: Date
   updatedAt: Date
 }
@@ -29,6 +34,9 @@ export function presentApp(app: App) {
     created_at: toTimestamp(app.createdAt),
     updated_at: toTimestamp(app.updatedAt),
     vapid_public_keys: [app.vapidPublicKey, ...app.formerPublicKeys],
+    publishable_key: app.publishableKey,
+    public_registration: app.publicRegistration,
+    has_identity_secret: app.hasIdentitySecret,
   }
 }
 
@@ -45,6 +53,9 @@ const selectApps = (db: Db) =>
       'vapid_public_key as vapidPublicKey',
       formerPublicKeys,
       'settings',
+      'publishable_key as publishableKey',
+      'public_registration as publicRegistration',
+      sql<boolean>`identity_secret is not null`.as('hasIdentitySecret'),
       'created_at as createdAt',
       'updated_at as updatedAt',
       eb
@@ -100,14 +111,32 @@ export interface KnownApp {
   settings: Record<string, unknown>
   /** The number of its current key pair. */
   vapidPair: number
+  vapidPublicKey: string
+  publicRegistration: PublicRegistration | null
+  /** Encrypted at rest. */
+  identitySecret: Uint8Array | null
 }
 
 export async function findApp(db: Db, id: string): Promise<KnownApp | undefined> {
   return db
     .selectFrom('apps')
-    .select(['id', 'team_id as teamId', 'settings', 'vapid_pair as vapidPair'])
+    .select([
+      'id',
+      'team_id as teamId',
+      'settings',
+      'vapid_pair as vapidPair',
+      'vapid_public_key as vapidPublicKey',
+      'public_registration as publicRegistration',
+      'identity_secret as identitySecret',
+    ])
     .where('id', '=', id)
     .executeTakeFirst()
+}
+
+/** The app whose publishable key it is: an app keeps its key for life. */
+export async function findIdByPublishableKey(db: Db, key: string): Promise<string | undefined> {
+  const app = await db.selectFrom('apps').select('id').where('publishable_key', '=', key).executeTakeFirst()
+  return app?.id
 }
 
 export async function insertApp(
@@ -119,6 +148,7 @@ export async function insertApp(
     vapidPublicKey: string
     vapidPrivateKey: Buffer
     settings: Record<string, unknown>
+    publicRegistration: PublicRegistration | null
     now: Date
   },
 ): Promise<void> {
@@ -131,22 +161,33 @@ export async function insertApp(
       vapid_public_key: app.vapidPublicKey,
       vapid_private_key: app.vapidPrivateKey,
       settings: JSON.stringify(app.settings),
+      public_registration: app.publicRegistration && JSON.stringify(app.publicRegistration),
       created_at: app.now,
       updated_at: app.now,
     })
     .execute()
 }
 
-export async function updateApp(
-  db: Db,
-  id: string,
-  change: { name?: string; settings?: Record<string, unknown> },
-  now: Date,
-): Promise<void> {
-  const { name, settings } = change
+/** What is given changes. */
+export interface AppChange {
+  name?: string
+  settings?: Record<string, unknown>
+  publicRegistration?: PublicRegistration | null
+  /** Encrypted at rest. */
+  identitySecret?: Uint8Array
+}
+
+export async function updateApp(db: Db, id: string, change: AppChange, now: Date): Promise<void> {
+  const { name, settings, publicRegistration, identitySecret } = change
   await db
     .updateTable('apps')
-    .set({ updated_at: now, name, settings: settings && JSON.stringify(settings) })
+    .set({
+      updated_at: now,
+      name,
+      settings: settings && JSON.stringify(settings),
+      public_registration: publicRegistration && JSON.stringify(publicRegistration),
+      identity_secret: identitySecret,
+    })
     .where('id', '=', id)
     .execute()
 }
@@ -170,10 +211,18 @@ export async function holdApp(trx: Trx, id: string): Promise<boolean> {
 export async function lockApp(
   trx: Trx,
   id: string,
-): Promise<Pick<App, 'name' | 'settings' | 'vapidPublicKey'> | undefined> {
+): Promise<
+  Pick<App, 'name' | 'settings' | 'vapidPublicKey' | 'publicRegistration' | 'hasIdentitySecret'> | undefined
+> {
   return trx
     .selectFrom('apps')
-    .select(['name', 'settings', 'vapid_public_key as vapidPublicKey'])
+    .select([
+      'name',
+      'settings',
+      'vapid_public_key as vapidPublicKey',
+      'public_registration as publicRegistration',
+      sql<boolean>`identity_secret is not null`.as('hasIdentitySecret'),
+    ])
     .where('id', '=', id)
     .forNoKeyUpdate()
     .executeTakeFirst()

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { appChanges } from '../announcements.ts'
 import type { VapidKeys } from '../channels/web-push/vapid.ts'
+import type { PublicRegistration } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
 import { lockApp, updateApp } from './app-store.ts'
+import { checkIdentityRequirement } from './public-registration.ts'
 import { maxVapidPairs, replaceVapidPair } from './vapid-pair-store.ts'
 
 /** What an app's private keys are encrypted for: they can be decrypted as this app's only. */
@@ -14,18 +16,24 @@ export function vapidKeyContext(appId: string): string {
 /**
  * Changes what is given; `updated_at` moves when something is different then. A key pair becomes the current one; subscriptions keep the pair that they were made with.
  *
- * @throws 404 when the app is gone; 422 when the app has too many key pairs
+ * @throws 404 when the app is gone; 422 when the app has too many key pairs, or requires identities without a secret for them
  */
 export async function changeApp(
   deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'apps'>,
   id: string,
-  change: { name?: string; settings?: Record<string, unknown>; vapidKeys?: VapidKeys },
+  change: {
+    name?: string
+    settings?: Record<string, unknown>
+    publicRegistration?: PublicRegistration | null
+    vapidKeys?: VapidKeys
+  },
 ): Promise<void> {
-  const { vapidKeys, name, settings } = change
+  const { vapidKeys, name, settings, publicRegistration } = change
   const now = deps.clock.now()
   await deps.db.transaction().execute(async (trx) => {
     const before = await lockApp(trx, id)
     if (!before) throw refusals.notFound()
+    checkIdentityRequirement(publicRegistration, before.hasIdentitySecret)
     if (vapidKeys) {
       const privateKey = deps.crypto.encrypt(vapidKeys.privateKey, vapidKeyContext(id))
       const replaced = await replaceVapidPair(trx, id, { publicKey: vapidKeys.publicKey, privateKey }, now)
@@ -37,9 +45,10 @@ export async function changeApp(
     const isChanged =
       (vapidKeys !== undefined && vapidKeys.publicKey !== before.vapidPublicKey) ||
       (name !== undefined && name !== before.name) ||
-      (settings !== undefined && !isDeepStrictEqual(settings, before.settings))
+      (settings !== undefined && !isDeepStrictEqual(settings, before.settings)) ||
+      (publicRegistration !== undefined && !isDeepStrictEqual(publicRegistration, before.publicRegistration))
     if (!isChanged) return
-    await updateApp(trx, id, { name, settings }, now)
+    await updateApp(trx, id, { name, settings, publicRegistration }, now)
     await appChanges.announce(trx, [id])
   })
   deps.apps.forget(id)

@@ -2,8 +2,8 @@ import { appChanges } from '../announcements.ts'
 import type { Db } from '../platform/db/db.ts'
 import type { Notices } from '../platform/db/notices.ts'
 import { refusals } from '../platform/errors.ts'
-import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
-import { findApp, type KnownApp } from './app-store.ts'
+import { createAnnouncedMemory, createLookupMemory } from '../platform/lookup-memory.ts'
+import { findApp, findIdByPublishableKey, type KnownApp } from './app-store.ts'
 
 /** Apps as far as requests need them before anything else, from memory. */
 export interface KnownApps {
@@ -14,6 +14,8 @@ export interface KnownApps {
    * @throws 404 when the team has no such app
    */
   require(teamId: string, id: string): Promise<KnownApp>
+  /** The app whose publishable key it is, whatever its team. */
+  findByPublishableKey(key: string): Promise<KnownApp | undefined>
   /** Reads the app again when it is asked for next. Call once a change of it has committed. */
   forget(id: string): void
 }
@@ -21,6 +23,9 @@ export interface KnownApps {
 /** Characters of settings, and as many for the rest of an app. */
 const maxWeight = 16_000_000
 const weightOfRest = 500
+/** Publishable keys: they never change, and what was deleted is not found by its id. */
+const maxKeys = 100_000
+const keyMaxAgeMs = 86_400_000
 
 export function createKnownApps({ db, notices }: { db: Db; notices: Notices }): KnownApps {
   const memory = createAnnouncedMemory<KnownApp>(notices, appChanges, {
@@ -28,11 +33,21 @@ export function createKnownApps({ db, notices }: { db: Db; notices: Notices }): 
     maxWeight,
     weigh: ({ settings }) => weightOfRest + JSON.stringify(settings).length,
   })
+  const idByKey = createLookupMemory<string>({
+    read: (key) => findIdByPublishableKey(db, key),
+    maxAgeMs: keyMaxAgeMs,
+    maxWeight: maxKeys,
+    weigh: () => 1,
+  })
   return {
     async require(teamId, id) {
       const app = await memory.get(id)
       if (app?.teamId !== teamId) throw refusals.notFound()
       return app
+    },
+    async findByPublishableKey(key) {
+      const id = await idByKey.get(key)
+      return id === undefined ? undefined : memory.get(id)
     },
     forget: memory.forget,
   }

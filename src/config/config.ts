@@ -112,6 +112,26 @@ const vapidSubject = z.string().superRefine((value, context) => {
   if (message) context.addIssue({ code: 'custom', message })
 })
 
+/** Those of today's browsers. */
+const knownPushHosts = [
+  'fcm.googleapis.com',
+  '*.push.services.mozilla.com',
+  '*.notify.windows.com',
+  '*.push.apple.com',
+]
+
+const pushHosts = z.string().transform((value, context) => {
+  const hosts = splitList(value.toLowerCase())
+  for (const host of hosts) {
+    if (host === '*' || /^(?:\*\.)?[a-z0-9.-]+$/.test(host)) continue
+    context.addIssue({
+      code: 'custom',
+      message: `must be a comma-separated list of host names, *.example.com or *, and "${host}" is none`,
+    })
+  }
+  return hosts
+})
+
 const apiKey = z
   .string()
   .regex(/^kr_live_[A-Za-z0-9_-]{43}$/, 'must be kr_live_ followed by 43 base64url characters')
@@ -149,6 +169,7 @@ export const environment = z.object({
   KRAFTER_RATE_LIMIT_STRICT: wholeNumber(0, 1_000_000_000).default(1_800),
   KRAFTER_RATE_LIMIT_PUBLIC: wholeNumber(0, 1_000_000_000).default(1_200),
   KRAFTER_RATE_LIMIT_UNAUTHORIZED: wholeNumber(0, 1_000_000_000).default(1_200),
+  KRAFTER_PUBLIC_PUSH_HOSTS: pushHosts.default(knownPushHosts),
   KRAFTER_TRUST_PROXY: cidrList.default([]),
   KRAFTER_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
@@ -205,6 +226,8 @@ export interface Config {
   retentionDays: number
   /** Requests per 60 s window; 0 turns a bucket off. */
   rateLimits: { default: number; strict: number; public: number; unauthorized: number }
+  /** Hosts of push services at which pages may register without an API key; `*.` stands for subdomains. */
+  publicPushHosts: string[]
   /** Proxies (CIDR) whose X-Forwarded-For is believed. */
   trustProxy: string[]
   logLevel: string
@@ -267,6 +290,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       public: values.KRAFTER_RATE_LIMIT_PUBLIC,
       unauthorized: values.KRAFTER_RATE_LIMIT_UNAUTHORIZED,
     },
+    publicPushHosts: values.KRAFTER_PUBLIC_PUSH_HOSTS,
     trustProxy: values.KRAFTER_TRUST_PROXY,
     logLevel: values.KRAFTER_LOG_LEVEL,
     vapidSubject: values.KRAFTER_VAPID_SUBJECT ?? vapidSubjectFrom(values.KRAFTER_PUBLIC_URL),

@@ -22,6 +22,9 @@ export class ApiError extends Error {
 /** The catalogue: every refusal there is, with its status and public text. None is logged above `info`. */
 export const refusals = {
   unauthorized: () => new ApiError({ status: 401, error: 'Invalid or missing API key' }),
+  unknownPublishableKey: () => new ApiError({ status: 401, error: 'Invalid or missing publishable key' }),
+  originNotAllowed: () =>
+    new ApiError({ status: 403, error: "The app's public_registration does not allow this origin" }),
   insufficientScope: () => new ApiError({ status: 403, error: 'Insufficient scope' }),
   /** No such thing, or another team's: the two are never told apart. */
   notFound: () => new ApiError({ status: 404, error: 'Not found' }),

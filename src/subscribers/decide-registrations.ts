@@ -1,7 +1,10 @@
+import { refusals } from '../platform/errors.ts'
 import {
   changeByRegistration,
   changeByRenewal,
   newSubscriber,
+  ownsOldToken,
+  ownsToken,
   type Registration,
 } from './subscriber-change.ts'
 import {
@@ -50,7 +53,9 @@ export function decideRegistrations(
     const name = nameOfToken(one.appId, one.platform, one.token)
     const holder = holderOf(name)
     const oldName = one.oldToken === undefined ? name : nameOfToken(one.appId, one.platform, one.oldToken)
-    const renewing = holder ? undefined : holderOf(oldName)
+    if (holder && !ownsToken(holder, one)) throw refusals.invalid({ keys: [keysOfAnother] })
+    const holderOfOld = holder ? undefined : holderOf(oldName)
+    const renewing = holderOfOld && ownsOldToken(holderOfOld, one) ? holderOfOld : undefined
     const before = holder ?? renewing
     if (!before) {
       const subscriber = write(name, newSubscriber(one, now))
@@ -74,6 +79,8 @@ export function decideRegistrations(
     written: new Set(holders.keys()),
   }
 }
+
+const keysOfAnother = 'are not the keys that the token is registered with'
 
 function orRefusal<Result>(decide: () => Result): Result | Error {
   try {

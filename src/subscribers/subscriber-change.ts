@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { userEpochs } from '../channels/web-push/tracking-token.ts'
 import type { Platform } from '../database.ts'
@@ -27,6 +28,11 @@ export interface Registration {
   metadata?: Record<string, unknown> | undefined
   /** Whoever opted out stays so. */
   keepUnsubscribed?: boolean
+  /**
+   * Of a registration without an API key: it changes only subscribers whose secrets it knows. That is the `auth` of the
+   * old token's subscription, and for a token that is registered its keys.
+   */
+  proof?: { oldAuth: Uint8Array | undefined } | undefined
 }
 
 /** What a backend changes of a subscriber; what is not given stays. */
@@ -163,10 +169,22 @@ function isSameJson(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
 
-function isSameKeys(keys: SubscriberKeys, known: Pick<StoredSubscriber, 'p256dh' | 'auth'>): boolean {
-  const isSame = (one: Uint8Array, other: Uint8Array | null) =>
-    other !== null && Buffer.compare(one, other) === 0
-  return isSame(keys.p256dh, known.p256dh) && isSame(keys.auth, known.auth)
+/** Whether a registration may change the subscriber that has its token. */
+export function ownsToken(holder: StoredSubscriber, { proof, keys }: Registration): boolean {
+  return proof === undefined || (keys !== null && isSameKeys(keys, holder))
+}
+
+/** Whether it may take over the subscriber that has its old token. */
+export function ownsOldToken(known: StoredSubscriber, { proof }: Registration): boolean {
+  return proof === undefined || isSameBytes(proof.oldAuth, known.auth)
+}
+
+export function isSameKeys(keys: SubscriberKeys, known: Pick<StoredSubscriber, 'p256dh' | 'auth'>): boolean {
+  return isSameBytes(keys.p256dh, known.p256dh) && isSameBytes(keys.auth, known.auth)
+}
+
+function isSameBytes(one: Uint8Array | undefined, other: Uint8Array | null): boolean {
+  return one !== undefined && one.length === other?.length && timingSafeEqual(one, other)
 }
 
 /** In UTC. */

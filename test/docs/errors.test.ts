@@ -25,6 +25,8 @@ test('docs/reference/errors.md has no other status, but for our own faults', () 
   const made = [
     refusals.malformedBody(''),
     refusals.unauthorized(),
+    refusals.unknownPublishableKey(),
+    refusals.originNotAllowed(),
     refusals.insufficientScope(),
     refusals.notFound(),
     refusals.unreadableRequest(),

@@ -41,18 +41,26 @@ test('every operation that SDKs want has a method of its own among those of its 
 })
 
 /** What they do is all in their path. */
-const bodyless = /\/(unsubscribe|cancel|deliveries\/\{delivery_id\}\/replay)$/
+const bodyless =
+  /\/(\{subscriber_id\}\/unsubscribe|rotate-identity-secret|cancel|deliveries\/\{delivery_id\}\/replay)$/
 
 describe.each(operations)('%s', (name, operation) => {
   const open = name.includes('/push/track/')
-  const keyed = name.includes('/api/v1/') && !open
+  const published = name.includes('/push/public/')
+  const keyed = name.includes('/api/v1/') && !open && !published
   const takesBody = /^(POST|PATCH)/.test(name) && !bodyless.test(name)
 
   test('says what it is, for whom, and where', () => {
     expect(operation.operationId).toMatch(/^[a-z]+[A-Z]\w+$/)
     expect(operation.summary).toBeTruthy()
     expect(document.tags.map((tag: Json) => tag.name)).toContain(operation.tags[0])
-    expect(operation.security).toEqual(keyed ? [{ key: [expect.stringMatching(/^push:(read|write)$/)] }] : [])
+    expect(operation.security).toEqual(
+      keyed
+        ? [{ key: [expect.stringMatching(/^push:(read|write)$/)] }]
+        : published
+          ? [{ publishableKey: [] }]
+          : [],
+    )
     const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(([, param]) => param)
     const declared = (operation.parameters ?? []).filter((param: Json) => param.in === 'path')
     expect(declared.map((param: Json) => param.name)).toEqual(inPath)
@@ -68,7 +76,7 @@ describe.each(operations)('%s', (name, operation) => {
       else expect(Object.values<Json>(content)[0]).toMatchObject({ schema: {}, example: expect.anything() })
     }
     const refused = Object.keys(operation.responses).map(Number)
-    if (keyed) expect(refused).toEqual(expect.arrayContaining([401, 403, 429, 500]))
+    if (keyed || published) expect(refused).toEqual(expect.arrayContaining([401, 403, 429, 500]))
     if (name.includes('{')) expect(refused).toContain(404)
     if (open) expect(refused).toEqual([204, 413, 429, 500, 503])
     else if (takesBody) expect(refused).toEqual(expect.arrayContaining([400, 413, 415, 422]))

@@ -80,6 +80,9 @@ describeOnEachBackend('the push API', (make) => {
       'created_at',
       'updated_at',
       'vapid_public_keys',
+      'publishable_key',
+      'public_registration',
+      'has_identity_secret',
     ]
 
     test('an app is made with its keys, and shows the private one this once', async () => {

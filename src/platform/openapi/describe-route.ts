@@ -23,13 +23,15 @@ const idempotencyHeader = {
 /** An operation of the description. */
 export function describeRoute({ method, url, schema, config }: DescribedRoute, components: Components): Json {
   const { operationId, summary, description, tags, takesHeaders, bodyExample, answers = {} } = schema
-  const { scope, open = false } = config ?? {}
+  const { scope, open = false, publishable = false } = config ?? {}
   const keyed = scope !== undefined
+  // Its query has the key alone, which is described as security.
+  const querystring = publishable ? undefined : (schema.querystring as z.ZodType | undefined)
   const body = schema.bodyKinds ?? (schema.body as z.ZodType | undefined)
   const headers = { ...(keyed && method === 'POST' && idempotencyHeader), ...takesHeaders }
   const parameters = [
     ...pathParameters(url),
-    ...queryParameters(schema.querystring as z.ZodType | undefined, components),
+    ...queryParameters(querystring, components),
     ...Object.entries(headers).map(([name, text]) => parameter('header', name, text, { type: 'string' })),
   ]
   return {
@@ -38,19 +40,24 @@ export function describeRoute({ method, url, schema, config }: DescribedRoute, c
     description: [description, keyed && `Needs the scope \`${scope}\`.`].filter(Boolean).join(' ') || summary,
     tags,
     ...(keyed ? sdkHints({ method, schema, parameters }) : { 'x-internal': true }),
-    security: keyed ? [{ key: [scope] }] : [],
+    security: keyed ? [{ key: [scope] }] : publishable ? [{ publishableKey: [] }] : [],
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: describeBody(named(body, operationId!), bodyExample, components) }),
     responses: {
       ...refusalAnswers({
         keyed,
         open,
+        publishable,
         hasParams: url.includes(':'),
         hasBody: body !== undefined,
-        validates: [body, schema.querystring, ...Object.keys(headers)].some((part) => part !== undefined),
+        validates: [body, querystring, ...Object.keys(headers)].some((part) => part !== undefined),
       }),
       // After them: a route may say more of a refusal than all others do.
-      ...describeAnswers(answers, { limited: keyed || open, validates: keyed }, components),
+      ...describeAnswers(
+        answers,
+        { limited: keyed || open || publishable, validates: keyed || publishable },
+        components,
+      ),
     },
   }
 }

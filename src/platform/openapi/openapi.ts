@@ -67,6 +67,12 @@ function describeAll(routes: readonly DescribedRoute[], { version, tags, webhook
           scheme: 'bearer',
           description: 'An API key: `kr_live_` and 43 characters. `krafter-push keys create` makes one.',
         },
+        publishableKey: {
+          type: 'apiKey',
+          in: 'query',
+          name: 'key',
+          description: "An app's `publishable_key`: `pk_live_` and 32 hexadecimal digits. Not a secret.",
+        },
       },
       responses,
       headers: headerComponents,

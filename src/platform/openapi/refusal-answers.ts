@@ -10,6 +10,8 @@ export interface RefusalTraits {
   keyed: boolean
   /** It takes no key, and a body that is never refused for what is in it. */
   open: boolean
+  /** It takes a publishable key. */
+  publishable: boolean
   hasParams: boolean
   hasBody: boolean
   /** Something in the request besides the path is validated. */
@@ -18,19 +20,22 @@ export interface RefusalTraits {
 
 /** The refusals that a route can answer with: status → a reference to one of {@link describeRefusals}. */
 export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: string }> {
-  const { keyed, open, hasParams, hasBody, validates } = traits
+  const { keyed, open, publishable, hasParams, hasBody, validates } = traits
+  const isCounted = keyed || open || publishable
   const judgesBody = hasBody && !open
   const names = [
     judgesBody && 'MalformedBody',
     keyed && 'Unauthorized',
     keyed && 'InsufficientScope',
+    publishable && 'UnknownPublishableKey',
+    publishable && 'OriginNotAllowed',
     hasParams && 'NotFound',
     hasBody && 'BodyTooLarge',
     judgesBody && 'NotJson',
     validates && !open && 'Invalid',
-    (keyed || open) && 'RateLimited',
-    (keyed || open) && 'Failed',
-    (keyed || open) && 'Unavailable',
+    isCounted && 'RateLimited',
+    isCounted && 'Failed',
+    isCounted && 'Unavailable',
   ] as const
   return Object.fromEntries(
     names
@@ -51,6 +56,14 @@ const components = {
   InsufficientScope: {
     ...fromCatalogue(refusals.insufficientScope()),
     description: 'The key lacks the scope that the route needs.',
+  },
+  UnknownPublishableKey: {
+    ...fromCatalogue(refusals.unknownPublishableKey()),
+    description: 'The publishable key is missing, malformed, or that of no app.',
+  },
+  OriginNotAllowed: {
+    ...fromCatalogue(refusals.originNotAllowed()),
+    description: 'The app takes no public registrations from the origin of the page.',
   },
   NotFound: {
     ...fromCatalogue(refusals.notFound()),

@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import type { Deps } from '../deps.ts'
+import { answerOnce } from '../idempotency/answer-once.ts'
+import type { Server } from '../platform/http/server.ts'
+import { rotateIdentitySecret } from './identity.ts'
+import { identityDocs, presentIdentitySecret } from './identity-schema.ts'
+
+const params = z.object({ app_id: z.string() })
+
+/** Makes the secret with which an app's backend signs identities. */
+export function registerIdentityRoutes(
+  server: Server,
+  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,
+): void {
+  server.post(
+    '/push/apps/:app_id/rotate-identity-secret',
+    { config: { scope: 'push:write' }, schema: { ...identityDocs.rotate, params } },
+    async (request, reply) => {
+      const app = await deps.apps.require(request.teamId, request.params.app_id)
+      return answerOnce(deps, request, reply, app.id, (commit) =>
+        commit(async ({ db }) => {
+          const secret = await rotateIdentitySecret({ ...deps, db }, app.id)
+          return { status: 200, data: presentIdentitySecret(app.id, secret) }
+        }),
+      )
+    },
+  )
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import type { PublicRegistration } from '../database.ts'
+import { refusals } from '../platform/errors.ts'
+
+const maxOrigins = 100
+const maxOriginLength = 255
+
+const originField = z
+  .string()
+  .max(maxOriginLength, `must be at most ${maxOriginLength} characters`)
+  .transform((text, context) => {
+    const origin = readOrigin(text)
+    if (origin !== undefined) return origin
+    const message =
+      'must be an origin such as https://shop.example or https://*.shop.example; http:// for localhost only'
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+
+export const publicRegistrationField = z
+  .object({
+    origins: z.array(originField).min(1).max(maxOrigins).meta({
+      description:
+        'From where pages may register: `https://shop.example`, or with all subdomains `https://*.shop.example`. `http://` for localhost only.',
+    }),
+    require_identity: z.boolean().default(false).meta({
+      description: 'Whether every registration needs a `user_id` that your backend has signed.',
+    }),
+  })
+  .meta({
+    id: 'PublicRegistration',
+    description: 'Who may register with the publishable key, without your backend; null: nobody.',
+  })
+
+/** @throws 422 when identities are required that nobody could sign */
+export function checkIdentityRequirement(
+  registration: PublicRegistration | null | undefined,
+  hasIdentitySecret: boolean,
+): void {
+  if (!registration?.require_identity || hasIdentitySecret) return
+  const message = 'needs an identity secret: create one with rotate-identity-secret'
+  throw refusals.invalid({ 'public_registration.require_identity': [message] })
+}
+
+const wildcard = '*.'
+
+/** As browsers write it in `Origin`; undefined for what is not an origin where a service worker can be. */
+function readOrigin(text: string): string | undefined {
+  const [, scheme = '', any = '', rest = ''] = /^(https?:\/\/)(\*\.)?(.*)$/i.exec(text.trim()) ?? []
+  const url = URL.parse(scheme + rest)
+  if (!url || url.username || url.password || url.pathname !== '/' || url.search || url.hash) return undefined
+  // A wildcard is a whole first label, and URL parsers take the asterisk.
+  if (url.hostname.includes('*')) return undefined
+  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  if (url.protocol === 'http:' && !isLocal) return undefined
+  if (any && (isLocal || !url.hostname.includes('.'))) return undefined
+  return url.origin.replace('://', `://${any && wildcard}`)
+}
+
+/** Whether a request's `Origin` is one of the list, or a subdomain of a `*.` in it. */
+export function allowsOrigin(origins: readonly string[], origin: string | undefined): boolean {
+  if (origin === undefined) return false
+  return origins.some((allowed) => {
+    const [scheme, rest] = allowed.split(wildcard)
+    if (rest === undefined) return allowed === origin
+    return origin.startsWith(scheme!) && origin.endsWith(`.${rest}`) && origin.length > allowed.length - 1
+  })
+}

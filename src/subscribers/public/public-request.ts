@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import type { KnownApp } from '../../apps/app-store.ts'
+import { isSignedIdentity } from '../../apps/identity.ts'
+import type { Deps } from '../../deps.ts'
+import { refusals } from '../../platform/errors.ts'
+import { text } from '../../platform/http/fields.ts'
+import { readSubscription, subscriptionFields } from '../read-subscription.ts'
+import { type CheckedRegistration, checkRegistration, registrationBody } from '../registration-request.ts'
+import { isPushHost } from './push-hosts.ts'
+
+const { vapid_public_key, user_id, old_token, keep_unsubscribed } = registrationBody.shape
+
+/** The fields that name a browser's subscription, in all forms that a registration takes. */
+export const browserFields = { ...subscriptionFields, platform: z.literal('web').optional() }
+
+/** What a page may say of its own subscriber: nothing that would be about anybody else. */
+export const publicRegistrationBody = z.object({
+  ...browserFields,
+  vapid_public_key,
+  user_id: user_id.meta({ description: 'Who the user is: with a `user_signature` only; null: nobody.' }),
+  user_signature: text(64).nullable().optional().meta({
+    description: "Hex HMAC-SHA256 of `user_id`, keyed by the app's identity secret. Your backend makes it.",
+  }),
+  old_token,
+  old_auth: text(100).nullable().optional().meta({
+    description: 'The `auth` key of the subscription of `old_token`, without which that does not count.',
+  }),
+  keep_unsubscribed,
+})
+
+type Body = z.infer<typeof publicRegistrationBody>
+
+/**
+ * Checks what a page registers: a browser's subscription with a push service, with its keys, and a user as far as the
+ * app's backend has signed who that is.
+ *
+ * @throws 422 naming the field that is wrong
+ */
+export async function checkPublicRegistration(
+  deps: Pick<Deps, 'guard' | 'crypto' | 'config'>,
+  app: KnownApp,
+  body: Body,
+): Promise<CheckedRegistration> {
+  const { user_signature: _, old_auth: oldAuth, ...fields } = body
+  const given = { ...fields, platform: 'web' as const, user_id: checkUser(deps, app, body) }
+  const { token, tokenName, keys, keysName } = readSubscription(given)
+  if (!keys) throw refusals.invalid({ [keysName]: ['is required'] })
+  if (!isPushHost(deps.config.publicPushHosts, token)) {
+    throw refusals.invalid({
+      [tokenName]: ['must be an endpoint of a push service (KRAFTER_PUBLIC_PUSH_HOSTS)'],
+    })
+  }
+  const checked = await checkRegistration(deps, app, given)
+  return { ...checked, proof: { oldAuth: oldAuth ? decodeAuth(oldAuth) : undefined } }
+}
+
+/** @returns undefined: the user stays as is */
+function checkUser(
+  deps: Pick<Deps, 'crypto'>,
+  { id, identitySecret, publicRegistration }: KnownApp,
+  { user_id: userId, user_signature: signature }: Body,
+): string | null | undefined {
+  if (typeof userId !== 'string') {
+    if (publicRegistration?.require_identity) throw refusals.invalid({ user_id: ['is required by this app'] })
+    return userId
+  }
+  if (!identitySecret) {
+    const message = 'cannot be verified: create the identity secret of the app with rotate-identity-secret'
+    throw refusals.invalid({ user_id: [message] })
+  }
+  if (!signature) throw refusals.invalid({ user_signature: ['is required with user_id'] })
+  if (!isSignedIdentity(deps, { id, identitySecret }, userId, signature)) {
+    throw refusals.invalid({ user_signature: ["is not by the app's identity secret for this user_id"] })
+  }
+  return userId
+}
+
+/** Bytes that match no subscriber's where the text is none. */
+function decodeAuth(text: string): Uint8Array {
+  return Buffer.from(text, 'base64url')
+}

@@ -1,0 +1,108 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { RateLimits } from '../../access/rate-limits.ts'
+import type { KnownApp } from '../../apps/app-store.ts'
+import { allowsOrigin } from '../../apps/public-registration.ts'
+import type { Deps } from '../../deps.ts'
+import { refusals } from '../../platform/errors.ts'
+import { clientOf } from '../../platform/http/client-address.ts'
+import { attributeStatements } from '../../platform/http/request-statements.ts'
+import type { Server } from '../../platform/http/server.ts'
+import { createRegistrar } from '../registrar.ts'
+import { findPairs } from '../registration-request.ts'
+import { browserFields, checkPublicRegistration, publicRegistrationBody } from './public-request.ts'
+import { keyField, presentPublicSubscriber, publicDocs } from './public-schema.ts'
+import { unsubscribeBrowser } from './unsubscribe-browser.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of the publishable key, once its origin is allowed. */
+    publicApp: KnownApp | undefined
+  }
+}
+
+/** A subscription, two tokens and a user, with room. */
+const bodyLimitBytes = 32_768
+/** Two hours: what Chromium keeps at most. */
+const preflightSeconds = '7200'
+
+type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'crypto' | 'guard'>
+
+/**
+ * Where pages register their browsers without a backend: by the app's publishable key, from the origins that the app
+ * allows. The key is in the query, because that is all that a preflight has.
+ *
+ * @param server a scope of its own: no API key is asked for
+ */
+export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: RateLimits): void {
+  const registrar = createRegistrar(deps)
+  server.decorateRequest('publicApp', undefined)
+  server.addHook('onRequest', async (request, reply) => {
+    limits.take('public', clientOf(request.ip), reply)
+    request.publicApp = await admit(deps, request, reply)
+    attributeStatements(request, request.publicApp.teamId)
+  })
+  const querystring = z.object({ key: keyField })
+  const route = { config: { publishable: true }, bodyLimit: bodyLimitBytes }
+  server.get(
+    '/app',
+    { ...route, schema: { ...publicDocs.app, querystring } },
+    async ({ publicApp: app }) => ({ data: { app_id: app!.id, vapid_public_key: app!.vapidPublicKey } }),
+  )
+  server.post(
+    '/subscribers',
+    { ...route, schema: { ...publicDocs.register, querystring, body: publicRegistrationBody } },
+    async (request, reply) => {
+      const app = request.publicApp!
+      const checked = await checkPublicRegistration(deps, app, request.body)
+      const [registration] = await findPairs(deps.db, app.id, [checked])
+      if (registration instanceof Error) throw registration
+      const { subscriber, created } = await registrar.register(deps, registration!)
+      return reply.code(created ? 201 : 200).send({ data: presentPublicSubscriber(subscriber) })
+    },
+  )
+  server.post(
+    '/unsubscribe',
+    { ...route, schema: { ...publicDocs.unsubscribe, querystring, body: z.object(browserFields) } },
+    async (request, reply) => {
+      await unsubscribeBrowser(deps, request.publicApp!.id, request.body)
+      return reply.code(204).send()
+    },
+  )
+  server.options('/:path', { schema: { hide: true } }, async (_, reply) =>
+    reply
+      .code(204)
+      .headers({
+        'access-control-allow-methods': 'GET, POST',
+        'access-control-allow-headers': 'content-type',
+        'access-control-max-age': preflightSeconds,
+      })
+      .send(),
+  )
+}
+
+/**
+ * Finds the app and lets the page of an allowed origin read the answer. Browsers send no `Origin` with a GET to the
+ * page's own origin, and with every other request that another site could cause.
+ *
+ * @throws 401 for an unknown key, 403 for an origin that is not allowed
+ */
+async function admit(
+  { apps }: Pick<Deps, 'apps'>,
+  { query, headers: { origin }, method }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<KnownApp> {
+  reply.header('vary', 'origin')
+  const { key } = query as { key?: unknown }
+  const app = keyField.safeParse(key).success ? await apps.findByPublishableKey(key as string) : undefined
+  if (!app) throw refusals.unknownPublishableKey()
+  const { publicRegistration } = app
+  if (!publicRegistration) throw refusals.originNotAllowed()
+  if (origin === undefined && method === 'GET') return app
+  if (!allowsOrigin(publicRegistration.origins, origin)) throw refusals.originNotAllowed()
+  reply.headers({
+    'access-control-allow-origin': origin!,
+    'access-control-expose-headers': 'retry-after, x-krafter-ignored',
+  })
+  return app
+}

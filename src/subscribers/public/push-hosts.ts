@@ -1,0 +1,12 @@
+/**
+ * Whether an endpoint is at one of the hosts: `fcm.googleapis.com`, with all subdomains `*.push.apple.com`, or any at all
+ * `*`. Whoever may register without an API key could otherwise have the service post anywhere.
+ */
+export function isPushHost(hosts: readonly string[], endpoint: string): boolean {
+  const host = URL.parse(endpoint)?.hostname
+  if (host === undefined) return false
+  return hosts.some((allowed) => {
+    if (allowed === '*') return true
+    return allowed.startsWith('*.') ? host.endsWith(allowed.slice(1)) : host === allowed
+  })
+}

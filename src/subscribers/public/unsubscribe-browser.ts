@@ -1,0 +1,40 @@
+import type { z } from 'zod'
+import type { Deps } from '../../deps.ts'
+import { ApiError, refusals } from '../../platform/errors.ts'
+import { readSubscription } from '../read-subscription.ts'
+import { checkKeys } from '../registration-request.ts'
+import { isSameKeys } from '../subscriber-change.ts'
+import { findByTokens, nameOfToken } from '../subscriber-store.ts'
+import { respellToken } from '../subscriber-token.ts'
+import { unsubscribe } from '../unsubscribe.ts'
+import type { publicRegistrationBody } from './public-request.ts'
+
+type Given = Pick<
+  z.infer<typeof publicRegistrationBody>,
+  'platform' | 'token' | 'keys' | 'endpoint' | 'subscription'
+>
+
+/**
+ * Lets the subscriber opt out that has the token and its keys. Nobody is told whether there is one.
+ *
+ * @throws 422 when no subscription is named, or its keys are missing
+ */
+export async function unsubscribeBrowser(
+  deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
+  appId: string,
+  given: Given,
+): Promise<void> {
+  const { token, keys, keysName } = readSubscription({ ...given, platform: 'web' })
+  const checkedKeys = checkKeys('web', keys, keysName)
+  if (!checkedKeys) throw refusals.invalid({ [keysName]: ['is required'] })
+  const name = nameOfToken(appId, 'web', respellToken('web', token))
+  const known = (await findByTokens(deps.db, [name])).get(name)
+  if (!known || !isSameKeys(checkedKeys, known)) return
+  const { id, userEpoch } = known
+  await unsubscribe(deps, { appId, id, userEpoch }).catch(ignoreGone)
+}
+
+/** Deleted meanwhile: it has left already. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof ApiError && error.shape.status === 404)) throw error
+}
