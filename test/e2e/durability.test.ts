@@ -10,7 +10,7 @@ import type { Db } from '../../src/platform/db/db.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { openStorage } from '../../src/storage.ts'
 import { type Api, createApi, poll } from '../support/api.ts'
-import { describeOnEachBackend, makeDatabase, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend, makeDatabase, makeDataFolder, type TestStorage } from '../support/backends.ts'
 import {
   attemptsOf,
   deliveriesOf,
@@ -19,7 +19,10 @@ import {
   insertDevices,
   waitingDeliveries,
 } from '../support/database.ts'
+import { startNetwork } from '../support/network.ts'
+import { startPersistentPoster } from '../support/persistent-poster.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
+import { planFaults } from '../support/random-faults.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { startTestService } from '../support/service.ts'
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
@@ -41,7 +44,7 @@ interface Work {
   appId: string
   webhookId: string
   devices: Device[]
-  notificationPath: string
+  notificationId: string
   /** Of the events beside `notification.sent`. */
   eventIds: string[]
   total: { subscribers: number; events: number }
@@ -52,8 +55,9 @@ interface Stage {
   storage: TestStorage
   pushService: PushService
   receiver: Receiver
-  prepare(total: Work['total']): Promise<Work>
-  start(roles?: string): Promise<ServiceProcess>
+  /** @param receiverOrigin another way to the receiver */
+  prepare(total: Work['total'], receiverOrigin?: string): Promise<Work>
+  start(roles?: string, env?: Record<string, string>): Promise<ServiceProcess>
   /** Opens the database; the embedded one only while no process has it. */
   withDatabase<T>(use: (db: Db) => Promise<T>): Promise<T>
   /** Ends what a test that failed has left running. */
@@ -76,16 +80,16 @@ async function makeStage(storage: TestStorage): Promise<Stage> {
     storage,
     pushService,
     receiver,
-    async prepare(total) {
+    async prepare(total, receiverOrigin = receiver.origin) {
       const accepting = await startTestService(storage, environment, ['api'])
       try {
-        return await acceptWork(accepting.api, accepting.service, pushService, receiver, total)
+        return await acceptWork(accepting.api, accepting.service, pushService, receiverOrigin, total)
       } finally {
         await accepting.stop()
       }
     },
-    async start(roles = 'api,worker') {
-      const started = await startServiceProcess(env, { ca, args: ['--role', roles] })
+    async start(roles = 'api,worker', other = {}) {
+      const started = await startServiceProcess({ ...env, ...other }, { ca, args: ['--role', roles] })
       processes.add(started)
       return started
     },
@@ -106,14 +110,14 @@ async function acceptWork(
   api: Api,
   service: Parameters<typeof emit>[0],
   pushService: PushService,
-  receiver: Receiver,
+  receiverOrigin: string,
   total: Work['total'],
 ): Promise<Work> {
   const { db } = service.deps
   const app = await api.post('/push/apps', { name: 'Shop' })
   const appId: string = app.body.data.id
   const webhook = await api.post(`/push/apps/${appId}/webhooks`, {
-    url: `${receiver.origin}/${appId}`,
+    url: `${receiverOrigin}/${appId}`,
     events: ['notification.sent', 'subscriber.registered'],
   })
   const devices = Array.from({ length: total.subscribers }, (_, index) =>
@@ -127,20 +131,29 @@ async function acceptWork(
     appId,
     webhookId: webhook.body.data.id,
     devices,
-    notificationPath: `/push/apps/${appId}/notifications/${notification.body.data.id}`,
+    notificationId: notification.body.data.id,
     eventIds: events.map(({ id }) => id),
     total,
   }
 }
 
-const readNotification = async ({ url }: ServiceProcess, { notificationPath }: Work) =>
-  (await createApi(url, key).get(notificationPath)).body.data
+const readNotification = async ({ url }: ServiceProcess, { appId, notificationId }: Work) =>
+  (await createApi(url, key).get(`/push/apps/${appId}/notifications/${notificationId}`)).body.data
 
 const eventIdsAt = ({ receiver }: Stage, { appId }: Work) =>
   new Set(receiver.to(`/${appId}`).map(({ headers }) => headers['webhook-id']))
 
-/** Waits until the notification has ended and each event has arrived, `notification.sent` included. */
-async function untilDone(stage: Stage, running: ServiceProcess, work: Work): Promise<void> {
+/**
+ * Waits until the notification has ended and each event has arrived, `notification.sent` included.
+ *
+ * @param others notifications to one device each
+ */
+async function untilDone(
+  stage: Stage,
+  running: ServiceProcess,
+  work: Work,
+  others: readonly string[] = [],
+): Promise<void> {
   await poll(
     () => readNotification(running, work),
     ({ status }) => status !== 'sending',
@@ -148,25 +161,30 @@ async function untilDone(stage: Stage, running: ServiceProcess, work: Work): Pro
   )
   await poll(
     async () => eventIdsAt(stage, work).size,
-    (size) => size === work.total.events + 1,
+    (size) => size === work.total.events + 1 + others.length,
     longMs,
   )
 }
 
 /** That all work was done and none of it was counted twice, by what the peers got and by the rows. */
-async function expectAllDone(stage: Stage, work: Work): Promise<void> {
-  const { appId, webhookId, devices, eventIds, total } = work
+async function expectAllDone(stage: Stage, work: Work, others: readonly string[] = []): Promise<void> {
+  const { appId, notificationId, webhookId, devices, eventIds, total } = work
   const pushed = new Set(stage.pushService.pushes.map(({ device }) => device))
   expect(devices.filter((device) => !pushed.has(device))).toEqual([])
   const arrived = eventIdsAt(stage, work)
   expect(eventIds.filter((id) => !arrived.has(id))).toEqual([])
 
   await stage.withDatabase(async (db) => {
-    const notification = await db
+    const notifications = await db
       .selectFrom('notifications')
       .selectAll()
       .where('app_id', '=', appId)
-      .executeTakeFirstOrThrow()
+      .execute()
+    const notification = notifications.find(({ id }) => id === notificationId)!
+    const singles = notifications.filter((each) => each !== notification)
+    expect(new Set(singles.map(({ id }) => id))).toEqual(new Set(others))
+    for (const single of singles)
+      expect(single).toMatchObject({ status: 'sent', total_count: 1, sent_count: 1 })
     expect(notification).toMatchObject({
       status: 'sent',
       total_count: total.subscribers,
@@ -178,6 +196,7 @@ async function expectAllDone(stage: Stage, work: Work): Promise<void> {
       .selectFrom('notification_batches')
       .selectAll()
       .where('app_id', '=', appId)
+      .where('notification_id', '=', notificationId)
       .execute()
     expect(batches.filter((batch) => batch.completed_at === null)).toEqual([])
     expect(batches.reduce((sum, batch) => sum + batch.sent_count, 0)).toBe(total.subscribers)
@@ -188,11 +207,11 @@ async function expectAllDone(stage: Stage, work: Work): Promise<void> {
       .where('app_id', '=', appId)
       .where('type', '=', 'notification.sent')
       .execute()
-    expect(sent).toHaveLength(1)
-    expect(arrived).toEqual(new Set([...eventIds, sent[0]!.id]))
+    expect(sent).toHaveLength(1 + others.length)
+    expect(arrived).toEqual(new Set([...eventIds, ...sent.map(({ id }) => id)]))
 
     const deliveries = await deliveriesOf(db, webhookId)
-    expect(deliveries).toHaveLength(total.events + 1)
+    expect(deliveries).toHaveLength(total.events + 1 + others.length)
     expect(deliveries.filter(({ status }) => status !== 'succeeded')).toEqual([])
     const attempts = Map.groupBy(await attemptsOf(db, webhookId), ({ delivery_id }) => delivery_id)
     for (const { id, attempt_count } of deliveries) {
@@ -208,19 +227,14 @@ async function expectCleanEnd(running: ServiceProcess): Promise<void> {
   expect(running.output.stdout).not.toContain('"level":"error"')
 }
 
-describeOnEachBackend('durability', (make) => {
+describe('durability (PGlite)', () => {
   let stage: Stage
 
   beforeAll(async () => {
-    stage = await makeStage(await make())
+    stage = await makeStage(makeDataFolder())
   })
   afterEach(() => stage.killAll())
   afterAll(() => stage.stop())
-
-  /** On PostgreSQL, what the next process would have to wait some seconds for. */
-  const takeOver = async () => {
-    if (stage.storage.backend === 'postgres') await stage.withDatabase(expireLeases)
-  }
 
   test('killed at its worst moments and at any other, it loses nothing and counts nothing twice', async () => {
     const { receiver } = stage
@@ -235,19 +249,27 @@ describeOnEachBackend('durability', (make) => {
     )
     await receiver.waitFor(300, undefined, longMs)
     expect(await first.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
-    await takeOver()
 
     answerAfter(stage, 50)
     const second = await stage.start()
     // On purpose: the moments that nobody has thought of are the ones to find.
     await sleep(randomInt(1_000))
     await second.end('SIGKILL')
-    await takeOver()
     const last = await stage.start()
     await untilDone(stage, last, work)
     await expectCleanEnd(last)
     await expectAllDone(stage, work)
   }, 120_000)
+})
+
+describeOnEachBackend('durability', (make) => {
+  let stage: Stage
+
+  beforeAll(async () => {
+    stage = await makeStage(await make())
+  })
+  afterEach(() => stage.killAll())
+  afterAll(() => stage.stop())
 
   test('told to stop, it finishes what is in flight and leaves the rest for the next start', async () => {
     const { pushService, receiver } = stage
@@ -319,6 +341,52 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
     await expectAllDone(stage, work)
   }, 120_000)
 
+  test('killed, stopped and cut off at random, it loses nothing that it accepted and counts nothing twice', async ({
+    onTestFailed,
+  }) => {
+    const seed = Number(process.env.DURABILITY_SEED ?? randomInt(2 ** 31))
+    const faults = planFaults(seed, { kill: 2, stop: 2, 'cut database': 2, 'cut receiver': 2 }, 2)
+    onTestFailed(() => void process.stderr.write(`DURABILITY_SEED=${seed} ${JSON.stringify(faults)}\n`))
+
+    const network = await startNetwork(stage.storage.env.DATABASE_URL!, stage.receiver.origin)
+    answerAfter(stage, 250)
+    const work = await stage.prepare({ subscribers: 2_000, events: 400 }, network.receiverOrigin)
+    const { appId, devices } = work
+    await stage.withDatabase((db) => nameUser(db, appId, devices[0]!, 'user'))
+    const env = { ...network.env, KRAFTER_RETRY_SCHEDULE: '0.2,0.2,0.5,0.5,1,1,1,1' }
+    const start = () => stage.start('api,worker', env)
+    const processes = await Promise.all([start(), start()])
+    const poster = startPersistentPoster(
+      (tries) => createApi(processes[tries % 2]!.url, key),
+      `/push/apps/${appId}/notifications`,
+      { title: 'One', targeting: { type: 'user_ids', ids: ['user'] } },
+    )
+    for (const { kind, afterMs, lastsMs, process } of faults) {
+      await sleep(afterMs)
+      const target = processes[process]!
+      if (kind === 'kill') {
+        await target.end('SIGKILL')
+        await stage.withDatabase(expireLeases)
+        processes[process] = await start()
+      } else if (kind === 'stop') {
+        target.send('SIGSTOP')
+        await stage.withDatabase(expireLeases)
+        await sleep(lastsMs)
+        target.send('SIGCONT')
+      } else {
+        const proxy = kind === 'cut database' ? network.database : network.receiver
+        proxy.setAway(true)
+        await sleep(lastsMs)
+        proxy.setAway(false)
+      }
+    }
+    const accepted = await poster.stop()
+    await untilDone(stage, processes[0]!, work, accepted)
+    await Promise.all(processes.map((running) => running.end('SIGTERM')))
+    await network.stop()
+    await expectAllDone(stage, work, accepted)
+  }, 120_000)
+
   test('an attempt that the end of its process breaks off is no failure of the receiver', async () => {
     const { pushService, receiver } = stage
     const accepting = await startTestService(stage.storage, environment, ['api'])
@@ -326,7 +394,7 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
       const { api, service } = accepting
       holdAnswers(stage, { push: () => false, deliveriesAfter: 0 })
       const total = { subscribers: 0, events: 5 }
-      const { appId, webhookId } = await acceptWork(api, service, pushService, receiver, total)
+      const { appId, webhookId } = await acceptWork(api, service, pushService, receiver.origin, total)
       const lanes = startDeliveryLanes({ ...service.deps, lanes: ownAllLanes() })
       await receiver.waitFor(5, `/${appId}`)
       await lanes.stop(100)
@@ -345,6 +413,16 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
     }
   })
 })
+
+/** Gives a device's subscriber a user. */
+async function nameUser(db: Db, appId: string, { registration }: Device, userId: string): Promise<void> {
+  await db
+    .updateTable('subscribers')
+    .set({ user_id: userId })
+    .where('app_id', '=', appId)
+    .where('token', '=', registration.token)
+    .execute()
+}
 
 /** A device's place among those of its work, as its name tells. */
 function indexOf({ path }: Device): number {

@@ -123,9 +123,9 @@ export async function makeDue(db: Db, queue: string): Promise<void> {
 
 /** Lets the leases on lanes lapse now instead of in seconds, as if their process had been dead for so long. */
 export async function expireLeases(db: Db): Promise<void> {
-  await sql`update lane_leases set expires_at = now() - interval '1 second' where owner is not null`.execute(
-    db,
-  )
+  await sql`
+    with forgotten as (delete from workers)
+    update lane_leases set expires_at = now() - interval '1 second' where owner is not null`.execute(db)
 }
 
 /**
