@@ -104,6 +104,8 @@ export async function findByTokens(
     .selectFrom('subscribers')
     .select([...storedColumns, sql<string>`encode(token_hash, 'hex')`.as('hash')])
     .where(sql<boolean>`app_id = key.app_id and token_hash = key.wanted`)
+    // There is one at most; it makes each a look-up of its own, where a join reads all of a table that is new.
+    .limit(1)
     .$if(lock !== undefined, (query) => query.forUpdate())
   const found = await sql<StoredSubscriber & { hash: string }>`
     select known.* from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)

@@ -1,4 +1,5 @@
 import { type PGlite, parse, protocol, type Results } from '@electric-sql/pglite'
+import { planAgainMs } from './statement-names.ts'
 
 /** Statements of the embedded database, run one after the other in the order in which they are asked for. */
 export interface EmbeddedStatements {
@@ -28,6 +29,7 @@ const asLists = { rowMode: 'array' } as const
 export function createStatements(pglite: PGlite): EmbeddedStatements {
   const prepared = new Map<string, Prepared>()
   let last: Promise<unknown> = Promise.resolve()
+  let plannedAtMs = performance.now()
 
   const exchange = (...messages: Uint8Array[]) =>
     pglite.execProtocolStream(Buffer.concat([...messages, serialize.sync()]), { syncToFs: false })
@@ -44,6 +46,10 @@ export function createStatements(pglite: PGlite): EmbeddedStatements {
   }
 
   const runPrepared = async (sql: string, params: readonly unknown[], name: string) => {
+    if (performance.now() - plannedAtMs > planAgainMs) {
+      plannedAtMs = performance.now()
+      await pglite.exec('discard plans')
+    }
     const { paramTypes, description } = prepared.get(name) ?? (await prepare(sql, name))
     const values = params.map((value, index) => {
       if (value == null) return null

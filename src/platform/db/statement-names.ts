@@ -1,3 +1,5 @@
+/** A plan that was made for a small table is used no longer than this once the table has grown. */
+export const planAgainMs = 60_000
 /** Each takes memory in every connection; the service has some dozens that it runs again and again. */
 const maxPrepared = 256
 const returnsAll = /^\s*select (\S+\.)?\*|returning (\S+\.)?\*/i

@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import type { Db } from './db.ts'
 
-/** Rows that were changed or deleted and still take room, before a table is worth a vacuum. */
-const deadRowsWorthIt = 5_000
+/** Rows that were changed or deleted and still take room, or that the statistics do not know, before it is worth it. */
+const rowsWorthIt = 5_000
+/** Of a table's rows that the statistics do not know. */
+const partWorthIt = 0.1
 
 /**
  * What autovacuum does on a server: frees the room of dead rows and brings the statistics up to date. The embedded
@@ -13,7 +15,8 @@ const deadRowsWorthIt = 5_000
 export async function vacuumBusyTables(db: Db): Promise<string[]> {
   const { rows } = await sql<{ schema: string; name: string }>`
     select schemaname as schema, relname as name from pg_stat_user_tables
-    where n_dead_tup > ${deadRowsWorthIt}`.execute(db)
+    where n_dead_tup > ${rowsWorthIt}
+      or n_mod_since_analyze > ${rowsWorthIt} + n_live_tup * ${partWorthIt}::float8`.execute(db)
   for (const { schema, name } of rows) {
     await sql`vacuum (analyze) ${sql.id(schema, name)}`.execute(db)
   }

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 import pg from 'pg'
 import { DatabaseUnavailable, unavailableReason } from '../database-errors.ts'
 import { statementContext } from '../statement-context.ts'
-import { createStatementNames } from '../statement-names.ts'
+import { createStatementNames, planAgainMs } from '../statement-names.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { createConnectionShares } from './connection-shares.ts'
 import type { SilenceWatch } from './silence-watch.ts'
@@ -50,6 +50,7 @@ interface Known {
   generation: number
   /** What its session was told last. */
   statementMs: number | undefined
+  plannedAtMs: number
 }
 
 export function openConnectionPool(options: PoolOptions): ConnectionPool {
@@ -71,7 +72,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
   const prepare = async (client: pg.ClientBase): Promise<void> => {
     // Its statements fail by themselves; unheard, the event would end the process.
     client.on('error', () => {})
-    known.set(client, { generation, statementMs: undefined })
+    known.set(client, { generation, statementMs: undefined, plannedAtMs: performance.now() })
     watch.add(client)
     if (!options.hasSessions) return
     const settings = [
@@ -119,6 +120,14 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     if (!options.pipeline) await told
   }
 
+  /** Goes out ahead of the next statement, whose plan would otherwise be one for the table as it was. */
+  const planAgain = (client: pg.PoolClient) => {
+    const session = known.get(client)!
+    if (!options.hasSessions || performance.now() - session.plannedAtMs < planAgainMs) return
+    session.plannedAtMs = performance.now()
+    client.query('discard plans').catch(() => {})
+  }
+
   const acquire = async (): Promise<pg.PoolClient> => {
     for (;;) {
       const client = await pool.connect().catch((error: unknown) => Promise.reject(unavailable(error)))
@@ -133,6 +142,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     const giveBack = await shares.take(caller)
     try {
       const client = await acquire()
+      planAgain(client)
       await limitStatements(client, timeoutMs)
       return lend(client, giveBack, caller === undefined && options.hasSessions)
     } catch (error) {
