@@ -1,8 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { findMemoryFolder } from './test/support/memory-folder.ts'
 
 /** Of the test processes, their threads and the services they start: each would compile the same again. */
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/node', import.meta.url))
+const memory = findMemoryFolder()
+if (memory) process.env.TMPDIR ??= memory
 
 export default defineConfig({
   test: {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
@@ -119,7 +120,19 @@ export async function startQueue(
   boss.on('error', (error) => log.error({ err: error }, 'queue.error'))
   boss.on('warning', (warning) => log.warn({ warning: warning.message, data: warning.data }, 'queue.warning'))
   await boss.start()
-  for (const { name, expireInSeconds } of [...definitions, { name: deadLetter, expireInSeconds: 60 }]) {
+  await makeQueues(boss, [...definitions, { name: deadLetter, expireInSeconds: 60 }])
+  // The embedded database has no other process, so whatever is claimed was claimed by one that died.
+  if (database.backend === 'pglite') await releaseOrphans(boss, database.db, definitions)
+  return createQueue(boss, database.db, log, every.lookSeconds)
+}
+
+/** Those that are there and as they should be cost a start nothing. */
+async function makeQueues(
+  boss: PgBoss,
+  definitions: readonly Omit<QueueDefinition, 'schema'>[],
+): Promise<void> {
+  const found = new Map((await boss.getQueues()).map((queue) => [queue.name, queue]))
+  for (const { name, expireInSeconds } of definitions) {
     const options = {
       expireInSeconds,
       retryLimit,
@@ -130,12 +143,10 @@ export async function startQueue(
       deleteAfterSeconds: 3_600,
       notify: true,
     }
-    if (await boss.getQueue(name)) await boss.updateQueue(name, options)
-    else await boss.createQueue(name, options)
+    const queue = found.get(name)
+    if (!queue) await boss.createQueue(name, options)
+    else if (!isDeepStrictEqual({ ...queue, ...options }, { ...queue })) await boss.updateQueue(name, options)
   }
-  // The embedded database has no other process, so whatever is claimed was claimed by one that died.
-  if (database.backend === 'pglite') await releaseOrphans(boss, database.db, definitions)
-  return createQueue(boss, database.db, log, every.lookSeconds)
 }
 
 async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueDefinition[]): Promise<void> {

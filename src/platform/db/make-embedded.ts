@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PGlite } from '@electric-sql/pglite'
 import { unpackFolder } from './folder-archive.ts'
 
 /** What runs once is compiled quickly rather than well: a quarter less of two cores. */
@@ -40,6 +39,8 @@ async function makeElsewhere(folder: string): Promise<void> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // Only here: whoever starts this module as a process, or opens the database in a thread, has no use for it.
+  const { PGlite } = await import('@electric-sql/pglite')
   await (await PGlite.create(process.argv[2]!)).close()
   process.exit(0)
 }
