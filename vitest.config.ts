@@ -13,7 +13,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     // Half of the time the tests wait: for a retry's turn, a claim to lapse, a process to start.
-    maxWorkers: 3,
+    maxWorkers: 4,
     isolate: false,
     // PGlite is WebAssembly, which V8 would compile twice: none of it runs long enough here for that to pay.
     execArgv: ['--liftoff-only'],

@@ -326,7 +326,7 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
       push: (device) => indexOf(device) % 1_000 >= 990,
       deliveriesAfter: 250,
     })
-    const work = await stage.prepare({ subscribers: 3_100, events: 600 })
+    const work = await stage.prepare({ subscribers: 2_100, events: 600 })
     // Whichever has the lanes of the app and of its webhook.
     await poll(
       async () => [pushService.pushes.length, receiver.requests.length],

@@ -7,29 +7,36 @@ import { startTestService } from '../support/service.ts'
 
 const watchedMs = 4_000
 
-describeOnEachBackend('an idle process', (make) => {
-  test('makes at most one transaction per second, and keeps three connections', async () => {
-    const storage = await make()
-    const running = await startTestService(storage, {}, ['api', 'worker'], {
-      connections: { idleMs: 500, readinessIdleMs: 500 },
-    })
-    await fetch(`${running.api.url}/readyz`)
-    // What a start leaves to be done.
-    await sleep(1_500)
-    const asked = [vi.spyOn(pg.Client.prototype, 'query'), vi.spyOn(Worker.prototype, 'postMessage')]
-    await sleep(watchedMs)
-    const statements = asked.flatMap((spy) => spy.mock.calls.map(([first]) => first))
-    for (const spy of asked) spy.mockRestore()
-    expect(statements.length, JSON.stringify(statements)).toBeLessThanOrEqual(watchedMs / 1_000)
-    if (storage.backend === 'postgres') {
-      const client = new pg.Client(storage.env.DATABASE_URL)
-      await client.connect()
-      const { rows } = await client.query(`select application_name from pg_stat_activity
+describeOnEachBackend(
+  'an idle process',
+  (make) => {
+    test('makes at most one transaction per second, and keeps three connections', async () => {
+      const storage = await make()
+      const running = await startTestService(storage, {}, ['api', 'worker'], {
+        connections: { idleMs: 500, readinessIdleMs: 500 },
+      })
+      await fetch(`${running.api.url}/readyz`)
+      // What a start leaves to be done.
+      await sleep(1_500)
+      const asked =
+        storage.backend === 'postgres'
+          ? vi.spyOn(pg.Client.prototype, 'query')
+          : vi.spyOn(Worker.prototype, 'postMessage')
+      await sleep(watchedMs)
+      const statements = asked.mock.calls.map(([first]) => first)
+      asked.mockRestore()
+      expect(statements.length, JSON.stringify(statements)).toBeLessThanOrEqual(watchedMs / 1_000)
+      if (storage.backend === 'postgres') {
+        const client = new pg.Client(storage.env.DATABASE_URL)
+        await client.connect()
+        const { rows } = await client.query(`select application_name from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid() and application_name like 'krafter%'`)
-      await client.end()
-      expect(rows.length).toBeLessThanOrEqual(3)
-    }
-    await running.stop()
-    await storage.drop()
-  })
-})
+        await client.end()
+        expect(rows.length).toBeLessThanOrEqual(3)
+      }
+      await running.stop()
+      await storage.drop()
+    })
+  },
+  { together: true },
+)

@@ -36,11 +36,24 @@ export async function makeDatabase(): Promise<TestStorage> {
   }
 }
 
-/** Runs a suite on the embedded database and on PostgreSQL; where that cannot run, the report says why. */
-export function describeOnEachBackend(name: string, suite: (make: () => Promise<TestStorage>) => void): void {
-  describe(`${name} (PGlite)`, () => suite(async () => makeDataFolder()))
+/**
+ * Runs a suite on the embedded database and on PostgreSQL; where that cannot run, the report says why.
+ *
+ * @param options with `together`, on both at the same time, its tests one after the other: for what mostly waits, and has
+ *   nothing outside of it that both would change (hooks made within a test, `onTestFinished`, among it)
+ */
+export function describeOnEachBackend(
+  name: string,
+  suite: (make: () => Promise<TestStorage>) => void,
+  { together = false }: { together?: boolean } = {},
+): void {
+  const inTurn = (make: () => Promise<TestStorage>) =>
+    void describe('in turn', { concurrent: false }, () => suite(make))
+  const run = (title: string, make: () => Promise<TestStorage>) =>
+    together ? describe.concurrent(title, () => inTurn(make)) : describe(title, () => suite(make))
+  run(`${name} (PGlite)`, async () => makeDataFolder())
   const { url, reason } = inject('postgres')
-  if (url) describe(`${name} (PostgreSQL)`, () => suite(makeDatabase))
+  if (url) run(`${name} (PostgreSQL)`, makeDatabase)
   else test.skip(`${name} (PostgreSQL): ${reason}`, () => {})
 }
 
