@@ -9,6 +9,7 @@ import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { jsonObject, limitOfAll, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
+import { describedAs } from '../platform/openapi/components.ts'
 import { appDocs } from './app-schema.ts'
 import { deleteApp, insertApp, listApps, presentApp, readApp, readApps } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
@@ -17,9 +18,20 @@ import { checkIdentityRequirement, publicRegistrationField } from './public-regi
 /** As cursors name it. */
 const list = 'a'
 const maxSettingsBytes = 16_384
-const name = requiredText(255)
-const settings = jsonObject(maxSettingsBytes)
-const vapidKeys = { vapid_public_key: text(200).optional(), vapid_private_key: text(100).optional() }
+const name = requiredText(255).describe('A name for people.')
+const settings = jsonObject(maxSettingsBytes).meta({
+  ...describedAs('AppSettings'),
+  description: `Defaults for notifications, such as \`default_icon\`; at most ${maxSettingsBytes} bytes of JSON.`,
+})
+const vapidKeys = {
+  vapid_public_key: text(200)
+    .optional()
+    .describe('The public key of a VAPID key pair that you have: a P-256 point, base64url.'),
+  vapid_private_key: text(100).optional().describe('Its private key: 32 bytes, base64url.'),
+}
+const bothKeys = {
+  dependentRequired: { vapid_public_key: ['vapid_private_key'], vapid_private_key: ['vapid_public_key'] },
+}
 const params = z.object({ app_id: z.string() })
 
 /** Apps: contract section 4. */
@@ -53,12 +65,14 @@ export function registerAppRoutes(
       config: { scope: 'push:write' },
       schema: {
         ...appDocs.create,
-        body: z.object({
-          name,
-          settings: settings.default({}),
-          ...vapidKeys,
-          public_registration: publicRegistrationField.nullable().default(null),
-        }),
+        body: z
+          .object({
+            name,
+            settings: settings.default({}),
+            ...vapidKeys,
+            public_registration: publicRegistrationField.nullable().default(null),
+          })
+          .meta(bothKeys),
       },
     },
     (request, reply) =>
@@ -95,12 +109,14 @@ export function registerAppRoutes(
       schema: {
         ...appDocs.update,
         params,
-        body: z.object({
-          name: name.optional(),
-          settings: settings.optional(),
-          ...vapidKeys,
-          public_registration: publicRegistrationField.nullable().optional(),
-        }),
+        body: z
+          .object({
+            name: name.optional(),
+            settings: settings.optional(),
+            ...vapidKeys,
+            public_registration: publicRegistrationField.nullable().optional(),
+          })
+          .meta(bothKeys),
       },
     },
     async (request) => {

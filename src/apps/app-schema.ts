@@ -1,31 +1,39 @@
 import { z } from 'zod'
 import {
+  createdAt,
   defineShape,
   empty,
-  idField,
+  idOf,
   one,
   pageOf,
   type RouteDocs,
-  timestampField,
+  updatedAt,
 } from '../platform/http/answers.ts'
 import type { presentApp } from './app-store.ts'
 import { publicRegistrationField } from './public-registration.ts'
 
 type ShownApp = ReturnType<typeof presentApp>
 
+const settingsSchema = z
+  .looseObject({
+    default_icon: z.string().optional().describe('The icon of notifications that name none: a URL.'),
+    default_url: z.string().optional().describe('What a click opens where a notification names no URL.'),
+  })
+  .meta({ id: 'AppSettings', description: 'Defaults for notifications, and whatever else you store here.' })
+
 const fields = {
-  id: idField,
-  name: z.string(),
+  id: idOf('app'),
+  name: z.string().describe('A name for people.'),
   vapid_public_key: z
     .string()
-    .meta({ description: 'What browsers subscribe with: a P-256 point, base64url.' }),
-  subscriber_count: z.int().meta({ description: 'Active ones.' }),
-  settings: z.record(z.string(), z.unknown()),
-  created_at: timestampField,
-  updated_at: timestampField,
+    .meta({ description: 'The key that browsers subscribe with: a P-256 point, base64url.' }),
+  subscriber_count: z.int().describe('How many active subscribers the app has.'),
+  settings: settingsSchema,
+  created_at: createdAt,
+  updated_at: updatedAt,
   vapid_public_keys: z.array(z.string()).meta({
     description:
-      'Of every key pair of the app, the current one first. A subscription keeps the pair that it was made with.',
+      'The public keys of all key pairs of the app, the current one first. A subscription keeps the pair that it was made with.',
   }),
   publishable_key: z.string().meta({
     description: 'With which pages register their browsers without a backend. It is not a secret.',
@@ -52,14 +60,22 @@ const example = {
   has_identity_secret: true,
 }
 
-export const appShape = defineShape<ShownApp>('App', z.object(fields), example)
+export const appShape = defineShape<ShownApp>(
+  'App',
+  z.object(fields).describe('An app: its subscribers, notifications and webhooks belong together.'),
+  example,
+)
 
 export const createdAppShape = defineShape<ShownApp & { vapid_private_key: string }>(
   'CreatedApp',
-  z.object({
-    ...fields,
-    vapid_private_key: z.string().meta({ description: '32 bytes, base64url. In this answer only.' }),
-  }),
+  z
+    .object({
+      ...fields,
+      vapid_private_key: z
+        .string()
+        .meta({ description: 'The private key: 32 bytes, base64url. Only this answer shows it.' }),
+    })
+    .describe('An app, with the private key that only the answer to its creation shows.'),
   { ...example, subscriber_count: 0, vapid_private_key: 'yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw' },
 )
 
@@ -77,14 +93,14 @@ export const appDocs = {
     summary: 'List apps',
     tags,
     answers: {
-      200: pageOf(appShape, "The apps of the key's team, oldest first: all of them, up to `limit`."),
+      200: pageOf(appShape, "The apps of the key's team, oldest first."),
     },
   },
   create: {
     operationId: 'createApp',
-    summary: 'Make an app and its VAPID keys',
+    summary: 'Create an app and its VAPID keys',
     description:
-      'Without `vapid_public_key` and `vapid_private_key` a pair is generated. Give a pair that is in use elsewhere to keep the subscriptions that were made with it. The private key is in this answer only.',
+      'Without `vapid_public_key` and `vapid_private_key` a pair is generated. To keep existing subscriptions, give the pair that they were made with. Only this answer shows the private key.',
     tags,
     bodyExample,
     answers: { 201: one(createdAppShape, 'The app.') },
@@ -94,15 +110,15 @@ export const appDocs = {
     operationId: 'updateApp',
     summary: 'Change an app',
     description:
-      'Only the given fields change; settings are replaced whole. A new VAPID key pair is for new subscriptions: existing ones keep theirs.',
+      'Only the given fields change; `settings` are replaced as a whole. A new VAPID key pair applies to new subscriptions: existing ones keep theirs.',
     tags,
     bodyExample,
-    answers: { 200: one(appShape, 'The app as it is now.') },
+    answers: { 200: one(appShape, 'The changed app.') },
   },
   delete: {
     operationId: 'deleteApp',
-    summary: 'Delete an app and all that is its',
+    summary: 'Delete an app and everything in it',
     tags,
-    answers: { 204: empty('It is gone.') },
+    answers: { 204: empty('The app is deleted.') },
   },
 } satisfies Record<string, RouteDocs>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineShape, idField, one, type RouteDocs } from '../platform/http/answers.ts'
+import { defineShape, idOf, one, type RouteDocs } from '../platform/http/answers.ts'
 
 /** The one answer that has the secret in it. */
 export function presentIdentitySecret(appId: string, secret: string) {
@@ -8,10 +8,12 @@ export function presentIdentitySecret(appId: string, secret: string) {
 
 const identitySecretShape = defineShape<ReturnType<typeof presentIdentitySecret>>(
   'IdentitySecret',
-  z.object({
-    app_id: idField,
-    identity_secret: z.string().meta({ description: 'The new secret, in this answer only.' }),
-  }),
+  z
+    .object({
+      app_id: idOf('app'),
+      identity_secret: z.string().meta({ description: 'The new secret. Only this answer shows it.' }),
+    })
+    .describe('The secret that your backend signs user ids with.'),
   {
     app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
     identity_secret: 'id_live_yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { idField, timestampField } from '../platform/http/answers.ts'
+import { idOf, timeOf } from '../platform/http/answers.ts'
 import { quote } from '../platform/http/fields.ts'
 import { describedAs } from '../platform/openapi/components.ts'
 import { catalog, type EventData, type EventType, eventTypes } from './catalog.ts'
@@ -57,7 +57,7 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
     },
   },
   'notification.failed': {
-    when: 'A subscriber could not be reached, for good.',
+    when: 'A push to a subscriber failed for good.',
     emitted: true,
     example: {
       id,
@@ -107,21 +107,26 @@ export const eventSchemas = Object.fromEntries(
 /** `notification.sent` → `NotificationSentEvent`, with `NotificationSentData` in it. */
 function bodySchema<Type extends EventType>(type: Type, data: (typeof catalog)[Type]) {
   const name = type.replaceAll(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase())
-  return z
-    .object({
-      id: idField,
-      event: z.literal(type),
-      timestamp: timestampField,
-      data: data.meta({ id: `${name}Data` }) as unknown as z.ZodType<EventData<Type>>,
-    })
-    .meta({ id: `${name}Event` })
+  return (
+    z
+      .object({
+        id: idOf('event').describe("The event's id, the same on every attempt: drop duplicates by it."),
+        event: z.literal(type).describe('The name of the event.'),
+        timestamp: timeOf('When it happened, in UTC.'),
+        data: data.meta({
+          id: `${name}Data`,
+          description: `What a \`${type}\` event says.`,
+        }) as unknown as z.ZodType<EventData<Type>>,
+      })
+      // The log shows events with more fields.
+      .meta({ id: `${name}Event`, description: eventDocs[type].when, unevaluatedProperties: true })
+  )
 }
 
 /** The body of any event. */
-export const anyEventSchema = z.discriminatedUnion(
-  'event',
-  Object.values(eventSchemas) as unknown as [(typeof eventSchemas)[EventType]],
-)
+export const anyEventSchema = z
+  .discriminatedUnion('event', Object.values(eventSchemas) as unknown as [(typeof eventSchemas)[EventType]])
+  .describe('Something that happened in an app, as webhooks receive it.')
 
 export const eventTypeField = z
   .enum(eventTypes)
@@ -164,23 +169,30 @@ function describeDelivery(
   return {
     operationId: example.event,
     summary: when,
-    description:
-      'Sent to every enabled webhook of the app that names the event and whose filter lets it pass.',
+    description: 'Sent to every enabled webhook of the app that names the event and whose filter matches it.',
     tags: ['events'],
     security: [],
     parameters: [
       header('x-krafter-event', "The event's name."),
-      header('x-krafter-webhook-id', 'A UUID, new for every attempt.'),
-      header('x-krafter-signature', '`sha256=` and the hex HMAC-SHA256 of the body; with a secret.', false),
+      header('x-krafter-webhook-id', 'The id of the attempt, a UUID.'),
+      header(
+        'x-krafter-signature',
+        '`sha256=` and the hexadecimal HMAC-SHA256 of the body; absent without a secret.',
+        false,
+      ),
       header('webhook-id', "The event's id, the same on every attempt: drop duplicates by it."),
       header('webhook-timestamp', 'When the attempt was made, in Unix seconds.'),
-      header('webhook-signature', 'Standard Webhooks: `v1,` and base64; with a secret.', false),
+      header(
+        'webhook-signature',
+        'The signature of Standard Webhooks: `v1,` and base64; absent without a secret.',
+        false,
+      ),
     ],
     requestBody: { required: true, content: { 'application/json': { schema, example } } },
     responses: {
-      '2XX': { description: 'Received. Nothing else counts as that: redirects are not followed.' },
-      410: { description: 'The receiver is gone for good: the webhook is disabled at once.' },
-      429: { description: 'Tried again after the seconds in `retry-after`, an hour at most.' },
+      '2XX': { description: 'Received. Redirects are not followed and count as failures.' },
+      410: { description: 'The receiver is gone for good. The webhook is disabled at once.' },
+      429: { description: 'Try again after the seconds in `retry-after`, an hour at most.' },
     },
   }
 }

@@ -34,57 +34,81 @@ const webOverrides = bounded(
       ttl: z
         .int()
         .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
-        .meta({ minimum: 0, maximum: maxTtlSeconds })
-        .optional(),
-      urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional(),
+        .meta({ minimum: 0, maximum: maxTtlSeconds, default: maxTtlSeconds })
+        .optional()
+        .describe('For how many seconds push services keep it for a device that is offline.'),
+      urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional().meta({
+        default: 'normal',
+        description: 'How urgent it is: a device that saves power may receive less urgent pushes later.',
+      }),
       topic: z
         .string()
         .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
         .meta({
           description:
-            'Replaces an undelivered push with the same topic. A push service that is stricter (Apple) gets a hash of it.',
+            'Replaces an undelivered push with the same topic. Push services with stricter rules (Apple) get a hash of it.',
         })
         .optional(),
     })
     .refine(...finite)
     .superRefine(checkShownTogether),
-).meta({ id: 'WebOptions' })
+).meta({
+  id: 'WebOptions',
+  description:
+    'What differs in browsers. Besides these fields, any option of `showNotification` may be given, such as `badge` or `vibrate`.',
+})
 
 const body = z
   .object({
-    title: requiredText(maxFieldLength),
-    body: field,
-    icon: field,
-    image: field,
-    url: field,
+    title: requiredText(maxFieldLength).describe('The title.'),
+    body: field.describe('The text below the title.'),
+    icon: field.describe("The URL of an icon; default: the app's `default_icon`."),
+    image: field.describe('The URL of a large image.'),
+    url: field.describe("What a click opens; default: the app's `default_url`."),
     actions: z
       .array(
         z
-          .object({ title: requiredText(255), action: requiredText(255), url: field })
-          .meta({ id: 'NotificationAction' }),
+          .object({
+            title: requiredText(255).describe('The label of the button.'),
+            action: requiredText(255).describe('What a click on it is called in `notification.clicked`.'),
+            url: field.describe('What a click on it opens; default: the URL of the notification.'),
+          })
+          .meta({ id: 'NotificationAction', description: 'A button of the notification.' }),
       )
       .max(10)
       .nullable()
-      .optional(),
-    data: jsonObject(maxFieldLength).nullable().optional(),
-    targeting: targetingSchema.nullable().optional(),
+      .optional()
+      .describe('Buttons. Browsers show two at most.'),
+    data: jsonObject(maxFieldLength)
+      .nullable()
+      .optional()
+      .describe('Whatever your page or app needs to know about it.'),
+    targeting: targetingSchema
+      .nullable()
+      .optional()
+      .describe('Whom it is for; default: `{"type":"all"}`, every active subscriber of the app.'),
     platform_overrides: z
       .object({
         web: webOverrides.optional(),
-        ios: jsonObject(maxFieldLength).optional(),
-        android: jsonObject(maxFieldLength).optional(),
+        ios: jsonObject(maxFieldLength).optional().describe('What differs on iOS.'),
+        android: jsonObject(maxFieldLength).optional().describe('What differs on Android.'),
       })
-      .meta({ id: 'PlatformOverrides' })
+      .meta({ id: 'PlatformOverrides', description: 'What differs by platform.' })
       .nullable()
-      .optional(),
-    priority: priorityField.nullable().optional(),
-    status: z.literal('draft').optional(),
+      .optional()
+      .describe('What differs by platform; null: nothing.'),
+    priority: priorityField.nullable().optional().meta({
+      default: 'normal',
+      description: 'How soon it is sent, compared with other notifications of the app.',
+    }),
+    status: z.literal('draft').optional().describe('Not supported by this version: drafts are refused.'),
     scheduled_at: z.iso
       .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
       .nullable()
-      .optional(),
+      .optional()
+      .describe('Not supported by this version: a time in the future is refused.'),
   })
-  .meta({ id: 'CreateNotificationRequest' })
+  .meta({ id: 'CreateNotificationRequest', description: 'What to push, and to whom.' })
 
 /** Notifications of one batch. */
 const maxBatch = 100
@@ -108,7 +132,7 @@ export function registerNotificationRoutes(
         ...notificationDocs.list,
         params: ofApp,
         querystring: z.object({
-          status: notificationStatusField.optional(),
+          status: notificationStatusField.optional().describe('Only notifications with this status.'),
           ...page,
           cursor: cursorField(list),
         }),
@@ -147,7 +171,9 @@ export function registerNotificationRoutes(
       schema: {
         ...notificationDocs.createBatch,
         params: ofApp,
-        body: z.object({ notifications: rowsField(body, maxBatch) }),
+        body: z.object({
+          notifications: rowsField(body, maxBatch).describe('What to send, row by row.'),
+        }),
       },
     },
     async (request, reply) => {

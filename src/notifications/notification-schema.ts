@@ -1,19 +1,22 @@
 import { z } from 'zod'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
+  createdAt,
   defineShape,
-  idField,
+  idOf,
   one,
   pageOf,
   type RouteDocs,
   rowsOf,
   timestampField,
+  updatedAt,
 } from '../platform/http/answers.ts'
+import { describedAs } from '../platform/openapi/components.ts'
 import { priorities, priorityOf } from '../sending/rank.ts'
 import { type Targeting, targetingSchema } from '../subscribers/targeting.ts'
 import type { Notification } from './notification-store.ts'
 
-const count = z.int()
+const count = z.int().meta({ minimum: 0 })
 const text = z.string().nullable()
 const object = z.record(z.string(), z.unknown())
 
@@ -58,55 +61,70 @@ function pendingCount({ total_count, sent_count, failed_count, skipped_count }: 
   return Math.max(0, total_count - sent_count - failed_count - skipped_count)
 }
 
-export const notificationStatusField = z
-  .enum(['draft', 'scheduled', 'sending', 'sent', 'failed'])
-  .meta({ id: 'NotificationStatus' })
+export const notificationStatusField = z.enum(['draft', 'scheduled', 'sending', 'sent', 'failed']).meta({
+  id: 'NotificationStatus',
+  description:
+    '`draft`: stored, not sent; `scheduled`: sent at `scheduled_at`; `sending`: pushes are being sent; `sent`: every push has its outcome, or is still being retried after 10 minutes; `failed`: it reached nobody, or could not be sent.',
+})
 
 export const priorityField = z
   .enum(priorities)
-  .meta({ id: 'Priority', description: 'How soon it goes within its app.' })
+  .meta({ id: 'Priority', description: 'How soon it is sent, compared with other notifications of the app.' })
 
 const statsSchema = z
   .object({
-    total_count: count,
-    total_batches: count,
-    completed_batches: count,
-    sent_count: count,
-    failed_count: count,
+    total_count: count.describe('Subscribers in the audience.'),
+    total_batches: count.describe('Batches that the audience is sent in.'),
+    completed_batches: count.describe('Batches that are complete.'),
+    sent_count: count.describe('Pushes that a push service accepted.'),
+    failed_count: count.describe('Pushes that failed for good.'),
     skipped_count: count.meta({
-      description: 'Left the audience before they were sent to: opted out, deleted, or no longer targeted.',
+      description:
+        'Subscribers that left the audience before they were sent to: they opted out, were deleted, or are no longer targeted.',
     }),
     pending_count: count.meta({ description: 'Pushes that have no outcome yet, retries included.' }),
-    delivered_count: count,
-    clicked_count: count,
+    delivered_count: count.describe('Devices that reported that they received it.'),
+    clicked_count: count.describe('Devices that reported a click.'),
   })
-  .meta({ id: 'NotificationStats' })
+  .meta({ id: 'NotificationStats', description: 'What became of its pushes so far.' })
 
 export const notificationShape = defineShape<ReturnType<typeof presentNotification>>(
   'Notification',
-  z.object({
-    id: idField,
-    app_id: idField,
-    title: z.string(),
-    body: text,
-    icon: text,
-    image: text,
-    url: text,
-    actions: z.array(z.object({ title: z.string(), action: z.string(), url: text.optional() })),
-    data: object,
-    targeting: targetingSchema.meta({ description: 'As it was given; `{"type":"all"}` where none was.' }),
-    platform_overrides: z.object({ web: object, ios: object, android: object }).partial(),
-    status: notificationStatusField,
-    priority: priorityField,
-    failure_reason: text.meta({
-      description: 'In words: why nobody was reached, or, while it is sending, why pushes are being retried.',
-    }),
-    scheduled_at: timestampField.nullable(),
-    sent_at: timestampField.nullable().meta({ description: 'When the fan-out completed.' }),
-    stats: statsSchema,
-    created_at: timestampField,
-    updated_at: timestampField,
-  }),
+  z
+    .object({
+      id: idOf('notification'),
+      app_id: idOf('app'),
+      title: z.string().describe('The title.'),
+      body: text.describe('The text below the title.'),
+      icon: text.describe('The URL of an icon.'),
+      image: text.describe('The URL of a large image.'),
+      url: text.describe('What a click opens.'),
+      actions: z
+        .array(
+          z
+            .object({ title: z.string(), action: z.string(), url: text.optional() })
+            .meta(describedAs('NotificationAction')),
+        )
+        .describe('Its buttons.'),
+      data: object.describe('Your data.'),
+      targeting: targetingSchema.describe('Whom it is for.'),
+      platform_overrides: z
+        .object({ web: object, ios: object, android: object })
+        .partial()
+        .meta({ ...describedAs('PlatformOverrides'), description: 'What differs by platform.' }),
+      status: notificationStatusField,
+      priority: priorityField,
+      failure_reason: text.meta({
+        description:
+          'Why nobody was reached, or why pushes are being retried while it is sending; null: neither.',
+      }),
+      scheduled_at: timestampField.nullable().describe('When it is to be sent; null: at once.'),
+      sent_at: timestampField.nullable().describe('When it was sent to its whole audience; null: not yet.'),
+      stats: statsSchema,
+      created_at: createdAt,
+      updated_at: updatedAt,
+    })
+    .describe('A message that is pushed to an audience of subscribers.'),
   {
     id: '01996d62-b8f1-7d20-a3c6-41e5f7082d94',
     app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
@@ -154,7 +172,7 @@ export const notificationDocs = {
     operationId: 'createNotification',
     summary: 'Send a notification',
     description:
-      'It is sent at once, to the subscribers that are active then. Its payload is refused when it does not fit into one push.',
+      'It is sent at once to the targeted subscribers that are active. A payload that does not fit into one push is refused: `details` names the field to shorten.',
     tags,
     bodyExample: {
       title: 'On its way',
@@ -162,14 +180,14 @@ export const notificationDocs = {
       url: 'https://shop.example/orders/4711',
       targeting: { type: 'user_ids', ids: ['user-1'] },
     },
-    answers: { 201: one(notificationShape, 'The notification, accepted: nothing can lose it from here.') },
+    answers: { 201: one(notificationShape, 'The notification. It is stored and will be sent.') },
   },
   createBatch: {
     operationId: 'createNotifications',
     sdkMethod: 'createBatch',
     summary: 'Send up to 100 notifications',
     description:
-      'Each is sent as the request for it alone would send it, and answered in its place: a notification that is refused leaves the others alone. Send an `Idempotency-Key` with it to be able to repeat it.',
+      'Each notification is sent as a request for it alone would be. One that is refused does not affect the others. Send an `Idempotency-Key` with the batch to be able to repeat it.',
     tags,
     bodyExample: {
       notifications: [
@@ -178,7 +196,7 @@ export const notificationDocs = {
       ],
     },
     answers: {
-      200: rowsOf(notificationShape, 'For each notification its status and what it came to, in their order.'),
+      200: rowsOf(notificationShape, 'The outcome of each notification, in their order.'),
     },
   },
   read: {

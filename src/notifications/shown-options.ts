@@ -8,13 +8,25 @@ export const shownOptions = {
   title: z
     .string()
     .refine((title) => title.trim() !== '', 'must not be empty')
-    .nullish(),
-  dir: z.enum(['auto', 'ltr', 'rtl']).nullish(),
-  tag: z.string().nullish(),
-  silent: z.boolean().nullish(),
-  renotify: z.boolean().nullish(),
-  actions: z.array(z.looseObject({ action: z.string(), title: z.string() })).nullish(),
-  data: z.record(z.string(), z.unknown()).nullish(),
+    .nullish()
+    .describe('The title in browsers.'),
+  dir: z.enum(['auto', 'ltr', 'rtl']).nullish().describe('The direction of the text.'),
+  tag: z.string().nullish().describe('Replaces a shown notification with the same tag.'),
+  silent: z.boolean().nullish().describe('Whether it makes no sound and does not vibrate.'),
+  renotify: z
+    .boolean()
+    .nullish()
+    .describe('Whether it alerts again when it replaces another one; needs `tag`.'),
+  actions: z
+    .array(
+      z.looseObject({
+        action: z.string().describe('What a click on it is called in `notification.clicked`.'),
+        title: z.string().describe('The label of the button.'),
+      }),
+    )
+    .nullish()
+    .describe('Buttons in browsers.'),
+  data: z.record(z.string(), z.unknown()).nullish().describe('Your data in browsers.'),
 }
 
 const shape = z.looseObject(shownOptions)

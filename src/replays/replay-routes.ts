@@ -54,10 +54,15 @@ export function registerReplayRoutes(
         ...replayDocs.start,
         params: ofWebhook,
         body: z.object({
-          since: momentField,
-          until: momentField.optional(),
-          events: events.optional(),
-          status: z.enum(['failed', 'all']).default('failed'),
+          since: momentField.describe('The start of the window; inclusive.'),
+          until: momentField.optional().describe('The end of the window; exclusive. Default: now.'),
+          events: events
+            .optional()
+            .describe('The events to deliver again; default: those that the webhook names.'),
+          status: z
+            .enum(['failed', 'all'])
+            .default('failed')
+            .describe('`failed`: only events that the webhook did not receive; `all`: every event.'),
         }),
       },
     },

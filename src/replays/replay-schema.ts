@@ -3,11 +3,13 @@ import { deliveryShape } from '../deliveries/log/delivery-log-schema.ts'
 import { eventTypeField } from '../events/event-schema.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
+  createdAt,
   defineShape,
-  idField,
+  idOf,
   one,
   pageOf,
   type RouteDocs,
+  timeOf,
   timestampField,
 } from '../platform/http/answers.ts'
 import type { Replay } from './replay-store.ts'
@@ -30,22 +32,25 @@ export function presentReplay(replay: Replay) {
 
 export const replayShape = defineShape<ReturnType<typeof presentReplay>>(
   'Replay',
-  z.object({
-    id: idField,
-    webhook_id: idField,
-    since: timestampField,
-    until: timestampField,
-    events: z.array(eventTypeField as z.ZodType<string>),
-    status: z
-      .enum(['running', 'completed', 'canceled'])
-      .meta({ description: '`completed`: every delivery is made; the last may still be pending.' }),
-    selection: z
-      .enum(['failed', 'all'])
-      .meta({ description: '`failed`: events that the webhook did not get; `all`: every one.' }),
-    event_count: z.int().meta({ description: 'Deliveries made so far.' }),
-    created_at: timestampField,
-    finished_at: timestampField.nullable(),
-  }),
+  z
+    .object({
+      id: idOf('replay'),
+      webhook_id: idOf('webhook'),
+      since: timeOf('The start of the window, in UTC; inclusive.'),
+      until: timeOf('The end of the window, in UTC; exclusive.'),
+      events: z.array(eventTypeField as z.ZodType<string>).describe('The events that are delivered again.'),
+      status: z.enum(['running', 'completed', 'canceled']).meta({
+        description:
+          '`running`: it is still creating deliveries; `completed`: every delivery is created, the last ones may be pending; `canceled`: it was canceled.',
+      }),
+      selection: z
+        .enum(['failed', 'all'])
+        .meta({ description: '`failed`: events that the webhook did not receive; `all`: every event.' }),
+      event_count: z.int().meta({ description: 'Deliveries created so far.' }),
+      created_at: createdAt,
+      finished_at: timestampField.nullable().describe('When it ended; null: it is running.'),
+    })
+    .describe('Events of a time window, delivered once more to a webhook.'),
   {
     id: '01996d9a-4c7e-7b12-9f30-5d6e7f8091a2',
     webhook_id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
@@ -66,16 +71,17 @@ const tags = ['replays']
 export const replayDocs = {
   deliver: {
     operationId: 'replayDelivery',
-    summary: 'Deliver the event of a delivery once more',
-    description: 'Whatever became of the first one. The receiver gets the same `webhook-id` and body.',
+    summary: 'Deliver the event of a delivery again',
+    description:
+      'Works whatever the status of the delivery is. The receiver gets the same `webhook-id` and body.',
     tags: ['deliveries'],
-    answers: { 202: one(deliveryShape, 'The new delivery, accepted: nothing can lose it from here.') },
+    answers: { 202: one(deliveryShape, 'The new delivery. It is stored and will be attempted.') },
   },
   start: {
     operationId: 'startReplay',
-    summary: 'Deliver the events of a window once more',
+    summary: 'Deliver the events of a time window again',
     description:
-      'By default those that the webhook did not get: whose deliveries failed, were canceled, or were never made because it was disabled. Goes on in the background, at most some hundred deliveries at a time, and survives restarts. `until` is exclusive, by default now; `events` are by default those that the webhook names.',
+      'By default, only events that the webhook did not receive: their deliveries failed, were canceled, or were never created because the webhook was disabled. The replay runs in the background, a few hundred deliveries at a time, and survives restarts.',
     tags,
     bodyExample: { since: '2026-06-01T08:00:00Z', until: '2026-06-01T09:00:00Z' },
     answers: { 202: one(replayShape, 'The replay, accepted.') },
@@ -88,7 +94,7 @@ export const replayDocs = {
   },
   read: {
     operationId: 'readReplay',
-    summary: 'Read a replay: how far it has come',
+    summary: 'Read a replay and its progress',
     tags,
     answers: { 200: one(replayShape, 'The replay.') },
   },
@@ -96,8 +102,8 @@ export const replayDocs = {
     operationId: 'cancelReplay',
     summary: 'Cancel a replay and its pending deliveries',
     description:
-      'An attempt under way ends, and is not tried again. One that has wholly ended stays as it is.',
+      'An attempt under way is finished, but not repeated. A replay that has ended stays as it is.',
     tags,
-    answers: { 200: one(replayShape, 'The replay as it is now.') },
+    answers: { 200: one(replayShape, 'The replay after the change.') },
   },
 } satisfies Record<string, RouteDocs>

@@ -6,10 +6,16 @@ import { requiredText, text } from '../platform/http/fields.ts'
 import { platforms } from './subscriber-store.ts'
 
 export const tokenField = requiredText(4_096)
-export const keysField = z.object({ p256dh: text(200), auth: text(100) }).meta({ id: 'SubscriptionKeys' })
+export const keysField = z
+  .object({
+    p256dh: text(200).describe("The browser's public key: a P-256 point, base64url."),
+    auth: text(100).describe('The authentication secret: 16 bytes, base64url.'),
+  })
+  .meta({ id: 'SubscriptionKeys', description: "The keys of a browser's push subscription." })
 
 const expirationTime = z.number().nullable().optional().meta({
-  description: 'As browsers give it, in milliseconds. Not used: push services say when a subscription ends.',
+  description:
+    'As browsers give it, in milliseconds. It is not used: push services report when a subscription ends.',
 })
 
 /** The fields of a registration that name the device: ours, or a `PushSubscription.toJSON()` spread out or whole. */
@@ -20,11 +26,17 @@ export const subscriptionFields = {
   token: tokenField
     .optional()
     .meta({ description: 'Required, unless `endpoint` or `subscription` is given.' }),
-  keys: keysField.optional().meta({ description: 'Required for `web`, unless the token is known.' }),
+  keys: keysField
+    .optional()
+    .meta({ description: 'Required for `web`, unless the token is registered already.' }),
   endpoint: tokenField.optional().meta({ description: "Another name for a web subscription's `token`." }),
   expirationTime,
   subscription: z
-    .object({ endpoint: tokenField, expirationTime, keys: keysField.optional() })
+    .object({
+      endpoint: tokenField.describe('Where the push service takes pushes for this browser.'),
+      expirationTime,
+      keys: keysField.optional().describe('Required, unless the endpoint is registered already.'),
+    })
     .optional()
     .meta({ description: 'A whole `PushSubscription.toJSON()`, in place of `token` and `keys`.' }),
 }

@@ -22,24 +22,26 @@ export const registrationKinds = z
     z
       .object({
         platform: z.literal('web').optional().meta({ description: 'A browser.' }),
-        endpoint: tokenField.meta({ description: 'As the browser gives it.' }),
+        endpoint: tokenField.meta({ description: 'Where the push service takes pushes for this browser.' }),
         keys,
         expirationTime,
         ...common,
       })
       .meta({
         id: 'RegisterBrowserSubscription',
-        description: 'The fields of a `PushSubscription.toJSON()`, as the browser gives them.',
+        description: 'A browser, by the fields of its `PushSubscription.toJSON()`.',
       }),
     z
       .object({
         platform: z.literal('web').optional().meta({ description: 'A browser.' }),
-        subscription: subscriptionFields.subscription.unwrap(),
+        subscription: subscriptionFields.subscription
+          .unwrap()
+          .describe('The subscription as the browser gives it.'),
         ...common,
       })
       .meta({
         id: 'RegisterWholeSubscription',
-        description: 'A whole `PushSubscription.toJSON()` in one field.',
+        description: 'A browser, by the whole `PushSubscription.toJSON()` in one field.',
       }),
     z
       .object({

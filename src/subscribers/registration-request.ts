@@ -19,15 +19,24 @@ export const userIdField = text(255)
 
 /** What registrations and changes may say of a subscriber besides its device. */
 export const optionalFields = {
-  vapid_public_key: text(200).nullable().optional(),
-  user_id: userIdField.nullable().optional(),
+  vapid_public_key: text(200)
+    .nullable()
+    .optional()
+    .describe(
+      "Which of the app's VAPID keys the browser subscribed with. Default: the current one for a new subscriber; a known one keeps its own.",
+    ),
+  user_id: userIdField.nullable().optional().describe('Your id of the user; null: nobody is signed in.'),
   tags: z
     .array(tagField)
     .max(100)
     .transform((tags) => [...new Set(tags)])
     .nullable()
-    .optional(),
-  metadata: jsonObject(maxMetadataBytes).nullable().optional(),
+    .optional()
+    .describe('Tags to target the subscriber by; each once.'),
+  metadata: jsonObject(maxMetadataBytes)
+    .nullable()
+    .optional()
+    .describe(`Whatever you want to store with it; at most ${maxMetadataBytes} bytes of JSON.`),
 }
 
 export const registrationBody = z
@@ -36,10 +45,11 @@ export const registrationBody = z
     ...optionalFields,
     old_token: tokenField.nullable().optional().meta({
       description:
-        'What the device had before: its subscriber gets `token`, unless one has it already. For browsers that renewed their subscription.',
+        'The token that the device had before, for browsers that renewed their subscription. Its subscriber gets the new token, unless another subscriber has that already.',
     }),
     keep_unsubscribed: z.boolean().default(false).meta({
-      description: 'Leave a subscriber that opted out as it is: for calls without a gesture.',
+      description:
+        'Whether a subscriber that opted out stays unsubscribed. Set it when the user did not ask for notifications just now.',
     }),
   })
   .meta(describedAs('RegisterSubscriberRequest'))

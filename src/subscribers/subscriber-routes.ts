@@ -54,11 +54,13 @@ export function registerSubscriberRoutes(
         ...subscriberDocs.list,
         params: ofApp,
         querystring: z.object({
-          platform: platformField.optional(),
-          status: subscriberStatusField.optional(),
-          user_id: userIdField.optional(),
-          token: tokenField.optional(),
-          tag: tagField.optional(),
+          platform: platformField.optional().describe('Only subscribers on this platform.'),
+          status: subscriberStatusField.optional().describe('Only subscribers with this status.'),
+          user_id: userIdField.optional().describe('Only subscribers of this user.'),
+          token: tokenField
+            .optional()
+            .describe('Only the subscriber with this token; an endpoint in any spelling.'),
+          tag: tagField.optional().describe('Only subscribers with this tag.'),
           ...page,
           cursor: cursorField(list),
         }),
@@ -102,7 +104,9 @@ export function registerSubscriberRoutes(
       schema: {
         ...subscriberDocs.registerBatch,
         params: ofApp,
-        body: z.object({ subscribers: rowsField(registrationBody, maxBatch) }),
+        body: z.object({
+          subscribers: rowsField(registrationBody, maxBatch).describe('What to register, row by row.'),
+        }),
       },
     },
     async (request, reply) => {
@@ -136,9 +140,12 @@ export function registerSubscriberRoutes(
         ...subscriberDocs.update,
         params: ofSubscriber,
         body: z.object({
-          token: tokenField.optional(),
-          keys: keysField.optional(),
-          status: z.enum(['active', 'unsubscribed']).optional(),
+          token: tokenField.optional().describe('Another token; a `web` token needs its `keys`.'),
+          keys: keysField.optional().describe('The keys of the subscription.'),
+          status: z
+            .enum(['active', 'unsubscribed'])
+            .optional()
+            .describe('`unsubscribed`: it opts out; `active`: it receives pushes again.'),
           ...optionalFields,
         }),
       },

@@ -1,14 +1,16 @@
 import { z } from 'zod'
 import { platformField } from '../events/catalog.ts'
 import {
+  createdAt,
   defineShape,
   empty,
-  idField,
+  idOf,
   one,
   pageOf,
   type RouteDocs,
   rowsOf,
   timestampField,
+  updatedAt,
 } from '../platform/http/answers.ts'
 import type { presentSubscriber } from './subscriber-store.ts'
 
@@ -20,27 +22,31 @@ export const subscriberStatusField = z.enum(['active', 'inactive', 'unsubscribed
 
 export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>(
   'Subscriber',
-  z.object({
-    id: idField,
-    app_id: idField,
-    platform: platformField,
-    token: z.string().meta({ description: 'web: the push endpoint; otherwise the device token.' }),
-    user_id: z.string().nullable(),
-    tags: z.array(z.string()),
-    metadata: z.record(z.string(), z.unknown()),
-    status: subscriberStatusField,
-    last_active_at: timestampField.meta({ description: 'The same as `last_seen_at`.' }),
-    last_seen_at: timestampField.meta({
-      description:
-        'When the device registered or reported last, to about a day. A change by a backend does not move it.',
-    }),
-    created_at: timestampField,
-    updated_at: timestampField,
-    inactive_reason: z.enum(['gone', 'unseen', 'key_mismatch']).nullable().meta({
-      description:
-        'While it is inactive: `gone` (the push service says that the token is no longer valid), `unseen` (for 90 days), `key_mismatch` (it subscribed with another VAPID key; docs/send/vapid-keys.md).',
-    }),
-  }),
+  z
+    .object({
+      id: idOf('subscriber'),
+      app_id: idOf('app'),
+      platform: platformField,
+      token: z
+        .string()
+        .meta({ description: 'web: the endpoint of the push subscription; otherwise the device token.' }),
+      user_id: z.string().nullable().describe('Your id of the user; null: none.'),
+      tags: z.array(z.string()).describe('Tags to target it by.'),
+      metadata: z.record(z.string(), z.unknown()).describe('What you stored with it.'),
+      status: subscriberStatusField,
+      last_active_at: timestampField.meta({ description: 'The same as `last_seen_at`.' }),
+      last_seen_at: timestampField.meta({
+        description:
+          'When the device last registered or reported, to about a day. Changes by a backend do not count.',
+      }),
+      created_at: createdAt,
+      updated_at: updatedAt,
+      inactive_reason: z.enum(['gone', 'unseen', 'key_mismatch']).nullable().meta({
+        description:
+          'Why it is inactive; otherwise null. `gone`: the push service says that the token is no longer valid; `unseen`: the device was not seen for 90 days; `key_mismatch`: it subscribed with another VAPID key.',
+      }),
+    })
+    .describe('A browser or a device that can be pushed to.'),
   {
     id: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
     app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
@@ -66,17 +72,18 @@ export const subscriberDocs = {
     operationId: 'listSubscribers',
     summary: 'List subscribers',
     description:
-      'Filters combine. `token` finds an endpoint in any spelling. For more than 10,000 subscribers use `cursor` instead of `offset`.',
+      'All given filters have to match. To read more than 10,000 subscribers, use `cursor` instead of `offset`.',
     tags,
-    answers: { 200: pageOf(subscriberShape, 'A page of subscribers, oldest first; never their keys.') },
+    answers: {
+      200: pageOf(subscriberShape, 'A page of subscribers, oldest first. Their keys are never shown.'),
+    },
   },
   register: {
     operationId: 'registerSubscriber',
     summary: 'Register a subscriber',
     description: [
-      'Takes `token` and `keys`, or the `PushSubscription.toJSON()` of a browser: its fields as they are, or whole as `subscription`. An endpoint is stored as URL parsers write it, without a fragment: other spellings of it are the same subscriber.',
-      'A token that is known already updates its subscriber and answers 200: it is active again, unless it opted out and `keep_unsubscribed` is true. Fields that are absent, and `tags` and `metadata` that are null, keep their values. A token that moves to another `user_id` loses the tags and metadata of the user before, and the pushes sent to them can report no more.',
-      "`vapid_public_key` says which of the app's keys the browser subscribed with; without it a new subscriber gets the current one, and a known one keeps its own.",
+      'Takes a `token`, or the `PushSubscription.toJSON()` of a browser: its fields as they are, or as a whole in `subscription`. An endpoint is stored as URL parsers write it, without a fragment: other spellings of it are the same subscriber.',
+      'Registering a known token updates its subscriber and answers 200. It becomes active again, unless it opted out and `keep_unsubscribed` is true. Absent fields keep their values, and so do `tags` and `metadata` that are null. With another `user_id`, the tags and metadata of the previous user are deleted, and devices can no longer report on pushes that were sent to that user.',
     ].join('\n\n'),
     tags,
     bodyExample: {
@@ -90,8 +97,8 @@ export const subscriberDocs = {
       tags: ['customers'],
     },
     answers: {
-      200: one(subscriberShape, 'The token was known: its subscriber as it is now.'),
-      201: one(subscriberShape, 'A new subscriber.'),
+      200: one(subscriberShape, 'The token was known: the updated subscriber.'),
+      201: one(subscriberShape, 'The new subscriber.'),
     },
   },
   registerBatch: {
@@ -99,8 +106,8 @@ export const subscriberDocs = {
     sdkMethod: 'registerBatch',
     summary: 'Register up to 1,000 subscribers',
     description: [
-      'Each is registered as the request for it alone would register it, in their order, and answered in its place: a row that is refused leaves the others alone.',
-      'Every row counts in the `strict` rate limit; a batch that does not fit into what is left of the minute is refused as a whole, and one larger than the limit is too. After a 5xx the batch can be repeated: rows that are registered already answer 200.',
+      'Each row is registered as a request for it alone would be, in their order. A row that is refused does not affect the others.',
+      'Each row counts in the `strict` rate limit. A batch that exceeds what is left of the minute is refused as a whole. After a 5xx, send the batch again: rows that are registered already answer 200.',
     ].join('\n\n'),
     tags,
     bodyExample: {
@@ -116,7 +123,7 @@ export const subscriberDocs = {
         },
       ],
     },
-    answers: { 200: rowsOf(subscriberShape, 'For each row its status and what it came to, in their order.') },
+    answers: { 200: rowsOf(subscriberShape, 'The outcome of each row, in their order.') },
   },
   read: {
     operationId: 'readSubscriber',
@@ -128,20 +135,21 @@ export const subscriberDocs = {
     operationId: 'updateSubscriber',
     summary: 'Change a subscriber',
     description:
-      'Only the given fields change; `tags` and `metadata` that are null become empty. Another web `token` needs its `keys`; a `token` makes an inactive subscriber active. With another `user_id` the subscriber loses the tags and metadata of the user before.',
+      'Only the given fields change; `tags` and `metadata` that are null become empty. Another web `token` needs its `keys`; a `token` makes an inactive subscriber active. With another `user_id`, the tags and metadata of the previous user are deleted.',
     tags,
     bodyExample: { tags: ['customers', 'beta'], status: 'active' },
-    answers: { 200: one(subscriberShape, 'The subscriber as it is now.') },
+    answers: { 200: one(subscriberShape, 'The subscriber after the change.') },
   },
   unsubscribe: {
     operationId: 'unsubscribeSubscriber',
-    summary: 'Let a subscriber opt out',
-    description: 'It is sent nothing until it registers again. One that had opted out before stays as it is.',
+    summary: 'Unsubscribe a subscriber',
+    description:
+      'The subscriber receives nothing until it registers again. One that is unsubscribed already stays as it is.',
     tags,
     answers: {
       200: one(
         { ...subscriberShape, example: { ...(subscriberShape.example as object), status: 'unsubscribed' } },
-        'The subscriber as it is now.',
+        'The subscriber after the change.',
       ),
     },
   },
@@ -149,6 +157,6 @@ export const subscriberDocs = {
     operationId: 'deleteSubscriber',
     summary: 'Delete a subscriber',
     tags,
-    answers: { 204: empty('It is gone.') },
+    answers: { 204: empty('The subscriber is deleted.') },
   },
 } satisfies Record<string, RouteDocs>

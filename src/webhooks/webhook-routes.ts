@@ -16,12 +16,23 @@ import { deleteWebhook, listWebhooks, readWebhooks } from './webhook-store.ts'
 
 /** As cursors name it. */
 const list = 'w'
-const url = text(maxUrlLength)
-const secret = secretField.nullable()
+const url = text(maxUrlLength).meta({
+  format: 'uri',
+  description:
+    'Where events are sent: `https://` only, at a public address, without a user name or password.',
+})
+const secret = secretField
+  .nullable()
+  .optional()
+  .describe(
+    'What deliveries are signed with: any text, or `whsec_` and 24 to 64 bytes in base64. Without a secret they are not signed.',
+  )
 const events = z
   .array(knownEvent)
   .max(100)
   .transform((names) => [...new Set(names)])
+  .describe('The events to send, each once; none: nothing is sent.')
+const enabled = z.boolean().describe('Whether events are sent. Enabling it clears `failure_count`.')
 const ofApp = z.object({ app_id: z.string() })
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 
@@ -62,9 +73,9 @@ export function registerWebhookRoutes(
         params: ofApp,
         body: z.object({
           url,
-          secret: secret.optional(),
+          secret,
           events: events.default([]),
-          enabled: z.boolean().default(true),
+          enabled: enabled.default(true),
           signature: signatureField.default('hmac'),
           ...settings,
         }),
@@ -98,9 +109,9 @@ export function registerWebhookRoutes(
         params: ofWebhook,
         body: z.object({
           url: url.optional(),
-          secret: secret.optional(),
+          secret: secret.describe('Another secret, which signs at once; null or empty: remove it.'),
           events: events.optional(),
-          enabled: z.boolean().optional(),
+          enabled: enabled.optional(),
           signature: signatureField.optional(),
           ...settings,
         }),

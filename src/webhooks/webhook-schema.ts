@@ -2,17 +2,22 @@ import { z } from 'zod'
 import { eventTypeField } from '../events/event-schema.ts'
 import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
+  createdAt,
   defineShape,
   empty,
-  idField,
+  idOf,
   one,
   pageOf,
   type RouteDocs,
   timestampField,
+  updatedAt,
 } from '../platform/http/answers.ts'
+import { describedAs } from '../platform/openapi/components.ts'
 import { defaultBatchBytes } from './batch-size.ts'
 import type { Filter } from './filter.ts'
 import { describedFilter } from './filter-schema.ts'
+import { signatureField } from './secrets/webhook-secrets.ts'
+import { orderedDocs } from './webhook-settings.ts'
 import type { Webhook } from './webhook-store.ts'
 
 /** What a header's value is shown as: it may be a secret. */
@@ -50,46 +55,61 @@ export function presentWebhook(webhook: Webhook) {
 
 export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
   'Webhook',
-  z.object({
-    id: idField,
-    app_id: idField,
-    url: z.string().meta({ format: 'uri' }),
-    events: z.array(eventTypeField),
-    enabled: z.boolean(),
-    failure_count: z.int().meta({ description: 'Failed attempts since the last success.' }),
-    created_at: timestampField,
-    updated_at: timestampField,
-    disabled_at: timestampField.nullable(),
-    disabled_reason: z.string().nullable().meta({ description: 'Why it is disabled, in words.' }),
-    last_triggered_at: timestampField.nullable().meta({ description: 'When an attempt last started.' }),
-    description: z.string().nullable(),
-    retry_schedule: z
-      .array(z.int())
-      .nullable()
-      .meta({ description: 'Seconds between attempts; null: the schedule of the install.' }),
-    rate_limit: z.int().nullable().meta({ description: 'Deliveries per second; the excess waits.' }),
-    max_in_flight: z.int().nullable().meta({ description: 'Attempts at a time.' }),
-    headers: z.record(z.string(), z.string()).meta({ description: 'Sent with each attempt; values masked.' }),
-    filter: describedFilter.nullable(),
-    batch: z
-      .object({ max_events: z.int(), max_wait_ms: z.int(), max_bytes: z.int() })
-      .nullable()
-      .meta({ description: 'Several events in one request.' }),
-    ordered: z.union([z.boolean(), z.literal('subscriber_id')]).meta({
-      description:
-        'One delivery at a time, in the order of the events: of the webhook, or of each subscriber. One that fails holds the later ones back until it has ended.',
-    }),
-    auto_recover: z.boolean().meta({ description: 'Whether a probe may enable it again.' }),
-    signature: z.enum(['hmac', 'ed25519']),
-    public_key: z.string().nullable().meta({ description: 'What verifies Ed25519 signatures (`v1a`).' }),
-    previous_secret_expires_at: timestampField
-      .nullable()
-      .meta({ description: 'Until when the secret before the last rotation signs too.' }),
-    ca_pem: z.string().nullable().meta({
-      description:
-        'The certificates (PEM) that are trusted for its deliveries; null: the public authorities.',
-    }),
-  }),
+  z
+    .object({
+      id: idOf('webhook'),
+      app_id: idOf('app'),
+      url: z.string().meta({ format: 'uri', description: 'Where events are sent.' }),
+      events: z.array(eventTypeField).describe('The events that are sent.'),
+      enabled: z.boolean().describe('Whether events are sent.'),
+      failure_count: z.int().meta({ description: 'Failed attempts since the last success.' }),
+      created_at: createdAt,
+      updated_at: updatedAt,
+      disabled_at: timestampField.nullable().describe('When it was disabled; null: it is enabled.'),
+      disabled_reason: z
+        .string()
+        .nullable()
+        .meta({ description: 'Why it is disabled, in words; null: it is enabled.' }),
+      last_triggered_at: timestampField
+        .nullable()
+        .meta({ description: 'When an attempt last started; null: never.' }),
+      description: z.string().nullable().describe('A note for people.'),
+      retry_schedule: z.array(z.int()).nullable().meta({
+        description: 'Seconds to wait before each further attempt; null: the schedule of the install.',
+      }),
+      rate_limit: z.int().nullable().meta({ description: 'Requests per second, at most; null: no limit.' }),
+      max_in_flight: z
+        .int()
+        .nullable()
+        .meta({ description: 'Attempts at the same time, at most; null: the limit of the service.' }),
+      headers: z
+        .record(z.string(), z.string())
+        .meta({ description: 'Headers that are sent with each attempt; values are masked.' }),
+      filter: describedFilter
+        .nullable()
+        .describe('Only events that match it are delivered; null: all events.'),
+      batch: z
+        .object({ max_events: z.int(), max_wait_ms: z.int(), max_bytes: z.int() })
+        .meta(describedAs('WebhookBatch'))
+        .nullable()
+        .describe('Several events in one request; null: one event per request.'),
+      ordered: z.union([z.boolean(), z.literal('subscriber_id')]).meta(orderedDocs),
+      auto_recover: z
+        .boolean()
+        .meta({ description: 'Whether it is probed and enabled again after failures disabled it.' }),
+      signature: signatureField,
+      public_key: z
+        .string()
+        .nullable()
+        .meta({ description: 'The key that verifies Ed25519 signatures (`v1a`); null with `hmac`.' }),
+      previous_secret_expires_at: timestampField.nullable().meta({
+        description: 'Until when the secret before the last rotation signs as well; null: it does not.',
+      }),
+      ca_pem: z.string().nullable().meta({
+        description: 'Certificates in PEM to trust for its deliveries; null: the public authorities.',
+      }),
+    })
+    .describe('Where an app sends its events, and how.'),
   {
     id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
     app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
@@ -127,24 +147,20 @@ export const webhookDocs = {
     summary: 'List webhooks',
     tags,
     answers: {
-      200: pageOf(
-        webhookShape,
-        'The webhooks of the app, oldest first: all of them, up to `limit`. Never their secrets.',
-      ),
+      200: pageOf(webhookShape, 'The webhooks of the app, oldest first. Their secrets are never shown.'),
     },
   },
   create: {
     operationId: 'createWebhook',
-    summary: 'Make a webhook',
-    description:
-      'It receives the named events from this moment. Without a secret, deliveries are not signed.',
+    summary: 'Create a webhook',
+    description: 'The webhook receives the named events from now on.',
     tags,
     bodyExample: {
       url: 'https://shop.example/hooks/krafter',
       events: ['notification.sent'],
       secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
     },
-    answers: { 201: one(webhookShape, 'The webhook; its secret is in no answer.') },
+    answers: { 201: one(webhookShape, 'The webhook. Its secret is never shown.') },
   },
   read: {
     operationId: 'readWebhook',
@@ -155,16 +171,15 @@ export const webhookDocs = {
   update: {
     operationId: 'updateWebhook',
     summary: 'Change a webhook',
-    description:
-      'Only the given fields change. A null or empty secret removes it; enabling clears failure_count.',
+    description: 'Only the given fields change. Null sets a field back to its default.',
     tags,
     bodyExample: { enabled: true },
-    answers: { 200: one(webhookShape, 'The webhook as it is now.') },
+    answers: { 200: one(webhookShape, 'The webhook after the change.') },
   },
   delete: {
     operationId: 'deleteWebhook',
-    summary: 'Delete a webhook; no attempt starts after it',
+    summary: 'Delete a webhook',
     tags,
-    answers: { 204: empty('It is gone.') },
+    answers: { 204: empty('The webhook is deleted. No further attempt starts.') },
   },
 } satisfies Record<string, RouteDocs>

@@ -27,15 +27,24 @@ const wholeNumber = (min: number, max: number) =>
 
 const batch = z
   .object({
-    max_events: wholeNumber(2, 500),
-    max_wait_ms: wholeNumber(0, 60_000),
-    max_bytes: wholeNumber(1_024, 1_048_576).default(defaultBatchBytes),
+    max_events: wholeNumber(2, 500).describe('Events in one request, at most.'),
+    max_wait_ms: wholeNumber(0, 60_000).describe('How long an event waits for others, in milliseconds.'),
+    max_bytes: wholeNumber(1_024, 1_048_576)
+      .default(defaultBatchBytes)
+      .describe('Bytes of one request, at most; a longer event is sent alone.'),
   })
-  .meta({ id: 'WebhookBatch' })
+  .meta({ id: 'WebhookBatch', description: 'How events are put together into one request.' })
 
 const ordered = z.union([z.boolean(), z.literal('subscriber_id')], {
   error: 'must be true, false or "subscriber_id"',
 })
+
+/** What the API's description says about `ordered`. */
+export const orderedDocs = {
+  default: false,
+  description:
+    '`true`: deliver one event at a time, in their order; `"subscriber_id"`: the same within each subscriber; `false`: in any order. An event that fails holds back the later ones until it has ended.',
+}
 
 /**
  * What can be set for each webhook beyond the contract's fields, on create and PATCH; null: back to the default.
@@ -43,16 +52,47 @@ const ordered = z.union([z.boolean(), z.literal('subscriber_id')], {
  * @param maxFilterBytes of a filter as JSON
  */
 export const settingsFields = (maxFilterBytes: number) => ({
-  description: text(1_000).nullable().optional(),
-  retry_schedule: retrySchedule.nullable().optional(),
-  rate_limit: wholeNumber(1, maxRate).nullable().optional(),
-  max_in_flight: wholeNumber(1, maxInFlightLimit).nullable().optional(),
-  headers: headersSchema.nullable().optional(),
-  filter: filterSchema(maxFilterBytes).nullable().optional(),
-  batch: batch.nullable().optional(),
-  ordered: ordered.nullable().optional(),
-  auto_recover: z.boolean().optional(),
-  ca_pem: certificateAuthority.nullable().optional(),
+  description: text(1_000).nullable().optional().describe('A note for people.'),
+  retry_schedule: retrySchedule
+    .nullable()
+    .optional()
+    .describe(
+      `Seconds to wait before each further attempt, ${maxRetrySeconds} in total at most; \`[]\`: one attempt; null: the schedule of the install.`,
+    ),
+  rate_limit: wholeNumber(1, maxRate)
+    .nullable()
+    .optional()
+    .describe('Requests per second, at most; further deliveries wait. null: no limit.'),
+  max_in_flight: wholeNumber(1, maxInFlightLimit)
+    .nullable()
+    .optional()
+    .describe('Attempts at the same time, at most; null: the limit of the service.'),
+  headers: headersSchema
+    .nullable()
+    .optional()
+    .describe(
+      'Headers to send with each attempt, such as `authorization`. They are encrypted at rest and shown masked.',
+    ),
+  filter: filterSchema(maxFilterBytes)
+    .nullable()
+    .optional()
+    .describe('Only events that match it are delivered; null: all events.'),
+  batch: batch
+    .nullable()
+    .optional()
+    .describe('Several events in one request; null: one event per request. Not together with `ordered`.'),
+  ordered: ordered.nullable().optional().meta(orderedDocs),
+  auto_recover: z.boolean().optional().meta({
+    default: false,
+    description:
+      'Whether a webhook that was disabled because of failures is probed, and enabled by the first 2xx.',
+  }),
+  ca_pem: certificateAuthority
+    .nullable()
+    .optional()
+    .describe(
+      'Certificates in PEM, up to 10, to trust for its deliveries instead of the public authorities; null: the public authorities.',
+    ),
 })
 
 /** Why a webhook cannot have both of these; undefined: it can. */

@@ -14,6 +14,9 @@ const operations: [string, Json][] = Object.entries<Json>(document.paths).flatMa
   ]),
 )
 
+/** What the service sends by itself. */
+const sent: [string, Json][] = Object.entries<Json>(document.webhooks).map(([name, { post }]) => [name, post])
+
 test('openapi.json is what the routes say: npm run openapi makes it anew', () => {
   expect(rendered).toBe(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8'))
 })
@@ -25,6 +28,47 @@ test('every reference leads somewhere', () => {
     const found = path.split('/').reduce((part: Json, name) => part?.[name], document)
     expect(found, path).toBeDefined()
   }
+})
+
+test('everything that has a name is described, and so is every field and parameter', () => {
+  const undescribed = Object.entries<Json>(document.components.schemas).flatMap(([name, schema]) => [
+    ...(schema.description ? [] : [name]),
+    ...undescribedFields(schema, name),
+  ])
+  const parameters = [...operations, ...sent].flatMap(([name, operation]) =>
+    (operation.parameters ?? [])
+      .filter((each: Json) => !each.description)
+      .map((each: Json) => `${name} ${each.name}`),
+  )
+  expect([...undescribed, ...parameters]).toEqual([])
+})
+
+/** The fields of an object, and of those in it, that say nothing of themselves; what is named elsewhere says it there. */
+function undescribedFields(schema: Json, path: string): string[] {
+  const fields = Object.entries<Json>(schema.properties ?? {})
+  const nested = [
+    ...(schema.oneOf ?? []),
+    ...(schema.anyOf ?? []),
+    ...(schema.allOf ?? []),
+    ...[schema.items ?? []].flat(),
+  ]
+  return [
+    ...fields.filter(([, field]) => !field.description && !field.$ref).map(([name]) => `${path}.${name}`),
+    ...fields.flatMap(([name, field]) => undescribedFields(field, `${path}.${name}`)),
+    ...nested.flatMap((part) => undescribedFields(part, path)),
+  ]
+}
+
+test('bodies and answers are named', () => {
+  const contents = operations.flatMap(([, { requestBody, responses }]) =>
+    [requestBody, ...Object.values<Json>(responses)].flatMap((part) =>
+      Object.entries<Json>(part?.content ?? {}),
+    ),
+  )
+  const json = contents.filter(([type]) => type === 'application/json')
+  expect(json.length).toBeGreaterThan(50)
+  for (const [, { schema }] of json)
+    expect(schema).toEqual({ $ref: expect.stringMatching(/^#\/components\/schemas/) })
 })
 
 test('every operation has an id of its own', () => {
@@ -54,13 +98,9 @@ describe.each(operations)('%s', (name, operation) => {
     expect(operation.operationId).toMatch(/^[a-z]+[A-Z]\w+$/)
     expect(operation.summary).toBeTruthy()
     expect(document.tags.map((tag: Json) => tag.name)).toContain(operation.tags[0])
-    expect(operation.security).toEqual(
-      keyed
-        ? [{ key: [expect.stringMatching(/^push:(read|write)$/)] }]
-        : published
-          ? [{ publishableKey: [] }]
-          : [],
-    )
+    expect(operation.security).toEqual(keyed ? [{ key: [] }] : published ? [{ publishableKey: [] }] : [])
+    expect(operation['x-internal'] === true).toBe(!keyed)
+    if (keyed) expect(operation['x-required-scope']).toMatch(/^push:(read|write)$/)
     const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(([, param]) => param)
     const declared = (operation.parameters ?? []).filter((param: Json) => param.in === 'path')
     expect(declared.map((param: Json) => param.name)).toEqual(inPath)

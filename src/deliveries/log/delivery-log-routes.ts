@@ -31,8 +31,8 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps
         ...deliveryLogDocs.list,
         params: ofWebhook,
         querystring: z.object({
-          status: deliveryStatusField.optional(),
-          event: eventTypeField.optional(),
+          status: deliveryStatusField.optional().describe('Only deliveries with this status.'),
+          event: eventTypeField.optional().describe('Only deliveries of this event.'),
           ...windowFields,
           limit: page.limit,
           cursor: cursorField(list),

@@ -2,11 +2,14 @@ import { z } from 'zod'
 import { eventDocs, eventTypeField } from '../../events/event-schema.ts'
 import { toTimestamp, toTimestampOrNull } from '../../platform/clock.ts'
 import {
+  createdAt,
   defineShape,
   idField,
+  idOf,
   one,
   pageOf,
   type RouteDocs,
+  timeOf,
   timestampField,
 } from '../../platform/http/answers.ts'
 import type { LoggedAttempt, LoggedDelivery } from './delivery-log-store.ts'
@@ -56,49 +59,63 @@ export function presentLoggedDelivery(delivery: LoggedDelivery, body: unknown, a
 /** Why an attempt failed, in one word. */
 const errorField = z
   .enum(['timeout', 'dns', 'connect', 'tls', 'refused_address', 'status', 'protocol', 'aborted'])
-  .meta({ id: 'AttemptError' })
+  .meta({
+    id: 'AttemptError',
+    description:
+      '`status`: the answer was not a 2xx; `timeout`: no complete answer in time; `dns`: the host name has no address; `connect`: the connection failed or broke; `tls`: TLS or the certificate failed; `refused_address`: the URL leads to an address that is not allowed; `protocol`: the answer is not valid HTTP; `aborted`: the service broke the attempt off.',
+  })
   .nullable()
-  .meta({ description: 'Why it failed; `status`: the answer was no 2xx; null: it succeeded.' })
+  .meta({ description: 'Why it failed; null: it succeeded.' })
 
 /** How an attempt went: here, and of a test. */
 export const attemptFields = {
-  status: z.int().nullable().meta({ description: 'HTTP status; null: no answer came.' }),
-  duration_ms: z.int(),
+  status: z.int().nullable().meta({ description: 'The HTTP status of the answer; null: there was none.' }),
+  duration_ms: z.int().meta({ minimum: 0, description: 'How long it took, in milliseconds.' }),
   error: errorField as z.ZodType<string | null>,
   reason: z
     .string()
     .nullable()
-    .meta({ description: 'Why no answer came, in words: see docs/receive/deliveries.md.' }),
-  response_body: z.string().nullable().meta({ description: 'The first 1 KiB of the answer.' }),
+    .meta({ description: 'Why there was no answer, in words; null: there was one.' }),
+  response_body: z
+    .string()
+    .nullable()
+    .meta({ description: 'The first 1 KiB of the answer; null: there was none.' }),
 }
 
 const event = eventDocs['notification.sent'].example
 
-export const deliveryStatusField = z
-  .enum(['pending', 'succeeded', 'failed', 'canceled'])
-  .meta({ id: 'DeliveryStatus' })
+export const deliveryStatusField = z.enum(['pending', 'succeeded', 'failed', 'canceled']).meta({
+  id: 'DeliveryStatus',
+  description:
+    '`pending`: to be attempted, at `next_attempt_at` or as soon as there is room; `succeeded`: answered with a 2xx; `failed`: given up; `canceled`: its webhook was disabled or deleted, or its replay canceled.',
+})
 
 const deliveryFields = {
-  id: idField,
-  webhook_id: idField,
-  event_id: idField.meta({ format: 'uuid', description: "The event's id, the receiver's `webhook-id`." }),
+  id: idOf('delivery'),
+  webhook_id: idOf('webhook'),
+  event_id: idOf('event').describe("The event's id, which the receiver gets as `webhook-id`."),
   event: eventTypeField as z.ZodType<string>,
   status: deliveryStatusField,
-  attempt_count: z.int(),
-  next_attempt_at: timestampField.nullable(),
-  replay_id: idField.nullable().meta({ description: 'The replay that made it.' }),
-  created_at: timestampField,
-  finished_at: timestampField.nullable(),
+  attempt_count: z.int().meta({ minimum: 0, description: 'Attempts so far.' }),
+  next_attempt_at: timeOf('When it is attempted next, in UTC.')
+    .nullable()
+    .describe('When it is attempted next; null: as soon as there is room, or not again.'),
+  replay_id: idField.nullable().describe('The replay that created it; null: none did.'),
+  created_at: createdAt,
+  finished_at: timestampField
+    .nullable()
+    .describe('When it succeeded, failed or was canceled; null: it is pending.'),
   last_attempt: z
     .object({
-      started_at: timestampField,
+      started_at: timeOf('When it started, in UTC.'),
       duration_ms: attemptFields.duration_ms,
       status: attemptFields.status,
       error: attemptFields.error,
       reason: attemptFields.reason,
     })
-    .meta({ id: 'LastAttempt' })
-    .nullable(),
+    .meta({ id: 'LastAttempt', description: 'The last attempt of a delivery.' })
+    .nullable()
+    .describe('The last attempt; null: there was none yet.'),
 }
 
 const lastAttempt = {
@@ -125,32 +142,34 @@ const exampleDelivery = {
 
 export const deliveryShape = defineShape<ReturnType<typeof presentDelivery>>(
   'Delivery',
-  z.object(deliveryFields),
+  z.object(deliveryFields).describe('An event on its way to one webhook.'),
   exampleDelivery,
 )
 
 export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDelivery>>(
   'LoggedDelivery',
-  z.object({
-    ...deliveryFields,
-    body: z.unknown().meta({ description: 'The event as it is sent; null: past the retention.' }),
-    attempts: z
-      .array(
-        z
-          .object({
-            id: idField.meta({ format: 'uuid', description: "The receiver's `x-krafter-webhook-id`." }),
-            number: z.int(),
-            started_at: timestampField,
-            duration_ms: attemptFields.duration_ms,
-            status: attemptFields.status,
-            error: attemptFields.error,
-            reason: attemptFields.reason,
-            response_body: attemptFields.response_body,
-          })
-          .meta({ id: 'Attempt' }),
-      )
-      .meta({ description: 'Every attempt, first to last.' }),
-  }),
+  z
+    .object({
+      ...deliveryFields,
+      body: z.unknown().meta({ description: 'The event as it is sent; null: it is no longer stored.' }),
+      attempts: z
+        .array(
+          z
+            .object({
+              id: idField.describe("The attempt's id, which the receiver gets as `x-krafter-webhook-id`."),
+              number: z.int().meta({ minimum: 1, description: 'The first attempt is 1.' }),
+              started_at: timeOf('When it started, in UTC.'),
+              duration_ms: attemptFields.duration_ms,
+              status: attemptFields.status,
+              error: attemptFields.error,
+              reason: attemptFields.reason,
+              response_body: attemptFields.response_body,
+            })
+            .meta({ id: 'Attempt', description: 'One request to the webhook, and its answer.' }),
+        )
+        .meta({ description: 'Every attempt, first to last.' }),
+    })
+    .describe('A delivery with its body and every attempt.'),
   {
     ...exampleDelivery,
     body: event,
@@ -177,13 +196,13 @@ export const deliveryLogDocs = {
   list: {
     operationId: 'listDeliveries',
     summary: 'List the deliveries to a webhook, newest first',
-    description: 'Kept as long as events are (`KRAFTER_RETENTION_DAYS`). `until` is exclusive.',
+    description: 'Deliveries are stored as long as events are: `KRAFTER_RETENTION_DAYS`.',
     tags,
     answers: { 200: pageOf(deliveryShape, 'A page of deliveries.') },
   },
   read: {
     operationId: 'readDelivery',
-    summary: 'Read a delivery: what was sent, and how each attempt went',
+    summary: 'Read a delivery with its body and every attempt',
     tags,
     answers: { 200: one(loggedDeliveryShape, 'The delivery.') },
   },

@@ -29,14 +29,16 @@ type PresentedDelivery = ReturnType<typeof presentLoggedEvent>['deliveries'][num
 
 export const loggedEventShape = defineShape<ReturnType<typeof presentLoggedEvent>>(
   'LoggedEvent',
-  z.intersection(
-    eventShape.schema as typeof anyEventSchema,
-    z.object({
-      deliveries: z
-        .array(deliveryShape.schema as z.ZodType<PresentedDelivery>)
-        .meta({ description: 'Newest first, of every webhook, replays included; 1,000 at most.' }),
-    }),
-  ),
+  z
+    .intersection(
+      eventShape.schema as typeof anyEventSchema,
+      z.object({
+        deliveries: z.array(deliveryShape.schema as z.ZodType<PresentedDelivery>).meta({
+          description: 'Its deliveries to every webhook, newest first, replays included; at most 1,000.',
+        }),
+      }),
+    )
+    .describe('An event with its deliveries.'),
   { ...example, deliveries: [deliveryShape.example as PresentedDelivery] },
 )
 
@@ -48,13 +50,13 @@ export const eventLogDocs = {
     operationId: 'listEvents',
     summary: "List an app's events, newest first",
     description:
-      'Kept (for `KRAFTER_RETENTION_DAYS`) is an event that some webhook of the app named when it happened, enabled or not. `until` is exclusive.',
+      'An event is stored for `KRAFTER_RETENTION_DAYS` if a webhook of the app, enabled or not, named it when it happened.',
     tags,
-    answers: { 200: pageOf(eventShape, 'A page of events, each as receivers get it.') },
+    answers: { 200: pageOf(eventShape, 'A page of events, each as webhooks receive it.') },
   },
   read: {
     operationId: 'readEvent',
-    summary: 'Read an event, and what became of its deliveries',
+    summary: 'Read an event and its deliveries',
     tags,
     answers: { 200: one(loggedEventShape, 'The event.') },
   },

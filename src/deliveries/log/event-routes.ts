@@ -25,7 +25,7 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'd
         ...eventLogDocs.list,
         params: ofApp,
         querystring: z.object({
-          event: eventTypeField.optional(),
+          event: eventTypeField.optional().describe('Only events of this name.'),
           ...windowFields,
           limit: page.limit,
           cursor: cursorField(list),

@@ -20,7 +20,11 @@ export function registerTestDeliveryRoute(
       schema: {
         ...testDeliveryDocs,
         params: ofWebhook,
-        body: z.object({ event: eventTypeField.optional() }),
+        body: z.object({
+          event: eventTypeField
+            .optional()
+            .describe('The event to send a sample of; default: the first that the webhook names.'),
+        }),
       },
     },
     async (request, reply) => {

@@ -5,12 +5,14 @@ import type { presentTest } from './test-delivery.ts'
 
 export const testDeliveryShape = defineShape<ReturnType<typeof presentTest>>(
   'TestDelivery',
-  z.object({
-    ...attemptFields,
-    request_headers: z
-      .record(z.string(), z.string())
-      .meta({ description: "As they were sent; values of the webhook's own are masked." }),
-  }),
+  z
+    .object({
+      ...attemptFields,
+      request_headers: z
+        .record(z.string(), z.string())
+        .meta({ description: "The headers of the request; values of the webhook's own headers are masked." }),
+    })
+    .describe('A test delivery and its answer.'),
   {
     status: 204,
     duration_ms: 41,
@@ -33,10 +35,10 @@ export const testDeliveryShape = defineShape<ReturnType<typeof presentTest>>(
 /** What the API's description says about test deliveries. */
 export const testDeliveryDocs = {
   operationId: 'testWebhook',
-  summary: 'Send a test delivery and wait for what the receiver answers',
+  summary: 'Send a test delivery and wait for the answer',
   description:
-    'A sample of the event (by default the first that the webhook names), with the headers of a real delivery and `x-krafter-test: true`. Works on a disabled webhook too; it is neither recorded nor counted as a failure. Counts in the `strict` bucket.',
+    'Sends a sample of an event with the headers of a real delivery and `x-krafter-test: true`. It works on a disabled webhook too, and is neither logged nor counted as a failure. The request counts in the `strict` rate limit.',
   tags: ['webhooks'],
   bodyExample: { event: 'notification.sent' },
-  answers: { 200: one(testDeliveryShape, 'What came back, a failure included.') },
+  answers: { 200: one(testDeliveryShape, 'What the receiver answered, or why there was no answer.') },
 } satisfies RouteDocs

@@ -8,6 +8,7 @@ import { ApiError, refusals } from '../../platform/errors.ts'
 import { quote } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { newId, parseId } from '../../platform/ids.ts'
+import { refTo } from '../../platform/openapi/components.ts'
 import { type EventType, eventTypes } from '../catalog.ts'
 import { createEventFeeds, type FeedTimes } from './event-feeds.ts'
 import { startFollower } from './event-follower.ts'
@@ -59,11 +60,16 @@ const querystring = z.object({
       return names as EventType[]
     })
     .optional()
-    .meta({ description: 'Only events of this name; several are separated by commas, or given one by one.' }),
-  last_event_id: z
-    .string()
-    .optional()
-    .meta({ format: 'uuid', description: 'As `last-event-id`, for clients that cannot set a header.' }),
+    .meta({
+      description: 'Only events of these names, separated by commas.',
+      anyOf: undefined,
+      type: 'array',
+      items: refTo('EventType'),
+    }),
+  last_event_id: z.string().optional().meta({
+    format: 'uuid',
+    description: 'The same as the header `last-event-id`, for clients that cannot set headers.',
+  }),
 })
 
 type StreamDeps = Pick<Deps, 'apps' | 'keys' | 'config' | 'db' | 'clock' | 'log' | 'metrics' | 'notices'>

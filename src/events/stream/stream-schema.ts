@@ -10,14 +10,15 @@ export const streamDocs = {
   operationId: 'streamEvents',
   summary: 'Follow the events of an app as they happen',
   description:
-    'Server-sent events: a message per event, `data` is the body that webhooks get. After a cut, go on with `Last-Event-ID`: nothing after that event is lost, and events from 10 seconds before it may come again. A comment every 15 seconds says that the stream is alive. While it is open, and for a minute after, the events of the app are kept although no webhook names them.',
+    'Server-sent events: one message per event, whose `data` is the body that webhooks receive. After a disconnect, continue with `Last-Event-ID`: nothing after that event is lost, and events from up to 10 seconds before it may be repeated. A comment every 15 seconds shows that the stream is alive. While a stream is open, and for a minute after, the events of the app are stored even if no webhook names them.',
   tags: ['events'],
   takesHeaders: {
-    'last-event-id': 'The id of the last event received: go on after it. Taken over `last_event_id`.',
+    'last-event-id':
+      'The id of the last event received: continue after it. Takes precedence over `last_event_id`.',
   },
   answers: {
     200: {
-      description: 'The events that happen from now on, or after the given one.',
+      description: 'The events from now on, or after the given one.',
       content: {
         type: 'text/event-stream',
         schema: z.string(),

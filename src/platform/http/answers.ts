@@ -40,7 +40,14 @@ declare module 'fastify' {
 }
 
 export const idField = z.string().meta({ format: 'uuid' })
-export const timestampField = z.string().meta({ format: 'date-time', description: 'UTC, to the second' })
+/** @param noun as in “The app's id.” */
+export const idOf = (noun: string) => idField.describe(`The ${noun}'s id.`).meta({ format: 'uuid' })
+const timestamp = { format: 'date-time', description: 'UTC, to the second.' }
+export const timestampField = z.string().meta(timestamp)
+/** @param description when, e.g. “When it was created.” */
+export const timeOf = (description: string) => z.string().meta({ ...timestamp, description })
+export const createdAt = timeOf('When it was created, in UTC.')
+export const updatedAt = timeOf('When it last changed, in UTC.')
 
 /**
  * @param schema checked by the compiler against `Presented`, what the present… function of the thing returns
@@ -56,7 +63,9 @@ export function defineShape<Presented>(
 /** `{"data": {…}}` */
 export function one(shape: Shape, description: string): Answer {
   return json(
-    z.object({ data: shape.schema }).meta({ id: `${shape.name}Response` }),
+    z
+      .object({ data: shape.schema.describe(`The ${nounOf(shape)}.`) })
+      .meta({ id: `${shape.name}Response`, description: `An answer with a ${nounOf(shape)}.` }),
     { data: shape.example },
     description,
   )
@@ -65,10 +74,15 @@ export function one(shape: Shape, description: string): Answer {
 /** `{"data": [{…}, …], "next_cursor": "…"}` */
 export function pageOf(shape: Shape, description: string): Answer {
   const nextCursor = z.string().nullable().meta({
-    description: 'Give it as `cursor` to get the next page; null: this is the last one.',
+    description: 'Pass it as `cursor` to get the next page; null: this is the last page.',
   })
   return json(
-    z.object({ data: z.array(shape.schema), next_cursor: nextCursor }).meta({ id: `${shape.name}List` }),
+    z
+      .object({ data: z.array(shape.schema).describe('The entries of the page.'), next_cursor: nextCursor })
+      .meta({
+        id: `${shape.name}List`,
+        description: `One page of a list: each entry is a ${nounOf(shape)}.`,
+      }),
     { data: [shape.example], next_cursor: exampleCursor },
     description,
   )
@@ -76,9 +90,14 @@ export function pageOf(shape: Shape, description: string): Answer {
 
 const exampleCursor = 'ZAGZbWLQ53oxjFUOnxorPE0'
 
+/** `LoggedDelivery` → `logged delivery` */
+function nounOf({ name }: Shape): string {
+  return name.replaceAll(/(?<=[a-z])[A-Z]/g, ' $&').toLowerCase()
+}
+
 /** Field name → what is wrong with it. */
 export const detailsField = z.record(z.string(), z.array(z.string())).meta({
-  description: 'Field name → what is wrong with it; nested fields as `keys.p256dh`.',
+  description: 'What is wrong, by field. Fields in fields are joined by dots: `keys.p256dh`.',
 })
 
 /** A row of a batch that was refused: the others were not. */
@@ -87,10 +106,10 @@ const refusedRow = z
     status: z.int().min(400).max(599).meta({
       description: 'What the request for this row alone would have answered.',
     }),
-    error: z.string().meta({ description: 'Why, in a sentence for people.' }),
+    error: z.string().describe('What is wrong, in a sentence for people.'),
     details: detailsField.optional(),
   })
-  .meta({ id: 'RefusedRow' })
+  .meta({ id: 'RefusedRow', description: 'A row that was refused. The other rows are not affected.' })
 
 /** `{"data": [{"status": 201, "data": {…}}, …]}`: for each row of a batch what the request for it alone would answer. */
 export function rowsOf(shape: Shape, description: string): Answer {
@@ -99,13 +118,17 @@ export function rowsOf(shape: Shape, description: string): Answer {
       status: z.int().min(200).max(299).meta({
         description: 'What the request for this row alone would have answered.',
       }),
-      data: shape.schema,
+      data: shape.schema.describe(`The ${nounOf(shape)}.`),
     })
-    .meta({ id: `${shape.name}Row` })
-  const row = z.xor([acceptedRow, refusedRow]).meta({ id: `${shape.name}BatchRow` })
+    .meta({ id: `${shape.name}Row`, description: 'A row that was accepted.' })
+  const row = z
+    .xor([acceptedRow, refusedRow])
+    .meta({ id: `${shape.name}BatchRow`, description: 'The outcome of one row: accepted or refused.' })
   const refused = { status: 422, error: 'Validation failed', details: { title: ['is required'] } }
   return json(
-    z.object({ data: z.array(row) }).meta({ id: `${shape.name}BatchResponse` }),
+    z
+      .object({ data: z.array(row).describe('An outcome for each row, in the order of the request.') })
+      .meta({ id: `${shape.name}BatchResponse`, description: 'The outcome of a batch, row by row.' }),
     { data: [{ status: 201, data: shape.example }, refused] },
     description,
   )

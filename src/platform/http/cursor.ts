@@ -41,7 +41,7 @@ export function cursorField(list: string) {
       return id
     })
     .optional()
-    .meta({ description: '`next_cursor` of the page before' })
+    .meta({ description: 'The `next_cursor` of the page before; absent: the first page.' })
 }
 
 /**

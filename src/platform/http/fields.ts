@@ -27,7 +27,9 @@ export function quote(input: unknown): string {
 
 /** Like {@link text}, and not empty or blank. */
 export const requiredText = (maxLength: number) =>
-  text(maxLength).refine((value) => value.trim() !== '', 'must not be empty')
+  text(maxLength)
+    .refine((value) => value.trim() !== '', 'must not be empty')
+    .meta({ minLength: 1 })
 
 /** Objects and arrays in each other: what is nested by the thousand can be read, but not written out again. */
 const maxNesting = 100
@@ -66,12 +68,12 @@ const maxOffset = 10_000
 
 /** `limit` and `offset` of a list. */
 export const page = {
-  limit: wholeNumber(1, 100, 50),
-  offset: wholeNumber(0, maxOffset, 0),
+  limit: wholeNumber(1, 100, 50).describe('Entries per page.'),
+  offset: wholeNumber(0, maxOffset, 0).describe('Entries to skip. Use `cursor` for deeper pages.'),
 }
 
 /** `limit` of a list that is short and answers with all of it unless asked for less. */
-export const limitOfAll = wholeNumber(1, 1_000, 1_000)
+export const limitOfAll = wholeNumber(1, 1_000, 1_000).describe('Entries per page.')
 
 function wholeNumber(min: number, max: number, fallback: number) {
   return z

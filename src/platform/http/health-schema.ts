@@ -1,7 +1,11 @@
 import { z } from 'zod'
 import { bare, defineShape, plainText, type RouteDocs } from './answers.ts'
 
-const status = defineShape('Status', z.object({ status: z.string() }), { status: 'ok' })
+const status = defineShape(
+  'Status',
+  z.object({ status: z.string().describe('The state, in a few words.') }).describe('What a probe answers.'),
+  { status: 'ok' },
+)
 
 const tags = ['operations']
 
@@ -9,33 +13,37 @@ const tags = ['operations']
 export const healthDocs = {
   alive: {
     operationId: 'isAlive',
-    summary: 'Whether the process is alive',
+    summary: 'Check that the process is alive',
     tags,
     answers: {
-      200: bare(status, 'It is.'),
-      503: bare(status, 'The embedded database has answered nothing for a minute: restart the process.', {
+      200: bare(status, 'The process is alive.'),
+      503: bare(status, 'The embedded database has not answered for a minute. Restart the process.', {
         status: 'database does not answer',
       }),
     },
   },
   ready: {
     operationId: 'isReady',
-    summary: 'Whether it can serve requests',
+    summary: 'Check that the process can serve requests',
     tags,
     answers: {
       200: bare(status, 'The database takes writes.', { status: 'ready' }),
-      503: bare(status, 'It is draining, or the database is read-only or does not answer within 5 seconds.', {
-        status: 'draining',
-      }),
+      503: bare(
+        status,
+        'The process is shutting down, or the database is read-only or did not answer within 5 seconds.',
+        {
+          status: 'draining',
+        },
+      ),
     },
   },
   metrics: {
     operationId: 'readMetrics',
-    summary: 'Metrics in the Prometheus text format',
+    summary: 'Read the metrics, in the Prometheus text format',
     tags,
     answers: {
       200: plainText(
-        'See docs/operate/monitoring.md.',
+        'The metrics; docs/operate/monitoring.md explains each.',
         'krafter_push_pushes_total{platform="web",outcome="sent"} 1204\n',
       ),
     },

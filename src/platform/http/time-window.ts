@@ -13,7 +13,10 @@ export const momentField = z.iso
   .transform((text) => new Date(Math.max(0, Date.parse(text))))
 
 /** `since` (inclusive) and `until` (exclusive) of a list. */
-export const windowFields = { since: momentField.optional(), until: momentField.optional() }
+export const windowFields = {
+  since: momentField.optional().describe('Only entries from this time on.'),
+  until: momentField.optional().describe('Only entries before this time.'),
+}
 
 /** A span of time; what is absent is open. */
 export interface TimeWindow {

@@ -32,6 +32,11 @@ export function createComponents(): Components {
   }
 }
 
+/** For `meta`: a reference to a schema that has a name. */
+export function refTo(name: string): { $ref: string } {
+  return { $ref: `#/$defs/${name}` }
+}
+
 /**
  * For `meta`: describes a schema by the name of another one, for those that are read by code of ours. Somewhere else in
  * the description a schema has that name.
@@ -56,7 +61,7 @@ const options = {
 function replaceByReference(schema: z.core.JSONSchema.BaseSchema): void {
   const { describedAs, description } = schema
   for (const key of Object.keys(schema)) delete schema[key]
-  schema.$ref = `#/$defs/${describedAs}`
+  Object.assign(schema, refTo(describedAs as string))
   if (description !== undefined) schema.description = description
 }
 

@@ -40,7 +40,8 @@ export function describeRoute({ method, url, schema, config }: DescribedRoute, c
     description: [description, keyed && `Needs the scope \`${scope}\`.`].filter(Boolean).join(' ') || summary,
     tags,
     ...(keyed ? sdkHints({ method, schema, parameters }) : { 'x-internal': true }),
-    security: keyed ? [{ key: [scope] }] : publishable ? [{ publishableKey: [] }] : [],
+    ...(keyed && { 'x-required-scope': scope }),
+    security: keyed ? [{ key: [] }] : publishable ? [{ publishableKey: [] }] : [],
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: describeBody(named(body, operationId!), bodyExample, components) }),
     responses: {
@@ -101,7 +102,8 @@ function parameter(
 /** A body is named after its operation, unless it has a name already: `createWebhook` takes `CreateWebhookRequest`. */
 function named(body: z.ZodType, operationId: string): z.ZodType {
   if (z.globalRegistry.get(body)?.id) return body
-  return body.meta({ id: `${operationId[0]!.toUpperCase()}${operationId.slice(1)}Request` })
+  const id = `${operationId[0]!.toUpperCase()}${operationId.slice(1)}Request`
+  return body.meta({ id, description: `The body of \`${operationId}\`.` })
 }
 
 function describeBody(body: z.ZodType, example: unknown, components: Components): Json {

@@ -33,6 +33,7 @@ export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: st
     hasBody && 'BodyTooLarge',
     judgesBody && 'NotJson',
     validates && !open && 'Invalid',
+    !isCounted && 'HeadersTooLarge',
     isCounted && 'RateLimited',
     isCounted && 'Failed',
     isCounted && 'Unavailable',
@@ -47,7 +48,7 @@ export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: st
 const components = {
   MalformedBody: {
     ...fromCatalogue(refusals.malformedBody('Request body is not valid JSON')),
-    description: 'The body is no JSON object.',
+    description: 'The body is not a JSON object.',
   },
   Unauthorized: {
     ...fromCatalogue(refusals.unauthorized()),
@@ -67,31 +68,39 @@ const components = {
   },
   NotFound: {
     ...fromCatalogue(refusals.notFound()),
-    description: "There is no such thing, or it is another team's; an id that is no UUID answers the same.",
+    description:
+      'There is no such thing, or it belongs to another team. An id that is not a UUID answers the same.',
   },
   BodyTooLarge: {
     ...fromCatalogue(refusals.bodyTooLarge()),
-    description: 'The body is longer than the route takes: 1 MiB, of a batch 8 MiB.',
+    description: 'The body is longer than 1 MiB, of a batch 8 MiB.',
   },
-  NotJson: { ...fromCatalogue(refusals.notJson()), description: 'The body is not sent as application/json.' },
+  NotJson: {
+    ...fromCatalogue(refusals.notJson()),
+    description: 'The `content-type` is not `application/json`.',
+  },
   Invalid: {
     ...fromCatalogue(refusals.invalid({ title: ['is required'] })),
-    description: 'A field is wrong: `details` names each one and says what is wrong with it.',
+    description: 'Fields are wrong. `details` names each of them and says what is wrong.',
+  },
+  HeadersTooLarge: {
+    ...fromCatalogue(refusals.headersTooLarge()),
+    description: 'The request line and the headers are longer than 16 KiB together.',
   },
   RateLimited: {
     ...fromCatalogue(refusals.rateLimited(23)),
     description:
-      'The team, or without a key the client, has used up its requests of this minute; `retry_after` is in seconds.',
+      'The requests of this minute are used up: those of the team, or without a key those of the client address. Try again after `retry_after` seconds.',
   },
   Failed: {
     status: 500,
     example: { error: 'Internal server error' },
-    description: 'Our fault; it is logged.',
+    description: 'A fault of the service. The log has the cause.',
   },
   Unavailable: {
     ...fromCatalogue(refusals.unavailable()),
     description:
-      'The database is away, takes no writes or has too much to do. Try again after `retry-after` seconds.',
+      'The database cannot be reached, takes no writes or is overloaded. Try again after `retry-after` seconds.',
   },
 }
 
@@ -110,12 +119,19 @@ const error = z
   .meta({ description: 'What is wrong, in a sentence for people. Decide by the status.' })
 
 /** The one form of every refusal: flat, `error` always a sentence for people. */
-export const errorSchema = z.object({ error }).meta({ id: 'Error' })
-const validationErrorSchema = z.object({ error, details: detailsField }).meta({ id: 'ValidationError' })
+export const errorSchema = z
+  .object({ error })
+  .meta({ id: 'Error', description: 'Why the request was refused.' })
+const validationErrorSchema = z
+  .object({ error, details: detailsField })
+  .meta({ id: 'ValidationError', description: 'Which fields are wrong, and why.' })
 /** A refusal that says in its body when to try again. */
 export const busyErrorSchema = z
   .object({ error, retry_after: z.int().meta({ description: 'Seconds to wait.' }) })
-  .meta({ id: 'RateLimitError' })
+  .meta({
+    id: 'RateLimitError',
+    description: 'Too many requests, or too much at once: wait, then try again.',
+  })
 
 /** `components.responses` of the API's description. */
 export function describeRefusals({ describe }: Pick<Components, 'describe'>): Record<string, Json> {
@@ -136,5 +152,5 @@ export function describeRefusals({ describe }: Pick<Components, 'describe'>): Re
 
 /** Requests are counted before anything in them is judged; those without a key only once they are too many. */
 function hasRateLimits(status: number): boolean {
-  return status !== 401
+  return status !== 401 && status !== 431
 }

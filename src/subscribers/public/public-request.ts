@@ -11,7 +11,10 @@ import { isPushHost } from './push-hosts.ts'
 const { vapid_public_key, user_id, old_token, keep_unsubscribed } = registrationBody.shape
 
 /** The fields that name a browser's subscription, in all forms that a registration takes. */
-export const browserFields = { ...subscriptionFields, platform: z.literal('web').optional() }
+export const browserFields = {
+  ...subscriptionFields,
+  platform: z.literal('web').optional().describe('A browser.'),
+}
 
 /** What a page may say of its own subscriber: nothing that would be about anybody else. */
 export const publicRegistrationBody = z.object({

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { platformField } from '../../events/catalog.ts'
-import { defineShape, empty, idField, one, type RouteDocs } from '../../platform/http/answers.ts'
+import { defineShape, empty, idOf, one, type RouteDocs } from '../../platform/http/answers.ts'
 import { subscriberStatusField } from '../subscriber-schema.ts'
 import type { Subscriber } from '../subscriber-store.ts'
 
@@ -16,7 +16,14 @@ export function presentPublicSubscriber({ id, appId, platform, status }: Subscri
 
 const subscriberShape = defineShape<ReturnType<typeof presentPublicSubscriber>>(
   'PublicSubscriber',
-  z.object({ id: idField, app_id: idField, platform: platformField, status: subscriberStatusField }),
+  z
+    .object({
+      id: idOf('subscriber'),
+      app_id: idOf('app'),
+      platform: platformField,
+      status: subscriberStatusField,
+    })
+    .describe('A subscriber as its own page sees it.'),
   {
     id: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
     app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
@@ -27,10 +34,12 @@ const subscriberShape = defineShape<ReturnType<typeof presentPublicSubscriber>>(
 
 const appShape = defineShape<{ app_id: string; vapid_public_key: string }>(
   'PublicApp',
-  z.object({
-    app_id: idField,
-    vapid_public_key: z.string().meta({ description: 'What the browser has to subscribe with.' }),
-  }),
+  z
+    .object({
+      app_id: idOf('app'),
+      vapid_public_key: z.string().meta({ description: 'What the browser has to subscribe with.' }),
+    })
+    .describe('What a page needs to subscribe.'),
   {
     app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
     vapid_public_key:

@@ -4,16 +4,22 @@ import type { presentHealth } from './health-report-store.ts'
 
 const healthShape = defineShape<ReturnType<typeof presentHealth>>(
   'WebhookHealth',
-  z.object({
-    window_seconds: z.int(),
-    attempts: z.int().meta({ description: 'Of the newest 10,000 deliveries within the window.' }),
-    success_rate: z.number().nullable().meta({ description: '0 to 1; null without attempts.' }),
-    p50_ms: z.int().nullable(),
-    p95_ms: z.int().nullable(),
-    oldest_pending_at: timestampField
-      .nullable()
-      .meta({ description: 'Since when the delivery has waited that waits longest.' }),
-  }),
+  z
+    .object({
+      window_seconds: z.int().describe('How far back it looks: 24 hours.'),
+      attempts: z.int().meta({ description: 'Attempts within the window, of its newest 10,000 deliveries.' }),
+      success_rate: z.number().nullable().meta({
+        description: 'The share of attempts that succeeded, from 0 to 1; null: there were no attempts.',
+        minimum: 0,
+        maximum: 1,
+      }),
+      p50_ms: z.int().nullable().describe('The median duration of an attempt, in milliseconds.'),
+      p95_ms: z.int().nullable().describe('The 95th percentile of the durations, in milliseconds.'),
+      oldest_pending_at: timestampField.nullable().meta({
+        description: 'Since when the oldest pending delivery has been waiting; null: none is pending.',
+      }),
+    })
+    .describe('How a webhook answered lately.'),
   {
     window_seconds: 86_400,
     attempts: 1_204,
@@ -28,7 +34,7 @@ const healthShape = defineShape<ReturnType<typeof presentHealth>>(
 export const healthDocs = {
   read: {
     operationId: 'readWebhookHealth',
-    summary: 'How a webhook has answered over the last 24 hours',
+    summary: 'Read how a webhook answered over the last 24 hours',
     tags: ['webhooks'],
     answers: { 200: one(healthShape, 'Rates and durations of its attempts.') },
   },

@@ -10,12 +10,16 @@ const defaultOverlapSeconds = 86_400
 const maxOverlapSeconds = 604_800
 
 const body = z.object({
-  secret: secretField.refine((secret) => secret !== '', 'must not be empty').optional(),
+  secret: secretField
+    .refine((secret) => secret !== '', 'must not be empty')
+    .optional()
+    .describe('The new secret; default: one is generated.'),
   overlap_seconds: z
     .int()
     .refine((seconds) => seconds >= 0 && seconds <= maxOverlapSeconds, `must be 0 to ${maxOverlapSeconds}`)
     .meta({ minimum: 0, maximum: maxOverlapSeconds })
-    .default(defaultOverlapSeconds),
+    .default(defaultOverlapSeconds)
+    .describe('For how many seconds the previous secret signs as well; default: a day.'),
 })
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { toTimestampOrNull } from '../../platform/clock.ts'
-import { defineShape, idField, one, type RouteDocs, timestampField } from '../../platform/http/answers.ts'
+import { defineShape, idOf, one, type RouteDocs, timestampField } from '../../platform/http/answers.ts'
 
 /** The one answer that has a secret in it. */
 export function presentRotation(webhookId: string, secret: string, previousUntil: Date | null) {
@@ -13,13 +13,15 @@ export function presentRotation(webhookId: string, secret: string, previousUntil
 
 const rotationShape = defineShape<ReturnType<typeof presentRotation>>(
   'SecretRotation',
-  z.object({
-    webhook_id: idField,
-    secret: z.string().meta({ description: 'The new secret, in this answer only.' }),
-    previous_secret_expires_at: timestampField
-      .nullable()
-      .meta({ description: 'Until when the secret before it signs too; null: it does not.' }),
-  }),
+  z
+    .object({
+      webhook_id: idOf('webhook'),
+      secret: z.string().meta({ description: 'The new secret. Only this answer shows it.' }),
+      previous_secret_expires_at: timestampField
+        .nullable()
+        .meta({ description: 'Until when the previous secret signs as well; null: it does not.' }),
+    })
+    .describe('A new secret for a webhook.'),
   {
     webhook_id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
     secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
@@ -33,9 +35,9 @@ export const secretDocs = {
     operationId: 'rotateSecret',
     summary: "Replace a webhook's secret",
     description:
-      'Without a secret in the body, one is made. During the overlap, a day unless said otherwise, `webhook-signature` carries both signatures, and `x-krafter-signature-previous` is sent beside `x-krafter-signature`.',
+      'Without a secret in the body, one is generated. During the overlap, `webhook-signature` carries both signatures, and `x-krafter-signature-previous` is sent in addition to `x-krafter-signature`.',
     tags: ['webhooks'],
     bodyExample: { overlap_seconds: 86_400 },
-    answers: { 200: one(rotationShape, 'The new secret, this once.') },
+    answers: { 200: one(rotationShape, 'The new secret. It is not shown again.') },
   },
 } satisfies Record<string, RouteDocs>

@@ -26,7 +26,11 @@ function isCanonical(secret: string): boolean {
   return key !== null && secret === `whsec_${key.toString('base64')}`
 }
 
-export const signatureField = z.enum(['hmac', 'ed25519'])
+export const signatureField = z
+  .enum(['hmac', 'ed25519'])
+  .describe(
+    '`hmac`: `webhook-signature` is by the secret; `ed25519`: it also has a signature (`v1a`) that `public_key` verifies.',
+  )
 
 /** `whsec_` and 32 random bytes in base64 (Standard Webhooks 1.0). */
 export function generateSecret(): string {
