@@ -50,7 +50,9 @@ function valuesOf(test: FieldTest): FilterValue[] {
 
 /** `web, ios or android`, `a string or null`: what a field may be. */
 function describe(fields: readonly z.ZodType[]): string {
-  const words = fields.flatMap((field) => wordsOf(z.toJSONSchema(field, { unrepresentable: 'any' })))
+  // Without the names of schemas: a reference to one has no words.
+  const options = { unrepresentable: 'any', metadata: z.registry<{ id?: string }>() } as const
+  const words = fields.flatMap((field) => wordsOf(z.toJSONSchema(field, options)))
   const each = [...new Set(words)]
   return each.length > 1 ? `${each.slice(0, -1).join(', ')} or ${each.at(-1)}` : each.join()
 }
