@@ -53,7 +53,9 @@ function undescribedFields(schema: Json, path: string): string[] {
     ...[schema.items ?? []].flat(),
   ]
   return [
-    ...fields.filter(([, field]) => !field.description && !field.$ref).map(([name]) => `${path}.${name}`),
+    ...fields
+      .filter(([, field]) => !field.description && !field.$ref && !field.anyOf?.[0].$ref)
+      .map(([name]) => `${path}.${name}`),
     ...fields.flatMap(([name, field]) => undescribedFields(field, `${path}.${name}`)),
     ...nested.flatMap((part) => undescribedFields(part, path)),
   ]
