@@ -1,3 +1,4 @@
+import { getOrInsert } from '../src/platform/get-or-insert.ts'
 /** What was measured, by line and column; printed at the end, and each as it comes. */
 export interface Table {
   set(line: string, column: string, text: string): void
@@ -8,7 +9,7 @@ export function createTable(): Table {
   const lines = new Map<string, Map<string, string>>()
   return {
     set(line, column, text) {
-      lines.getOrInsertComputed(line, () => new Map()).set(column, text)
+      getOrInsert(lines, line, () => new Map()).set(column, text)
       console.log(`${column.padEnd(12)} ${line.padEnd(58)} ${text}`)
     },
     print(columns) {

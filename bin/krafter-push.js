@@ -7,23 +7,36 @@ import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-const neededMajor = Number(/\d+/.exec(engines.node)[0])
+const needed = /\d+(\.\d+)?/.exec(engines.node)[0]
 
-if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
+if (isAtLeast(process.versions.node, needed)) {
+  silenceSqliteWarning()
   const compiled = new URL('../dist/src/main.js', import.meta.url)
   await import(existsSync(compiled) ? compiled.href : new URL('../src/main.ts', import.meta.url).href)
 } else {
   const bundled = findBundledNode()
   if (bundled) runWith(bundled)
   else {
-    console.error(
-      `krafter-push: Node ${neededMajor} or later is needed, and this is ${process.version}: install it, or let npm run the install script of the package "node", which brings it along`,
-    )
+    console.error(`krafter-push: Node ${needed} or later is needed, and this is ${process.version}`)
     process.exitCode = 1
   }
 }
 
-/** The Node that the dependency `node` has installed; undefined where install scripts were not run. */
+function isAtLeast(version, least) {
+  const [major, minor = 0] = version.split('.').map(Number)
+  const [leastMajor, leastMinor = 0] = least.split('.').map(Number)
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor)
+}
+
+/** Node 22 and 24 call their SQLite, which locks the data folder, experimental. Users can do nothing about it. */
+function silenceSqliteWarning() {
+  const { emitWarning } = process
+  process.emitWarning = (warning, ...rest) => {
+    if (!String(warning).startsWith('SQLite is')) emitWarning.call(process, warning, ...rest)
+  }
+}
+
+/** The Node of a checkout (the dev dependency `node`); undefined in a package, and without install scripts. */
 function findBundledNode() {
   try {
     const path = createRequire(import.meta.url).resolve('node/bin/node')

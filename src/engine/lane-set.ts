@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../platform/clock.ts'
 import type { Notices } from '../platform/db/notices.ts'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 import { bucketOf, type LaneOwnership } from './lane-ownership.ts'
 import { startSweeper } from './sweeper.ts'
 
@@ -79,7 +80,7 @@ export function startLanes<Lane>(
   const noteDue = (appId: string, laneId: string, atMs: number) => {
     if (!ownership.owns(laneId)) return
     kind.noteDue(
-      lanes.getOrInsertComputed(laneId, () => kind.make(appId, laneId)),
+      getOrInsert(lanes, laneId, () => kind.make(appId, laneId)),
       atMs,
     )
   }

@@ -1,3 +1,4 @@
+import { getOrInsert } from '../platform/get-or-insert.ts'
 /** Items that wait, of many owners. The owners take turns; what one owner has waiting goes in its order. */
 export interface TurnQueue<Item> {
   readonly size: number
@@ -21,7 +22,7 @@ export function createTurnQueue<Item>(): TurnQueue<Item> {
       return size
     },
     push(owner, item) {
-      owners.getOrInsertComputed(owner, () => new Set()).add(item)
+      getOrInsert(owners, owner, () => new Set()).add(item)
       size += 1
     },
     shift() {

@@ -1,4 +1,17 @@
-import { generate } from 'selfsigned'
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import {
+  bits,
+  element,
+  explicit,
+  isTrue,
+  objectId,
+  octets,
+  positive,
+  sequence,
+  set,
+  time,
+  utf8,
+} from './der.ts'
 
 /** PEM texts: the authority to trust, and a key and certificate that it signed. */
 export interface Certificates {
@@ -11,40 +24,74 @@ let made: Promise<Certificates> | undefined
 
 /**
  * A certificate authority and a server certificate signed by it, for 127.0.0.1, ::1, localhost and
- * *.test.example. Made once per process: the tests of one file share it.
+ * *.test.example, valid for a year. Made once per process: the tests of one file share it.
+ *
+ * Node reads certificates and does not issue them. The libraries that do weigh 9 MB installed, for the demo alone.
  */
 export function makeCertificates(): Promise<Certificates> {
-  made ??= generateCertificates()
+  made ??= Promise.resolve(generateCertificates())
   return made
 }
 
-async function generateCertificates(): Promise<Certificates> {
-  const authority = await generate([{ name: 'commonName', value: 'Test authority' }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    algorithm: 'sha256',
-    extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-    ],
-  })
-  const server = await generate([{ name: 'commonName', value: 'Test server' }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    algorithm: 'sha256',
-    ca: { key: authority.private, cert: authority.cert },
-    extensions: [
-      { name: 'basicConstraints', cA: false },
-      {
-        name: 'subjectAltName',
-        altNames: [
-          { type: 2, value: 'localhost' },
-          { type: 2, value: '*.test.example' },
-          { type: 7, ip: '127.0.0.1' },
-          { type: 7, ip: '::1' },
-        ],
-      },
-    ],
-  })
-  return { ca: authority.cert, key: server.private, cert: server.cert }
+interface Issuer {
+  name: string
+  key: KeyObject
 }
+
+function generateCertificates(): Certificates {
+  const authority = { name: 'Test authority', key: makeKey() }
+  const server = makeKey()
+  const ca = issue(authority, authority.name, authority.key, [
+    extension(basicConstraints, sequence(isTrue), true),
+    // keyCertSign and cRLSign.
+    extension(keyUsage, bits(Buffer.from([0b0000_0110]), 1), true),
+  ])
+  const cert = issue(authority, 'Test server', server, [
+    extension(basicConstraints, sequence()),
+    extension(subjectAltName, sequence(...alternativeNames)),
+  ])
+  return { ca, key: server.export({ type: 'pkcs8', format: 'pem' }) as string, cert }
+}
+
+const makeKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+
+/** RFC 5280 §4.2.1. */
+const keyUsage = '2.5.29.15'
+const subjectAltName = '2.5.29.17'
+const basicConstraints = '2.5.29.19'
+const commonName = '2.5.4.3'
+const ecdsaWithSha256 = sequence(objectId('1.2.840.10045.4.3.2'))
+const version3 = explicit(0, positive(Buffer.from([2])))
+
+const dnsName = (name: string) => element(0x82, Buffer.from(name))
+const ipAddress = (...bytes: number[]) => element(0x87, Buffer.from(bytes))
+const alternativeNames = [
+  dnsName('localhost'),
+  dnsName('*.test.example'),
+  ipAddress(127, 0, 0, 1),
+  ipAddress(...Array(15).fill(0), 1),
+]
+
+/** A certificate of `subject` for the public half of `key`, RFC 5280 §4.1, as PEM. */
+function issue(issuer: Issuer, subject: string, key: KeyObject, extensions: Buffer[]): string {
+  const certificate = sequence(
+    version3,
+    positive(Buffer.from([1, ...randomBytes(15)])),
+    ecdsaWithSha256,
+    distinguishedName(issuer.name),
+    sequence(time(new Date(Date.now() - dayMs)), time(new Date(Date.now() + 365 * dayMs))),
+    distinguishedName(subject),
+    createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    explicit(3, sequence(...extensions)),
+  )
+  const signed = sequence(certificate, ecdsaWithSha256, bits(sign('sha256', certificate, issuer.key)))
+  const lines = signed.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
+}
+
+const dayMs = 86_400_000
+
+const distinguishedName = (name: string) => sequence(set(sequence(objectId(commonName), utf8(name))))
+
+const extension = (id: string, value: Buffer, critical = false) =>
+  sequence(objectId(id), ...(critical ? [isTrue] : []), octets(value))

@@ -2,6 +2,7 @@ import type { LookupAddress, LookupOptions } from 'node:dns'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
 import { buildConnector } from 'undici'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 import type { AddressGuard } from './address-guard.ts'
 import type { LookupAll } from './lookup-all.ts'
 import { openTunnel } from './proxy-tunnel.ts'
@@ -169,7 +170,7 @@ function hostnameOf({ hostname }: URL): string {
 const secureContexts = new Map<string | undefined, SecureContext>()
 
 function secureContextOf(ca: string | undefined): SecureContext {
-  return secureContexts.getOrInsertComputed(ca, () =>
+  return getOrInsert(secureContexts, ca, () =>
     createSecureContext(ca === undefined ? {} : { ca: rootsWith(ca) }),
   )
 }

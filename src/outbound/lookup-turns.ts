@@ -1,3 +1,4 @@
+import { getOrInsert } from '../platform/get-or-insert.ts'
 import { lookupError } from './query-addresses.ts'
 
 export interface TurnLimits {
@@ -58,7 +59,7 @@ export function createLookupTurns(limits: TurnLimits): LookupTurns {
       if (hasRoom(parent) && !waiting.has(parent)) return Promise.resolve(begin(parent))
       if (waitingTotal >= limits.waitingLookups) return Promise.reject(lookupError('ERR_LOOKUPS_BUSY'))
       return new Promise((resolve, reject) => {
-        const starts = waiting.getOrInsertComputed(parent, () => new Set())
+        const starts = getOrInsert(waiting, parent, () => new Set())
         const leave = () => {
           clearTimeout(timer)
           waitingTotal -= 1

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 
 /** What the machine says of names without asking a name server. */
 export interface SystemNames {
@@ -69,7 +70,7 @@ export function parseHosts(text: string): Map<string, string[]> {
   for (const line of text.split('\n')) {
     const [address = '', ...names] = fieldsOf(line)
     if (isIP(address) === 0) continue
-    for (const name of names) hosts.getOrInsertComputed(name.toLowerCase(), () => []).push(address)
+    for (const name of names) getOrInsert(hosts, name.toLowerCase(), () => []).push(address)
   }
   return hosts
 }

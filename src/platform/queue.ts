@@ -4,6 +4,7 @@ import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Db, OpenDatabase, Trx } from './db/db.ts'
+import { getOrInsert } from './get-or-insert.ts'
 
 /** A queue and the form of its messages. */
 export interface QueueDefinition {
@@ -292,7 +293,7 @@ function createWorkers(boss: PgBoss): Workers {
   return {
     async start(queueName, handle) {
       const started = Promise.withResolvers<string>()
-      const idle = free.getOrInsertComputed(queueName, () => new Set())
+      const idle = getOrInsert(free, queueName, () => new Set())
       const id = await boss.work<object>(queueName, { batchSize: 1, ...never }, async ([job]) => {
         const self = await started.promise
         idle.delete(self)

@@ -1,4 +1,5 @@
 import type { Outcome } from '../channels/outcome.ts'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 
 /** Why pushes of a batch are tried again: one entry per status, or per kind of failure without an answer. */
 export interface RetryReason {
@@ -23,7 +24,7 @@ export function retryReasons(
     const { status, error } = outcome
     // Without a status it begins with the kind: `timeout: …`. What follows differs from push to push.
     const key = String(status ?? error.split(':')[0])
-    reasons.getOrInsert(key, { status, error, count: 0 }).count += 1
+    getOrInsert(reasons, key, () => ({ status, error, count: 0 })).count += 1
   }
   return [...reasons.values()].sort((a, b) => b.count - a.count).slice(0, maxReasons)
 }

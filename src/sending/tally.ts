@@ -1,5 +1,6 @@
 import type { FailureReason, Outcome } from '../channels/outcome.ts'
 import type { Platform } from '../database.ts'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 import { nextDelaySeconds, type TimeLeft } from './push-lifetime.ts'
 
 /** A subscriber, as far as accounting needs to know it. */
@@ -91,7 +92,9 @@ export function tallyOutcomes(
         } else {
           const next = wasAttempted ? attempt + 1 : attempt
           const retry = { delaySeconds, attempt: next, subscriberIds: [] }
-          retries.getOrInsert(`${delaySeconds} ${next}`, retry).subscriberIds.push(addressee.subscriberId)
+          getOrInsert(retries, `${delaySeconds} ${next}`, () => retry).subscriberIds.push(
+            addressee.subscriberId,
+          )
         }
       }
     }

@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { firstIdOf } from '../platform/db/partitions.ts'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 import { addReceiptCounts, lockNotifications } from '../sending/progress-store.ts'
 import { type KnownSubscriber, markSeen, readSubscribers } from '../subscribers/audience-store.ts'
 import { insertReceipts } from './receipt-store.ts'
@@ -68,7 +69,7 @@ async function findKnown(trx: Trx, reports: readonly Report[]): Promise<KnownRep
 function firstOfEach(reports: readonly KnownReport[], kind: ReceiptKind): KnownReport[] {
   const first = new Map<string, KnownReport>()
   for (const report of reports) {
-    if (report.kind === kind) first.getOrInsert(report.notificationId + report.subscriberId, report)
+    if (report.kind === kind) getOrInsert(first, report.notificationId + report.subscriberId, () => report)
   }
   return [...first.values()]
 }

@@ -1,3 +1,4 @@
+import { getOrInsert } from '../../platform/get-or-insert.ts'
 import type { ChannelApp } from '../channel.ts'
 import type { VapidKeys } from './vapid.ts'
 
@@ -19,5 +20,5 @@ export function readWebPushSettings({ credentials }: ChannelApp): WebPushSetting
       return (error as Error).message
     }
   }
-  return { keysOf: (number) => known.getOrInsertComputed(number, read) }
+  return { keysOf: (number) => getOrInsert(known, number, read) }
 }

@@ -1,6 +1,7 @@
 import { newEvents } from '../../announcements.ts'
 import type { Db } from '../../platform/db/db.ts'
 import type { Notices } from '../../platform/db/notices.ts'
+import { getOrInsert } from '../../platform/get-or-insert.ts'
 import { momentOfId, newId } from '../../platform/ids.ts'
 import { type FollowedEvent, listEventKeys, readFollowedEvents } from './followed-event-store.ts'
 
@@ -55,7 +56,7 @@ export function createEventFeeds(
   return (appId) => {
     listen()
     const everyMs = notices.areHeard ? times.announcedMs : times.unannouncedMs
-    const entry = feeds.getOrInsertComputed(appId, () => ({
+    const entry = getOrInsert(feeds, appId, () => ({
       feed: createFeed(db, appId, times.gatherMs, everyMs),
       users: 0,
     }))

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { getOrInsert } from '../get-or-insert.ts'
 import { siblingModule } from '../sibling-module.ts'
 import type { Answer, Failure, Reply, Request, Work } from './embedded-thread.ts'
 import { statementContext } from './statement-context.ts'
@@ -122,7 +123,7 @@ export async function openEmbeddedClient(
     },
     async listen(channel, callback) {
       const isNew = !listeners.has(channel)
-      const callbacks = listeners.getOrInsertComputed(channel, () => new Set())
+      const callbacks = getOrInsert(listeners, channel, () => new Set())
       callbacks.add(callback)
       // The thread posts each notification once for each time it was asked.
       if (isNew) await ask({ kind: 'listen', channel })

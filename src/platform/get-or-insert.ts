@@ -1,0 +1,23 @@
+/** What a map has. */
+interface Entries<Key, Value> {
+  get(key: Key): Value | undefined
+  set(key: Key, value: Value): unknown
+}
+
+/**
+ * The value of `key`, inserted when there is none. `Map.prototype.getOrInsertComputed` does the same from Node 26 on;
+ * the published package runs on Node 22.
+ *
+ * @param make called only when the key is missing; its value must not be undefined
+ */
+export function getOrInsert<Key, Value>(
+  entries: Entries<Key, Value>,
+  key: Key,
+  make: (key: Key) => Value,
+): Value {
+  const found = entries.get(key)
+  if (found !== undefined) return found
+  const made = make(key)
+  entries.set(key, made)
+  return made
+}
