@@ -59,7 +59,7 @@ export async function registerRoutes(
   server.get('/openapi.json', { schema: { hide: true } }, async (request) =>
     describe(publicUrl ?? `${request.protocol}://${request.host}`),
   )
-  registerReferencePage(server, deps.config, describe)
+  registerReferencePage(server)
   registerSdkRoutes(server, deps)
   const limits = createRateLimits({
     limits: deps.config.rateLimits,

@@ -1,67 +1,72 @@
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { referenceFiles } from './reference-files.ts'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Server } from './server.ts'
 
-/** How long browsers keep the page's scripts and icon; they would load 5 MB for every look otherwise. */
-const fileCaching = 'public, max-age=3600'
+interface PageFile {
+  type: string
+  bytes: Buffer
+  etag: string
+}
 
 /**
- * The description of the API as a page, at `/docs`. Nothing of it comes from elsewhere, and its policy lets it ask only
- * this service. The viewer is loaded with its first reader: its script is one of 5 MB in a JavaScript file, which every
- * start would parse and every process keep.
+ * The reference of the API as a page at `/docs`: plain files (web/docs/) that show `/openapi.json`. Nothing of it comes
+ * from elsewhere, and its policy lets it ask only this service.
  */
-export function registerReferencePage(
-  server: Server,
-  config: { publicUrl: string | undefined },
-  describe: (origin: string) => object,
-): void {
-  const files = new Map(Object.entries(referenceFiles))
-  const policy = contentPolicy(config.publicUrl)
-  let viewer: Promise<FastifyInstance> | undefined
+export function registerReferencePage(server: Server): void {
+  const files = readPage()
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.headers(policy)
     const [path = ''] = request.url.split('?', 1)
     // The page names its files by paths beside it, so that a proxy may serve it below another path.
     if (path === '/docs') return reply.code(308).header('location', 'docs/').send()
-    const name = path.slice('/docs/'.length)
-    const file = files.get(name)
-    if (file) {
-      if (name !== '') reply.header('cache-control', fileCaching)
-      return reply.type(file.type).send(file.text)
-    }
-    viewer ??= loadViewer(() => describe(config.publicUrl ?? ''))
-    const { statusCode, headers, rawPayload } = await (await viewer).inject(request.url)
-    if (name === viewerScript) reply.header('cache-control', fileCaching)
-    return reply.code(statusCode).headers(headers).send(rawPayload)
+    const file = files.get(path.slice('/docs/'.length) || 'index.html')
+    if (!file) return reply.callNotFound()
+    // Asked for again at every look: its modules have to be of one version.
+    reply.headers({ 'cache-control': 'no-cache', etag: file.etag })
+    if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
+    return reply.type(file.type).send(file.bytes)
   }
   for (const path of ['/docs', '/docs/*']) server.get(path, { schema: { hide: true } }, answer)
 }
 
-/** Where the viewer has its script; web/docs/index.html names it, too. */
-const viewerScript = 'js/scalar.js'
-
-/** The viewer sets styles in the page itself. The requests that a reader tries out go to the public URL. */
-function contentPolicy(publicUrl: string | undefined): Record<string, string> {
-  const service = publicUrl === undefined ? '' : ` ${new URL(publicUrl).origin}`
-  return {
-    'content-security-policy': [
-      "default-src 'none'",
-      "script-src 'self'",
-      "style-src 'self' 'unsafe-inline'",
-      "img-src 'self' data: blob:",
-      `connect-src 'self'${service}`,
-      "base-uri 'none'",
-      "form-action 'none'",
-      "frame-ancestors 'none'",
-    ].join('; '),
-    'x-frame-options': 'DENY',
-    'referrer-policy': 'no-referrer',
-  }
+const policy = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
 }
 
-async function loadViewer(describe: () => object): Promise<FastifyInstance> {
-  const { default: reference } = await import('@scalar/fastify-api-reference')
-  const viewer = fastify()
-  await viewer.register(reference, { routePrefix: '/docs', configuration: { content: () => describe() } })
-  return viewer
+const types: Record<string, string> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+}
+
+/** The files of the page, by name. Three folders up from the sources, four from the compiled ones. */
+function readPage(): Map<string, PageFile> {
+  for (const root of ['../../../', '../../../../']) {
+    const folder = new URL(`${root}web/docs/`, import.meta.url)
+    try {
+      return new Map(readdirSync(folder).map((name) => [name, readPageFile(new URL(name, folder))]))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+  throw new Error('web/docs is missing')
+}
+
+function readPageFile(url: URL): PageFile {
+  const bytes = readFileSync(url)
+  const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+  return { type: types[url.pathname.split('.').pop()!] ?? 'text/plain', bytes, etag: `"${digest}"` }
 }
