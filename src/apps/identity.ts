@@ -40,8 +40,8 @@ export function isSignedIdentity(
   signature: string,
 ): boolean {
   const secret = crypto.decrypt(app.identitySecret, identityContext(app.id))
-  const expected = createHmac('sha256', secret).update(userId).digest('hex')
-  return (
-    signature.length === expected.length && timingSafeEqual(Buffer.from(signature), Buffer.from(expected))
-  )
+  const expected = Buffer.from(createHmac('sha256', secret).update(userId).digest('hex'))
+  // In bytes: as many characters can be more of them.
+  const given = Buffer.from(signature)
+  return given.length === expected.length && timingSafeEqual(given, expected)
 }

@@ -7,7 +7,7 @@ import { readSdkFile } from './sdk-files.ts'
 /** An hour: what a browser may not have heard of yet after an upgrade. Old scripts go on working. */
 const maxAge = 'max-age=3600'
 /** What the worker's script has in place of where it is served. */
-const serverPlaceholder = "'__KRAFTER_SERVER__'"
+const serverPlaceholder = /[`'"]__KRAFTER_SERVER__[`'"]/
 
 /** The scripts for browsers: `/sdk/krafter-push.js` for pages, `/sdk/krafter-push-sw.js` for service workers. */
 export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config'>): void {

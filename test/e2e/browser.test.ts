@@ -10,6 +10,7 @@ import { poll } from '../support/api.ts'
 import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { chromiumPath, noBrowser, startBrowser } from '../support/browser.ts'
 import { standInForPushService } from '../support/browser-subscriptions.ts'
+import { bundlePage } from '../support/bundle-page.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -59,7 +60,7 @@ function inBrowser(make: () => TestStorage): void {
   beforeAll(async () => {
     storage = make()
     ;[running, pushService, receiver, browser] = await Promise.all([
-      startTestService(storage),
+      startTestService(storage, { KRAFTER_PUBLIC_PUSH_HOSTS: '*' }),
       startPushService(),
       startReceiver(),
       startBrowser(),
@@ -71,7 +72,7 @@ function inBrowser(make: () => TestStorage): void {
     await api.post(`${base}/webhooks`, { url: `${receiver.origin}/hook`, events, secret })
     context = await browser.newContext()
     await context.grantPermissions(['notifications'], { origin: example.origin })
-    devices = Array.from({ length: 8 }, () => pushService.makeDevice())
+    devices = Array.from({ length: 12 }, () => pushService.makeDevice())
     await context.addInitScript(standInForPushService(devices))
     page = await context.newPage()
     page.on('request', (request) => {
@@ -175,6 +176,9 @@ function inBrowser(make: () => TestStorage): void {
     worker().evaluate(`(async () => {
       const opened = []
       clients.openWindow = async (url) => opened.push(url)
+      // Only a click of the user's may focus a window.
+      WindowClient.prototype.focus = async function () { opened.push('focused ' + this.url) }
+      WindowClient.prototype.navigate = async function (url) { opened.push('navigated to ' + url) }
       const [notification] = await registration.getNotifications({ tag: '${tag}' })
       const event = new NotificationEvent('notificationclick', { notification, action: '${action}' })
       const work = []
@@ -285,6 +289,54 @@ function inBrowser(make: () => TestStorage): void {
     expect(await stats(second)).toMatchObject({ delivered_count: 1, clicked_count: 1 })
   })
 
+  test('an open page hears what is received and clicked', async () => {
+    await page.evaluate(`(async () => {
+      const { listen } = await import('${running.service.url}/sdk/krafter-push.js')
+      globalThis.heard = []
+      globalThis.stop = listen({ received: (one) => heard.push(one), clicked: (one) => heard.push(one) })
+    })()`)
+    const id = await push('Listen')
+    await click(id, 'thanks')
+    await page.evaluate(`globalThis.stop()`)
+    await click(await push('Nobody listens'), '')
+    const { appId, ...clicked } = {
+      id,
+      appId: expect.any(String),
+      title: 'Listen',
+      body: 'Your order has been shipped',
+      data: {},
+    }
+    const url = `${example.origin}/?from=notification`
+    expect(await page.evaluate('heard')).toEqual([
+      { type: 'received', ...clicked, appId, url, action: '' },
+      { type: 'clicked', ...clicked, appId, url: null, action: 'thanks' },
+    ])
+  })
+
+  test('a click finds a window by its URL, or by its origin if the page says so', async () => {
+    const target = `${example.origin}/?from=notification`
+    const here = page.url()
+    const clickWith = async (options: object) => {
+      await page.evaluate(`(async () => {
+        const { resume } = await import('${running.service.url}/sdk/krafter-push.js')
+        const { appId, vapidPublicKey } = await (await fetch('/config')).json()
+        await resume({ appId, vapidPublicKey, register: '/subscribers', click: ${JSON.stringify(options)} })
+      })()`)
+      return click(await push('Where to?'), '')
+    }
+    expect(await clickWith({ match: 'origin' })).toEqual([`focused ${here}`])
+    expect(await clickWith({ match: 'origin', action: 'navigate' })).toEqual([
+      `focused ${here}`,
+      `navigated to ${target}`,
+    ])
+    expect(await clickWith({})).toEqual([target])
+    await page.goto(target)
+    await state('Subscribed')
+    expect(await clickWith({ action: 'navigate' })).toEqual([`focused ${target}`])
+    await page.goto(here)
+    await state('Subscribed')
+  })
+
   test('a subscription that the browser renews is registered, with the token that it replaces', async () => {
     const [before] = await subscribers()
     const { token, keys } = devices[1]!.registration
@@ -372,6 +424,112 @@ function inBrowser(make: () => TestStorage): void {
     const scripts = await other.evaluate(`navigator.serviceWorker.getRegistrations()
       .then((found) => found.map(({ active }) => active.scriptURL))`)
     expect(scripts).toEqual([`${example.origin}/sw.js?own`])
+    await fresh.close()
+  })
+
+  describe('the permission', () => {
+    test('without what it takes a browser is unsupported, and an iPhone says what to do', async () => {
+      const fresh = await browser.newContext()
+      const other = await fresh.newPage()
+      await other.goto(example.origin)
+      const said = await other.evaluate(`(async () => {
+        const sdk = await import('${running.service.url}/sdk/krafter-push.js')
+        const options = { appId: 'app', vapidPublicKey: 'key', register: '/subscribers' }
+        const said = []
+        for (const name of ['Notification', 'PushManager']) {
+          delete globalThis[name]
+          said.push([
+            await sdk.status(), sdk.isSupported(), sdk.findObstacle()?.kind, await sdk.resume(options),
+            await sdk.subscribe(options).catch((error) => error.message), await sdk.unsubscribe(options),
+          ])
+          globalThis.Notification = class {}
+        }
+        for (const system of ['iPhone OS 17_5 like Mac OS X', 'iPhone OS 16_3_1 like Mac OS X', 'Linux x86_64']) {
+          Object.defineProperty(navigator, 'userAgent', { value: 'Mozilla/5.0 (' + system + ')', configurable: true })
+          said.push(sdk.findObstacle()?.kind)
+        }
+        return said
+      })()`)
+      const unsupported = ['unsupported', false, undefined, null, 'this browser cannot be pushed to', false]
+      expect(said).toEqual([unsupported, unsupported, 'add-to-home-screen', 'update', undefined])
+      await fresh.close()
+    })
+
+    test('that was denied is told, and so is that it was given after all', async () => {
+      const fresh = await browser.newContext()
+      const other = await fresh.newPage()
+      const session = await fresh.newCDPSession(other)
+      const { targetInfo } = await session.send('Target.getTargetInfo')
+      const setTo = (setting: 'denied' | 'granted') =>
+        session.send('Browser.setPermission', {
+          permission: { name: 'notifications' },
+          setting,
+          origin: example.origin,
+          browserContextId: targetInfo.browserContextId!,
+        })
+      await other.goto(example.origin)
+      await setTo('denied')
+      await other.reload()
+      await other.waitForSelector(
+        '#state:text-is("Notifications are blocked in the settings of the browser")',
+      )
+      const { kind, steps, subscribed } = (await other.evaluate(`(async () => {
+        const sdk = await import('${running.service.url}/sdk/krafter-push.js')
+        globalThis.statuses = []
+        sdk.watchStatus((status) => statuses.push(status))
+        const options = { appId: 'app', vapidPublicKey: 'key', register: '/subscribers' }
+        return { ...sdk.findObstacle(), subscribed: await sdk.subscribe(options) }
+      })()`)) as { kind: string; steps: string[]; subscribed: unknown }
+      expect([kind, steps.length, subscribed]).toEqual(['unblock', 3, null])
+      await setTo('granted')
+      await other.waitForFunction('statuses.length > 0')
+      expect(await other.evaluate('statuses')).toEqual(['new'])
+      await fresh.close()
+    })
+  })
+
+  test('a page with the React hook registers without a backend', async () => {
+    const { publishable_key: publishableKey } = (await api.get(base)).body.data
+    await api.patch(base, { public_registration: { origins: [example.origin] } })
+    const fresh = await browser.newContext({ permissions: ['notifications'] })
+    await fresh.addInitScript(standInForPushService(devices.slice(-3, -1)))
+    const other = await fresh.newPage()
+    const pushOptions = JSON.stringify({ serverUrl: running.service.url, publishableKey })
+    // The example's page, with another content: Chromium lets documents of this machine alone ask this machine.
+    await other.goto(example.origin)
+    await other.evaluate(`document.body.replaceChildren(); globalThis.pushOptions = ${pushOptions}`)
+    await other.addScriptTag({ type: 'module', content: await bundlePage() })
+    await other.waitForSelector('output:text-is("new")')
+    await other.click('#subscribe')
+    await other.waitForSelector('output:text-is("subscribed")')
+    const subscriberOf = async (device: Device) =>
+      (await api.get(`${base}/subscribers?token=${encodeURIComponent(device.registration.token)}`)).body
+        .data[0]
+    const [first, second] = devices.slice(-3, -1) as [Device, Device]
+    const subscriber = await subscriberOf(first)
+    expect(subscriber).toMatchObject({ status: 'active', user_id: null, platform: 'web' })
+    // The worker knows the old subscription's secret: the renewed one is the same subscriber.
+    const workers = fresh.serviceWorkers()
+    const { token: endpoint, keys } = second.registration
+    await workers[0]!.evaluate(`(async () => {
+      const renewed = { endpoint: '${endpoint}', toJSON: () => (${JSON.stringify({ endpoint, keys })}) }
+      PushManager.prototype.getSubscription = async () => renewed
+      const event = new ExtendableEvent('pushsubscriptionchange')
+      const work = []
+      event.waitUntil = (promise) => work.push(promise)
+      dispatchEvent(event)
+      await Promise.all(work)
+    })()`)
+    expect(await subscriberOf(second)).toMatchObject({ id: subscriber.id, status: 'active' })
+    await other.evaluate(`localStorage.subscription = JSON.stringify({
+      ...JSON.parse(localStorage.subscription), ...${JSON.stringify({ endpoint, keys })} })`)
+    await other.click('#unsubscribe')
+    await other.waitForSelector('output:text-is("unsubscribed")')
+    expect(await subscriberOf(second)).toMatchObject({ id: subscriber.id, status: 'unsubscribed' })
+    await api.patch(base, { public_registration: { origins: ['https://elsewhere.example'] } })
+    await other.click('#subscribe')
+    // The service lets no page of this origin read why.
+    await other.waitForSelector('output:text-matches("Failed to fetch")')
     await fresh.close()
   })
 

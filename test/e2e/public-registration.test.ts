@@ -328,6 +328,7 @@ describeOnEachBackend('registration without a backend', (make) => {
         undefined,
         null,
         '',
+        '€'.repeat(64),
         signed.user_signature.toUpperCase(),
         signed.user_signature.slice(1),
         identify(secret, 'user-2').user_signature,
