@@ -39,7 +39,7 @@ function setUp(due: readonly string[], ownership = ownAllLanes()) {
     },
   }
   const lanes = startLanes<TestLane>(
-    { clock: systemClock, log: pino({ enabled: false }), lanes: ownership, notices },
+    { clock: systemClock, random: Math.random, log: pino({ enabled: false }), lanes: ownership, notices },
     kind,
   )
   return { lanes, sweeps, turns }

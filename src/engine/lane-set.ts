@@ -61,14 +61,17 @@ export interface LaneSet<Lane> {
 /** How often lanes are looked for when transactions announce what they made, and when they cannot. */
 const discoverAnnouncedMs = 30_000
 const discoverUnannouncedMs = 1_000
+/** Of the time until the next: loops that ask at once would keep a connection each. */
+const discoverSpread = 0.5
 
 export function startLanes<Lane>(
   {
     clock,
+    random,
     log,
     lanes: ownership,
     notices,
-  }: { clock: Clock; log: Logger; lanes: LaneOwnership; notices: Notices },
+  }: { clock: Clock; random: () => number; log: Logger; lanes: LaneOwnership; notices: Notices },
   kind: LaneKind<Lane>,
 ): LaneSet<Lane> {
   const lanes = new Map<string, Lane>()
@@ -85,7 +88,8 @@ export function startLanes<Lane>(
     )
   }
   const discover = async (now: number) => {
-    discoverAtMs = now + (notices.areHeard ? discoverAnnouncedMs : discoverUnannouncedMs)
+    const everyMs = notices.areHeard ? discoverAnnouncedMs : discoverUnannouncedMs
+    discoverAtMs = now + everyMs * (1 - discoverSpread * random())
     for (const { appId, laneId, firstDueAt } of await kind.discover()) {
       noteDue(appId, laneId, firstDueAt.getTime())
     }

@@ -56,6 +56,12 @@ describeOnEachBackend('transactions', (make) => {
     await sql`truncate counts`.execute(db)
   })
 
+  test('may be several statements in one text, as those of the queue’s upkeep are', async () => {
+    await open.queueDb!.executeSql('begin; insert into counts (n) values (1); commit', [])
+    await open.queueDb!.executeSql('begin; insert into counts (n) values (2); commit', [])
+    expect(await read(db)).toEqual([1, 2])
+  })
+
   test('say how many rows a statement changed', async () => {
     await insert(db, 1)
     expect((await sql`update counts set n = 2`.execute(db)).numAffectedRows).toBe(1n)

@@ -167,7 +167,8 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
         if (options.pipeline) gatherWrites(stream)
         if (options.pipeline && text === 'begin') return begin(client, (error) => (notBegun ??= error))
         try {
-          const name = prepares && values ? nameOf(text) : undefined
+          // Without values it may be several statements, of which none can be prepared.
+          const name = prepares && values?.length ? nameOf(text) : undefined
           const result = await client.query({ text, values: values as unknown[] | undefined, name })
           if (notBegun) throw notBegun
           return result
