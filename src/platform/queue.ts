@@ -69,7 +69,7 @@ const upkeepSeconds = 60
  * Workers look for jobs when they are told of new ones (NOTIFY) and when the time comes of one that this process put off.
  * One worker of each queue looks so often besides, for what others put off; where nobody can be told, it is more often.
  */
-const lookSeconds = { announced: 30, unannounced: 5 }
+const lookSeconds = { announced: 60, unannounced: 5 }
 /** Jobs that no version here could read; an operator moves them back or deletes them. */
 const deadLetter = 'dead-letter'
 const oneYearSeconds = 31_536_000
@@ -108,7 +108,8 @@ export async function startQueue(
     // A schedule names a minute, and is looked at within the one after it.
     cronMonitorIntervalSeconds: 45,
     cronWorkerIntervalSeconds: 45,
-    queueCacheIntervalSeconds: every.upkeepSeconds,
+    // What it remembers of queues does not change while a process runs.
+    queueCacheIntervalSeconds: 600,
     bamIntervalSeconds: 600,
     flowIntervalSeconds: 600,
     useListenNotify: database.hasSessions,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Api } from '../support/api.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { makeBatchesDue, waitingBatches } from '../support/database.ts'
 import { readEvents } from '../support/events.ts'
 import { type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
@@ -18,7 +19,7 @@ describeOnEachBackend('notification.failed', (make) => {
   beforeAll(async () => {
     storage = await make()
     ;[running, pushService, receiver] = await Promise.all([
-      startTestService(storage),
+      startTestService(storage, { KRAFTER_PUSH_MAX_AGE: '60' }),
       startPushService(),
       startReceiver(),
     ])
@@ -116,6 +117,27 @@ describeOnEachBackend('notification.failed', (make) => {
         }),
       ]),
     )
+  })
+
+  test('a push is given up after KRAFTER_PUSH_MAX_AGE, though its time to live goes on', async () => {
+    const { appId, base } = await makeApp({ events: ['notification.failed'] })
+    await api.post(`${base}/subscribers`, pushService.makeDevice('stubborn').registration)
+    pushService.answer = (_, response) => void response.writeHead(503).end()
+    const body = { title: 'Hello', platform_overrides: { web: { ttl: 3_600 } } }
+    const { id } = (await api.post(`${base}/notifications`, body)).body.data
+    const requests = () => pushService.requests.filter(({ path }) => path === '/push/stubborn').length
+    const batches = () => waitingBatches(running.service.deps.db)
+    await poll(batches, ({ length }) => length === 1)
+    expect(requests()).toBe(1)
+
+    running.clock.ahead = 61_000
+    await makeBatchesDue(running.service.deps.db)
+    const [failed] = await receiver.waitFor(1, `/${appId}`)
+    expect(JSON.parse(failed!.body.toString()).data).toMatchObject({ reason: 'unreachable', status: 503 })
+    const { body: notification } = await api.get(`${base}/notifications/${id}`)
+    expect(notification.data).toMatchObject({ status: 'failed', stats: { failed_count: 1 } })
+    expect(await batches()).toEqual([])
+    running.clock.ahead = 0
   })
 
   test('who configures no contact is warned, and reaches the services that need none', () => {
