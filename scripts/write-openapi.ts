@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
+import { renderApiReference } from './render-api-reference.ts'
 import { renderClientTypes } from './render-client-types.ts'
 import { renderOpenapi } from './render-openapi.ts'
 
 const description = await renderOpenapi()
-writeFileSync(new URL('../openapi.json', import.meta.url), description)
-writeFileSync(
-  new URL('../packages/client/api-types.ts', import.meta.url),
-  renderClientTypes(JSON.parse(description)),
-)
+const write = (path: string, text: string) => writeFileSync(new URL(`../${path}`, import.meta.url), text)
+write('openapi.json', description)
+write('packages/client/api-types.ts', renderClientTypes(JSON.parse(description)))
+write('docs/reference/api.md', renderApiReference(description))

@@ -11,6 +11,7 @@ import { registerTestDeliveryRoute } from './deliveries/test/test-delivery-route
 import type { Deps } from './deps.ts'
 import { eventRequests } from './events/event-schema.ts'
 import { registerStreamRoutes, type StreamSettings } from './events/stream/stream-routes.ts'
+import { registerGuideRoutes } from './guide/guide-routes.ts'
 import { registerNotificationRoutes } from './notifications/notification-routes.ts'
 import { refusals } from './platform/errors.ts'
 import { clientOf } from './platform/http/client-address.ts'
@@ -60,6 +61,7 @@ export async function registerRoutes(
     describe(publicUrl ?? `${request.protocol}://${request.host}`),
   )
   registerReferencePage(server)
+  registerGuideRoutes(server)
   registerSdkRoutes(server, deps)
   const limits = createRateLimits({
     limits: deps.config.rateLimits,

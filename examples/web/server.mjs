@@ -1,16 +1,17 @@
 // A backend for index.html: it alone has the API key. Node 20 or later, no dependency.
 //
-//   KRAFTER_KEY=kr_live_… node examples/web/server.mjs
+//   KRAFTER_API_KEY=kr_live_… node examples/web/server.mjs
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 
 const {
   KRAFTER_URL: krafterUrl = 'http://127.0.0.1:8080',
-  KRAFTER_KEY: key,
+  KRAFTER_API_KEY: key,
   KRAFTER_APP: appName = 'Web example',
   PORT: port = '3000',
 } = process.env
-if (!key) throw new Error('KRAFTER_KEY is missing: the API key that the first `npm start` printed')
+if (!key)
+  throw new Error('KRAFTER_API_KEY is missing: an API key, as `npx krafter-push keys create` prints it')
 
 async function call(method, path, body) {
   const answer = await fetch(`${krafterUrl}/api/v1${path}`, {

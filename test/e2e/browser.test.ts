@@ -31,7 +31,7 @@ interface Backend {
 
 async function startExample(krafterUrl: string, key: string): Promise<Backend> {
   const script = fileURLToPath(new URL('../../examples/web/server.mjs', import.meta.url))
-  const env = { ...process.env, KRAFTER_URL: krafterUrl, KRAFTER_KEY: key, PORT: '0' }
+  const env = { ...process.env, KRAFTER_URL: krafterUrl, KRAFTER_API_KEY: key, PORT: '0' }
   const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = await once(child.stdout, 'data')
   const [, origin] = /Open (http:\S+)/.exec(String(line))!
