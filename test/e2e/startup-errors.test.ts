@@ -85,6 +85,7 @@ describe('a variable that is wrong', () => {
   const key = 'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)'
   const databaseUrl = 'must be a postgres:// URL'
   const subject = 'must name a public domain: Apple refuses localhost, .local and .invalid'
+  const hosts = 'must be a comma-separated list of host names, *.example.com or *, and "one two" is none'
   const cases: [name: string, value: string, message: string][] = [
     ['PORT', '65536', number(0, 65_535)],
     ['KRAFTER_METRICS_PORT', '65536', number(0, 65_535)],
@@ -120,6 +121,7 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_RATE_LIMIT_PUBLIC', 'none', number(0, 1_000_000_000)],
     ['KRAFTER_RATE_LIMIT_UNAUTHORIZED', '-1', number(0, 1_000_000_000)],
     ['KRAFTER_REQUEST_TIMEOUT_MS', '0', number(100, 600_000)],
+    ['KRAFTER_PUBLIC_PUSH_HOSTS', 'push.example, one two', hosts],
     ['KRAFTER_LOG_LEVEL', 'loud', 'must be fatal, error, warn, info, debug, trace or silent'],
     ['KRAFTER_VAPID_SUBJECT', 'me@shop.example', 'must be a mailto: address or an https:// URL'],
     ['KRAFTER_VAPID_SUBJECT', 'mailto:push@krafter.invalid', subject],
