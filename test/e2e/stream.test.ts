@@ -118,14 +118,17 @@ describeOnEachBackend('the stream of events', (make) => {
     }
     await sleep(300)
     const idle = reads()
+    const emittedAt = performance.now()
     await emit(running.service, appId)
     for (const stream of all) await stream.waitFor(2)
     const busy = reads()
+    // On a busy machine there is time for more of them.
+    const sweeps = Math.floor((performance.now() - emittedAt) / streams.sweepMs)
     for (const spy of asked) spy.mockRestore()
     expect(idle).toEqual([])
     // Of ids and of bodies, and both once more for late ones, at most.
     expect(busy.length).toBeGreaterThan(1)
-    expect(busy.length).toBeLessThanOrEqual(4)
+    expect(busy.length).toBeLessThanOrEqual(4 + 2 * sweeps)
   })
 
   test('events of another process come too', async (context) => {
