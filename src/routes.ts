@@ -17,6 +17,7 @@ import { refusals } from './platform/errors.ts'
 import { clientOf } from './platform/http/client-address.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
+import { registerHomePage } from './platform/http/home-page.ts'
 import { registerReferencePage } from './platform/http/reference-page.ts'
 import { attributeStatements } from './platform/http/request-statements.ts'
 import type { Server } from './platform/http/server.ts'
@@ -62,6 +63,7 @@ export async function registerRoutes(
   )
   registerReferencePage(server)
   registerGuideRoutes(server)
+  registerHomePage(server, deps)
   registerSdkRoutes(server, deps)
   const limits = createRateLimits({
     limits: deps.config.rateLimits,

@@ -12,7 +12,7 @@ const interruptedCode = 130
  *
  * @throws with one sentence when anything did not verify
  */
-export async function demo(subscribers: number): Promise<void> {
+export async function demo({ subscribers, json }: { subscribers: number; json?: boolean }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-demo-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -22,10 +22,12 @@ export async function demo(subscribers: number): Promise<void> {
       process.exit(interruptedCode)
     })
   }
-  console.log(`Starting a service, a push service and a webhook receiver on this machine, in ${folder}\n`)
-  const progress = createProgress(process.stdout)
+  // With --json, stdout has the result alone.
+  const say = json ? console.error : console.log
+  say(`Starting a service, a push service and a webhook receiver on this machine, in ${folder}\n`)
+  const progress = createProgress(json ? process.stderr : process.stdout)
   const result = await runDemo({ subscribers, folder, progress })
-  console.log(`\n${describe(result)}`)
+  console.log(json ? JSON.stringify(result) : `\n${describe(result)}`)
   if (result.problems.length > 0) throw new Error(result.problems.join('; '))
   // Whatever still holds the event loop (a socket that lingers) has nothing left to do.
   process.exit(0)

@@ -1,6 +1,6 @@
 import { createKeyCommands, type KeyCommands } from '../access/key-commands.ts'
 import { type Scope, scopes } from '../access/key-store.ts'
-import { type Config, readConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { findRunningService } from '../control/control-client.ts'
 import { systemClock } from '../platform/clock.ts'
 import { ConfigError } from '../platform/config-error.ts'
@@ -8,6 +8,8 @@ import { migrate } from '../platform/db/migrate.ts'
 import { parseId } from '../platform/ids.ts'
 import { createLogger } from '../platform/log.ts'
 import { openStorage } from '../storage.ts'
+import { readSettings } from './read-settings.ts'
+import { UsageError } from './usage-error.ts'
 
 interface Output {
   json?: boolean
@@ -46,7 +48,7 @@ export async function revokeKeyCommand(id: string, options: Output): Promise<voi
 
 /** A service that has the embedded database open does it for us; without one, and on PostgreSQL, we do it ourselves. */
 async function withKeys<Result>(use: (keys: KeyCommands) => Promise<Result>): Promise<Result> {
-  const config = readConfig(process.env)
+  const config = readSettings()
   const service = config.databaseUrl ? undefined : await findRunningService(config.dataDir)
   return service ? use(service) : withOpenDatabase(config, use)
 }
@@ -67,7 +69,7 @@ async function withOpenDatabase<Result>(
 function parseScopes(value: string): Scope[] {
   const given = value.split(',').map((scope) => scope.trim())
   const unknown = given.find((scope) => !scopes.includes(scope as Scope))
-  if (unknown !== undefined) throw new ConfigError(`--scopes: "${unknown}" is none of ${scopes.join(', ')}`)
+  if (unknown !== undefined) throw new UsageError(`--scopes: "${unknown}" is not one of ${scopes.join(', ')}`)
   return given as Scope[]
 }
 
@@ -75,7 +77,7 @@ function parseMoment(value: string | undefined): Date | null {
   if (value === undefined) return null
   const moment = new Date(value)
   if (Number.isNaN(moment.getTime()))
-    throw new ConfigError(`--expires: "${value}" is no moment such as 2030-01-01T00:00:00Z`)
+    throw new UsageError(`--expires: "${value}" is not a time such as 2030-01-01T00:00:00Z`)
   return moment
 }
 

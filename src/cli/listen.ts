@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readSecretFile, readSecretFiles } from '../config/secret-files.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { ConfigError } from '../platform/config-error.ts'
 import type { StreamMessage } from './listen/event-stream-parser.ts'
@@ -10,10 +11,10 @@ export interface ListenOptions {
   forward: string
   app?: string
   url?: string
-  key?: string
+  keyFile?: string
   /** Comma-separated. */
   events?: string
-  secret?: string
+  secretFile?: string
   json?: boolean
 }
 
@@ -26,15 +27,15 @@ const maxInFlight = 8
  * @throws ConfigError in one sentence
  */
 export async function listen(options: ListenOptions): Promise<void> {
-  const { service, to } = readAddresses(options)
-  const secret = options.secret || `whsec_${randomBytes(32).toString('base64')}`
+  const { service, to, secret: given } = readAddresses(options)
+  const secret = given || `whsec_${randomBytes(32).toString('base64')}`
   const print = options.json ? printJson : printText
   const interrupt = new AbortController()
   const { signal } = interrupt
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
   try {
     const app = options.app ? { id: options.app } : await findApp(service, signal)
-    const opened = { service: service.url, app, to, secret: options.secret ? undefined : secret }
+    const opened = { service: service.url, app, to, secret: given ? undefined : secret }
     let isFirst = true
     const stream = followEvents(
       {
@@ -74,16 +75,23 @@ async function findApp(service: ServiceAddress, signal: AbortSignal): Promise<{ 
 const defaultUrl = 'http://127.0.0.1:8080'
 
 /** What is not given comes from the environment, where an empty value counts as absent. */
-function readAddresses(options: ListenOptions): { service: ServiceAddress; to: string } {
-  const { KRAFTER_API_KEY, KRAFTER_PUBLIC_URL } = process.env
-  const key = options.key || KRAFTER_API_KEY
-  if (!key) throw new ConfigError('--key is required: an API key, here or in KRAFTER_API_KEY')
+function readAddresses(options: ListenOptions): { service: ServiceAddress; to: string; secret?: string } {
+  const { KRAFTER_API_KEY, KRAFTER_PUBLIC_URL, KRAFTER_WEBHOOK_SECRET } = readSecretFiles(process.env)
+  const key = options.keyFile ? readSecretFile('--key-file', options.keyFile) : KRAFTER_API_KEY
+  const secret = options.secretFile
+    ? readSecretFile('--secret-file', options.secretFile)
+    : KRAFTER_WEBHOOK_SECRET
+  if (!key) {
+    throw new ConfigError(
+      'an API key is needed: set KRAFTER_API_KEY, or give a file with --key-file (- for standard input)',
+    )
+  }
   // It becomes a header.
-  if (!/^[\x21-\x7e]+$/.test(key)) throw new ConfigError('--key is no API key')
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new ConfigError('KRAFTER_API_KEY is not an API key')
   const url = options.url || KRAFTER_PUBLIC_URL || defaultUrl
   requireHttp(options.url ? '--url' : 'KRAFTER_PUBLIC_URL', url)
   requireHttp('--forward', options.forward)
-  return { service: { url: url.replace(/\/+$/, ''), key }, to: options.forward }
+  return { service: { url: url.replace(/\/+$/, ''), key }, to: options.forward, secret }
 }
 
 function requireHttp(name: string, value: string): void {

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Role } from '../app.ts'
-import { type Config, readConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { databasePathIn } from '../platform/db/data-folder.ts'
 import { keepHeapSmall } from '../platform/heap.ts'
-import { createLogger } from '../platform/log.ts'
+import { readSettings, type SettingOptions } from './read-settings.ts'
+import { createTerminalLogger } from './terminal-log.ts'
 
 /** Beyond the service's own deadline for draining: then it has hung, and is ended. */
 const killAfterMs = 30_000
@@ -14,17 +15,20 @@ const usualDrainDelayMs = 5_000
 /** A first start takes seconds: said before anything is loaded or done. */
 function announceFirstStart({ databaseUrl, dataDir }: Config): void {
   if (databaseUrl || existsSync(databasePathIn(dataDir))) return
-  console.log(`First start: making the database in ${resolve(dataDir)}`)
+  console.log(`Preparing the database (first start only)… ${resolve(dataDir)}`)
 }
 
-/** Runs the service until SIGTERM or SIGINT. The address and the first key are printed for people, logs are JSON. */
-export async function serve(roles: readonly Role[]): Promise<void> {
+/**
+ * Runs the service until SIGTERM or SIGINT. The address and the first key are printed for people. Logs are readable at
+ * a terminal, and JSON elsewhere.
+ */
+export async function serve(roles: readonly Role[], options: SettingOptions = {}): Promise<void> {
   keepHeapSmall()
-  const config = readConfig(process.env)
+  const config = readSettings(options)
   announceFirstStart(config)
   // Loaded after: what is wrong with the configuration is said at once.
   const { startService } = await import('../app.ts')
-  const log = createLogger(config.logLevel)
+  const log = await createTerminalLogger(config.logLevel, process.stdout)
   const stopped = Promise.withResolvers<void>()
   const signaled = Promise.withResolvers<NodeJS.Signals>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => signaled.resolve(signal))

@@ -33,7 +33,11 @@ export function registerGuideRoutes(server: Server): void {
     reply.headers(headers).type('text/html; charset=utf-8').send(html)
   const schema = { hide: true }
   // Pages name each other by relative paths, so that a proxy may serve them below another one.
-  server.get('/docs/guide', { schema }, (_, reply) => reply.code(308).header('location', 'guide/').send())
+  server.get('/docs/guide', { schema }, async ({ url }, reply) => {
+    // The server takes a path with a trailing slash for the same path without it.
+    if (!url.split('?', 1)[0]!.endsWith('/')) return reply.code(308).header('location', 'guide/').send()
+    return send(reply, (await load()).pages.get('')!)
+  })
   server.get('/docs/guide/search', { schema }, async ({ query }, reply) => {
     const { q } = query as Record<string, unknown>
     return send(reply, (await load()).search(typeof q === 'string' ? q.trim() : ''))

@@ -56,6 +56,6 @@ test(
 
 test.each(['0', '100001', 'many'])('refuses --subscribers %s', async (value) => {
   const { code, stderr } = await runCommand(['demo', '--subscribers', value], env)
-  expect(code).toBe(1)
+  expect(code).toBe(2)
   expect(stderr).toContain('--subscribers')
 })

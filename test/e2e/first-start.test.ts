@@ -34,7 +34,7 @@ test('the first start says at once what it does, and begins with the prepared da
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-test-'))
   const data = join(folder, 'data')
   const running = await startServiceProcess({ KRAFTER_DATA_DIR: data })
-  expect(running.output.stdout.split('\n')[0]).toBe(`First start: making the database in ${data}`)
+  expect(running.output.stdout.split('\n')[0]).toBe(`Preparing the database (first start only)… ${data}`)
   expect((await createApi(running.url, running.key!).get('/push/apps')).status).toBe(200)
   await running.end('SIGKILL')
   rmSync(folder, { recursive: true })

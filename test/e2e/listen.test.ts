@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { generateKey } from '../../src/access/key-format.ts'
 import { version } from '../../src/version.ts'
 import { poll } from '../support/api.ts'
@@ -43,6 +46,14 @@ describeOnEachBackend('the listen command', (make) => {
     await Promise.all(commands.map(({ finished }) => finished))
     commands = []
   })
+
+  /** A secret never stands on the command line. */
+  const makeSecretFile = async (secret: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'krafter-push-test-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, 'secret'), `${secret}\n`, { mode: 0o600 })
+    return join(folder, 'secret')
+  }
 
   /** Starts it and waits until it listens. */
   const listen = async (args: string[] = []) => {
@@ -121,7 +132,7 @@ describeOnEachBackend('the listen command', (make) => {
     expect(await command.finished).toMatchObject({ code: 0, signal: null, stderr: '' })
   })
 
-  test('goes on where it was when the service comes back; with --json, --events and --secret', {
+  test('goes on where it was when the service comes back; with --json, --events and a secret of ours', {
     timeout: 120_000,
   }, async () => {
     const app = await makeApp('restarted')
@@ -132,8 +143,8 @@ describeOnEachBackend('the listen command', (make) => {
       app,
       '--events',
       'notification.sent,notification.clicked',
-      '--secret',
-      secret,
+      '--secret-file',
+      await makeSecretFile(secret),
     ])
     await emit(running.service, app, 2)
     await emit(running.service, app, 1, 'subscriber.registered')
@@ -195,11 +206,11 @@ describeOnEachBackend('the listen command', (make) => {
         /^krafter-push: --app: there is no app \S+ for this API key at [^\n]+\n$/,
       ],
       [
-        [...forward, '--app', second, '--key', generateKey()],
+        [...forward, '--app', second, '--key-file', await makeSecretFile(generateKey())],
         /^krafter-push: \S+ does not accept the API key: [^\n]+\n$/,
       ],
       [
-        [...forward, '--app', second, '--key', writer.key],
+        [...forward, '--app', second, '--key-file', await makeSecretFile(writer.key)],
         /^krafter-push: the API key lacks the scope push:read: [^\n]+\n$/,
       ],
       [

@@ -49,7 +49,7 @@ async function refusalOf(env: Record<string, string>, args: string[] = ['serve']
     code: 1,
     signal: null,
     // Where there is no database yet.
-    stdout: expect.stringMatching(/^(First start: making the database in [^\n]+\n)?$/),
+    stdout: expect.stringMatching(/^(Preparing the database \(first start only\)… [^\n]+\n)?$/),
     stderr: expect.stringMatching(/^krafter-push: [^\n]+\n$/),
   })
   for (const secret of [password, encryptionKey, otherEncryptionKey]) expect(stderr).not.toContain(secret)
@@ -392,6 +392,8 @@ describe('a data folder with data', () => {
 
 test('a role that is none', { timeout }, async () => {
   const { code, stdout, stderr } = await runCommand(['serve', '--role', 'nonsense'])
-  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-  expect(stderr).toMatch(/^error: option '--role <roles>' argument 'nonsense' is invalid\. [^\n]+\n$/)
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toMatch(
+    /^krafter-push: option '--role <roles>' argument 'nonsense' is invalid\. [^\n]+\nHow to use it: krafter-push serve --help\n$/,
+  )
 })

@@ -25,7 +25,7 @@ export async function findOnlyApp(
   const { data } = (await answer.body.json().catch(() => ({}))) as { data?: { id: string; name: string }[] }
   if (!Array.isArray(data)) throw new ConfigError(`--url: ${service.url} is no Krafter Push service`)
   const [only, ...others] = data
-  if (!only) throw new ConfigError('there is no app yet: make one with POST /api/v1/push/apps')
+  if (!only) throw new ConfigError('there is no app yet: create one with krafter-push apps create')
   if (others.length > 0) {
     const list = data.map(({ id, name }) => `${id} (${name})`).join(', ')
     throw new ConfigError(`there are several apps, choose one with --app: ${list}`)
@@ -76,9 +76,9 @@ async function ask(
   }
   switch (answer.statusCode) {
     case 401:
-      throw new ConfigError(`${url} does not accept the API key: give one that works with --key`)
+      throw new ConfigError(`${url} does not accept the API key: set one that works in KRAFTER_API_KEY`)
     case 403:
-      throw new ConfigError('the API key lacks the scope push:read: give another with --key')
+      throw new ConfigError('the API key lacks the scope push:read: set another in KRAFTER_API_KEY')
     case 404:
       if (!appId) throw new ConfigError(`--url: ${url} is no Krafter Push service`)
       throw new ConfigError(`--app: there is no app ${appId} for this API key at ${url}`)

@@ -1,0 +1,63 @@
+import type { CreateNotificationRequest, Targeting } from '../../../packages/client/index.ts'
+import { UsageError } from '../usage-error.ts'
+import { findApp, openService } from './open-service.ts'
+import { printOne } from './output.ts'
+import type { ServiceOptions } from './service-command.ts'
+
+export interface SendOptions extends ServiceOptions {
+  title: string
+  body?: string
+  open?: string
+  icon?: string
+  image?: string
+  at?: string
+  all?: boolean
+  /** Comma-separated, as the next two. */
+  users?: string
+  tags?: string
+  platforms?: string
+  wait?: boolean
+}
+
+/** `krafter-push send`: sends a notification, and with `--wait` prints what became of it. */
+export async function send(options: SendOptions): Promise<void> {
+  const targeting = readTargeting(options)
+  const service = openService(options)
+  const appId = await findApp(service, options)
+  const body: CreateNotificationRequest = {
+    title: options.title,
+    body: options.body ?? null,
+    url: options.open ?? null,
+    icon: options.icon ?? null,
+    image: options.image ?? null,
+    targeting,
+    ...(options.at === undefined ? {} : { scheduled_at: options.at }),
+  }
+  const created = await service.notifications.create(appId, body)
+  const notification = options.wait ? await service.notifications.waitUntilSent(appId, created.id) : created
+  if (options.json) printOne(notification, options)
+  else {
+    const { id, status, stats } = notification
+    printOne({ id, status, sent: stats.sent_count, failed: stats.failed_count }, options)
+  }
+}
+
+/** Sending to everybody has to be asked for: a forgotten option must not do it. */
+function readTargeting({ all, users, tags, platforms }: SendOptions): Targeting {
+  const given = Object.entries({ all, users, tags, platforms }).filter(([, value]) => value !== undefined)
+  if (given.length !== 1) {
+    throw new UsageError('choose who gets it with one of --all, --users, --tags or --platforms')
+  }
+  if (users !== undefined) return { type: 'user_ids', ids: split(users) }
+  if (tags !== undefined) return { type: 'tags', tags: split(tags) }
+  // The service says which platforms there are.
+  if (platforms !== undefined)
+    return { type: 'platform', platforms: split(platforms) as ('web' | 'ios' | 'android')[] }
+  return { type: 'all' }
+}
+
+const split = (list: string) =>
+  list
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean)

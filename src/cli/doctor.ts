@@ -1,0 +1,33 @@
+import { findRunningService } from '../control/control-client.ts'
+import { createLogger } from '../platform/log.ts'
+import { checkDatabase } from './doctor/check-database.ts'
+import { checkTls, checkVapidSubject, checkWayOut } from './doctor/check-network.ts'
+import { type Finding, findings } from './doctor/finding.ts'
+import { readSettings, type SettingOptions } from './read-settings.ts'
+import { printTable } from './table.ts'
+
+/**
+ * `krafter-push doctor`: looks for what would keep pushes and webhooks from arriving, and changes nothing. Exit code 1
+ * when a check failed; a warning is no failure.
+ */
+export async function runDoctor(options: SettingOptions & { json?: boolean }): Promise<void> {
+  const config = readSettings(options)
+  const log = createLogger('silent')
+  const running = config.databaseUrl ? undefined : await findRunningService(config.dataDir)
+  const checked = await Promise.all([
+    running
+      ? [findings.ok('database', `a running service has ${config.dataDir} open and answers`)]
+      : checkDatabase(config, log),
+    checkWayOut(config),
+    [checkVapidSubject(config)],
+    checkTls(config).then((finding) => [finding]),
+  ])
+  print(checked.flat(), options)
+  // A connection that is kept must not hold the process.
+  process.exit(checked.flat().some(({ state }) => state === 'failed') ? 1 : 0)
+}
+
+function print(found: readonly Finding[], { json }: { json?: boolean }): void {
+  if (json) console.log(JSON.stringify(found))
+  else printTable(found.map(({ check, state, detail }) => [state, check, detail]))
+}

@@ -1,0 +1,45 @@
+import { type Config, readConfig } from '../config/config.ts'
+import { readSecretFiles } from '../config/secret-files.ts'
+import { ConfigError } from '../platform/config-error.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Options that stand for a variable, by the option's name. */
+export interface SettingOptions {
+  port?: string
+  host?: string
+  dataDir?: string
+}
+
+const variables = { port: 'PORT', host: 'HOST', dataDir: 'KRAFTER_DATA_DIR' } as const
+const flags = { PORT: '--port', HOST: '--host', KRAFTER_DATA_DIR: '--data-dir' } as const
+
+/** The variables as a command sees them, and which of them its options have set. */
+export function readEnvironment(options: SettingOptions): {
+  env: Record<string, string | undefined>
+  fromOptions: (keyof typeof flags)[]
+} {
+  const given = (Object.keys(variables) as (keyof SettingOptions)[]).filter(
+    (name) => options[name] !== undefined,
+  )
+  const set = given.map((name) => [variables[name], options[name]] as const)
+  return {
+    env: { ...readSecretFiles(process.env), ...Object.fromEntries(set) },
+    fromOptions: set.map(([name]) => name),
+  }
+}
+
+/**
+ * The configuration of a command: its options, and the environment.
+ *
+ * @throws UsageError when an option is wrong; ConfigError when a variable is
+ */
+export function readSettings(options: SettingOptions = {}): Config {
+  const { env, fromOptions } = readEnvironment(options)
+  try {
+    return readConfig(env)
+  } catch (error) {
+    const name = fromOptions.find((variable) => (error as Error).message.startsWith(`${variable} `))
+    if (!(error instanceof ConfigError) || !name) throw error
+    throw new UsageError(`${flags[name]}${error.message.slice(name.length)}`)
+  }
+}

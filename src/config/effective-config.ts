@@ -1,0 +1,60 @@
+import { environment } from './config.ts'
+
+/** A setting as it is in effect. */
+export interface EffectiveSetting {
+  name: string
+  /** As a variable has it, secrets masked; null: not set, and there is no default. */
+  value: string | null
+  /** `file`: the variable `<name>_FILE` names it. */
+  from: 'option' | 'variable' | 'file' | 'default' | 'unset'
+}
+
+/**
+ * Every setting, in the order of the documentation.
+ *
+ * @param env the variables, after {@link readSecretFiles}
+ * @param fromOptions names that an option of the command line has set
+ */
+export function effectiveSettings(
+  env: Record<string, string | undefined>,
+  fromOptions: readonly string[] = [],
+): EffectiveSetting[] {
+  const defaults: Record<string, unknown> = environment.parse({})
+  return Object.keys(environment.shape).map((name) => {
+    const given = env[name]
+    if (given) {
+      const from = fromOptions.includes(name) ? 'option' : env[`${name}_FILE`] ? 'file' : 'variable'
+      return { name, value: mask(name, given), from }
+    }
+    const value = defaults[name]
+    return value === undefined || String(value) === ''
+      ? { name, value: null, from: 'unset' }
+      : { name, value: String(value), from: 'default' }
+  })
+}
+
+/** An alert URL often has a token in its path. */
+function mask(name: string, value: string): string {
+  switch (name) {
+    case 'KRAFTER_ENCRYPTION_KEY':
+    case 'KRAFTER_BOOTSTRAP_API_KEY':
+      return hidden
+    case 'KRAFTER_ALERT_WEBHOOK_URL':
+      return `${new URL(value).origin}/${hidden}`
+    case 'DATABASE_URL':
+    case 'KRAFTER_OUTBOUND_PROXY':
+      return withoutPassword(value)
+    default:
+      return value
+  }
+}
+
+const hidden = '••••'
+
+function withoutPassword(value: string): string {
+  const url = new URL(value)
+  const password = url.searchParams.get('password')
+  if (url.password) url.password = 'hidden'
+  if (password !== null) url.searchParams.set('password', 'hidden')
+  return url.href
+}

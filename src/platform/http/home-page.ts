@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import type { Server } from './server.ts'
+
+/** What a browser gets at `/`: where to go from here. Other clients get the 404 of any path without a route. */
+export function registerHomePage(server: Server, { version }: { version: string }): void {
+  const page = homePage(version)
+  server.get('/', { schema: { hide: true } }, async (request, reply) => {
+    if (!request.headers.accept?.includes('text/html')) return reply.callNotFound()
+    return reply.headers(policy).type('text/html; charset=utf-8').send(page)
+  })
+}
+
+/** The colours of the reference at `/docs`. */
+const style = `
+:root {
+  color-scheme: light dark;
+  --page: light-dark(#ffffff, #0f1117);
+  --raised: light-dark(#f6f7f9, #171a22);
+  --line: light-dark(#e1e4ea, #2a2f3b);
+  --text: light-dark(#1c2130, #e4e7ee);
+  --quiet: light-dark(#566074, #9aa3b5);
+  --accent: light-dark(#4338ca, #a5b4fc);
+}
+* { box-sizing: border-box }
+body {
+  margin: 0 auto;
+  padding: 4rem 1.25rem;
+  max-width: 42rem;
+  background: var(--page);
+  color: var(--text);
+  font: 16px / 1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+}
+h1 { margin: 0; font-size: 1.75rem }
+p { margin: .5rem 0 1.5rem; color: var(--quiet) }
+ul { margin: 0; padding: 0; list-style: none; border: 1px solid var(--line); border-radius: 10px; overflow: hidden }
+li + li { border-top: 1px solid var(--line) }
+li { padding: .9rem 1.1rem; color: var(--quiet) }
+li a, li strong { display: block; color: var(--accent); font-weight: 600 }
+li strong { color: var(--text) }
+a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+code {
+  padding: .1em .35em;
+  border-radius: 4px;
+  background: var(--raised);
+  font: .87em ui-monospace, "SF Mono", Menlo, Consolas, monospace;
+  overflow-wrap: anywhere;
+}`
+
+/** Links are relative, so that a proxy may serve the service below another path. */
+function homePage(version: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Krafter Push</title>
+    <style>${style}</style>
+  </head>
+  <body>
+    <main>
+      <h1>Krafter Push</h1>
+      <p>Version ${version} is running. Where to go from here:</p>
+      <ul>
+        <li><a href="docs/guide/">Guide</a>From the first notification to running the service for others.</li>
+        <li><a href="docs/">API reference</a>Every call of the API, with examples to try.</li>
+        <li><strong>Get an API key</strong>The first start printed one. For another, run
+          <code>krafter-push keys create</code> on the machine of the service.</li>
+        <li><strong>Send a notification</strong><code>krafter-push send --title Hello --all</code></li>
+        <li><a href="openapi.json">openapi.json</a>The description of the API, for tools and generated clients.</li>
+        <li><a href="readyz">Health</a>Whether the service and its database are ready.</li>
+      </ul>
+    </main>
+  </body>
+</html>
+`
+}
+
+const policy = {
+  'content-security-policy': [
+    "default-src 'none'",
+    `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+}
