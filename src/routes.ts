@@ -34,13 +34,16 @@ import { registerWebhookRoutes } from './webhooks/webhook-routes.ts'
 const tags = [
   { name: 'apps', description: 'An app has subscribers, notifications, webhooks and a VAPID key pair.' },
   { name: 'subscribers', description: 'Browsers and devices that can be pushed to.' },
-  { name: 'notifications', description: 'What is pushed to an audience of subscribers.' },
-  { name: 'tracking', description: 'Where devices say what became of a push: no key.' },
-  { name: 'webhooks', description: 'Where an app hears what became of them.' },
-  { name: 'deliveries', description: 'What webhooks were sent, and how it went.' },
+  { name: 'notifications', description: 'Messages that are pushed to an audience of subscribers.' },
+  { name: 'tracking', description: 'Where devices report what became of a push. They take no key.' },
+  { name: 'webhooks', description: 'Where an app sends its events, and how.' },
+  { name: 'deliveries', description: 'What webhooks were sent, and what they answered.' },
   { name: 'replays', description: 'Events delivered again to a webhook that missed them.' },
   { name: 'events', description: 'What happened in an app, and what webhooks receive.' },
-  { name: 'operations', description: 'For orchestrators and scrapers: no key, no rate limit.' },
+  {
+    name: 'operations',
+    description: 'For orchestrators and scrapers. They take no key and have no rate limit.',
+  },
 ]
 
 /**
