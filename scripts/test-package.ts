@@ -15,7 +15,7 @@ const program = join(install, 'node_modules', 'krafter-push', 'bin', 'krafter-pu
 const env = { ...process.env, npm_config_audit: 'false', npm_config_fund: 'false' }
 
 /** The package and all that it depends on. */
-const maxInstalledMb = 80
+const maxInstalledMb = 85
 const oldestMajor = 22
 
 const run = (cwd: string, command: string, ...args: string[]) =>
