@@ -1,16 +1,19 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /**
  * Packs each library of packages/, lets others judge the tarball (publint, arethetypeswrong), installs it in an empty
- * folder as its users do, and runs test/packages/<library>.{mjs,cjs} there, with the Node that runs this script and the
- * oldest that the libraries support where it is installed. Names of libraries as arguments test only those.
+ * folder as its users do, and runs test/packages/<library>.{mjs,cjs} there, with the Node that runs this script, the
+ * versions from npm between it and the oldest that the libraries support, and that one where it is installed. A service
+ * runs beside them. Names of libraries as arguments test only those.
  */
 const checkout = fileURLToPath(new URL('..', import.meta.url))
-const env = { ...process.env, npm_config_audit: 'false', npm_config_fund: 'false' }
+const env: NodeJS.ProcessEnv = { ...process.env, npm_config_audit: 'false', npm_config_fund: 'false' }
 
 const run = (cwd: string, command: string, ...args: string[]) =>
   execFileSync(command, args, { cwd, env, stdio: 'inherit' })
@@ -51,21 +54,63 @@ function servesCommonJs(library: string): boolean {
   return JSON.parse(manifest).exports['.'].require !== undefined
 }
 
-/** The Node of the checkout, and the system's, which may be as old as the libraries support. */
+const work = mkdtempSync(join(tmpdir(), 'krafter-push-libraries-'))
+
+/** Installs a version of Node from npm, and returns its program. */
+function installNode(major: number): string {
+  const folder = join(work, `node-${major}`)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
+  run(folder, 'npm', 'install', '--silent', '--prefer-offline', '--no-save', `node@${major}`)
+  return join(folder, 'node_modules', 'node', 'bin', 'node')
+}
+
+/** Starts the service of the checkout on a free port, and waits until it is ready. */
+async function startService() {
+  const key = `kr_live_${randomBytes(32).toString('base64url')}`
+  const port = String(20_000 + (process.pid % 10_000))
+  const child = spawn(process.execPath, [join(checkout, 'src/main.ts'), 'serve'], {
+    env: {
+      PATH: process.env.PATH,
+      PORT: port,
+      KRAFTER_DATA_DIR: join(work, 'data'),
+      KRAFTER_BOOTSTRAP_API_KEY: key,
+      KRAFTER_LOG_LEVEL: 'error',
+    },
+    stdio: 'inherit',
+  })
+  const url = `http://127.0.0.1:${port}`
+  const isReady = () =>
+    fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  for (let second = 0; !(await isReady()); second++) {
+    if (child.exitCode !== null || second > 60) throw new Error('the service did not start')
+    await sleep(1_000)
+  }
+  return { url, key, stop: () => child.kill('SIGKILL') }
+}
+
 const systemNode = globSync('/usr/{local/,}bin/node').at(0)
-const nodes = systemNode ? [process.execPath, systemNode] : [process.execPath]
+const nodes = [process.execPath, ...[24, 22].map(installNode), ...(systemNode ? [systemNode] : [])]
 
 const given = process.argv.slice(2)
 const all = globSync('packages/*/package.json', { cwd: checkout }).map((path) => path.split('/')[1]!)
 const withConsumers = all.filter(
   (library) => globSync(`test/packages/${library}.*`, { cwd: checkout }).length > 0,
 )
-for (const library of given.length > 0 ? given : withConsumers) {
-  const folder = mkdtempSync(join(tmpdir(), `krafter-push-${library}-`))
-  try {
+const service = await startService()
+Object.assign(env, { KRAFTER_PUBLIC_URL: service.url, KRAFTER_API_KEY: service.key })
+
+try {
+  for (const library of given.length > 0 ? given : withConsumers) {
+    const folder = join(work, library)
+    mkdirSync(folder)
     testLibrary(library, folder)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
   }
+} finally {
+  service.stop()
+  rmSync(work, { recursive: true, force: true })
 }
 process.stdout.write('\nThe libraries install, and work for the modules that they serve.\n')

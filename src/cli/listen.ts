@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { type EventType, Krafter, type StreamMessage } from '../../packages/client/index.ts'
 import { readSecretFile, readSecretFiles } from '../config/secret-files.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { ConfigError } from '../platform/config-error.ts'
-import type { StreamMessage } from './listen/event-stream-parser.ts'
-import { followEvents, unreachable } from './listen/follow-events.ts'
 import { type Forwarded, forwardEvent } from './listen/forward-event.ts'
-import { findOnlyApp, type ServiceAddress } from './listen/service-client.ts'
+import { explain, findOnlyApp, type ServiceAddress } from './listen/service.ts'
 
 export interface ListenOptions {
   forward: string
@@ -33,25 +32,31 @@ export async function listen(options: ListenOptions): Promise<void> {
   const interrupt = new AbortController()
   const { signal } = interrupt
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
+  // A wrong address is to be said at once; a stream that was open is opened again all the same.
+  const krafter = new Krafter({
+    url: service.url,
+    apiKey: service.key,
+    timeoutMs: answerTimeoutMs,
+    maxRetries: 0,
+  })
+  let appId = options.app
   try {
-    const app = options.app ? { id: options.app } : await findApp(service, signal)
+    const app = appId ? { id: appId } : await findOnlyApp(krafter, signal)
+    appId = app.id
     const opened = { service: service.url, app, to, secret: given ? undefined : secret }
     let isFirst = true
-    const stream = followEvents(
-      {
-        service,
-        appId: app.id,
-        events: options.events,
-        onOpen: () => {
-          print(isFirst ? { kind: 'listening', ...opened } : { kind: 'reconnected' })
-          isFirst = false
-        },
-        onCut: (reason, waitMs) => print({ kind: 'cut', reason, waitMs }),
-      },
+    const stream = krafter.events.follow(app.id, {
+      // The service knows which names there are.
+      events: options.events?.split(',') as EventType[] | undefined,
       signal,
-    )
+      onOpen: () => {
+        print(isFirst ? { kind: 'listening', ...opened } : { kind: 'reconnected' })
+        isFirst = false
+      },
+      onCut: ({ message }, waitMs) => print({ kind: 'cut', reason: message, waitMs: Math.round(waitMs) }),
+    })
     const inFlight = new Set<Promise<void>>()
-    for await (const message of stream) {
+    for await (const message of stream.messages()) {
       const forwarded = forwardEvent(message, { to, secret }, signal).then((result) => {
         inFlight.delete(forwarded)
         if (!signal.aborted) print({ kind: 'event', at: new Date(), message, result })
@@ -60,17 +65,13 @@ export async function listen(options: ListenOptions): Promise<void> {
       if (inFlight.size >= maxInFlight) await Promise.race(inFlight)
     }
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (!signal.aborted) throw explain(error, service, appId)
   }
   // Whatever still holds the event loop (a connection that is kept) has nothing left to do.
   process.exit(0)
 }
 
-async function findApp(service: ServiceAddress, signal: AbortSignal): Promise<{ id: string; name: string }> {
-  return findOnlyApp(service, signal).catch((error: unknown) => {
-    throw error instanceof ConfigError ? error : unreachable(service, error)
-  })
-}
+const answerTimeoutMs = 15_000
 
 const defaultUrl = 'http://127.0.0.1:8080'
 

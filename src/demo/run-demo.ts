@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { clientConnections, openStage, type Stage } from './stage.ts'
+import type { NotificationStats } from '../../packages/client/index.ts'
+import { openStage, type Stage } from './stage.ts'
 
 /** How far a part of the demo has come. */
 export interface Progress {
@@ -52,28 +53,30 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
 }
 
 async function playRound(stage: Stage, { subscribers, progress }: DemoOptions): Promise<DemoResult> {
-  const { api, receiver, pushService } = stage
-  const app = await api.post<{ id: string; vapid_public_key: string }>('/push/apps', { name: 'Demo' })
-  const base = `/push/apps/${app.id}`
-  const events = ['notification.sent']
-  await api.post(`${base}/webhooks`, { url: receiver.url, secret: stage.secret, events })
+  const { krafter, receiver, pushService } = stage
+  const app = await krafter.apps.create({ name: 'Demo' })
+  await krafter.webhooks.create(app.id, {
+    url: receiver.url,
+    secret: stage.secret,
+    events: ['notification.sent'],
+  })
 
   progress.begin('registering', subscribers)
   const registrationStart = performance.now()
   await registerAll(subscribers, progress, () =>
-    api.post(`${base}/subscribers`, pushService.subscribe(app.vapid_public_key)),
+    krafter.subscribers.register(app.id, pushService.subscribe(app.vapid_public_key)),
   )
   const registrationMs = performance.now() - registrationStart
 
   progress.begin('pushing', subscribers)
-  const notification = await api.post<{ id: string }>(`${base}/notifications`, {
+  const notification = await krafter.notifications.create(app.id, {
     title: 'Hello from the demo',
     body: `One of ${subscribers}, encrypted for you alone`,
   })
   const createdAt = Date.now()
   const event = await inTime(receiver.received, deadlineMs(subscribers))
   const completedAt = await inTime(stage.completedAt, deadlineMs(subscribers))
-  const { stats } = await api.get<{ stats: Stats }>(`${base}/notifications/${notification.id}`)
+  const { stats } = await krafter.notifications.read(app.id, notification.id)
   const problems = [
     ...event.problems.map((problem) => `the webhook did not verify: ${problem}`),
     ...countProblems(subscribers, pushService, stats),
@@ -93,12 +96,8 @@ async function playRound(stage: Stage, { subscribers, progress }: DemoOptions): 
   }
 }
 
-interface Stats {
-  sent_count: number
-  failed_count: number
-}
+const registrationsAtATime = 32
 
-/** As many at a time as the client has connections. */
 async function registerAll(
   count: number,
   progress: Progress,
@@ -113,13 +112,13 @@ async function registerAll(
       progress.update(++done)
     }
   }
-  await Promise.all(Array.from({ length: clientConnections }, lane))
+  await Promise.all(Array.from({ length: registrationsAtATime }, lane))
 }
 
 function countProblems(
   subscribers: number,
   { reached, refused }: Stage['pushService'],
-  stats: Stats,
+  stats: NotificationStats,
 ): string[] {
   const problems: string[] = []
   if (refused.count > 0) {

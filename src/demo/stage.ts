@@ -1,20 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { Krafter } from '../../packages/client/index.ts'
 import { startService } from '../app.ts'
 import { readConfig } from '../config/config.ts'
 import { makeCertificates } from '../local-ends/certificates.ts'
 import { createLogger } from '../platform/log.ts'
-import { type ApiClient, createApiClient } from './api-client.ts'
 import { type SimulatedPushService, startSimulatedPushService } from './simulated-push-service.ts'
 import { type SimulatedReceiver, startSimulatedReceiver } from './simulated-receiver.ts'
-
-/** Requests to the API at a time. */
-export const clientConnections = 32
 
 /** Everybody who takes part in the demo, in this process, each listening on a free port. */
 export interface Stage {
   /** Where the service listens. */
   url: string
-  api: ApiClient
+  krafter: Krafter
   pushService: SimulatedPushService
   receiver: SimulatedReceiver
   /** What the receiver expects deliveries to be signed with. */
@@ -48,13 +45,12 @@ export async function openStage(folder: string, onPush: (taken: number) => void)
   })
   try {
     const service = await startService(config, { log, ca: certificates.ca })
-    const api = createApiClient(service.url!, service.firstKey!, clientConnections)
+    const krafter = new Krafter({ url: service.url!, apiKey: service.firstKey! })
     const close = async () => {
-      await api.close()
       await service.stop()
       await stopEnds()
     }
-    return { url: service.url!, api, pushService, receiver, secret, completedAt, close }
+    return { url: service.url!, krafter, pushService, receiver, secret, completedAt, close }
   } catch (error) {
     await stopEnds()
     throw error

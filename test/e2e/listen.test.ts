@@ -218,8 +218,8 @@ describeOnEachBackend('the listen command', (make) => {
         /^krafter-push: --events has an unknown event: "nothing"\n$/,
       ],
       [
-        [...forward, '--url', 'http://127.0.0.1:1'],
-        /^krafter-push: the service at http:\/\/127\.0\.0\.1:1 cannot be used: [^\n]*ECONNREFUSED[^\n]*\n$/,
+        [...forward, '--url', 'http://127.0.0.1:65535'],
+        /^krafter-push: the service at http:\/\/127\.0\.0\.1:65535 cannot be used: [^\n]*ECONNREFUSED[^\n]*\n$/,
       ],
       [[...forward, '--url', local.url], /^krafter-push: --url: \S+ is no Krafter Push service\n$/],
       [['--forward', 'localhost:3000'], /^krafter-push: --forward must be an http:\/\/ or https:\/\/ URL\n$/],

@@ -1,6 +1,6 @@
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
 import type { Config } from '../../config/config.ts'
-import { describeFailure } from '../listen/service-client.ts'
+import { describeFailure } from '../describe-failure.ts'
 import { type Finding, findings, judgeClock } from './finding.ts'
 
 const timeoutMs = 5_000

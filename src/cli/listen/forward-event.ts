@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
+import type { StreamMessage } from '../../../packages/client/index.ts'
 import { attemptHeaders } from '../../deliveries/attempt/attempt-delivery.ts'
 import { version } from '../../version.ts'
-import type { StreamMessage } from './event-stream-parser.ts'
-import { describeFailure } from './service-client.ts'
+import { describeFailure } from '../describe-failure.ts'
 
 /** What became of a forwarded event. */
 export interface Forwarded {

@@ -1,0 +1,7 @@
+/** What went wrong on the way to or from another machine, in a few words. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  if (error.name === 'TimeoutError' || code?.startsWith('UND_ERR_HEADERS_TIMEOUT')) return 'no answer in time'
+  return error.message.split('\n')[0] || code || error.name
+}

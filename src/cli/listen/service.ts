@@ -1,0 +1,55 @@
+import { ApiError, type Krafter, UnexpectedAnswerError } from '../../../packages/client/index.ts'
+import { ConfigError } from '../../platform/config-error.ts'
+
+/** The service whose events are listened to. */
+export interface ServiceAddress {
+  url: string
+  key: string
+}
+
+/**
+ * The team's only app.
+ *
+ * @throws ConfigError in one sentence when it has none or several
+ */
+export async function findOnlyApp(
+  krafter: Krafter,
+  signal: AbortSignal,
+): Promise<{ id: string; name: string }> {
+  const { data: apps } = await krafter.apps.list({}, { signal })
+  const [only, ...others] = apps
+  if (!only) throw new ConfigError('there is no app yet: create one with krafter-push apps create')
+  if (others.length > 0) {
+    const list = apps.map(({ id, name }) => `${id} (${name})`).join(', ')
+    throw new ConfigError(`there are several apps, choose one with --app: ${list}`)
+  }
+  return only
+}
+
+/** What the person at the terminal can do about an error of the client, in one sentence. */
+export function explain(error: unknown, { url }: ServiceAddress, appId: string | undefined): unknown {
+  if (error instanceof ConfigError || !(error instanceof Error)) return error
+  const options = { cause: error }
+  if (
+    error instanceof UnexpectedAnswerError ||
+    (error instanceof ApiError && error.status === 404 && !appId)
+  ) {
+    return new ConfigError(`--url: ${url} is no Krafter Push service`, options)
+  }
+  switch (error instanceof ApiError ? error.status : undefined) {
+    case 401:
+      return new ConfigError(
+        `${url} does not accept the API key: set one that works in KRAFTER_API_KEY`,
+        options,
+      )
+    case 403:
+      return new ConfigError('the API key lacks the scope push:read: set another in KRAFTER_API_KEY', options)
+    case 404:
+      return new ConfigError(`--app: there is no app ${appId} for this API key at ${url}`, options)
+    case 422: {
+      const { details, error: sentence } = error as ApiError
+      return new ConfigError(`--events ${details?.event?.[0] ?? sentence}`, options)
+    }
+  }
+  return new ConfigError(`the service at ${url} cannot be used: ${error.message}`, options)
+}
