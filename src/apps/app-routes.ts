@@ -4,14 +4,14 @@ import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { withoutRequestTimeout } from '../platform/db/statement-context.ts'
-import { refusals } from '../platform/errors.ts'
+import { found, refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { jsonObject, limitOfAll, requiredText, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { describedAs } from '../platform/openapi/components.ts'
-import { appDocs } from './app-schema.ts'
-import { deleteApp, insertApp, listApps, presentApp, readApp, readApps } from './app-store.ts'
+import { appDocs, presentApp } from './app-schema.ts'
+import { deleteApp, insertApp, listApps, readApp, readApps } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
 import { checkIdentityRequirement, publicRegistrationField } from './public-registration.ts'
 
@@ -92,7 +92,7 @@ export function registerAppRoutes(
             vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
             now: clock.now(),
           })
-          const app = presentApp(await readApp(db, request.teamId, id))
+          const app = presentApp(found(await readApp(db, request.teamId, id)))
           return { status: 201, data: { ...app, vapid_private_key: privateKey.toString('base64url') } }
         }),
       ),
@@ -100,7 +100,7 @@ export function registerAppRoutes(
   server.get(
     '/push/apps/:app_id',
     { config: { scope: 'push:read' }, schema: { ...appDocs.read, params } },
-    async ({ teamId, params }) => ({ data: presentApp(await readOne({ teamId, id: params.app_id })) }),
+    async ({ teamId, params }) => ({ data: presentApp(found(await readOne({ teamId, id: params.app_id }))) }),
   )
   server.patch(
     '/push/apps/:app_id',
@@ -124,7 +124,7 @@ export function registerAppRoutes(
       const { name, settings, public_registration: publicRegistration } = request.body
       const vapidKeys = givenVapidKeys(request.body)
       await changeApp(deps, app.id, { name, settings, publicRegistration, vapidKeys })
-      return { data: presentApp(await readApp(db, request.teamId, app.id)) }
+      return { data: presentApp(found(await readApp(db, request.teamId, app.id))) }
     },
   )
   server.delete(

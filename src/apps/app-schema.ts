@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { toTimestamp } from '../platform/clock.ts'
 import {
   createdAt,
   defineShape,
@@ -9,8 +10,25 @@ import {
   type RouteDocs,
   updatedAt,
 } from '../platform/http/answers.ts'
-import type { presentApp } from './app-store.ts'
+import type { App } from './app-store.ts'
 import { publicRegistrationField } from './public-registration.ts'
+
+/** An app as the API shows it. */
+export function presentApp(app: App) {
+  return {
+    id: app.id,
+    name: app.name,
+    vapid_public_key: app.vapidPublicKey,
+    subscriber_count: app.subscriberCount,
+    settings: app.settings,
+    created_at: toTimestamp(app.createdAt),
+    updated_at: toTimestamp(app.updatedAt),
+    vapid_public_keys: [app.vapidPublicKey, ...app.formerPublicKeys],
+    publishable_key: app.publishableKey,
+    public_registration: app.publicRegistration,
+    has_identity_secret: app.hasIdentitySecret,
+  }
+}
 
 type ShownApp = ReturnType<typeof presentApp>
 

@@ -2,9 +2,7 @@ import { sql } from 'kysely'
 import { appChanges } from '../announcements.ts'
 import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
-import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
 
 export interface App {
   id: string
@@ -21,23 +19,6 @@ export interface App {
   hasIdentitySecret: boolean
   createdAt: Date
   updatedAt: Date
-}
-
-/** An app as the API shows it. */
-export function presentApp(app: App) {
-  return {
-    id: app.id,
-    name: app.name,
-    vapid_public_key: app.vapidPublicKey,
-    subscriber_count: app.subscriberCount,
-    settings: app.settings,
-    created_at: toTimestamp(app.createdAt),
-    updated_at: toTimestamp(app.updatedAt),
-    vapid_public_keys: [app.vapidPublicKey, ...app.formerPublicKeys],
-    publishable_key: app.publishableKey,
-    public_registration: app.publicRegistration,
-    has_identity_secret: app.hasIdentitySecret,
-  }
 }
 
 const formerPublicKeys = sql<string[]>`array(
@@ -97,10 +78,8 @@ export async function readApps(
     .execute()
 }
 
-/** @throws 404 when the team has no such app */
-export async function readApp(db: Db, teamId: string, id: string): Promise<App> {
-  const app = await selectApps(db).where('team_id', '=', teamId).where('id', '=', id).executeTakeFirst()
-  if (!app) throw refusals.notFound()
+export async function readApp(db: Db, teamId: string, id: string): Promise<App | undefined> {
+  const [app] = await readApps(db, [{ teamId, id }])
   return app
 }
 

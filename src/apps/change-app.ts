@@ -3,7 +3,7 @@ import { appChanges } from '../announcements.ts'
 import type { VapidKeys } from '../channels/web-push/vapid.ts'
 import type { PublicRegistration } from '../database.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../platform/errors.ts'
+import { found, refusals } from '../platform/errors.ts'
 import { lockApp, updateApp } from './app-store.ts'
 import { checkIdentityRequirement } from './public-registration.ts'
 import { maxVapidPairs, replaceVapidPair } from './vapid-pair-store.ts'
@@ -31,8 +31,7 @@ export async function changeApp(
   const { vapidKeys, name, settings, publicRegistration } = change
   const now = deps.clock.now()
   await deps.db.transaction().execute(async (trx) => {
-    const before = await lockApp(trx, id)
-    if (!before) throw refusals.notFound()
+    const before = found(await lockApp(trx, id))
     checkIdentityRequirement(publicRegistration, before.hasIdentitySecret)
     if (vapidKeys) {
       const privateKey = deps.crypto.encrypt(vapidKeys.privateKey, vapidKeyContext(id))

@@ -12,13 +12,13 @@ const groupsAtOnce = 2
  *
  * @param read in one statement, whatever the number of keys
  * @param nameOf tells rows apart, and finds them by their keys
- * @returns reads one; @throws 404 when there is no such row, 429 when too many wait
+ * @returns reads one; undefined when there is no such row. @throws 429 when too many wait
  */
 export function createGroupRead<Key, Row>(
   read: (keys: readonly Key[]) => Promise<readonly Row[]>,
   nameOf: (rowOrKey: Key | Row) => string,
-): (key: Key) => Promise<Row> {
-  const group = createGroupCommit<Key, Row>({
+): (key: Key) => Promise<Row | undefined> {
+  const group = createGroupCommit<Key, Row | undefined>({
     maxGroup,
     maxWaiting,
     overloaded: () => refusals.rateLimited(1),
@@ -26,7 +26,7 @@ export function createGroupRead<Key, Row>(
     async commit(keys) {
       const rows = await read(keys)
       const byName = new Map(rows.map((row) => [nameOf(row), row]))
-      return keys.map((key) => byName.get(nameOf(key)) ?? refusals.notFound())
+      return keys.map((key) => byName.get(nameOf(key)))
     },
   })
   return group.add

@@ -1,5 +1,4 @@
 import type { Db } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
 import type { IdRange } from '../platform/http/time-window.ts'
 
 /** An event as it is kept: its body is what receivers get, byte for byte. */
@@ -38,20 +37,12 @@ export async function listEvents(
     .execute()
 }
 
-/** An event; null when the app has no such one, or none any more. */
-export async function findEvent(db: Db, appId: string, id: string): Promise<LoggedEvent | null> {
-  const event = await db
+/** @returns undefined when the app has no such event, or none any more */
+export async function readEvent(db: Db, appId: string, id: string): Promise<LoggedEvent | undefined> {
+  return db
     .selectFrom('events')
     .select(columns)
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .executeTakeFirst()
-  return event ?? null
-}
-
-/** @throws 404 when the app has no such event */
-export async function readEvent(db: Db, appId: string, id: string): Promise<LoggedEvent> {
-  const event = await findEvent(db, appId, id)
-  if (!event) throw refusals.notFound()
-  return event
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { maxTtlSeconds } from '../channels/message.ts'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
-import { ApiError, refusals } from '../platform/errors.ts'
+import { ApiError, found, refusals } from '../platform/errors.ts'
 import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
@@ -199,7 +199,9 @@ export function registerNotificationRoutes(
     },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentNotification(await readNotification(db, app.id, request.params.notification_id)) }
+      return {
+        data: presentNotification(found(await readNotification(db, app.id, request.params.notification_id))),
+      }
     },
   )
 }

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import type { NotificationContent, NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
 
 export interface Notification {
   id: string
@@ -110,14 +109,12 @@ export async function listNotifications(
     .execute()
 }
 
-/** @throws 404 when the app has no such notification */
-export async function readNotification(db: Db, appId: string, id: string): Promise<Notification> {
-  const notification = await db
+/** @returns undefined when the app has no such notification */
+export async function readNotification(db: Db, appId: string, id: string): Promise<Notification | undefined> {
+  return db
     .selectFrom('notifications')
     .selectAll()
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .executeTakeFirst()
-  if (!notification) throw refusals.notFound()
-  return notification
 }

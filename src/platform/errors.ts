@@ -19,6 +19,12 @@ export class ApiError extends Error {
   }
 }
 
+/** @throws 404 when there is none */
+export function found<Row>(row: Row | null | undefined): Row {
+  if (row === null || row === undefined) throw refusals.notFound()
+  return row
+}
+
 /** The catalogue: every refusal there is, with its status and public text. None is logged above `info`. */
 export const refusals = {
   unauthorized: () => new ApiError({ status: 401, error: 'Invalid or missing API key' }),

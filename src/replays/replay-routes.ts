@@ -3,7 +3,7 @@ import { presentDelivery } from '../deliveries/log/delivery-log-schema.ts'
 import type { Deps } from '../deps.ts'
 import { knownEvent } from '../events/event-schema.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
-import { refusals } from '../platform/errors.ts'
+import { found, refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -90,7 +90,7 @@ export function registerReplayRoutes(
     },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const webhook = await readWebhook(db, app.id, request.params.webhook_id)
+      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
       const { cursor, limit } = request.query
       const rows = await listReplays(db, app.id, webhook.id, { after: cursor, limit })
       return presentPage(toPage(list, rows, limit), presentReplay)
@@ -102,7 +102,7 @@ export function registerReplayRoutes(
     async (request) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentReplay(await readReplay(db, app.id, webhookId, replayId)) }
+      return { data: presentReplay(found(await readReplay(db, app.id, webhookId, replayId))) }
     },
   )
   server.post(

@@ -4,7 +4,6 @@ import type { HeldDelivery } from '../deliveries/delivery-store.ts'
 import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { firstIdOf } from '../platform/db/partitions.ts'
-import { refusals } from '../platform/errors.ts'
 import { type Filter, storedFilter } from '../webhooks/filter.ts'
 
 /** Deliveries of past events, made anew for one webhook. */
@@ -102,17 +101,20 @@ export async function listReplays(
     .execute()
 }
 
-/** @throws 404 when the webhook has no such replay */
-export async function readReplay(db: Db, appId: string, webhookId: string, id: string): Promise<Replay> {
-  const replay = await db
+/** @returns undefined when the webhook has no such replay */
+export async function readReplay(
+  db: Db,
+  appId: string,
+  webhookId: string,
+  id: string,
+): Promise<Replay | undefined> {
+  return db
     .selectFrom('replays')
     .select(columns)
     .where('app_id', '=', appId)
     .where('webhook_id', '=', webhookId)
     .where('id', '=', id)
     .executeTakeFirst()
-  if (!replay) throw refusals.notFound()
-  return replay
 }
 
 /** A replay that a transaction holds: nobody else moves it on or ends it meanwhile. */

@@ -3,10 +3,10 @@ import { type LoggedDelivery, readDelivery } from '../deliveries/log/delivery-lo
 import { presentEvent } from '../deliveries/log/event-log-schema.ts'
 import { insertDeliveries, subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { findEvent } from '../events/event-store.ts'
+import { readEvent } from '../events/event-store.ts'
 import { replayStep } from '../pipeline.ts'
 import type { Trx } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
+import { found, refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import { findReplayTarget, insertReplay, type Replay, type ReplayTarget } from './replay-store.ts'
 
@@ -60,14 +60,14 @@ export async function replayDelivery(
 ): Promise<LoggedDelivery> {
   return deps.db.transaction().execute(async (trx) => {
     const { generation } = await requireEnabled(trx, appId, webhookId)
-    const { eventId } = await readDelivery(trx, appId, webhookId, deliveryId)
-    const event = await findEvent(trx, appId, eventId)
+    const { eventId } = found(await readDelivery(trx, appId, webhookId, deliveryId))
+    const event = await readEvent(trx, appId, eventId)
     if (!event) throw refusals.invalid({ event_id: ['the event is past the retention'] })
     const row = { id: event.id, type: event.type }
     const subscriberId = subscriberOf(presentEvent(event).data)
     const again = [{ appId, row, webhookId, generation, subscriberId }]
     const [id] = await insertDeliveries(trx, again, deps.clock.now())
-    return readDelivery(trx, appId, webhookId, id!)
+    return found(await readDelivery(trx, appId, webhookId, id!))
   })
 }
 

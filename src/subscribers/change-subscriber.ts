@@ -2,7 +2,7 @@ import { holdApp } from '../apps/app-store.ts'
 import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { isTaken } from '../platform/db/database-errors.ts'
-import { refusals } from '../platform/errors.ts'
+import { found, refusals } from '../platform/errors.ts'
 import { changeByBackend, type SubscriberChange } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import { lockSubscriber, type Subscriber, saveSubscribers } from './subscriber-store.ts'
@@ -24,8 +24,7 @@ export async function changeSubscriber(
 ): Promise<Subscriber> {
   return deps.db.transaction().execute(async (trx) => {
     if (!(await holdApp(trx, app.id))) throw refusals.notFound()
-    const before = await lockSubscriber(trx, { appId: app.id, id })
-    if (!before) throw refusals.notFound()
+    const before = found(await lockSubscriber(trx, { appId: app.id, id }))
     const now = deps.clock.now()
     const update = changeByBackend(before, change, app.vapidPair, now)
     if (!update) return before

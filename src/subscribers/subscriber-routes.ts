@@ -3,7 +3,7 @@ import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
 import { platformField } from '../events/catalog.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
-import { ApiError } from '../platform/errors.ts'
+import { ApiError, found } from '../platform/errors.ts'
 import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
@@ -23,8 +23,8 @@ import {
   tagField,
   userIdField,
 } from './registration-request.ts'
-import { subscriberDocs, subscriberStatusField } from './subscriber-schema.ts'
-import { listSubscribers, presentSubscriber, readSubscriber, readSubscribers } from './subscriber-store.ts'
+import { presentSubscriber, subscriberDocs, subscriberStatusField } from './subscriber-schema.ts'
+import { listSubscribers, readSubscriber, readSubscribers } from './subscriber-store.ts'
 import { checkToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
@@ -129,7 +129,9 @@ export function registerSubscriberRoutes(
     { config: { scope: 'push:read' }, schema: { ...subscriberDocs.read, params: ofSubscriber } },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentSubscriber(await readOne({ appId: app.id, id: request.params.subscriber_id })) }
+      return {
+        data: presentSubscriber(found(await readOne({ appId: app.id, id: request.params.subscriber_id }))),
+      }
     },
   )
   server.patch(
@@ -152,7 +154,7 @@ export function registerSubscriberRoutes(
     },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const subscriber = await readSubscriber(db, app.id, request.params.subscriber_id)
+      const subscriber = found(await readSubscriber(db, app.id, request.params.subscriber_id))
       const { token, keys, user_id: userId, tags, metadata, status } = request.body
       const vapidKey = namedKey(subscriber.platform, request.body.vapid_public_key)
       const checked = {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { platformField } from '../events/catalog.ts'
+import { toTimestamp } from '../platform/clock.ts'
 import {
   createdAt,
   defineShape,
@@ -12,7 +13,26 @@ import {
   timestampField,
   updatedAt,
 } from '../platform/http/answers.ts'
-import type { presentSubscriber } from './subscriber-store.ts'
+import type { Subscriber } from './subscriber-store.ts'
+
+/** A subscriber as the API shows it; never its keys. */
+export function presentSubscriber(subscriber: Subscriber) {
+  return {
+    id: subscriber.id,
+    app_id: subscriber.appId,
+    platform: subscriber.platform,
+    token: subscriber.token,
+    user_id: subscriber.userId,
+    tags: subscriber.tags,
+    metadata: subscriber.metadata,
+    status: subscriber.status,
+    last_active_at: toTimestamp(subscriber.lastSeenAt),
+    last_seen_at: toTimestamp(subscriber.lastSeenAt),
+    created_at: toTimestamp(subscriber.createdAt),
+    updated_at: toTimestamp(subscriber.updatedAt),
+    inactive_reason: subscriber.status === 'inactive' ? subscriber.inactiveReason : null,
+  }
+}
 
 export const subscriberStatusField = z.enum(['active', 'inactive', 'unsubscribed']).meta({
   id: 'SubscriberStatus',

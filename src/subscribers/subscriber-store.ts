@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { InactiveReason, Platform, SubscriberStatus } from '../database.ts'
-import { toTimestamp } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
 import { respellToken } from './subscriber-token.ts'
 
 export const platforms = ['web', 'ios', 'android'] as const satisfies Platform[]
@@ -22,25 +20,6 @@ export interface Subscriber {
   lastSeenAt: Date
   createdAt: Date
   updatedAt: Date
-}
-
-/** A subscriber as the API shows it; never its keys. */
-export function presentSubscriber(subscriber: Subscriber) {
-  return {
-    id: subscriber.id,
-    app_id: subscriber.appId,
-    platform: subscriber.platform,
-    token: subscriber.token,
-    user_id: subscriber.userId,
-    tags: subscriber.tags,
-    metadata: subscriber.metadata,
-    status: subscriber.status,
-    last_active_at: toTimestamp(subscriber.lastSeenAt),
-    last_seen_at: toTimestamp(subscriber.lastSeenAt),
-    created_at: toTimestamp(subscriber.createdAt),
-    updated_at: toTimestamp(subscriber.updatedAt),
-    inactive_reason: subscriber.status === 'inactive' ? subscriber.inactiveReason : null,
-  }
 }
 
 const columns = [
@@ -241,15 +220,8 @@ export async function readSubscribers(
     .execute()
 }
 
-/** @throws 404 when the app has no such subscriber */
-export async function readSubscriber(db: Db, appId: string, id: string): Promise<Subscriber> {
-  const subscriber = await db
-    .selectFrom('subscribers')
-    .select(columns)
-    .where('app_id', '=', appId)
-    .where('id', '=', id)
-    .executeTakeFirst()
-  if (!subscriber) throw refusals.notFound()
+export async function readSubscriber(db: Db, appId: string, id: string): Promise<Subscriber | undefined> {
+  const [subscriber] = await readSubscribers(db, [{ appId, id }])
   return subscriber
 }
 

@@ -2,7 +2,7 @@ import { holdApp } from '../apps/app-store.ts'
 import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import type { Trx } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
+import { found, refusals } from '../platform/errors.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import { deleteSubscriber, markUnsubscribed, readSubscriber, type Subscriber } from './subscriber-store.ts'
 
@@ -22,7 +22,7 @@ export async function unsubscribe(
   return deps.db.transaction().execute(async (trx) => {
     if (!(await holdApp(trx, key.appId))) throw refusals.notFound()
     const left = await markUnsubscribed(trx, key, deps.clock.now())
-    if (!left) return readSubscriber(trx, key.appId, key.id)
+    if (!left) return found(await readSubscriber(trx, key.appId, key.id))
     await publishLeaving(trx, deps, left)
     return left
   })
@@ -39,8 +39,7 @@ export async function removeSubscriber(
 ): Promise<void> {
   await deps.db.transaction().execute(async (trx) => {
     if (!(await holdApp(trx, key.appId))) throw refusals.notFound()
-    const deleted = await deleteSubscriber(trx, key)
-    if (!deleted) throw refusals.notFound()
+    const deleted = found(await deleteSubscriber(trx, key))
     if (deleted.status !== 'unsubscribed') await publishLeaving(trx, deps, deleted)
   })
 }

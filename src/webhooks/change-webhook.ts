@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { laneChanges, laneName } from '../announcements.ts'
 import type { SignatureScheme } from '../database.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../platform/errors.ts'
+import { found, refusals } from '../platform/errors.ts'
 import type { Filter } from './filter.ts'
 import { findMisfit } from './filter-fit.ts'
 import { scheduleProbe } from './schedule-probe.ts'
@@ -43,7 +43,7 @@ export async function changeWebhook(
 ): Promise<Webhook> {
   const storedUrl = url === undefined ? undefined : await checkedUrl(deps, url)
   return deps.db.transaction().execute(async (trx) => {
-    const before = await lockWebhook(trx, appId, webhookId)
+    const before = found(await lockWebhook(trx, appId, webhookId))
     checkFit(before, events, settings.filter)
     checkOrder(before, settings)
     const { id } = before

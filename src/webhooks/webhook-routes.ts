@@ -4,6 +4,7 @@ import { createGroupRead } from '../engine/group-read.ts'
 import { knownEvent } from '../events/event-schema.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
+import { found, refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { limitOfAll, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -97,7 +98,7 @@ export function registerWebhookRoutes(
     { config: { scope: 'push:read' }, schema: { ...webhookDocs.read, params: ofWebhook } },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentWebhook(await readOne({ appId: app.id, id: request.params.webhook_id })) }
+      return { data: presentWebhook(found(await readOne({ appId: app.id, id: request.params.webhook_id }))) }
     },
   )
   server.patch(
@@ -131,7 +132,10 @@ export function registerWebhookRoutes(
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      await db.transaction().execute((trx) => deleteWebhook(trx, app.id, request.params.webhook_id))
+      const isDeleted = await db
+        .transaction()
+        .execute((trx) => deleteWebhook(trx, app.id, request.params.webhook_id))
+      if (!isDeleted) throw refusals.notFound()
       return reply.code(204).send()
     },
   )

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import type { BatchSettings, SignatureScheme } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
 
 export interface Webhook {
   id: string
@@ -93,15 +92,8 @@ export async function readWebhooks(
     .execute()
 }
 
-/** @throws 404 when the app has no such webhook */
-export async function readWebhook(db: Db, appId: string, id: string): Promise<Webhook> {
-  const webhook = await db
-    .selectFrom('webhooks')
-    .select(columns)
-    .where('app_id', '=', appId)
-    .where('id', '=', id)
-    .executeTakeFirst()
-  if (!webhook) throw refusals.notFound()
+export async function readWebhook(db: Db, appId: string, id: string): Promise<Webhook | undefined> {
+  const [webhook] = await readWebhooks(db, [{ appId, id }])
   return webhook
 }
 
@@ -250,20 +242,18 @@ function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChang
 /**
  * Replaces a secret; the one before it goes on signing for `overlapSeconds`.
  *
- * @returns until when it does, null when there was none or there is no overlap
- * @throws 404 when the app has no such webhook
+ * @returns until when it does, null when there was none or there is no overlap; undefined when the app has no such webhook
  */
 export async function rotateSecret(
-  trx: Trx,
+  db: Db,
   appId: string,
   id: string,
   secret: Buffer,
   overlapSeconds: number,
   now: Date,
-): Promise<Date | null> {
-  await lockWebhook(trx, appId, id)
+): Promise<{ previousUntil: Date | null } | undefined> {
   const until = overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1_000) : null
-  const { previousUntil } = await trx
+  return db
     .updateTable('webhooks')
     .set((eb) => ({
       secret,
@@ -279,15 +269,19 @@ export async function rotateSecret(
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .returning('previous_secret_expires_at as previousUntil')
-    .executeTakeFirstOrThrow()
-  return previousUntil
+    .executeTakeFirst()
 }
 
-/** @throws 404 when the app has no such webhook */
-export async function deleteWebhook(trx: Trx, appId: string, id: string): Promise<void> {
-  await lockWebhook(trx, appId, id)
-  await trx.deleteFrom('webhooks').where('app_id', '=', appId).where('id', '=', id).execute()
+/** @returns false when the app has no such webhook */
+export async function deleteWebhook(trx: Trx, appId: string, id: string): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('webhooks')
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (numDeletedRows === 0n) return false
   await trx.deleteFrom('webhook_rates').where('webhook_id', '=', id).execute()
+  return true
 }
 
 /** A webhook that nobody else changes until the transaction ends, with what is encrypted of it. */
@@ -298,9 +292,9 @@ export interface LockedWebhook extends Webhook {
   headerValues: Uint8Array | null
 }
 
-/** @throws 404 when the app has no such webhook */
-export async function lockWebhook(trx: Trx, appId: string, id: string): Promise<LockedWebhook> {
-  const webhook = await trx
+/** @returns undefined when the app has no such webhook */
+export async function lockWebhook(trx: Trx, appId: string, id: string): Promise<LockedWebhook | undefined> {
+  return trx
     .selectFrom('webhooks')
     .select([
       ...columns,
@@ -313,6 +307,4 @@ export async function lockWebhook(trx: Trx, appId: string, id: string): Promise<
     .where('id', '=', id)
     .forUpdate()
     .executeTakeFirst()
-  if (!webhook) throw refusals.notFound()
-  return webhook
 }

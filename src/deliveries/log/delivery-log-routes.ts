@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { eventTypeField } from '../../events/event-schema.ts'
-import { findEvent } from '../../events/event-store.ts'
+import { readEvent } from '../../events/event-store.ts'
+import { found } from '../../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
@@ -41,7 +42,7 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps
     },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const webhook = await readWebhook(db, app.id, request.params.webhook_id)
+      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
       const { status, event, cursor, limit, ...window } = request.query
       checkWindow(window, clock.now())
       const query = { status, event, after: cursor, limit, ...toIdRange(window) }
@@ -54,11 +55,11 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps
     { config: { scope: 'push:read' }, schema: { ...deliveryLogDocs.read, params: ofDelivery } },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const webhook = await readWebhook(db, app.id, request.params.webhook_id)
-      const delivery = await readDelivery(db, app.id, webhook.id, request.params.delivery_id)
-      const event = await findEvent(db, app.id, delivery.eventId)
+      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
+      const delivery = found(await readDelivery(db, app.id, webhook.id, request.params.delivery_id))
+      const event = await readEvent(db, app.id, delivery.eventId)
       const attempts = await listAttempts(db, app.id, delivery.id)
-      return { data: presentLoggedDelivery(delivery, event && JSON.parse(event.body), attempts) }
+      return { data: presentLoggedDelivery(delivery, event ? JSON.parse(event.body) : null, attempts) }
     },
   )
 }

@@ -2,7 +2,6 @@ import { type RawBuilder, sql } from 'kysely'
 import type { DeliveryStatus } from '../../database.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { firstIdOf, momentOf } from '../../platform/db/partitions.ts'
-import { refusals } from '../../platform/errors.ts'
 import type { IdRange } from '../../platform/http/time-window.ts'
 
 /** A delivery as the log has it, and how its last attempt went. */
@@ -70,18 +69,17 @@ export async function listDeliveries(
   )
 }
 
-/** @throws 404 when the webhook has no such delivery */
+/** @returns undefined when the webhook has no such delivery */
 export async function readDelivery(
   db: Db,
   appId: string,
   webhookId: string,
   id: string,
-): Promise<LoggedDelivery> {
+): Promise<LoggedDelivery | undefined> {
   const [delivery] = await readDeliveries(
     db,
     sql`select * from deliveries where app_id = ${appId} and webhook_id = ${webhookId} and id = ${id}`,
   )
-  if (!delivery) throw refusals.notFound()
   return delivery
 }
 

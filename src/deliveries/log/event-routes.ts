@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { eventTypeField } from '../../events/event-schema.ts'
 import { listEvents, readEvent } from '../../events/event-store.ts'
+import { found } from '../../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
@@ -45,7 +46,7 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'd
     { config: { scope: 'push:read' }, schema: { ...eventLogDocs.read, params: ofEvent } },
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const event = await readEvent(db, app.id, request.params.event_id)
+      const event = found(await readEvent(db, app.id, request.params.event_id))
       return { data: presentLoggedEvent(event, await listDeliveriesOf(db, app.id, event.id)) }
     },
   )

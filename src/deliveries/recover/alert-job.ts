@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { findEvent } from '../../events/event-store.ts'
+import { readEvent } from '../../events/event-store.ts'
 import { type Alert, alert } from '../../pipeline.ts'
 import type { ClaimedJob } from '../../platform/queue.ts'
 import { attemptMessage } from '../attempt/attempt-delivery.ts'
@@ -18,7 +18,7 @@ export async function runAlert(
 ): Promise<void> {
   const { appId, eventId, attemptCount } = job.message
   const { alertWebhookUrl, retryScheduleSeconds } = deps.config
-  const event = alertWebhookUrl === undefined ? null : await findEvent(deps.db, appId, eventId)
+  const event = alertWebhookUrl === undefined ? undefined : await readEvent(deps.db, appId, eventId)
   const attempt =
     event &&
     (await attemptMessage(

@@ -3,8 +3,8 @@ import type { Deps } from '../../deps.ts'
 import { eventTypeField } from '../../events/event-schema.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
 import type { Server } from '../../platform/http/server.ts'
-import { presentTest, sendTestDelivery } from './test-delivery.ts'
-import { testDeliveryDocs } from './test-delivery-schema.ts'
+import { sendTestDelivery } from './test-delivery.ts'
+import { presentTest, testDeliveryDocs } from './test-delivery-schema.ts'
 
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 

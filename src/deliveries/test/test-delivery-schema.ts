@@ -1,7 +1,19 @@
 import { z } from 'zod'
 import { defineShape, one, type RouteDocs } from '../../platform/http/answers.ts'
 import { attemptFields } from '../log/delivery-log-schema.ts'
-import type { presentTest } from './test-delivery.ts'
+import type { TestDelivery } from './test-delivery.ts'
+
+/** A test delivery as the API shows it; the values of the webhook's own headers may be secrets. */
+export function presentTest({ durationMs, outcome, requestHeaders }: TestDelivery) {
+  return {
+    status: outcome.status,
+    duration_ms: durationMs,
+    error: outcome.error as string | null,
+    reason: outcome.reason,
+    response_body: outcome.responseBody,
+    request_headers: requestHeaders,
+  }
+}
 
 export const testDeliveryShape = defineShape<ReturnType<typeof presentTest>>(
   'TestDelivery',

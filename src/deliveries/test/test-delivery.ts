@@ -7,19 +7,7 @@ import { toTarget } from '../attempt/target.ts'
 import { selectDueWebhooks } from '../delivery-store.ts'
 import { sampleMessage } from './sample-message.ts'
 
-/** A test delivery as the API shows it; the values of the webhook's own headers may be secrets. */
-export function presentTest({ durationMs, outcome, requestHeaders }: TestDelivery) {
-  return {
-    status: outcome.status,
-    duration_ms: durationMs,
-    error: outcome.error as string | null,
-    reason: outcome.reason,
-    response_body: outcome.responseBody,
-    request_headers: requestHeaders,
-  }
-}
-
-type TestDelivery = Pick<Attempt, 'durationMs' | 'outcome' | 'requestHeaders'>
+export type TestDelivery = Pick<Attempt, 'durationMs' | 'outcome' | 'requestHeaders'>
 
 /**
  * Sends a sample of an event to a webhook, enabled or not, and waits for the answer. It goes the way of a real attempt,

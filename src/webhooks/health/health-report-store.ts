@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { toTimestampOrNull } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { firstIdOf } from '../../platform/db/partitions.ts'
 
@@ -12,7 +11,7 @@ export interface HealthReport {
   oldestPendingAt: Date | null
 }
 
-const windowMs = 86_400_000
+export const windowMs = 86_400_000
 /** Deliveries looked at: enough to tell, few enough to read in some 20 ms. */
 const maxDeliveries = 10_000
 
@@ -45,16 +44,4 @@ export async function reportHealth(
     .limit(1)
     .executeTakeFirst()
   return { ...rows[0]!, oldestPendingAt: oldest?.created_at ?? null }
-}
-
-/** A report as the API shows it. */
-export function presentHealth({ attempts, succeeded, p50Ms, p95Ms, oldestPendingAt }: HealthReport) {
-  return {
-    window_seconds: windowMs / 1_000,
-    attempts,
-    success_rate: attempts === 0 ? null : Math.round((succeeded / attempts) * 10_000) / 10_000,
-    p50_ms: p50Ms,
-    p95_ms: p95Ms,
-    oldest_pending_at: toTimestampOrNull(oldestPendingAt),
-  }
 }

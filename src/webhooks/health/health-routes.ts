@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
+import { found } from '../../platform/errors.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { readWebhook } from '../webhook-store.ts'
-import { presentHealth, reportHealth } from './health-report-store.ts'
-import { healthDocs } from './health-schema.ts'
+import { reportHealth } from './health-report-store.ts'
+import { healthDocs, presentHealth } from './health-schema.ts'
 
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
@@ -17,7 +18,7 @@ export function registerHealthReportRoutes(
     { config: { scope: 'push:read' }, schema: { ...healthDocs.read, params } },
     async (request) => {
       const app = await apps.require(request.teamId, request.params.app_id)
-      const webhook = await readWebhook(db, app.id, request.params.webhook_id)
+      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
       return { data: presentHealth(await reportHealth(db, app.id, webhook.id, clock.now())) }
     },
   )

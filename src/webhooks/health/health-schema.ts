@@ -1,6 +1,19 @@
 import { z } from 'zod'
+import { toTimestampOrNull } from '../../platform/clock.ts'
 import { defineShape, one, type RouteDocs, timestampField } from '../../platform/http/answers.ts'
-import type { presentHealth } from './health-report-store.ts'
+import { type HealthReport, windowMs } from './health-report-store.ts'
+
+/** A report as the API shows it. */
+export function presentHealth({ attempts, succeeded, p50Ms, p95Ms, oldestPendingAt }: HealthReport) {
+  return {
+    window_seconds: windowMs / 1_000,
+    attempts,
+    success_rate: attempts === 0 ? null : Math.round((succeeded / attempts) * 10_000) / 10_000,
+    p50_ms: p50Ms,
+    p95_ms: p95Ms,
+    oldest_pending_at: toTimestampOrNull(oldestPendingAt),
+  }
+}
 
 const healthShape = defineShape<ReturnType<typeof presentHealth>>(
   'WebhookHealth',

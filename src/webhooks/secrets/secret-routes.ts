@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
+import { found } from '../../platform/errors.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { rotateSecret } from '../webhook-store.ts'
 import { presentRotation, secretDocs } from './secret-schema.ts'
@@ -40,10 +41,8 @@ export function registerSecretRoutes(
           const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
           const now = clock.now()
           const encrypted = encryptSecret(deps, id, secret)!
-          const previousUntil = await db
-            .transaction()
-            .execute((trx) => rotateSecret(trx, app.id, id, encrypted, overlapSeconds, now))
-          return { status: 200, data: presentRotation(id, secret, previousUntil) }
+          const rotated = found(await rotateSecret(db, app.id, id, encrypted, overlapSeconds, now))
+          return { status: 200, data: presentRotation(id, secret, rotated.previousUntil) }
         }),
       )
     },
