@@ -58,6 +58,8 @@ function describe(fields: readonly z.ZodType[]): string {
 }
 
 function wordsOf(schema: z.core.JSONSchema.BaseSchema): string[] {
+  // A schema with a name of its own is described apart.
+  if (schema.$defs) return Object.values(schema.$defs).flatMap(wordsOf)
   if (schema.anyOf) return schema.anyOf.flatMap((each) => wordsOf(each as typeof schema))
   if (schema.enum) return schema.enum.map(String)
   if (schema.format === 'uuid') return ['a UUID']
