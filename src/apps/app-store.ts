@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { appChanges } from '../announcements.ts'
 import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
@@ -217,10 +217,20 @@ export async function holdApps(
   ids: readonly string[],
   waiting?: 'skip locked',
 ): Promise<Set<string>> {
-  const { rows } = await sql<{ id: string }>`
-    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) order by id
-    for key share ${sql.raw(waiting ?? '')}`.execute(trx)
+  const { rows } = await selectHeldApps(ids, waiting).execute(trx)
   return new Set(rows.map(({ id }) => id))
+}
+
+/** The statement of {@link holdApps}, to be part of another one. */
+export function selectHeldApps(ids: readonly string[], waiting?: 'skip locked'): RawBuilder<{ id: string }> {
+  return sql<{ id: string }>`
+    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) order by id
+    for key share ${sql.raw(waiting ?? '')}`
+}
+
+/** Its app is being deleted: whoever does not want to wait for the end of that has this for an answer. */
+export class AppIsLocked extends Error {
+  override name = 'AppIsLocked'
 }
 
 /**

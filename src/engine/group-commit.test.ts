@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { statementContext } from '../platform/db/statement-context.ts'
 import { createGroupCommit } from './group-commit.ts'
 
 class RowError extends Error {
@@ -46,6 +47,17 @@ describe('group commit', () => {
     expect(await Promise.all([one, ...others])).toEqual([2, 4, 6])
     expect(groups).toEqual([[1], [2, 3]])
     expect(group.size()).toBe(0)
+  })
+
+  test('the statements are of nobody in particular, with the deadline of a caller', async () => {
+    const contexts: unknown[] = []
+    const { group } = makeGroup(async (items) => {
+      contexts.push(statementContext.getStore())
+      return double(items)
+    })
+    await statementContext.run({ caller: 'team', timeoutMs: 5 }, () => group.add(1))
+    await group.add(2)
+    expect(contexts).toEqual([{ timeoutMs: 5 }, { timeoutMs: undefined }])
   })
 
   test('an item that is refused fails alone', async () => {

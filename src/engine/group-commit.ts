@@ -31,6 +31,8 @@ export interface GroupCommitOptions<Item, Result> {
 
 interface Waiting<Item, Result> {
   item: Item
+  /** Of its caller's statements. */
+  timeoutMs: number | undefined
   resolve: (result: Result) => void
   reject: (error: unknown) => void
 }
@@ -48,9 +50,9 @@ export function createGroupCommit<Item, Result>(
   let uncommitted = 0
 
   const commitGroup = async (group: Waiting<Item, Result>[]): Promise<void> => {
-    // The deadline is that of a request; the statements are of no team in particular.
-    const { timeoutMs } = statementContext.getStore() ?? {}
     const items = group.map(({ item }) => item)
+    // Of no team in particular, whoever came first.
+    const [{ timeoutMs }] = group as [Waiting<Item, Result>]
     const results = await statementContext.run({ timeoutMs }, () => commitHalving(items, commit))
     for (const [index, { resolve, reject }] of group.entries()) {
       const result = results[index]!
@@ -72,7 +74,7 @@ export function createGroupCommit<Item, Result>(
     add(item) {
       if (waiting.length >= maxWaiting) return Promise.reject(overloaded())
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
-      waiting.push({ item, resolve, reject })
+      waiting.push({ item, timeoutMs: statementContext.getStore()?.timeoutMs, resolve, reject })
       uncommitted += 1
       // After what this turn of the event loop brings: requests that came in one read go together.
       setImmediate(next)

@@ -1,5 +1,5 @@
 import { sendingDue } from '../announcements.ts'
-import { holdApps } from '../apps/app-store.ts'
+import { AppIsLocked } from '../apps/app-store.ts'
 import { deliveryOptions } from '../channels/message.ts'
 import { type Channels, findOversize } from '../channels/registry.ts'
 import type { NotificationContent } from '../database.ts'
@@ -34,12 +34,14 @@ export function checkPayload(channels: Channels, { app, title, content }: Notifi
  * Accepts notifications of any apps in the caller's transaction and a fixed number of statements: a row each, due now,
  * which the lanes of their apps hear of once it commits.
  *
+ * @param waiting `skip locked`: notifications of apps that are gone or being deleted are answered AppIsLocked
  * @returns each as the API shows it, in their order; a 404 for one whose app is gone
  */
 export async function acceptNotifications(
   trx: Trx,
   deps: Pick<Deps, 'clock'>,
   requests: readonly NotificationRequest[],
+  waiting?: 'skip locked',
 ): Promise<(AcceptedNotification | Error)[]> {
   const appIds = requests.map(({ app }) => app.id)
   const given = requests.map(({ app, title, content, targeting, priority }) => ({
@@ -50,14 +52,14 @@ export async function acceptNotifications(
     targeting,
     rank: rankOf(priority, namesFew(targeting)),
   }))
-  const [, rows] = await pipelined([
-    holdApps(trx, appIds),
-    insertNotifications(trx, given, deps.clock.now()),
+  const [rows] = await pipelined([
+    insertNotifications(trx, given, deps.clock.now(), waiting),
     sendingDue.announce(trx, appIds),
   ])
   return given.map(({ id }) => {
     const row = rows.get(id)
-    return row ? presentNotification(row) : refusals.notFound()
+    if (row) return presentNotification(row)
+    return waiting ? new AppIsLocked() : refusals.notFound()
   })
 }
 

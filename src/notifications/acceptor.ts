@@ -1,3 +1,4 @@
+import { AppIsLocked } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { commitHalving, createGroupCommit } from '../engine/group-commit.ts'
 import type { Db } from '../platform/db/db.ts'
@@ -26,22 +27,31 @@ export interface Acceptor {
 
 /** Lets notifications that arrive while a transaction is under way share the next one. */
 export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels'>): Acceptor {
-  const commit = (db: Db, requests: readonly NotificationRequest[]) =>
-    db.transaction().execute((trx) => acceptNotifications(trx, deps, requests))
+  const commit = (db: Db, requests: readonly NotificationRequest[], waiting?: 'skip locked') =>
+    db.transaction().execute((trx) => acceptNotifications(trx, deps, requests, waiting))
   const group = createGroupCommit<NotificationRequest, AcceptedNotification>({
     maxGroup,
     maxWaiting,
     overloaded: () => refusals.rateLimited(1),
     groupsAtOnce: 2,
-    commit: (requests) => commit(deps.db, requests),
+    commit: (requests) => commit(deps.db, requests, 'skip locked'),
   })
+  const acceptAlone = async (db: Db, request: NotificationRequest) => {
+    const [accepted] = await commit(db, [request])
+    if (accepted instanceof Error) throw accepted
+    return accepted!
+  }
   return {
     async accept({ db }, request) {
       checkPayload(deps.channels, request)
-      if (db === deps.db) return group.add(request)
-      const [accepted] = await commit(db, [request])
-      if (accepted instanceof Error) throw accepted
-      return accepted!
+      if (db !== deps.db) return acceptAlone(db, request)
+      try {
+        return await group.add(request)
+      } catch (error) {
+        // It waits for the end of its app by itself, and finds out what became of it.
+        if (error instanceof AppIsLocked) return acceptAlone(db, request)
+        throw error
+      }
     },
     async acceptAll({ db }, requests) {
       // The caller's transaction cannot go on after a row that the database refuses.

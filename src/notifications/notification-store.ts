@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { selectHeldApps } from '../apps/app-store.ts'
 import type { NotificationContent, NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 
@@ -36,12 +37,19 @@ export interface NewNotification {
   rank: number
 }
 
-/** Inserts notifications of those apps that exist, due now, in one statement. @returns them by id */
+/**
+ * Inserts notifications of those apps that exist, due now, and holds the apps, in one statement.
+ *
+ * @param waiting as `holdApps` has it
+ * @returns them by id
+ */
 export async function insertNotifications(
   trx: Trx,
   given: readonly NewNotification[],
   now: Date,
+  waiting?: 'skip locked',
 ): Promise<Map<string, Notification>> {
+  const appIds = given.map(({ appId }) => appId)
   const rows = given.map(({ appId, id, title, content, targeting, rank }) => ({
     app_id: appId,
     id,
@@ -52,12 +60,13 @@ export async function insertNotifications(
     rank,
   }))
   const inserted = await sql<{ id: string }>`
+    with held as (${selectHeldApps(appIds, waiting)})
     insert into notifications (app_id, id, title, content, targeting, rank, status, due_at, created_at, updated_at)
     select app_id, id, title, content::json, targeting::json, rank, 'sending',
       ${now}, ${now}, ${now}
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as row (app_id uuid, id uuid, title text, content text, targeting text, rank smallint)
-    where exists (select from apps where apps.id = row.app_id)
+    where app_id in (select held.id from held)
     returning id`.execute(trx)
   const isInserted = new Set(inserted.rows.map(({ id }) => id))
   return new Map(given.filter(({ id }) => isInserted.has(id)).map((row) => [row.id, asInserted(row, now)]))

@@ -1,4 +1,4 @@
-import { holdApps } from '../apps/app-store.ts'
+import { AppIsLocked, holdApps } from '../apps/app-store.ts'
 import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { ConflictError, isTaken } from '../platform/db/database-errors.ts'
@@ -8,11 +8,6 @@ import { decideRegistrations, type Registered } from './decide-registrations.ts'
 import type { Registration } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import { findByTokens, insertSubscribers, nameOfToken, saveSubscribers } from './subscriber-store.ts'
-
-/** Its app is being deleted: whoever does not want to wait for the end of that has this for an answer. */
-export class AppIsLocked extends Error {
-  override name = 'AppIsLocked'
-}
 
 /**
  * Registers subscribers of any apps, or brings those that have the tokens up to date: active, seen now, with the given

@@ -1,9 +1,10 @@
+import { AppIsLocked } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { commitHalving, createGroupCommit } from '../engine/group-commit.ts'
 import type { Db } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import type { Registered } from './decide-registrations.ts'
-import { AppIsLocked, registerSubscribers } from './register-subscribers.ts'
+import { registerSubscribers } from './register-subscribers.ts'
 import type { Registration } from './subscriber-change.ts'
 
 const maxGroup = 256

@@ -340,9 +340,17 @@ describeOnEachBackend('events about subscribers', (make) => {
         await deleteApp(trx, ending.appId)
       })
       await held.promise
-      const waiting = Array.from({ length: 3 }, ending.register)
+      const notify = (appId: string) =>
+        api.post(`/push/apps/${appId}/notifications`, {
+          title: 't',
+          targeting: { type: 'user_ids', ids: ['u'] },
+        })
+      const waiting = [ending.register, () => notify(ending.appId)].flatMap((call) =>
+        Array.from({ length: 3 }, call),
+      )
       expect((await other.register()).status).toBe(201)
       expect((await other.register()).status).toBe(200)
+      expect((await notify(other.appId)).status).toBe(201)
       deleted.resolve()
       await deletion
       for (const { status } of await Promise.all(waiting)) expect(status).toBe(404)
