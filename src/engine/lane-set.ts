@@ -96,7 +96,9 @@ export function startLanes<Lane>(
   }
   const sweep = async () => {
     const now = nowMs()
-    if (now >= discoverAtMs) await discover(now)
+    // Farther away than that, the clock has gone back.
+    const waitMs = discoverAtMs - now
+    if (waitMs <= 0 || waitMs > discoverAnnouncedMs) await discover(now)
     const owned: Lane[] = []
     for (const [laneId, lane] of lanes) {
       const isOwned = ownership.owns(laneId)

@@ -433,6 +433,21 @@ describeOnEachBackend('delivery', (make) => {
     expect(await readWebhook(appId, webhookId)).toMatchObject({ enabled: true, failure_count: 5 })
   })
 
+  test('a clock that goes back delays no delivery', async () => {
+    const appId = await makeApp()
+    const webhookId = await makeWebhook(appId, at('/'))
+    running.clock.ahead = 7_200_000
+    onTestFinished(() => {
+      running.clock.ahead = 0
+    })
+    // The lanes are looked for by that clock, and nothing is pending.
+    await changeWebhook(appId, webhookId, { description: 'from later' })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    running.clock.ahead = 0
+    await emit(running.service, appId)
+    expect(await ended(webhookId)).toMatchObject([{ status: 'succeeded' }])
+  })
+
   test('disables a webhook after ten failures in an hour or more, says why and lets it begin anew', async () => {
     const appId = await makeApp()
     const webhookId = await makeWebhook(appId, at('/broken'))

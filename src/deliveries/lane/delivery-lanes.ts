@@ -77,8 +77,10 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     lanes.wake()
   })
 
+  /** What is inserted from now on has a greater id, unless the clock goes back. */
+  const latestId = () => firstIdOf(new Date(nowMs() - latestCommitMs))
   const discover = async () => {
-    const latest = firstIdOf(new Date(nowMs() - latestCommitMs))
+    const latest = latestId()
     const found = await findPendingLanes(deps.db)
     oldestId = found.reduce((oldest, { firstId }) => (firstId < oldest ? firstId : oldest), latest)
     return found
@@ -128,6 +130,8 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     const taken = chosen.flatMap(({ lane }) => [...lane.underWay.keys()])
     // What is announced from here on is not seen by the read, and must not be forgotten after it.
     for (const { lane } of chosen) lane.dueAtMs = Number.POSITIVE_INFINITY
+    // The clock may have gone back since they were looked for.
+    if (latestId() < oldestId) oldestId = latestId()
     const read = await readLanes(deps.db, reads, taken, oldestId, deps.clock.now())
     if (lanes.isStopping) return
     const now = nowMs()
