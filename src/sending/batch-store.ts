@@ -106,3 +106,20 @@ export async function closeBatches(
     returning b.app_id as "appId", b.notification_id as "notificationId", b.number`.execute(trx)
   return closed.rows
 }
+
+/** Puts open batches off until another time, in one statement. @returns those that were open */
+export async function postponeBatches(
+  trx: Trx,
+  batches: readonly (BatchKey & { dueAt: Date })[],
+): Promise<BatchKey[]> {
+  if (batches.length === 0) return []
+  const keys = batches.map(({ appId, notificationId }) => ({ appId, id: notificationId }))
+  const postponed = await sql<BatchKey>`
+    update notification_batches b set due_at = row."dueAt"
+    from json_to_recordset(${JSON.stringify(batches)}::text::json)
+      as row ("appId" uuid, "notificationId" uuid, number int, "dueAt" timestamptz)
+    where b.app_id = row."appId" and b.notification_id = row."notificationId" and b.number = row.number
+      and ${isOneOf('b', keys, 'notification_id')} and b.completed_at is null
+    returning b.app_id as "appId", b.notification_id as "notificationId", b.number`.execute(trx)
+  return postponed.rows
+}

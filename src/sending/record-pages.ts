@@ -5,13 +5,13 @@ import { pipelined, type Trx } from '../platform/db/db.ts'
 import { invalidateSubscribers } from '../subscribers/invalidate.ts'
 import { clearKeyRefusals, recordKeyRefusals } from '../subscribers/key-refusal-store.ts'
 import { audienceShift } from './audience-shift.ts'
-import { closeBatches, insertBatches, type NewBatch } from './batch-store.ts'
+import { closeBatches, insertBatches, type NewBatch, postponeBatches } from './batch-store.ts'
 import { type CompletedNotification, completion } from './complete-notification.ts'
 import type { KeyFindings } from './key-findings.ts'
 import { type Page, pageKey } from './page.ts'
 import { lockNotifications, type NotificationProgress, saveProgress } from './progress-store.ts'
 import { rankOfRest } from './rank.ts'
-import type { Tally } from './tally.ts'
+import { isAllDeferred, type Retry, type Tally } from './tally.ts'
 
 /** A page that was sent. */
 export interface SentPage {
@@ -47,15 +47,24 @@ export async function recordPages(
     lockNotifications(trx, keys),
     readHearers(trx, appIds, now),
   ])
-  const closed = await closeBatches(trx, pages.flatMap(toClosing), now)
-  const open = new Set(closed.map(({ notificationId, number }) => pageKey({ id: notificationId, number })))
+  const [closed, postponed] = await pipelined([
+    closeBatches(trx, pages.flatMap(toClosing), now),
+    postponeBatches(
+      trx,
+      pages.flatMap((sent) => toPostponed(sent, now)),
+    ),
+  ])
+  const open = new Set(
+    [...closed, ...postponed].map(({ notificationId, number }) => pageKey({ id: notificationId, number })),
+  )
   const isOurs = ({ page }: SentPage) =>
     apps.has(page.appId) &&
     locked.has(page.id) &&
     (page.number === null ? locked.get(page.id)!.isUnresolved : open.has(pageKey(page)))
   const ours = pages.filter(isOurs)
+  const settled = ours.filter((sent) => !isPostponed(sent))
 
-  const changes = [...Map.groupBy(ours, ({ page }) => page.id)].map(([id, ofOne]) =>
+  const changes = [...Map.groupBy(settled, ({ page }) => page.id)].map(([id, ofOne]) =>
     advance(locked.get(id)!, ofOne),
   )
   const completed = changes.flatMap(({ completed }) => completed ?? [])
@@ -83,10 +92,26 @@ export async function recordPages(
   return { lapsed: new Set(lapsed), completed }
 }
 
-function toClosing({ page, tally }: SentPage) {
-  if (page.number === null) return []
+/** Whether a batch stays as it is, but for its time: nothing was attempted. It is written once, not at every try. */
+export function isPostponed({ page, tally }: Pick<SentPage, 'page' | 'tally'>): boolean {
+  return page.number !== null && isAllDeferred(tally, page.attempt)
+}
+
+function toClosing(sent: SentPage) {
+  const { page, tally } = sent
+  if (page.number === null || isPostponed(sent)) return []
   const { appId, id: notificationId, number } = page
   return [{ appId, notificationId, number, sent: tally.sent, failed: tally.failed }]
+}
+
+function toPostponed(sent: SentPage, now: Date) {
+  if (!isPostponed(sent)) return []
+  const { appId, id: notificationId, number } = sent.page
+  return [{ appId, notificationId, number: number!, dueAt: dueAtOf(sent.tally.retries[0]!, now) }]
+}
+
+function dueAtOf({ delaySeconds }: Retry, now: Date): Date {
+  return new Date(now.getTime() + delaySeconds * 1_000)
 }
 
 /** How far a notification is after some of its pages. */
@@ -126,15 +151,15 @@ function shiftOf({ expected, members }: Page) {
 
 function toBatches(pages: readonly SentPage[], firstNumber: number, now: Date): NewBatch[] {
   const retries = pages.flatMap(({ page, tally }) => tally.retries.map((retry) => ({ page, retry })))
-  return retries.map(({ page, retry: { delaySeconds, attempt, subscriberIds } }, index) => {
-    const ordered = subscriberIds.toSorted()
+  return retries.map(({ page, retry }, index) => {
+    const ordered = retry.subscriberIds.toSorted()
     return {
       appId: page.appId,
       notificationId: page.id,
       number: firstNumber + index,
-      attempt,
+      attempt: retry.attempt,
       rank: rankOfRest(page.rank, ordered.length),
-      dueAt: new Date(now.getTime() + delaySeconds * 1_000),
+      dueAt: dueAtOf(retry, now),
       first: ordered[0]!,
       last: ordered.at(-1)!,
       count: ordered.length,

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { rankOf } from './rank.ts'
-import { choosePages, isBusy, isIdle, keysTaken, makeSendingLane, noteDue } from './sending-lane.ts'
+import {
+  choosePages,
+  isBusy,
+  isIdle,
+  keysTaken,
+  makeSendingLane,
+  noteDue,
+  noteFailed,
+} from './sending-lane.ts'
 
 const now = 1_000_000
 const infinite = Number.POSITIVE_INFINITY
@@ -53,10 +61,19 @@ describe('what of a lane goes now', () => {
     const lane = makeSendingLane('app')
     lane.underWay.small.add('a')
     lane.underWay.large.add('b')
-    lane.pausedUntilMs.set('c', now + 100)
-    lane.pausedUntilMs.set('d', now)
+    noteFailed(lane, 'small', 'c', now)
+    noteFailed(lane, 'small', 'd', now - 10_000)
     expect(keysTaken(lane, now)).toEqual(['a', 'b', 'c'])
   })
+})
+
+test('what fails again and again is left alone for longer', () => {
+  const lane = makeSendingLane('app')
+  const pauses = Array.from({ length: 6 }, () => noteFailed(lane, 'large', 'a', now))
+  expect(pauses).toEqual([10_000, 20_000, 40_000, 80_000, 160_000, 160_000])
+  expect(lane.dueAtMs.large).toBe(now + 10_000)
+  expect(keysTaken(lane, now + 159_999)).toEqual(['a'])
+  expect(keysTaken(lane, now + 160_000)).toEqual([])
 })
 
 test.each([

@@ -14,8 +14,8 @@ export interface SendingLane {
   dueAtMs: Record<PageKind, number>
   /** Keys of the pages under way, and of notifications whose audience is being cut. */
   underWay: Record<PageKind, Set<string>>
-  /** Keys of what failed of a fault of ours → until when it is left alone, milliseconds since the epoch. */
-  pausedUntilMs: Map<string, number>
+  /** Keys of what failed of a fault of ours → how often, and until when it is left alone, milliseconds since the epoch. */
+  failed: Map<string, { failures: number; untilMs: number }>
 }
 
 export function makeSendingLane(appId: string): SendingLane {
@@ -23,7 +23,7 @@ export function makeSendingLane(appId: string): SendingLane {
     appId,
     dueAtMs: { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY },
     underWay: { small: new Set(), large: new Set() },
-    pausedUntilMs: new Map(),
+    failed: new Map(),
   }
 }
 
@@ -42,9 +42,27 @@ export function isIdle({ dueAtMs }: SendingLane): boolean {
 }
 
 /** Keys that are not to be read: what is under way, and what is left alone for now. */
-export function keysTaken({ underWay, pausedUntilMs }: SendingLane, nowMs: number): string[] {
-  for (const [key, untilMs] of pausedUntilMs) if (untilMs <= nowMs) pausedUntilMs.delete(key)
-  return [...underWay.small, ...underWay.large, ...pausedUntilMs.keys()]
+export function keysTaken({ underWay, failed }: SendingLane, nowMs: number): string[] {
+  for (const [key, { untilMs }] of failed) if (untilMs < nowMs - maxPauseMs) failed.delete(key)
+  const paused = [...failed].flatMap(([key, { untilMs }]) => (untilMs > nowMs ? [key] : []))
+  return [...underWay.small, ...underWay.large, ...paused]
+}
+
+const firstPauseMs = 10_000
+const maxPauseMs = 160_000
+
+/**
+ * A page could not be sent or recorded: it is left alone for a while, doubling. When it is sent again some may get it
+ * twice, nobody is counted twice.
+ *
+ * @returns for how long
+ */
+export function noteFailed(lane: SendingLane, kind: PageKind, key: string, nowMs: number): number {
+  const before = lane.failed.get(key)?.failures ?? 0
+  const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** before)
+  lane.failed.set(key, { failures: before + 1, untilMs: nowMs + pauseMs })
+  noteDue(lane, kind, nowMs + pauseMs)
+  return pauseMs
 }
 
 /** What is read of a lane, in the order in which it goes, without what was under way when it was read. */

@@ -18,8 +18,9 @@ import {
 import { keyFindings } from './key-findings.ts'
 import { type Page, pageKey } from './page.ts'
 import { createPageRecorder } from './page-recorder.ts'
-import { smallAudience } from './rank.ts'
+import { rankOfRest } from './rank.ts'
 import { readPageMembers } from './read-page.ts'
+import { isPostponed } from './record-pages.ts'
 import { reportPage } from './report-page.ts'
 import { describeRetries, retryReasons } from './retry-reasons.ts'
 import { sendPage } from './send-page.ts'
@@ -31,6 +32,7 @@ import {
   kindOf,
   makeSendingLane,
   noteDue,
+  noteFailed,
   type PageKind,
   type SendingLane,
 } from './sending-lane.ts'
@@ -166,15 +168,14 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     lane.underWay[kind].add(key)
     underWay[kind] += 1
     const failed = (error: unknown) => {
-      deps.log.error({ err: error, appId: lane.appId, page: key }, 'page.failed')
-      lane.pausedUntilMs.set(key, nowMs() + failedPauseMs)
-      noteDue(lane, kind, nowMs() + failedPauseMs)
+      const pauseMs = noteFailed(lane, kind, key, nowMs())
+      deps.log.error({ err: error, appId: lane.appId, page: key, pauseMs }, 'page.failed')
     }
     const ended = () => {
       lane.underWay[kind].delete(key)
       underWay[kind] -= 1
     }
-    lanes.track(work.catch(failed).finally(ended))
+    lanes.track(work.then(() => lane.failed.delete(key), failed).then(ended))
   }
 
   const send = async (
@@ -204,7 +205,8 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     const reasons = retryReasons(outcomes, retried)
     const recorded = await recorder.record({ page, tally, keys, retryReason: describeRetries(reasons) })
     for (const { subscriberIds, delaySeconds } of tally.retries) {
-      noteDue(lane, subscriberIds.length > smallAudience ? 'large' : 'small', nowMs() + delaySeconds * 1_000)
+      const rank = isPostponed({ page, tally }) ? page.rank : rankOfRest(page.rank, subscriberIds.length)
+      noteDue(lane, kindOf(rank), nowMs() + delaySeconds * 1_000)
     }
     reportPage(deps, page, outcomes, tally, {
       retryReasons: reasons,
@@ -230,9 +232,6 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
   sendingDue.on(deps.notices, { named: (appId) => lanes.noteDue(appId, appId), missed: lanes.lookAround })
   return { stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
 }
-
-/** A page that could not be recorded is sent again: some may get it twice, nobody is counted twice. */
-const failedPauseMs = 10_000
 
 /** One more of each rank than may be taken: it tells whether there are more, and when they are due. */
 function toRead(appId: string, room: Record<PageKind, Map<string, number>>): LaneRead {

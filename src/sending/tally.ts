@@ -109,3 +109,12 @@ export function countByReason(failures: readonly Failure[]): Partial<Record<Fail
   for (const { reason } of failures) counts[reason] = (counts[reason] ?? 0) + 1
   return counts
 }
+
+/**
+ * Whether nothing was attempted and all come back together, as when a push service is down.
+ *
+ * @param attempt the one that the outcomes are of
+ */
+export function isAllDeferred({ sent, failed, retries }: Tally, attempt: number): boolean {
+  return sent + failed === 0 && retries.length === 1 && retries[0]!.attempt === attempt
+}
