@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
-import { type ConnectionOptions, fromKysely, PgBoss } from 'pg-boss'
+import { fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Db, OpenDatabase, Trx } from './db/db.ts'
@@ -36,14 +36,11 @@ export interface Queue {
     jobs: readonly ({ message: z.infer<Q['schema']> } & JobOptions)[],
   ): Promise<void>
   /**
-   * Removes claimed jobs in the caller's transaction.
-   * @returns the ids of those that were still ours; the others' claims have lapsed and must not be accounted
+   * Removes a claimed job in the caller's transaction.
+   *
+   * @returns false when it is no longer ours: the claim has lapsed, and what was done must not be accounted
    */
-  settle(
-    trx: Trx,
-    queue: QueueDefinition,
-    jobs: readonly { id: string; retryCount: number }[],
-  ): Promise<Set<string>>
+  settle(trx: Trx, queue: QueueDefinition, job: { id: string; retryCount: number }): Promise<boolean>
   /**
    * Runs `handler` for each job, up to `concurrency` at once. The handler settles its job itself. One that throws
    * is logged and taken up again with a growing delay: no job is ever given up. One whose message is not of the queue's
@@ -116,7 +113,7 @@ export async function startQueue(
     reindex: database.backend === 'postgres',
     monitorVacuum: database.backend === 'postgres',
     registerInstance: false,
-    // A fan-out makes a backlog by design; /metrics shows how deep it is.
+    // /metrics shows how deep it is.
     warningQueueSize: 1_000_000,
   })
   boss.on('error', (error) => log.error({ err: error }, 'queue.error'))
@@ -158,8 +155,8 @@ async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueD
     if (rows.length === 0) continue
     const ids = rows.map((row) => row.id)
     await db.transaction().execute(async (trx) => {
-      await boss.cancel(name, ids, { db: inTransaction(trx) })
-      await boss.resume(name, ids, { db: inTransaction(trx) })
+      await boss.cancel(name, ids, { db: fromKysely(trx) })
+      await boss.resume(name, ids, { db: fromKysely(trx) })
     })
   }
 }
@@ -172,7 +169,7 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
   const bury = async (queue: QueueDefinition, job: BossJob, error: unknown) => {
     log.error({ err: error, queue: queue.name, jobId: job.id, message: job.data }, 'job.unreadable')
     await db.transaction().execute(async (trx) => {
-      const options = { db: inTransaction(trx) }
+      const options = { db: fromKysely(trx) }
       await boss.deleteJob(queue.name, [{ id: job.id, retryCount: job.retryCount ?? 0 }], options)
       await boss.insert(deadLetter, [{ data: { queue: queue.name, message: job.data } }], options)
     })
@@ -203,16 +200,19 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
 
   return {
     async enqueue(trx, queue, jobs) {
-      await insertJobs(boss, trx, queue, jobs)
+      const rows = jobs.map(({ id, message, delaySeconds }) => ({
+        id,
+        data: message as object,
+        startAfter: delaySeconds,
+      }))
+      await boss.insert(queue.name, rows, { db: fromKysely(trx) })
       for (const delay of new Set(jobs.map(({ delaySeconds = 0 }) => delaySeconds))) {
         if (delay > 0) wakeAfter(queue, delay)
       }
     },
-    async settle(trx, queue, jobs) {
-      if (jobs.length === 0) return new Set()
-      const attempts = jobs.map(({ id, retryCount }) => ({ id, retryCount }))
-      const response = await boss.deleteJob(queue.name, attempts, { db: inTransaction(trx) })
-      return new Set((response as { settled?: string[] }).settled ?? [])
+    async settle(trx, queue, { id, retryCount }) {
+      const response = await boss.deleteJob(queue.name, [{ id, retryCount }], { db: fromKysely(trx) })
+      return (response as { settled?: string[] }).settled?.includes(id) === true
     },
     async work(queue, concurrency, handler) {
       for (let worker = 0; worker < concurrency; worker++) {
@@ -240,27 +240,6 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
       clearInterval(looking)
       await boss.stop({ graceful: true, timeout: timeoutMs, close: true })
     },
-  }
-}
-
-const enqueueChunk = 5_000
-
-async function insertJobs(
-  boss: PgBoss,
-  trx: Trx,
-  queue: QueueDefinition,
-  jobs: Parameters<Queue['enqueue']>[2],
-): Promise<void> {
-  for (let start = 0; start < jobs.length; start += enqueueChunk) {
-    await boss.insert(
-      queue.name,
-      jobs.slice(start, start + enqueueChunk).map((job) => ({
-        id: job.id,
-        data: job.message as object,
-        startAfter: job.delaySeconds,
-      })),
-      { db: inTransaction(trx) },
-    )
   }
 }
 
@@ -319,7 +298,3 @@ function createWorkers(boss: PgBoss): Workers {
 
 /** pg-boss has no worker that waits to be told. */
 const neverSeconds = 86_400
-
-function inTransaction(trx: Trx): ConnectionOptions['db'] {
-  return fromKysely(trx)
-}

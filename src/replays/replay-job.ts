@@ -52,8 +52,8 @@ export async function runReplayStep(deps: ReplayDeps, job: ClaimedJob<ReplayStep
   const { appId, replayId } = job.message
   await waitForTurn(deps, job.message)
   const ended = await deps.db.transaction().execute(async (trx) => {
-    const settled = await deps.queue.settle(trx, replayStep, [job])
-    if (!settled.has(job.id) || !(await holdApp(trx, appId))) return undefined
+    const isOurs = await deps.queue.settle(trx, replayStep, job)
+    if (!isOurs || !(await holdApp(trx, appId))) return undefined
     const replay = await holdReplay(trx, appId, replayId)
     if (replay?.status !== 'running') return undefined
     const outcome = await takeStep(trx, deps, replay)

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deps } from '../../deps.ts'
+import { commitHalving } from '../../engine/group-commit.ts'
 import { isAboutARow } from '../../platform/db/database-errors.ts'
 import { type RecordedDelivery, type Result, recordResults } from './record-results.ts'
 
@@ -23,8 +24,7 @@ const maxPauseMs = 4_000
 
 /**
  * Collects results and records many in one transaction, one transaction at a time: while one runs, the next fills.
- * When the database refuses a row each result is tried alone, so that one that cannot be recorded takes no other with
- * it. When the database is away the group is tried again.
+ * A result that the database refuses takes no other with it. When the database is away the group is tried again.
  *
  * @param onRecorded called after each flush with what it took out, whether recorded or given up
  */
@@ -40,7 +40,8 @@ export function createResultBuffer(
       if (waiting.length < flushAt) await sleep(flushAfterMs)
       const batch = waiting.slice(0, maxPerFlush)
       waiting = waiting.slice(maxPerFlush)
-      onRecorded(await recordSafely(deps, batch))
+      const recorded = await commitHalving(batch, (part) => recordPatiently(deps, part))
+      onRecorded(recorded.map((one, index) => (one instanceof Error ? toGivenUp(batch[index]!) : one)))
     }
     running = undefined
   }
@@ -55,7 +56,8 @@ export function createResultBuffer(
   }
 }
 
-async function recordSafely(deps: BufferDeps, batch: readonly Result[]): Promise<RecordedDelivery[]> {
+/** @throws what kept them from being recorded, however often it was tried */
+async function recordPatiently(deps: BufferDeps, batch: readonly Result[]): Promise<RecordedDelivery[]> {
   for (let tries = 1; ; tries++) {
     try {
       const { deliveries, lapsed, disabled } = await recordResults(deps, batch)
@@ -68,12 +70,7 @@ async function recordSafely(deps: BufferDeps, batch: readonly Result[]): Promise
     } catch (error) {
       const deliveryId = batch[0]!.delivery.id
       deps.log.error({ err: error, results: batch.length, deliveryId, tries }, 'delivery.record_failed')
-      if (isAboutARow(error) && batch.length > 1) {
-        const alone: RecordedDelivery[] = []
-        for (const result of batch) alone.push(...(await recordSafely(deps, [result])))
-        return alone
-      }
-      if (tries === maxTries || isAboutARow(error)) return batch.map(toGivenUp)
+      if (tries === maxTries || isAboutARow(error)) throw error
       await sleep(Math.min(maxPauseMs, firstPauseMs * 2 ** tries))
     }
   }

@@ -29,8 +29,8 @@ export async function runAlert(
   const number = attemptCount + 1
   const decision = attempt && decideAfterAttempt(number, attempt.outcome, retryScheduleSeconds, deps.random())
   await deps.db.transaction().execute(async (trx) => {
-    const settled = await deps.queue.settle(trx, alert, [job])
-    if (!settled.has(job.id) || decision?.kind !== 'retry') return
+    const isOurs = await deps.queue.settle(trx, alert, job)
+    if (!isOurs || decision?.kind !== 'retry') return
     const { delaySeconds } = decision
     // Not with the id of this job: pg-boss completes that when we return, and would take the new one for it.
     await deps.queue.enqueue(trx, alert, [

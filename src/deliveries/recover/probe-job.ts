@@ -25,8 +25,8 @@ export async function runProbe(
     ))
   const succeeded = attempt?.outcome.succeeded === true
   await deps.db.transaction().execute(async (trx) => {
-    const settled = await deps.queue.settle(trx, probeWebhook, [job])
-    if (!settled.has(job.id) || !webhook) return
+    const isOurs = await deps.queue.settle(trx, probeWebhook, job)
+    if (!isOurs || !webhook) return
     if (succeeded) await recoverWebhook(trx, message, deps.clock.now())
     else await scheduleProbe(trx, deps, { ...message, number: message.number + 1 })
   })
