@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { alert } from '../../pipeline.ts'
 import type { Trx } from '../../platform/db/db.ts'
 import { emitEvents } from '../publish-event.ts'
-import type { Disabled } from './health-store.ts'
+import type { Disabled } from './record-health.ts'
 
 /**
  * Tells of webhooks that were disabled because of their attempts, in the transaction that disables them: an event

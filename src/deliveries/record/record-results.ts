@@ -1,11 +1,12 @@
 import type { Deps } from '../../deps.ts'
 import { pipelined } from '../../platform/db/db.ts'
+import { lockChanging } from '../../webhooks/health/health-store.ts'
 import { scheduleProbe } from '../../webhooks/schedule-probe.ts'
 import type { Attempt } from '../attempt/attempt-delivery.ts'
 import { type AttemptRecord, cancelDeliveries, type DueWebhook, recordAttempts } from '../delivery-store.ts'
 import type { PendingDelivery } from '../lane/due-store.ts'
 import { announceDisabled } from './announce-disabled.ts'
-import { type Disabled, lockChanging, recordHealth, type WebhookSamples } from './health-store.ts'
+import { type Disabled, recordHealth, type WebhookSamples } from './record-health.ts'
 import { type Decision, decideAfterAttempt } from './retry-policy.ts'
 
 /**
@@ -54,7 +55,7 @@ export async function recordResults(
       recordAttempts(trx, records),
       cancelDeliveries(trx, canceled, now),
       // After all deliveries: the order in which every transaction locks them.
-      lockChanging(trx, samplesOf(decided), now),
+      lockChanging(trx, samplesOf(decided).map(toAttempted), now),
     ])
     const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
     const disabled = await recordHealth(trx, locked, samplesOf(ours), deps.config.disableAfterSeconds, now)
@@ -108,6 +109,10 @@ function toRecord({ delivery, attempt, decision }: Decided): AttemptRecord {
     next_attempt_at: retry ? new Date(endedAt.getTime() + decision.delaySeconds * 1_000) : null,
     finished_at: retry ? null : endedAt,
   }
+}
+
+function toAttempted({ appId, webhookId, samples }: WebhookSamples) {
+  return { appId, webhookId, failed: samples.some(({ succeeded }) => !succeeded) }
 }
 
 function samplesOf(attempted: readonly Attempted[]): WebhookSamples[] {

@@ -2,11 +2,12 @@ import type { Deps } from '../../deps.ts'
 import type { EventType } from '../../events/catalog.ts'
 import { type ProbeWebhook, probeWebhook } from '../../pipeline.ts'
 import type { ClaimedJob } from '../../platform/queue.ts'
+import { recoverWebhook } from '../../webhooks/health/health-store.ts'
 import { scheduleProbe } from '../../webhooks/schedule-probe.ts'
 import { attemptMessage } from '../attempt/attempt-delivery.ts'
 import { toTarget } from '../attempt/target.ts'
 import { sampleMessage } from '../test/sample-message.ts'
-import { readProbedWebhook, recoverWebhook } from './probe-store.ts'
+import { readProbedWebhook } from './probe-store.ts'
 
 /** ProbeWebhook → a test delivery; when it is answered with 2xx the webhook is enabled again, else probed later. */
 export async function runProbe(

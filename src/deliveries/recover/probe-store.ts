@@ -1,4 +1,4 @@
-import type { Db, Trx } from '../../platform/db/db.ts'
+import type { Db } from '../../platform/db/db.ts'
 import { type DueWebhook, selectDueWebhooks } from '../delivery-store.ts'
 
 /** Which disabling a probe is about: a webhook enabled since, and disabled again, is another's. */
@@ -22,27 +22,4 @@ export async function readProbedWebhook(
     .where('enabled', '=', false)
     .where('auto_recover', '=', true)
     .executeTakeFirst()
-}
-
-/** Enables a webhook that answers again, its failures forgotten. */
-export async function recoverWebhook(
-  trx: Trx,
-  { appId, webhookId, generation }: ProbeKey,
-  now: Date,
-): Promise<void> {
-  await trx
-    .updateTable('webhooks')
-    .set({
-      enabled: true,
-      failure_count: 0,
-      failing_since: null,
-      disabled_at: null,
-      disabled_reason: null,
-      updated_at: now,
-    })
-    .where('app_id', '=', appId)
-    .where('id', '=', webhookId)
-    .where('generation', '=', generation)
-    .where('enabled', '=', false)
-    .execute()
 }

@@ -1,0 +1,42 @@
+import type { Trx } from '../../platform/db/db.ts'
+import { type ChangingWebhook, saveHealth } from '../../webhooks/health/health-store.ts'
+import { type HealthSample, nextHealth, reasonToDisable } from './webhook-health.ts'
+
+/** The attempts of one webhook that a transaction records, in the order in which they ended. */
+export interface WebhookSamples {
+  appId: string
+  webhookId: string
+  samples: HealthSample[]
+}
+
+/** A webhook that was disabled because of its attempts, as it is afterwards. */
+export interface Disabled extends ChangingWebhook {
+  reason: string
+}
+
+/**
+ * Brings the failure counts and times of locked webhooks up to date, and disables those whose time has come.
+ *
+ * @param locked by {@link lockChanging} in this transaction, for these samples or for more
+ * @returns those that this call disabled
+ */
+export async function recordHealth(
+  trx: Trx,
+  locked: readonly ChangingWebhook[],
+  webhooks: readonly WebhookSamples[],
+  disableAfterSeconds: number,
+  now: Date,
+): Promise<Disabled[]> {
+  const samplesById = new Map(webhooks.map(({ webhookId, samples }) => [webhookId, samples]))
+  const changes = locked.flatMap((webhook) => {
+    const samples = samplesById.get(webhook.webhookId)
+    if (!samples) return []
+    const health = nextHealth(webhook, samples)
+    const reason = webhook.enabled ? reasonToDisable(health, samples, disableAfterSeconds, now) : null
+    return [{ ...webhook, ...health, lastTriggeredAt: samples.at(-1)!.at, reason }]
+  })
+  await saveHealth(trx, changes, now)
+  return changes.flatMap(({ reason, generation, ...webhook }) =>
+    reason === null ? [] : [{ ...webhook, reason, generation: generation + 1, enabled: false }],
+  )
+}

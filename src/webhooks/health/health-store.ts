@@ -1,0 +1,89 @@
+import { sql } from 'kysely'
+import type { Trx } from '../../platform/db/db.ts'
+
+/** A webhook's row as it is until the transaction ends. */
+export interface ChangingWebhook {
+  appId: string
+  webhookId: string
+  url: string
+  failureCount: number
+  failingSince: Date | null
+  enabled: boolean
+  generation: number
+  autoRecover: boolean
+}
+
+/** `last_triggered_at` is kept to the second, which is what the API shows: a healthy webhook's row rests in between. */
+const triggeredStepMs = 1_000
+
+/**
+ * Of the webhooks, those whose row changes: a failure, the first success after one, or a second has passed. In the
+ * order of their ids, so that two processes that record the same webhooks never wait for each other.
+ */
+export async function lockChanging(
+  trx: Trx,
+  attempted: readonly { appId: string; webhookId: string; failed: boolean }[],
+  now: Date,
+): Promise<ChangingWebhook[]> {
+  if (attempted.length === 0) return []
+  const { rows } = await sql<ChangingWebhook>`
+    select w.app_id as "appId", w.id as "webhookId", w.url, w.failure_count as "failureCount",
+      w.failing_since as "failingSince", w.enabled, w.generation, w.auto_recover as "autoRecover"
+    from json_to_recordset(${JSON.stringify(attempted)}::text::json)
+      as key ("appId" uuid, "webhookId" uuid, failed bool)
+    join webhooks w on w.app_id = key."appId" and w.id = key."webhookId"
+    where key.failed or w.failure_count <> 0 or w.last_triggered_at is null
+      or w.last_triggered_at <= ${new Date(now.getTime() - triggeredStepMs)}
+    order by w.id for update of w`.execute(trx)
+  return rows
+}
+
+/** What attempts make of a webhook. */
+export interface HealthChange {
+  appId: string
+  webhookId: string
+  failureCount: number
+  failingSince: Date | null
+  lastTriggeredAt: Date
+  /** Why it is disabled now; null: it is not. */
+  reason: string | null
+}
+
+/** Brings locked webhooks up to date, one statement for all. Disabling starts a new generation. */
+export async function saveHealth(trx: Trx, changes: readonly HealthChange[], now: Date): Promise<void> {
+  if (changes.length === 0) return
+  await sql`
+    update webhooks w set failure_count = row."failureCount", failing_since = row."failingSince",
+      last_triggered_at = row."lastTriggeredAt",
+      enabled = w.enabled and row.reason is null,
+      generation = w.generation + (row.reason is not null)::int,
+      disabled_at = case when row.reason is null then w.disabled_at else ${now}::timestamptz end,
+      disabled_reason = coalesce(row.reason, w.disabled_reason),
+      updated_at = case when row.reason is null then w.updated_at else ${now}::timestamptz end
+    from json_to_recordset(${JSON.stringify(changes)}::text::json) as row ("appId" uuid, "webhookId" uuid,
+      "failureCount" int, "failingSince" timestamptz, "lastTriggeredAt" timestamptz, reason text)
+    where w.app_id = row."appId" and w.id = row."webhookId"`.execute(trx)
+}
+
+/** Enables a webhook that answers again, its failures forgotten. Not one that was enabled and disabled again since. */
+export async function recoverWebhook(
+  trx: Trx,
+  { appId, webhookId, generation }: { appId: string; webhookId: string; generation: number },
+  now: Date,
+): Promise<void> {
+  await trx
+    .updateTable('webhooks')
+    .set({
+      enabled: true,
+      failure_count: 0,
+      failing_since: null,
+      disabled_at: null,
+      disabled_reason: null,
+      updated_at: now,
+    })
+    .where('app_id', '=', appId)
+    .where('id', '=', webhookId)
+    .where('generation', '=', generation)
+    .where('enabled', '=', false)
+    .execute()
+}
