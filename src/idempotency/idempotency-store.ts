@@ -1,6 +1,5 @@
+import { dayMs } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-
-const dayMs = 86_400_000
 
 /** How long a key answers as the first request did. */
 export const idempotencyKeyLifeMs = dayMs

@@ -1,3 +1,5 @@
+export const dayMs = 86_400_000
+
 /** Where the service gets the time from; tests hand in their own. */
 export interface Clock {
   now(): Date

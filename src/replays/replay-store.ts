@@ -3,7 +3,7 @@ import type { ReplayStatus } from '../database.ts'
 import type { HeldDelivery } from '../deliveries/delivery-store.ts'
 import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-import { firstIdOf } from '../platform/db/partitions.ts'
+import { firstIdOf } from '../platform/ids.ts'
 import { type Filter, storedFilter } from '../webhooks/filter.ts'
 
 /** Deliveries of past events, made anew for one webhook. */

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { dayMs } from '../platform/clock.ts'
 import type { Db } from '../platform/db/db.ts'
 import { ensurePartitions, type PartitionedTable, readHorizons } from '../platform/db/partitions.ts'
 
@@ -11,7 +12,6 @@ export const eventLog: readonly PartitionedTable[] = [
   { name: 'receipts' },
 ]
 
-const dayMs = 86_400_000
 /** Clocks of several machines differ, and a notification's receipts begin when it does. */
 const behindMs = dayMs
 /** For as long may the job that makes partitions fail. */

@@ -1,9 +1,8 @@
 import type { Deps } from '../deps.ts'
+import { dayMs } from '../platform/clock.ts'
 import { dropPartitions } from '../platform/db/partitions.ts'
 import { deleteOldReplays } from '../replays/replay-store.ts'
 import { eventLog, prepareEventLog, reportNearHorizon } from './event-log.ts'
-
-const dayMs = 86_400_000
 
 /** Nightly: partitions of the event log for the days to come are made, and those that are past the retention go. */
 export async function runRetention(

@@ -24,7 +24,3 @@ export function priorityOf(rank: number): Priority {
 export function rankOfRest(rank: number, count: number): number {
   return (rank % largeRank) + (count <= smallAudience ? 0 : largeRank)
 }
-
-export function isSmallRank(rank: number): boolean {
-  return rank < largeRank
-}

@@ -1,10 +1,10 @@
-import { isSmallRank } from './rank.ts'
+import { largeRank } from './rank.ts'
 
 /** Small audiences and pages of large ones have rooms of their own, so that neither waits for the other. */
 export type PageKind = 'small' | 'large'
 
 export function kindOf(rank: number): PageKind {
-  return isSmallRank(rank) ? 'small' : 'large'
+  return rank < largeRank ? 'small' : 'large'
 }
 
 /** What one app has to send, as the process that owns its lane knows it. */

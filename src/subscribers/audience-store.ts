@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Platform } from '../database.ts'
+import { dayMs } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
@@ -121,7 +122,7 @@ export async function readSubscribers(
 }
 
 /** A device that reports is there; to write that down every time would cost more than it is worth. */
-const seenAgainAfterMs = 7 * 86_400_000
+const seenAgainAfterMs = 7 * dayMs
 
 /** Notes that devices were heard of. Waits for nobody: a row that is being changed is left as it is. */
 export async function markSeen(

@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts'
+import { dayMs } from '../platform/clock.ts'
 import { deactivateUnseen, deleteUnseen } from './subscriber-store.ts'
 
-const dayMs = 86_400_000
 const inactiveAfterDays = 90
 const deleteAfterDays = 180
 /** Small statements, so that nothing else waits long for a row. */

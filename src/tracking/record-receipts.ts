@@ -1,16 +1,16 @@
 import { holdApps } from '../apps/app-store.ts'
 import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import { toTimestamp } from '../platform/clock.ts'
+import { dayMs, toTimestamp } from '../platform/clock.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
-import { firstIdOf } from '../platform/db/partitions.ts'
+
 import { getOrInsert } from '../platform/get-or-insert.ts'
+import { firstIdOf } from '../platform/ids.ts'
+
 import { addReceiptCounts, lockNotifications } from '../sending/progress-store.ts'
 import { type KnownSubscriber, markSeen, readSubscribers } from '../subscribers/audience-store.ts'
 import { insertReceipts } from './receipt-store.ts'
 import type { ReceiptKind, Report } from './report.ts'
-
-const dayMs = 86_400_000
 
 /** A report of a push that exists, and whom it went to. */
 interface KnownReport extends Report {

@@ -3,9 +3,10 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { deliveryShape, loggedDeliveryShape } from '../../src/deliveries/log/delivery-log-schema.ts'
 import { eventShape, loggedEventShape } from '../../src/deliveries/log/event-log-schema.ts'
+
 import { eventDocs } from '../../src/events/event-schema.ts'
-import { firstIdOf } from '../../src/platform/db/partitions.ts'
-import { newId } from '../../src/platform/ids.ts'
+import { firstIdOf, newId } from '../../src/platform/ids.ts'
+
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { emit } from '../support/database.ts'

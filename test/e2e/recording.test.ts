@@ -6,7 +6,7 @@ import { type PendingDelivery, readLanes } from '../../src/deliveries/lane/due-s
 import type { RecordedDelivery } from '../../src/deliveries/record/record-results.ts'
 import { createResultBuffer, type ResultBuffer } from '../../src/deliveries/record/result-buffer.ts'
 import type { Db } from '../../src/platform/db/db.ts'
-import { firstIdOf } from '../../src/platform/db/partitions.ts'
+import { firstIdOf } from '../../src/platform/ids.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit, waitingDeliveries } from '../support/database.ts'
 import { startTestService, type TestService } from '../support/service.ts'

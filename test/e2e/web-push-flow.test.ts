@@ -184,19 +184,19 @@ describeOnEachBackend('web push', (make) => {
   })
 
   test('a batch of which nothing could be attempted is put off, and not written anew', async () => {
-    answerWith(() => 429, { 'retry-after': '600' })
+    answerWith(() => 429, { 'retry-after': '300' })
     const { path } = await send([pushService.makeDevice()])
     await batchesDone(path, 1)
     for (const _ of [1, 2]) {
       await makeBatchesDue(db)
       await poll(
         () => waitingBatches(db),
-        ([batch]) => batch!.waitSeconds > 500,
+        ([batch]) => batch!.waitSeconds > 200,
       )
     }
     expect((await read(path)).stats).toMatchObject({ total_batches: 2, completed_batches: 1 })
     answerWith(() => 201)
-    await passSeconds(700)
+    await passSeconds(400)
     expect(await finished(path)).toMatchObject({
       status: 'sent',
       stats: { total_count: 1, total_batches: 2, completed_batches: 2, sent_count: 1, failed_count: 0 },

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { DeliveryStatus } from '../../database.ts'
 import type { Db } from '../../platform/db/db.ts'
-import { firstIdOf, momentOf } from '../../platform/db/partitions.ts'
 import type { IdRange } from '../../platform/http/time-window.ts'
+import { firstIdOf, momentOfId } from '../../platform/ids.ts'
 
 /** A delivery as the log has it, and how its last attempt went. */
 export interface LoggedDelivery {
@@ -145,5 +145,5 @@ const marginMs = 60_000
  * need no look.
  */
 export function firstDeliveryOf(id: string): string {
-  return firstIdOf(new Date(Math.max(0, momentOf(id).getTime() - marginMs)))
+  return firstIdOf(new Date(Math.max(0, momentOfId(id).getTime() - marginMs)))
 }

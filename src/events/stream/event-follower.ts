@@ -1,5 +1,4 @@
-import { firstIdOf } from '../../platform/db/partitions.ts'
-import { momentOfId, newId } from '../../platform/ids.ts'
+import { firstIdOf, momentOfId, newId } from '../../platform/ids.ts'
 import { type EventFeed, type KeyPage, pageSize } from './event-feeds.ts'
 import type { FollowedEvent } from './followed-event-store.ts'
 

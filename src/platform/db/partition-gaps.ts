@@ -1,10 +1,10 @@
+import { dayMs } from '../clock.ts'
+
 /** From a moment to another, which is not in it. */
 export interface TimeRange {
   start: Date
   end: Date
 }
-
-const dayMs = 86_400_000
 
 /**
  * What partitions are missing for rows of every moment from `from` to `until`: ranges of whole days, of `spanDays` or

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../../../test/support/backends.ts'
-import { newId } from '../ids.ts'
+import { firstIdOf, newId } from '../ids.ts'
 import type { OpenDatabase } from './db.ts'
-import { dropPartitions, ensurePartitions, firstIdOf, readHorizons } from './partitions.ts'
+import { dropPartitions, ensurePartitions, readHorizons } from './partitions.ts'
 
 const tables = [{ name: 'things', storage: 'fillfactor = 80' }]
 const day = (number: number) => new Date(Date.UTC(2026, 0, number, 12))

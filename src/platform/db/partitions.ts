@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { firstIdOf } from '../ids.ts'
 import type { Db, OpenDatabase, Trx } from './db.ts'
 import { endOfCover, findGaps, type TimeRange } from './partition-gaps.ts'
 
@@ -123,17 +124,6 @@ async function addPartition(
 async function detach(db: Db, table: string, { name, detachPending }: Partition): Promise<void> {
   const how = detachPending ? sql`finalize` : sql`concurrently`
   await sql`alter table ${sql.id(table)} detach partition ${sql.id(name)} ${how}`.execute(db)
-}
-
-/** The smallest UUID of a moment; all UUIDv7 that are made then or later are not smaller. */
-export function firstIdOf(moment: Date): string {
-  const hex = moment.getTime().toString(16).padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`
-}
-
-/** When a UUIDv7 was made. */
-export function momentOf(id: string): Date {
-  return new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16))
 }
 
 function toDigits(day: Date): string {

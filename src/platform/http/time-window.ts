@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { firstIdOf } from '../db/partitions.ts'
 import { refusals } from '../errors.ts'
+import { firstIdOf } from '../ids.ts'
 
 /** A timestamp (RFC 3339, with any offset) in a query or a body, read as a moment; 1970 for what is before. */
 export const momentField = z.iso

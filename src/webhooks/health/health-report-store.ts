@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
+import { dayMs } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db/db.ts'
-import { firstIdOf } from '../../platform/db/partitions.ts'
+import { firstIdOf } from '../../platform/ids.ts'
 
 /** How a webhook has answered of late. */
 export interface HealthReport {
@@ -11,7 +12,7 @@ export interface HealthReport {
   oldestPendingAt: Date | null
 }
 
-export const windowMs = 86_400_000
+export const windowMs = dayMs
 /** Deliveries looked at: enough to tell, few enough to read in some 20 ms. */
 const maxDeliveries = 10_000
 
