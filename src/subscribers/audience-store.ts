@@ -19,23 +19,8 @@ export interface AudienceMember {
   userEpoch: number
 }
 
-const members = (db: Db, appId: string) =>
-  db
-    .selectFrom('subscribers')
-    .select([
-      'id',
-      'user_id as userId',
-      'platform',
-      'token',
-      'p256dh',
-      'auth',
-      'vapid_pair as vapidPair',
-      'key_refusals as keyRefusals',
-      'user_epoch as userEpoch',
-    ])
-    .where('app_id', '=', appId)
-    .where('status', '=', 'active')
-    .orderBy('id')
+const columns = sql`id, user_id as "userId", platform, token, p256dh, auth, vapid_pair as "vapidPair",
+  key_refusals as "keyRefusals", user_epoch as "userEpoch"`
 
 /**
  * One page of an audience: the active subscribers in a key range that the targeting still fits. Those who left since
@@ -49,11 +34,12 @@ export async function readAudiencePage(
   range: { first: string; last: string },
   condition: RawBuilder<boolean>,
 ): Promise<AudienceMember[]> {
-  return members(db, appId)
-    .where('id', '>=', range.first)
-    .where('id', '<=', range.last)
-    .where(condition)
-    .execute()
+  const { rows } = await sql<AudienceMember>`
+    select ${columns} from subscribers
+    where app_id = ${appId}::uuid and status = 'active' and id between ${range.first}::uuid and ${range.last}::uuid
+      and ${condition}
+    order by id`.execute(db)
+  return rows
 }
 
 /** Whom a page is for: users, or subscribers by their ids. */
@@ -62,9 +48,6 @@ export interface Named {
   userIds?: readonly string[]
   subscriberIds?: readonly string[]
 }
-
-const memberColumns = sql`id, user_id as "userId", platform, token, p256dh, auth, vapid_pair as "vapidPair",
-          key_refusals as "keyRefusals", user_epoch as "userEpoch"`
 
 /**
  * The active subscribers of several small audiences, in one statement. Each name is looked up by itself: compared with a
@@ -90,11 +73,11 @@ export async function readNamedMembers(
       as audience (place int, app_id uuid, user_ids json, ids json)
     cross join lateral (
       select member.* from json_array_elements_text(audience.user_ids) as named (user_id) cross join lateral (
-        select ${memberColumns} from subscribers
+        select ${columns} from subscribers
         where app_id = audience.app_id and user_id = named.user_id and status = 'active' limit ${most + 1}) member
       union all
       select member.* from json_array_elements_text(audience.ids) as named (id) cross join lateral (
-        select ${memberColumns} from subscribers
+        select ${columns} from subscribers
         where app_id = audience.app_id and id = named.id::uuid and status = 'active' limit 1) member
       limit ${most + 1}
     ) member

@@ -1,49 +1,29 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Api } from '../support/api.ts'
+import { expect, test } from 'vitest'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { makeBatchesDue, waitingBatches } from '../support/database.ts'
 import { readEvents } from '../support/events.ts'
-import { type PushService, startPushService } from '../support/push-service.ts'
-import { type Receiver, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { useStage } from '../support/stage.ts'
 
 describeOnEachBackend('notification.failed', (make) => {
-  let storage: TestStorage
-  let running: TestService
-  let pushService: PushService
-  let receiver: Receiver
-  let api: Api
-
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, pushService, receiver] = await Promise.all([
-      startTestService(storage, { KRAFTER_PUSH_MAX_AGE: '60' }),
-      startPushService(),
-      startReceiver(),
-    ])
-    api = running.api
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await Promise.all([pushService.stop(), receiver.stop()])
-    await storage.drop()
-  })
+  const stage = useStage(make, { KRAFTER_PUSH_MAX_AGE: '60' })
 
   async function makeApp(webhook: object) {
-    const appId: string = (await api.post('/push/apps', { name: 'A' })).body.data.id
+    const appId: string = (await stage.api.post('/push/apps', { name: 'A' })).body.data.id
     const base = `/push/apps/${appId}`
-    const { status } = await api.post(`${base}/webhooks`, { url: `${receiver.origin}/${appId}`, ...webhook })
+    const { status } = await stage.api.post(`${base}/webhooks`, {
+      url: `${stage.receiver.origin}/${appId}`,
+      ...webhook,
+    })
     expect(status).toBe(201)
     return { appId, base }
   }
 
   async function send(base: string, body: object = {}) {
-    const { id } = (await api.post(`${base}/notifications`, { title: 'Hello', ...body })).body.data
+    const { id } = (await stage.api.post(`${base}/notifications`, { title: 'Hello', ...body })).body.data
     const done = await poll(
-      () => api.get(`${base}/notifications/${id}`),
+      () => stage.api.get(`${base}/notifications/${id}`),
       ({ body }) => ['sent', 'failed'].includes(body.data.status),
     )
     return done.body.data
@@ -54,12 +34,12 @@ describeOnEachBackend('notification.failed', (make) => {
     const answers = { fine: 201, gone: 410, odd: 400, large: 413, busy: 503 }
     const subscribers: Record<string, string> = {}
     for (const name of Object.keys(answers)) {
-      const { registration } = pushService.makeDevice(name)
-      const made = await api.post(`${base}/subscribers`, { ...registration, user_id: `user-${name}` })
+      const { registration } = stage.pushService.makeDevice(name)
+      const made = await stage.api.post(`${base}/subscribers`, { ...registration, user_id: `user-${name}` })
       subscribers[name] = made.body.data.id
     }
-    const phone = await api.post(`${base}/subscribers`, { platform: 'android', token: 'phone' })
-    pushService.answer = ({ device }, response) => {
+    const phone = await stage.api.post(`${base}/subscribers`, { platform: 'android', token: 'phone' })
+    stage.pushService.answer = ({ device }, response) => {
       const name = device.path.slice('/push/'.length) as keyof typeof answers
       if (name === 'odd') response.setHeader('apns-id', name)
       response.writeHead(answers[name]).end(name === 'odd' ? '{"reason":"BadTtl"}' : '')
@@ -68,7 +48,7 @@ describeOnEachBackend('notification.failed', (make) => {
     const notification = await send(base, { platform_overrides: { web: { ttl: 5 } } })
 
     expect(notification.stats).toMatchObject({ sent_count: 1, failed_count: 5 })
-    const received = await receiver.waitFor(5, `/${appId}`)
+    const received = await stage.receiver.waitFor(5, `/${appId}`)
     const events = received.map(({ body }) => JSON.parse(body.toString()))
     const about = (id: string, data: object) =>
       expect.objectContaining({
@@ -121,29 +101,31 @@ describeOnEachBackend('notification.failed', (make) => {
 
   test('a push is given up after KRAFTER_PUSH_MAX_AGE, though its time to live goes on', async () => {
     const { appId, base } = await makeApp({ events: ['notification.failed'] })
-    await api.post(`${base}/subscribers`, pushService.makeDevice('stubborn').registration)
-    pushService.answer = (_, response) => void response.writeHead(503).end()
+    await stage.api.post(`${base}/subscribers`, stage.pushService.makeDevice('stubborn').registration)
+    stage.pushService.answer = (_, response) => void response.writeHead(503).end()
     const body = { title: 'Hello', platform_overrides: { web: { ttl: 3_600 } } }
-    const { id } = (await api.post(`${base}/notifications`, body)).body.data
-    const requests = () => pushService.requests.filter(({ path }) => path === '/push/stubborn').length
-    const batches = () => waitingBatches(running.service.deps.db)
+    const { id } = (await stage.api.post(`${base}/notifications`, body)).body.data
+    const requests = () => stage.pushService.requests.filter(({ path }) => path === '/push/stubborn').length
+    const batches = () => waitingBatches(stage.running.service.deps.db)
     // Not the audience's first batch, which is due at once, but the one for its retry.
     await poll(batches, ([batch]) => batch !== undefined && batch.waitSeconds > 1)
     expect(requests()).toBe(1)
 
-    running.clock.ahead = 61_000
-    await makeBatchesDue(running.service.deps.db)
-    const [failed] = await receiver.waitFor(1, `/${appId}`)
+    stage.running.clock.ahead = 61_000
+    await makeBatchesDue(stage.running.service.deps.db)
+    const [failed] = await stage.receiver.waitFor(1, `/${appId}`)
     expect(JSON.parse(failed!.body.toString()).data).toMatchObject({ reason: 'unreachable', status: 503 })
-    const { body: notification } = await api.get(`${base}/notifications/${id}`)
+    const { body: notification } = await stage.api.get(`${base}/notifications/${id}`)
     expect(notification.data).toMatchObject({ status: 'failed', stats: { failed_count: 1 } })
     expect(await batches()).toEqual([])
-    running.clock.ahead = 0
+    stage.running.clock.ahead = 0
   })
 
   test('who configures no contact is warned, and reaches the services that need none', () => {
-    expect(running.logs.filter(({ msg }) => msg === 'vapid.no_contact')).toMatchObject([{ level: 'warn' }])
-    expect(pushService.pushes[0]!.claims.sub).toBe('mailto:push@krafter.invalid')
+    expect(stage.running.logs.filter(({ msg }) => msg === 'vapid.no_contact')).toMatchObject([
+      { level: 'warn' },
+    ])
+    expect(stage.pushService.pushes[0]!.claims.sub).toBe('mailto:push@krafter.invalid')
   })
 
   test('thousands are one each', async () => {
@@ -156,10 +138,10 @@ describeOnEachBackend('notification.failed', (make) => {
         created_at, updated_at)
       select ${appId}::uuid, gen_random_uuid(), 'android', 'device-' || n, sha256(('device-' || n)::bytea), '{}',
         '{}', 'active', now(), now(), now()
-      from generate_series(1, 2500) as n`.execute(running.service.deps.db)
+      from generate_series(1, 2500) as n`.execute(stage.running.service.deps.db)
     const notification = await send(base)
     expect(notification).toMatchObject({ status: 'failed', stats: { failed_count: 2_500, total_batches: 3 } })
-    const events = await readEvents(running.service.deps.db, appId)
+    const events = await readEvents(stage.running.service.deps.db, appId)
     const failed = events.filter(({ type }) => type === 'notification.failed')
     expect(events).toHaveLength(2_501)
     expect(failed).toHaveLength(2_500)

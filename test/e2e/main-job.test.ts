@@ -1,51 +1,31 @@
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
-import { type PushService, startPushService } from '../support/push-service.ts'
-import { type Receiver, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
+import { useStage } from '../support/stage.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
 describeOnEachBackend('the main job', (make) => {
-  let storage: TestStorage
-  let running: TestService
-  let pushService: PushService
-  let receiver: Receiver
-
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, pushService, receiver] = await Promise.all([
-      startTestService(storage),
-      startPushService(),
-      startReceiver(),
-    ])
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await Promise.all([pushService.stop(), receiver.stop()])
-    await storage.drop()
-  })
+  const stage = useStage(make)
 
   test('a notification reaches every subscriber, and its signed webhook arrives', async () => {
-    const { api } = running
+    const { api } = stage.running
     const { body: app } = await api.post('/push/apps', {
       name: 'My shop',
       settings: { default_icon: 'https://shop.example/icon.png' },
     })
     const base = `/push/apps/${app.data.id}`
     await api.post(`${base}/webhooks`, {
-      url: `${receiver.origin}/hook`,
+      url: `${stage.receiver.origin}/hook`,
       events: ['notification.sent'],
       secret,
     })
-    const devices = ['ada', 'grace', 'gone'].map((name) => pushService.makeDevice(name))
+    const devices = ['ada', 'grace', 'gone'].map((name) => stage.pushService.makeDevice(name))
     for (const { registration } of devices) {
       expect((await api.post(`${base}/subscribers`, registration)).status).toBe(201)
     }
-    pushService.answer = ({ device }, response) => {
+    stage.pushService.answer = ({ device }, response) => {
       response.writeHead(device === devices[2] ? 410 : 201).end()
     }
     const sent = await api.post(`${base}/notifications`, {
@@ -55,7 +35,7 @@ describeOnEachBackend('the main job', (make) => {
       platform_overrides: { web: { ttl: 600, urgency: 'high', topic: 'order-1' } },
     })
     expect(sent.status).toBe(201)
-    const [delivery] = await receiver.waitFor(1, '/hook')
+    const [delivery] = await stage.receiver.waitFor(1, '/hook')
 
     const event = new Webhook(secret).verify(
       delivery!.body,
@@ -71,7 +51,7 @@ describeOnEachBackend('the main job', (make) => {
         failed_count: 1,
       },
     })
-    expect(pushService.pushes.map((push) => push.payload)).toEqual(
+    expect(stage.pushService.pushes.map((push) => push.payload)).toEqual(
       Array(3).fill({
         id: sent.body.data.id,
         app_id: app.data.id,
@@ -82,8 +62,12 @@ describeOnEachBackend('the main job', (make) => {
         t: expect.stringMatching(/^[A-Za-z0-9_-]{84}$/),
       }),
     )
-    expect(new Set(pushService.pushes.map(({ payload }) => payload.t)).size).toBe(3)
-    expect(pushService.pushes[0]!.headers).toMatchObject({ ttl: '600', urgency: 'high', topic: 'order-1' })
+    expect(new Set(stage.pushService.pushes.map(({ payload }) => payload.t)).size).toBe(3)
+    expect(stage.pushService.pushes[0]!.headers).toMatchObject({
+      ttl: '600',
+      urgency: 'high',
+      topic: 'order-1',
+    })
 
     const read = await api.get(`${base}/notifications/${sent.body.data.id}`)
     expect(read.body.data).toMatchObject({
@@ -96,18 +80,21 @@ describeOnEachBackend('the main job', (make) => {
   })
 
   test('nobody to reach is still one event, with zero counts', async () => {
-    const { api } = running
+    const { api } = stage.running
     const { body: app } = await api.post('/push/apps', { name: 'Nobody' })
     const base = `/push/apps/${app.data.id}`
-    await api.post(`${base}/webhooks`, { url: `${receiver.origin}/nobody`, events: ['notification.sent'] })
+    await api.post(`${base}/webhooks`, {
+      url: `${stage.receiver.origin}/nobody`,
+      events: ['notification.sent'],
+    })
     const sent = await api.post(`${base}/notifications`, { title: 'Hello?' })
-    const [delivery] = await receiver.waitFor(1, '/nobody')
+    const [delivery] = await stage.receiver.waitFor(1, '/nobody')
     expect(JSON.parse(delivery!.body.toString()).data).toMatchObject({ sent_count: 0, failed_count: 0 })
     const done = await poll(
       () => api.get(`${base}/notifications/${sent.body.data.id}`),
       ({ body }) => body.data.status === 'sent',
     )
     expect(done.body.data.stats).toMatchObject({ total_count: 0, sent_count: 0, failed_count: 0 })
-    expect(receiver.to('/nobody')).toHaveLength(1)
+    expect(stage.receiver.to('/nobody')).toHaveLength(1)
   })
 })

@@ -1,15 +1,13 @@
 import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createReceiptBuffer } from '../../src/tracking/receipt-buffer.ts'
 import type { Report } from '../../src/tracking/report.ts'
-import type { Api } from '../support/api.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { readEvents } from '../support/events.ts'
-import { type PushService, startPushService } from '../support/push-service.ts'
-import { type Receiver, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { startTestService } from '../support/service.ts'
+import { useStage } from '../support/stage.ts'
 
 const dayMs = 86_400_000
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -17,30 +15,10 @@ const reported = ['notification.delivered', 'notification.clicked', 'subscriber.
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 
 describeOnEachBackend('what devices report', (make) => {
-  let storage: TestStorage
-  let running: TestService
-  let pushService: PushService
-  let receiver: Receiver
-  let api: Api
-
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, pushService, receiver] = await Promise.all([
-      startTestService(storage),
-      startPushService(),
-      startReceiver(),
-    ])
-    api = running.api
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await Promise.all([pushService.stop(), receiver.stop()])
-    await storage.drop()
-  })
+  const stage = useStage(make)
 
   const report = (what: string, body: unknown, contentType = 'application/json') =>
-    fetch(`${running.service.url}/api/v1/push/track/${what}`, {
+    fetch(`${stage.running.service.url}/api/v1/push/track/${what}`, {
       method: 'POST',
       headers: { 'content-type': contentType },
       body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -48,33 +26,37 @@ describeOnEachBackend('what devices report', (make) => {
 
   /** A notification that was sent to devices of a new app, and what each of them got. */
   async function sendTo(count: number) {
-    const appId: string = (await api.post('/push/apps', { name: 'A' })).body.data.id
+    const appId: string = (await stage.api.post('/push/apps', { name: 'A' })).body.data.id
     const base = `/push/apps/${appId}`
-    await api.post(`${base}/webhooks`, { url: `${receiver.origin}/${appId}`, events: reported, secret })
+    await stage.api.post(`${base}/webhooks`, {
+      url: `${stage.receiver.origin}/${appId}`,
+      events: reported,
+      secret,
+    })
     const devices = []
     for (let index = 0; index < count; index++) {
-      const device = pushService.makeDevice()
-      const { body } = await api.post(`${base}/subscribers`, {
+      const device = stage.pushService.makeDevice()
+      const { body } = await stage.api.post(`${base}/subscribers`, {
         ...device.registration,
         user_id: `user-${index}`,
       })
       devices.push({ device, subscriberId: body.data.id as string })
     }
-    const { id } = (await api.post(`${base}/notifications`, { title: 'Hello' })).body.data
+    const { id } = (await stage.api.post(`${base}/notifications`, { title: 'Hello' })).body.data
     const path = `${base}/notifications/${id}`
     await poll(
-      () => api.get(path),
+      () => stage.api.get(path),
       ({ body }) => body.data.status === 'sent',
     )
     const tokens = devices.map(({ device }) => {
-      const push = pushService.pushes.find((push) => push.device === device)!
+      const push = stage.pushService.pushes.find((push) => push.device === device)!
       return push.payload.t as string
     })
     const stats = async () => {
-      const { delivered_count, clicked_count } = (await api.get(path)).body.data.stats
+      const { delivered_count, clicked_count } = (await stage.api.get(path)).body.data.stats
       return { delivered: delivered_count, clicked: clicked_count }
     }
-    const events = () => readEvents(running.service.deps.db, appId)
+    const events = () => readEvents(stage.running.service.deps.db, appId)
     return { appId, base, id, path, tokens, subscribers: devices, stats, events }
   }
 
@@ -104,7 +86,7 @@ describeOnEachBackend('what devices report', (make) => {
     await report('clicked', { t, action: 'another' })
     expect(await sent.stats()).toEqual({ delivered: 1, clicked: 2 })
 
-    const deliveries = await receiver.waitFor(3, `/${sent.appId}`)
+    const deliveries = await stage.receiver.waitFor(3, `/${sent.appId}`)
     const verify = (one: (typeof deliveries)[number]) =>
       new Webhook(secret).verify(one.body, one.headers as Record<string, string>)
     const told = deliveries.map(verify)
@@ -129,7 +111,7 @@ describeOnEachBackend('what devices report', (make) => {
   })
 
   test('browsers are told that they may', async () => {
-    const answer = await fetch(`${running.service.url}/api/v1/push/track/clicked`, {
+    const answer = await fetch(`${stage.running.service.url}/api/v1/push/track/clicked`, {
       method: 'OPTIONS',
       headers: {
         origin: 'https://shop.example',
@@ -150,7 +132,7 @@ describeOnEachBackend('what devices report', (make) => {
     const [t] = sent.tokens
     const answers = await Promise.all(Array.from({ length: 4 }, () => report('unsubscribed', { t })))
     expect(answers.map(({ status }) => status)).toEqual([204, 204, 204, 204])
-    const subscriber = await api.get(`${sent.base}/subscribers/${sent.subscribers[0]!.subscriberId}`)
+    const subscriber = await stage.api.get(`${sent.base}/subscribers/${sent.subscribers[0]!.subscriberId}`)
     expect(subscriber.body.data.status).toBe('unsubscribed')
     const { at: _, notification_id: __, ...data } = about(sent, 0)
     expect((await sent.events()).map(({ body }) => body)).toEqual([
@@ -187,7 +169,7 @@ describeOnEachBackend('what devices report', (make) => {
         })
       }
     }
-    const bare = await fetch(`${running.service.url}/api/v1/push/track/delivered`, { method: 'POST' })
+    const bare = await fetch(`${stage.running.service.url}/api/v1/push/track/delivered`, { method: 'POST' })
     expect(bare.status).toBe(204)
     expect((await report('delivered', { t: 'x'.repeat(5_000) })).status).toBe(413)
     expect(await sent.stats()).toEqual({ delivered: 0, clicked: 0 })
@@ -199,56 +181,61 @@ describeOnEachBackend('what devices report', (make) => {
     const [{ device, subscriberId }] = sent.subscribers as [(typeof sent.subscribers)[number]]
     const [ofUser0] = sent.tokens
     const move = (user_id: string) =>
-      api.post(`${sent.base}/subscribers`, { ...device.registration, user_id })
+      stage.api.post(`${sent.base}/subscribers`, { ...device.registration, user_id })
     expect((await move('user-1')).body.data.id).toBe(subscriberId)
     for (const what of ['delivered', 'clicked', 'unsubscribed']) {
       expect((await report(what, { t: ofUser0 })).status).toBe(204)
     }
     expect(await sent.stats()).toEqual({ delivered: 0, clicked: 0 })
     expect(await sent.events()).toEqual([])
-    const { id } = (await api.post(`${sent.base}/notifications`, { title: 'For user 1' })).body.data
+    const { id } = (await stage.api.post(`${sent.base}/notifications`, { title: 'For user 1' })).body.data
     const path = `${sent.base}/notifications/${id}`
     await poll(
-      () => api.get(path),
+      () => stage.api.get(path),
       ({ body }) => body.data.status === 'sent',
     )
-    const ofUser1 = pushService.pushes.findLast((push) => push.device === device)!.payload.t
+    const ofUser1 = stage.pushService.pushes.findLast((push) => push.device === device)!.payload.t
     await report('clicked', { t: ofUser1 })
-    expect((await api.get(path)).body.data.stats).toMatchObject({ delivered_count: 0, clicked_count: 1 })
+    expect((await stage.api.get(path)).body.data.stats).toMatchObject({
+      delivered_count: 0,
+      clicked_count: 1,
+    })
     expect((await sent.events()).map(({ body }) => body.data.user_id)).toEqual(['user-1'])
     await report('unsubscribed', { t: ofUser1 })
-    expect((await api.get(`${sent.base}/subscribers/${subscriberId}`)).body.data.status).toBe('unsubscribed')
+    expect((await stage.api.get(`${sent.base}/subscribers/${subscriberId}`)).body.data.status).toBe(
+      'unsubscribed',
+    )
   })
 
   test('a report of what is gone, or too old, changes nothing', async () => {
     const sent = await sendTo(2)
     const [t, deleted] = sent.tokens
-    await api.delete(`${sent.base}/subscribers/${sent.subscribers[1]!.subscriberId}`)
+    await stage.api.delete(`${sent.base}/subscribers/${sent.subscribers[1]!.subscriberId}`)
     expect((await report('delivered', { t: deleted })).status).toBe(204)
     expect((await report('unsubscribed', { t: deleted })).status).toBe(204)
-    running.clock.ahead = (running.service.deps.config.retentionDays + 1) * dayMs
+    stage.running.clock.ahead = (stage.running.service.deps.config.retentionDays + 1) * dayMs
     try {
       expect((await report('delivered', { t })).status).toBe(204)
     } finally {
-      running.clock.ahead = 0
+      stage.running.clock.ahead = 0
     }
     expect(await sent.stats()).toEqual({ delivered: 0, clicked: 0 })
     expect((await sent.events()).map(({ type }) => type)).toEqual(['subscriber.unsubscribed'])
-    await api.delete(sent.base)
+    await stage.api.delete(sent.base)
     for (const what of ['delivered', 'clicked', 'unsubscribed']) {
       expect((await report(what, { t })).status).toBe(204)
     }
-    const { db } = running.service.deps
+    const { db } = stage.running.service.deps
     expect(await db.selectFrom('receipts').selectAll().where('app_id', '=', sent.appId).execute()).toEqual([])
     expect(await sent.events()).toEqual([])
   })
 
   test('thousands at once are recorded in groups, and each is counted once', async () => {
-    const { deps } = running.service
+    const { deps } = stage.running.service
     const sent = await sendTo(1)
     const { appId, id } = sent
-    const [webhook] = (await api.get(`${sent.base}/webhooks`)).body.data
-    await api.patch(`${sent.base}/webhooks/${webhook.id}`, { enabled: false })
+    const [webhook] = (await stage.api.get(`${sent.base}/webhooks`)).body.data
+    await stage.api.patch(`${sent.base}/webhooks/${webhook.id}`, { enabled: false })
     const { rows } = await sql<{ id: string }>`
       insert into subscribers (app_id, id, platform, token, token_hash, tags, metadata, status, last_seen_at,
         created_at, updated_at)
@@ -263,7 +250,7 @@ describeOnEachBackend('what devices report', (make) => {
     ])
     // Two processes, whose groups overlap.
     const buffers = [createReceiptBuffer(deps), createReceiptBuffer(deps)]
-    const before = running.logs.length
+    const before = stage.running.logs.length
     await Promise.all(
       buffers.flatMap((buffer) => [...reports, ...reports.toReversed()].map((report) => buffer.add(report))),
     )
@@ -271,11 +258,11 @@ describeOnEachBackend('what devices report', (make) => {
     const events = await sent.events()
     expect(events).toHaveLength(4_000)
     expect(new Set(events.map(({ type, body }) => type + body.data.subscriber_id)).size).toBe(4_000)
-    const groups = running.logs.slice(before).filter(({ msg }) => msg === 'receipts.recorded')
+    const groups = stage.running.logs.slice(before).filter(({ msg }) => msg === 'receipts.recorded')
     expect(groups).toHaveLength(16)
     expect(groups.reduce((sum, { delivered }) => sum + Number(delivered), 0)).toBe(2_000)
     // Who reports is there.
-    const seen = await api.get(`${sent.base}/subscribers?limit=100`)
+    const seen = await stage.api.get(`${sent.base}/subscribers?limit=100`)
     for (const { last_seen_at } of seen.body.data) {
       expect(Date.parse(last_seen_at)).toBeGreaterThan(Date.now() - dayMs)
     }
@@ -284,12 +271,11 @@ describeOnEachBackend('what devices report', (make) => {
   test('tokens outlive a restart; clients that report too much are told to wait, from any origin', async () => {
     const sent = await sendTo(1)
     const [t] = sent.tokens
-    await running.stop()
-    running = await startTestService(storage, {
+    await stage.running.stop()
+    stage.running = await startTestService(stage.storage, {
       KRAFTER_RATE_LIMIT_PUBLIC: '3',
-      KRAFTER_BOOTSTRAP_API_KEY: api.key,
+      KRAFTER_BOOTSTRAP_API_KEY: stage.api.key,
     })
-    api = running.api
     const answers = []
     for (let count = 0; count < 4; count++) answers.push(await report('delivered', { t }))
     expect(answers.map(({ status }) => status)).toEqual([204, 204, 204, 429])

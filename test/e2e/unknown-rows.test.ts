@@ -1,58 +1,40 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { newId } from '../../src/platform/ids.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
-import { type PushService, startPushService } from '../support/push-service.ts'
-import { type Received, type Receiver, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
+import type { Received } from '../support/receiver.ts'
+import { startTestService } from '../support/service.ts'
+import { useStage } from '../support/stage.ts'
 
 /** More than one sweep reads of a lane. */
 const many = 300
 
 describeOnEachBackend('rows of a form that this version does not know', (make) => {
-  let storage: TestStorage
-  let running: TestService
-  let pushService: PushService
-  let receiver: Receiver
-
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, pushService, receiver] = await Promise.all([
-      startTestService(storage),
-      startPushService(),
-      startReceiver(),
-    ])
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await Promise.all([pushService.stop(), receiver.stop()])
-    await storage.drop()
-  })
+  const stage = useStage(make)
 
   const makeApp = async () => {
-    const base = `/push/apps/${(await running.api.post('/push/apps', { name: 'A' })).body.data.id}`
-    const { registration } = pushService.makeDevice(newId())
-    await running.api.post(`${base}/subscribers`, { ...registration, user_id: 'ada' })
+    const base = `/push/apps/${(await stage.running.api.post('/push/apps', { name: 'A' })).body.data.id}`
+    const { registration } = stage.pushService.makeDevice(newId())
+    await stage.running.api.post(`${base}/subscribers`, { ...registration, user_id: 'ada' })
     return base
   }
   const makeHook = async (base: string, name: string) => {
-    const body = { url: `${receiver.origin}/${name}`, events: ['notification.sent'] }
-    return (await running.api.post(`${base}/webhooks`, body)).body.data.id as string
+    const body = { url: `${stage.receiver.origin}/${name}`, events: ['notification.sent'] }
+    return (await stage.running.api.post(`${base}/webhooks`, body)).body.data.id as string
   }
   const send = async (base: string) => {
     const body = { title: 'Hello', targeting: { type: 'user_ids', ids: ['ada'] } }
-    const { id } = (await running.api.post(`${base}/notifications`, body)).body.data
+    const { id } = (await stage.running.api.post(`${base}/notifications`, body)).body.data
     const done = await poll(
-      () => running.api.get(`${base}/notifications/${id}`),
+      () => stage.running.api.get(`${base}/notifications/${id}`),
       ({ body }) => ['sent', 'failed'].includes(body.data.status),
     )
     return done.body.data
   }
 
   test('block no others, and nothing is sent to anybody because of them', async () => {
-    const { db } = running.service.deps
+    const { db } = stage.running.service.deps
     const base = await makeApp()
     const appId = base.split('/').at(-1)!
     const { id } = await send(base)
@@ -83,17 +65,19 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
       db,
     )
     // The lanes are looked through at a start.
-    await running.stop()
-    running = await startTestService(storage, { KRAFTER_BOOTSTRAP_API_KEY: running.api.key })
+    await stage.running.stop()
+    stage.running = await startTestService(stage.storage, {
+      KRAFTER_BOOTSTRAP_API_KEY: stage.running.api.key,
+    })
 
     expect(await send(base)).toMatchObject({ status: 'sent', stats: { sent_count: 1 } })
     expect(await send(other)).toMatchObject({ status: 'sent', stats: { sent_count: 1 } })
-    await receiver.waitFor(1, '/good')
-    await receiver.waitFor(1, '/filtered')
-    expect(pushService.pushes).toHaveLength(4)
+    await stage.receiver.waitFor(1, '/good')
+    await stage.receiver.waitFor(1, '/filtered')
+    expect(stage.pushService.pushes).toHaveLength(4)
     const pending = await poll(
       () =>
-        running.service.deps.db
+        stage.running.service.deps.db
           .selectFrom('deliveries')
           .select('webhook_id')
           .where('status', '=', 'pending')
@@ -101,23 +85,23 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
       (rows) => !rows.some(({ webhook_id }) => webhook_id === good),
     )
     expect(new Set(pending.map(({ webhook_id }) => webhook_id))).toEqual(new Set([batched, addressed]))
-    const lines = running.logs.filter(({ level }) => level === 'error').map(({ msg }) => msg)
+    const lines = stage.running.logs.filter(({ level }) => level === 'error').map(({ msg }) => msg)
     expect(new Set(lines)).toEqual(new Set(['page.failed', 'webhook.unreadable']))
   })
 
   test('a notification whose VAPID key does not decrypt fails, and says why', async () => {
     const base = await makeApp()
-    const hook = { url: `${receiver.origin}/failed`, events: ['notification.failed'] }
-    await running.api.post(`${base}/webhooks`, hook)
+    const hook = { url: `${stage.receiver.origin}/failed`, events: ['notification.failed'] }
+    await stage.running.api.post(`${base}/webhooks`, hook)
     await sql`update apps set vapid_private_key = '\\x00' where id = ${base.split('/').at(-1)!}`.execute(
-      running.service.deps.db,
+      stage.running.service.deps.db,
     )
     const notification = await send(base)
     expect(notification).toMatchObject({ status: 'failed', stats: { sent_count: 0, failed_count: 1 } })
     expect(notification.failure_reason).toMatch(
       /^a stored secret was encrypted with another KRAFTER_ENCRYPTION_KEY/,
     )
-    const [{ body }] = (await receiver.waitFor(1, '/failed')) as [Received]
+    const [{ body }] = (await stage.receiver.waitFor(1, '/failed')) as [Received]
     expect(JSON.parse(body.toString()).data).toMatchObject({ reason: 'rejected' })
   })
 })
