@@ -34,32 +34,20 @@ export const replayStep = {
 } as const satisfies QueueDefinition
 
 /** Daily: subscribers unseen for long turn inactive, then go. */
-export const subscriberUpkeep = {
-  name: 'subscriber-upkeep',
-  schema: z.object({}),
-  expireInSeconds: 3_600,
-} as const satisfies QueueDefinition
+export const subscriberUpkeep = scheduled('subscriber-upkeep', 3_600)
 
 /** Hourly: idempotency keys older than a day go. */
-export const idempotencyUpkeep = {
-  name: 'idempotency-upkeep',
-  schema: z.object({}),
-  expireInSeconds: 600,
-} as const satisfies QueueDefinition
+export const idempotencyUpkeep = scheduled('idempotency-upkeep', 600)
 
 /** Nightly: what is past the retention goes. */
-export const retention = {
-  name: 'retention',
-  schema: z.object({}),
-  expireInSeconds: 3_600,
-} as const satisfies QueueDefinition
+export const retention = scheduled('retention', 3_600)
 
 /** Every five minutes on the embedded database, which has no autovacuum. */
-export const embeddedVacuum = {
-  name: 'embedded-vacuum',
-  schema: z.object({}),
-  expireInSeconds: 600,
-} as const satisfies QueueDefinition
+export const embeddedVacuum = scheduled('embedded-vacuum', 600)
+
+function scheduled(name: string, expireInSeconds: number): QueueDefinition {
+  return { name, schema: z.object({}), expireInSeconds }
+}
 
 export type ProbeWebhook = z.infer<typeof probeWebhook.schema>
 export type Alert = z.infer<typeof alert.schema>

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { BatchSettings, DeliveryStatus } from '../database.ts'
+import type { BatchSettings, Database } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 import type { Order } from './lane/lane.ts'
@@ -65,22 +65,8 @@ export const selectDueWebhooks = (db: Db, now: Date) =>
     ])
 
 /** An attempt and what it makes of its delivery. */
-export interface AttemptRecord {
-  app_id: string
-  delivery_id: string
-  number: number
-  id: string
-  started_at: Date
-  duration_ms: number
-  response_status: number | null
-  error: string | null
-  reason: string | null
-  response_body: string | null
-  /** The delivery afterwards. */
-  status: DeliveryStatus
-  next_attempt_at: Date | null
-  finished_at: Date | null
-}
+export type AttemptRecord = Database['attempts'] &
+  Pick<Database['deliveries'], 'status' | 'next_attempt_at' | 'finished_at'>
 
 /**
  * Writes attempts and moves their deliveries on, in one statement. Of a delivery that is gone or has had an attempt of

@@ -1,8 +1,6 @@
-import { AppIsLocked } from '../apps/app-store.ts'
+import { createAppGroup } from '../apps/app-group.ts'
 import type { Deps } from '../deps.ts'
-import { commitHalving, createGroupCommit } from '../engine/group-commit.ts'
 import type { Db } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
 import {
   type AcceptedNotification,
   acceptNotifications,
@@ -10,7 +8,6 @@ import {
   type NotificationRequest,
 } from './accept-notifications.ts'
 
-const maxGroup = 256
 /** Some seconds of work. */
 const maxWaiting = 5_000
 
@@ -25,37 +22,18 @@ export interface Acceptor {
   ): Promise<(AcceptedNotification | Error)[]>
 }
 
-/** Lets notifications that arrive while a transaction is under way share the next one. */
 export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels'>): Acceptor {
-  const commit = (db: Db, requests: readonly NotificationRequest[], waiting?: 'skip locked') =>
-    db.transaction().execute((trx) => acceptNotifications(trx, deps, requests, waiting))
-  const group = createGroupCommit<NotificationRequest, AcceptedNotification>({
-    maxGroup,
+  const group = createAppGroup<NotificationRequest, AcceptedNotification>(
+    deps.db,
     maxWaiting,
-    overloaded: () => refusals.rateLimited(1),
-    groupsAtOnce: 2,
-    commit: (requests) => commit(deps.db, requests, 'skip locked'),
-  })
-  const acceptAlone = async (db: Db, request: NotificationRequest) => {
-    const [accepted] = await commit(db, [request])
-    if (accepted instanceof Error) throw accepted
-    return accepted!
-  }
+    (db, requests, waiting) =>
+      db.transaction().execute((trx) => acceptNotifications(trx, deps, requests, waiting)),
+  )
   return {
-    async accept({ db }, request) {
+    async accept(given, request) {
       checkPayload(deps.channels, request)
-      if (db !== deps.db) return acceptAlone(db, request)
-      try {
-        return await group.add(request)
-      } catch (error) {
-        // It waits for the end of its app by itself, and finds out what became of it.
-        if (error instanceof AppIsLocked) return acceptAlone(db, request)
-        throw error
-      }
+      return group.commit(given, request)
     },
-    async acceptAll({ db }, requests) {
-      // The caller's transaction cannot go on after a row that the database refuses.
-      return db === deps.db ? commitHalving(requests, (part) => commit(db, part)) : commit(db, requests)
-    },
+    acceptAll: group.commitAll,
   }
 }

@@ -1,30 +1,9 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { selectHeldApps } from '../apps/app-store.ts'
-import type { NotificationContent, NotificationStatus } from '../database.ts'
+import type { Database, NotificationContent, NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 
-export interface Notification {
-  id: string
-  app_id: string
-  title: string
-  content: NotificationContent
-  targeting: unknown
-  status: NotificationStatus
-  failure_reason: string | null
-  total_count: number
-  total_batches: number
-  completed_batches: number
-  sent_count: number
-  failed_count: number
-  skipped_count: number
-  rank: number
-  delivered_count: number
-  clicked_count: number
-  scheduled_at: Date | null
-  sent_at: Date | null
-  created_at: Date
-  updated_at: Date
-}
+export type Notification = Omit<Selectable<Database['notifications']>, 'due_at'>
 
 /** A notification to be sent at once. */
 export interface NewNotification {
