@@ -19,7 +19,7 @@ function setUp(due: readonly string[], ownership = ownAllLanes()) {
   const kind: LaneKind<TestLane> = {
     name: 'test',
     gatherMs: 0,
-    make: (_appId, id) => ({ id, dueAtMs: Number.POSITIVE_INFINITY, isBusy: false }),
+    create: (_appId, id) => ({ id, dueAtMs: Number.POSITIVE_INFINITY, isBusy: false }),
     noteDue(lane, atMs) {
       lane.dueAtMs = Math.min(lane.dueAtMs, atMs)
     },

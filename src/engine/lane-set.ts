@@ -11,7 +11,7 @@ export interface LaneKind<Lane> {
   name: string
   /** How long work is gathered before a sweep. */
   gatherMs: number
-  make(appId: string, laneId: string): Lane
+  create(appId: string, laneId: string): Lane
   /** Something of the lane may be due at this time; milliseconds since the epoch. */
   noteDue(lane: Lane, atMs: number): void
   /** Whether work of the lane is under way. */
@@ -19,7 +19,7 @@ export interface LaneKind<Lane> {
   /** Whether a lane that is not busy can be forgotten. */
   isIdle(lane: Lane, nowMs: number): boolean
   /** What is remembered of a lane may no longer hold: announcements may have been lost. */
-  doubt?(lane: Lane): void
+  invalidate?(lane: Lane): void
   /** Lanes where something is due, now or later, looked for in the database. */
   discover(): Promise<readonly DueLane[]>
   /**
@@ -51,7 +51,7 @@ export interface LaneSet<Lane> {
   track(work: Promise<void>): void
   wake(): void
   /** Looks for lanes in the database soon. */
-  lookAround(): void
+  rediscover(): void
   /** Whether nothing more may start. */
   readonly isStopping: boolean
   /** Starts nothing more and lets what is under way end; calls `breakOff` when it has not after `timeoutMs`. */
@@ -83,7 +83,7 @@ export function startLanes<Lane>(
   const noteDue = (appId: string, laneId: string, atMs: number) => {
     if (!ownership.owns(laneId)) return
     kind.noteDue(
-      getOrInsert(lanes, laneId, () => kind.make(appId, laneId)),
+      getOrInsert(lanes, laneId, () => kind.create(appId, laneId)),
       atMs,
     )
   }
@@ -115,12 +115,12 @@ export function startLanes<Lane>(
     maxIdleMs: discoverAnnouncedMs,
     sweep,
   })
-  const lookAround = () => {
+  const rediscover = () => {
     discoverAtMs = 0
-    if (kind.doubt) for (const lane of lanes.values()) kind.doubt(lane)
+    if (kind.invalidate) for (const lane of lanes.values()) kind.invalidate(lane)
     sweeper.wake()
   }
-  ownership.onGained(lookAround)
+  ownership.onGained(rediscover)
   ownership.onLeaving((bucket) =>
     lanes.entries().some(([laneId, lane]) => kind.isBusy(lane) && bucketOf(laneId) === bucket),
   )
@@ -149,7 +149,7 @@ export function startLanes<Lane>(
       underWay.add(tracked)
     },
     wake: sweeper.wake,
-    lookAround,
+    rediscover,
     get isStopping() {
       return isStopping
     },

@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { retryMended } from '../platform/db/retry-transactions.ts'
+import { retryTransactions } from '../platform/db/retry-transactions.ts'
 import { momentOfId } from '../platform/ids.ts'
 import { prepareEventLog } from './event-log.ts'
 
@@ -33,7 +33,7 @@ export function surviveMissingPartitions({
   log,
 }: Pick<Deps, 'db' | 'config' | 'clock' | 'log'>): void {
   let mending: Promise<void> | undefined
-  retryMended(db, async (error) => {
+  retryTransactions(db, async (error) => {
     const moment = momentWithoutPartition(error)
     if (!moment) return false
     // All that fail at once wait for the same.

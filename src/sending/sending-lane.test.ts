@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { rankOf } from './rank.ts'
 import {
   choosePages,
+  createSendingLane,
   isBusy,
   isIdle,
   keysTaken,
-  makeSendingLane,
   noteDue,
   noteFailed,
 } from './sending-lane.ts'
@@ -23,7 +23,7 @@ function choose(
   candidates: ReturnType<typeof candidate>[],
   room = { small: 10, large: 10 },
   mayHaveMore = none,
-  lane = makeSendingLane('app'),
+  lane = createSendingLane('app'),
 ) {
   const keys = choosePages(lane, candidates, room, mayHaveMore, now).map(({ key }) => key)
   return { keys, small: lane.dueAtMs.small - now, large: lane.dueAtMs.large - now }
@@ -58,7 +58,7 @@ describe('what of a lane goes now', () => {
   })
 
   test('neither what is under way is read, nor what has failed of a fault of ours', () => {
-    const lane = makeSendingLane('app')
+    const lane = createSendingLane('app')
     lane.underWay.small.add('a')
     lane.underWay.large.add('b')
     noteFailed(lane, 'small', 'c', now)
@@ -68,7 +68,7 @@ describe('what of a lane goes now', () => {
 })
 
 test('what fails again and again is left alone for longer', () => {
-  const lane = makeSendingLane('app')
+  const lane = createSendingLane('app')
   const pauses = Array.from({ length: 6 }, () => noteFailed(lane, 'large', 'a', now))
   expect(pauses).toEqual([10_000, 20_000, 40_000, 80_000, 160_000, 160_000])
   expect(lane.dueAtMs.large).toBe(now + 10_000)
@@ -77,7 +77,7 @@ test('what fails again and again is left alone for longer', () => {
 })
 
 test.each([
-  ['nothing is due', () => makeSendingLane('app'), { busy: false, idle: true }],
+  ['nothing is due', () => createSendingLane('app'), { busy: false, idle: true }],
   ['something is due', withDue, { busy: false, idle: false }],
   ['something is under way', withWork, { busy: true, idle: true }],
 ])('a lane in which %s', (_, make, expected) => {
@@ -85,13 +85,13 @@ test.each([
 })
 
 function withDue() {
-  const lane = makeSendingLane('app')
+  const lane = createSendingLane('app')
   noteDue(lane, 'large', now)
   return lane
 }
 
 function withWork() {
-  const lane = makeSendingLane('app')
+  const lane = createSendingLane('app')
   lane.underWay.large.add('a')
   return lane
 }

@@ -18,7 +18,7 @@ export interface SendingLane {
   failed: Map<string, { failures: number; untilMs: number }>
 }
 
-export function makeSendingLane(appId: string): SendingLane {
+export function createSendingLane(appId: string): SendingLane {
   return {
     appId,
     dueAtMs: { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY },

@@ -26,11 +26,11 @@ import { describeRetries, retryReasons } from './retry-reasons.ts'
 import { sendPage } from './send-page.ts'
 import {
   choosePages,
+  createSendingLane,
   isBusy,
   isIdle,
   keysTaken,
   kindOf,
-  makeSendingLane,
   noteDue,
   noteFailed,
   type PageKind,
@@ -219,7 +219,7 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
   const lanes = startLanes<SendingLane>(deps, {
     name: 'sending',
     gatherMs,
-    make: makeSendingLane,
+    create: createSendingLane,
     noteDue(lane, atMs) {
       noteDue(lane, 'small', atMs)
       noteDue(lane, 'large', atMs)
@@ -229,7 +229,7 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     discover: () => findDueApps(deps.db),
     sweep,
   })
-  sendingDue.on(deps.notices, { named: (appId) => lanes.noteDue(appId, appId), missed: lanes.lookAround })
+  sendingDue.on(deps.notices, { named: (appId) => lanes.noteDue(appId, appId), missed: lanes.rediscover })
   return { stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
 }
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import {
+  createOriginHealth,
   failuresBeforePause,
   isStuck,
   look,
-  makeOriginHealth,
   noteAnswer,
   noteEnd,
   noteFailure,
@@ -37,7 +37,7 @@ test.each([
   ['an answer between', `f0 f1 a ${many(3)}`, false],
   ['of what began before an answer', `f0 a f0 ${many(1)}`, false],
 ])('a push service is left alone: %s', (_, events, isPaused) => {
-  expect(play(makeOriginHealth(), events).includes(true)).toBe(isPaused)
+  expect(play(createOriginHealth(), events).includes(true)).toBe(isPaused)
 })
 
 test.each([
@@ -45,7 +45,7 @@ test.each([
   ['and what began before fails', 'f2', false],
   ['and answers, then fails', 'a f40', false],
 ])('a push service was left alone %s', (_, events, isPaused) => {
-  const health = makeOriginHealth()
+  const health = createOriginHealth()
   expect(play(health, `f0 f1 ${many(2, failuresBeforePause - 2)}`).at(-1)).toBe(true)
   expect(play(health, events).includes(true)).toBe(isPaused)
 })
@@ -60,7 +60,7 @@ test.each([
   ['that is quiet for less', `a${' l'.repeat(quietLooks - 1)}`, 100],
   ['that is quiet no more', `${'l '.repeat(quietLooks)}a`, 100],
 ])('room at a push service %s', (_, events, room) => {
-  const health = makeOriginHealth()
+  const health = createOriginHealth()
   play(health, events)
   expect(roomAt(health, 100)).toBe(room)
   health.running = 3
@@ -69,7 +69,7 @@ test.each([
 })
 
 test('what is stuck is found out anew once nothing is under way', () => {
-  const health = makeOriginHealth()
+  const health = createOriginHealth()
   health.running = 2
   play(health, 'l '.repeat(quietLooks))
   noteEnd(health)

@@ -28,7 +28,7 @@ export interface OriginHealth {
   wasPaused: boolean
 }
 
-export function makeOriginHealth(): OriginHealth {
+export function createOriginHealth(): OriginHealth {
   return {
     running: 0,
     answers: false,

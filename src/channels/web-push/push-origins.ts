@@ -1,9 +1,9 @@
 import { createTurnQueue, type TurnQueue } from '../../engine/turn-queue.ts'
 import type { Outcome } from '../outcome.ts'
 import {
+  createOriginHealth,
   isStuck,
   look,
-  makeOriginHealth,
   noteAnswer,
   noteEnd,
   noteFailure,
@@ -89,7 +89,7 @@ interface State {
 export function createPushOrigins(limits: OriginLimits): (origin: string) => PushOrigin {
   const origins = new Map<string, { state: State; origin: PushOrigin }>()
   return (name) => {
-    const known = origins.get(name) ?? makeOrigin(limits)
+    const known = origins.get(name) ?? createOrigin(limits)
     // Moves to the end: the first entries are the longest unused. What is in use stays.
     origins.delete(name)
     for (const [key, { state }] of origins) {
@@ -101,9 +101,9 @@ export function createPushOrigins(limits: OriginLimits): (origin: string) => Pus
   }
 }
 
-function makeOrigin(limits: OriginLimits): { state: State; origin: PushOrigin } {
+function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin } {
   const state: State = {
-    health: makeOriginHealth(),
+    health: createOriginHealth(),
     waiting: createTurnQueue(),
     throttledUntil: new Map(),
     pausedUntil: 0,

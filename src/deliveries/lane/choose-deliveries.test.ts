@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { chooseDeliveries } from './choose-deliveries.ts'
 import type { PendingDelivery } from './due-store.ts'
-import { type Lane, type LaneSettings, makeLane, noteTooLarge } from './lane.ts'
+import { createLane, type Lane, type LaneSettings, noteTooLarge } from './lane.ts'
 
 const now = 1_000_000
 const settings: LaneSettings = { host: 'a', rateLimit: null, maxInFlight: null, batch: null, ordered: null }
 
 function laneWith(own: Partial<LaneSettings>): Lane {
-  return { ...makeLane('app', 'webhook'), settings: { ...settings, ...own } }
+  return { ...createLane('app', 'webhook'), settings: { ...settings, ...own } }
 }
 
 /** @param dueIn milliseconds from now */

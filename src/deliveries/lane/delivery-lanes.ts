@@ -9,7 +9,7 @@ import { type Attempt, attemptParcel, type Parcel } from '../attempt/attempt-del
 import { createResultBuffer } from '../record/result-buffer.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
 import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
-import { type Lane, makeLane, noteDue, noteRecorded, noteRequest, noteTooLarge, roomOf } from './lane.ts'
+import { createLane, type Lane, noteDue, noteRecorded, noteRequest, noteTooLarge, roomOf } from './lane.ts'
 import { toLaneTarget } from './lane-target.ts'
 import { reportAttempt } from './report-attempt.ts'
 
@@ -153,7 +153,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     const isOver = (delivery: PendingDelivery) =>
       delivery.isCanceled || webhook?.generation !== delivery.generation
     for (const delivery of pending.filter(isOver)) {
-      takeUp(lane, [delivery])
+      claim(lane, [delivery])
       results.add({ kind: 'canceled', delivery })
     }
     const open = pending.filter((delivery) => !isOver(delivery))
@@ -170,13 +170,13 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     const { requests: allowed } = roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), now)
     const choice = chooseDeliveries(lane, open, Math.min(requests, allowed), mayHaveMore, now)
     for (const deliveries of choice.parcels) {
-      takeUp(lane, deliveries)
+      claim(lane, deliveries)
       start(lane, { deliveries, webhook, target: target.target, batched: lane.settings.batch !== null })
     }
     noteDue(lane, Math.min(choice.nextAtMs, ...lane.waitingKeys.values()))
   }
 
-  const takeUp = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
+  const claim = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
     for (const delivery of deliveries) lane.underWay.set(delivery.id, keyOf(delivery))
     underWay += deliveries.length
   }
@@ -187,14 +187,14 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     const maxBytes = batched ? halvedBytes(status, sizes) : null
     if (maxBytes === null) return false
     noteTooLarge(lane, maxBytes, nowMs())
-    putBack(lane, deliveries)
+    release(lane, deliveries)
     const { appId, webhookId } = lane
     deps.log.info({ appId, webhookId, events: sizes.length, maxBytes }, 'delivery.batch_too_large')
     return true
   }
 
   /** What nothing is recorded of is as it was. */
-  const putBack = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
+  const release = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
     for (const { id } of deliveries) lane.underWay.delete(id)
     underWay -= deliveries.length
     noteDue(lane, nowMs())
@@ -211,7 +211,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
       webhooks.give(lane.webhookId, hung ? startedAt : null)
       hosts.give(host, hung ? startedAt : null)
       // It was us who broke it off: that is no failure of the receiver's, and is attempted again by the next owner.
-      if (lanes.isStopping && attempt.outcome.error === 'aborted') return putBack(lane, parcel.deliveries)
+      if (lanes.isStopping && attempt.outcome.error === 'aborted') return release(lane, parcel.deliveries)
       if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
       for (const delivery of parcel.deliveries)
         results.add({ kind: 'attempted', delivery, webhook: parcel.webhook, attempt })
@@ -223,11 +223,11 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const lanes = startLanes<Lane>(deps, {
     name: 'deliveries',
     gatherMs,
-    make: makeLane,
+    create: createLane,
     noteDue,
     isBusy: ({ underWay }) => underWay.size > 0,
     isIdle: ({ dueAtMs, rate }, now) => dueAtMs === Number.POSITIVE_INFINITY && rate.freeAtMs < now,
-    doubt: ({ waitingKeys }) => waitingKeys.clear(),
+    invalidate: ({ waitingKeys }) => waitingKeys.clear(),
     discover,
     sweep,
   })
@@ -235,13 +235,13 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     const { appId, webhookId } = parseLaneName(name)
     lanes.noteDue(appId, webhookId)
   }
-  newDeliveries.on(deps.notices, { named: noteNew, missed: lanes.lookAround })
+  newDeliveries.on(deps.notices, { named: noteNew, missed: lanes.rediscover })
   laneChanges.on(deps.notices, {
     named(name) {
       lanes.get(parseLaneName(name).webhookId)?.waitingKeys.clear()
       noteNew(name)
     },
-    missed: lanes.lookAround,
+    missed: lanes.rediscover,
   })
   return {
     async stop(timeoutMs) {

@@ -35,7 +35,7 @@ export interface Lane {
   waitingKeys: Map<string, number>
 }
 
-export function makeLane(appId: string, webhookId: string): Lane {
+export function createLane(appId: string, webhookId: string): Lane {
   return {
     appId,
     webhookId,

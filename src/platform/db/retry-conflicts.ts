@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isConflict } from './database-errors.ts'
 import type { Db } from './db.ts'
-import { retryMended } from './retry-transactions.ts'
+import { retryTransactions } from './retry-transactions.ts'
 
 /** Conflicts are over in milliseconds; a transaction that meets a fourth one has a fault of its own. */
 const maxTries = 4
@@ -18,5 +18,5 @@ export function retryConflicts(db: Db): void {
     await sleep(restMs * 2 ** tries * Math.random())
     return true
   }
-  retryMended(db, rest, maxTries)
+  retryTransactions(db, rest, maxTries)
 }

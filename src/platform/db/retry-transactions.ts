@@ -1,16 +1,16 @@
 import type { Db, Trx } from './db.ts'
 
 /**
- * Runs each transaction of `db` that fails again, if `mend` could remove what it failed for. Nothing of the run before is
+ * Runs each transaction of `db` that fails again, if `recover` could remove what it failed for. Nothing of the run before is
  * left in the database then; what a transaction does besides must bear being done twice.
  *
- * @param mend told of every failure, once the transaction has ended, and of how many runs there were; false when there
+ * @param recover told of every failure, once the transaction has ended, and of how many runs there were; false when there
  * is nothing to be done about it
  * @param maxTries runs in all
  */
-export function retryMended(
+export function retryTransactions(
   db: Db,
-  mend: (error: unknown, tries: number) => Promise<boolean>,
+  recover: (error: unknown, tries: number) => Promise<boolean>,
   maxTries = 2,
 ): void {
   const transaction = db.transaction.bind(db)
@@ -23,7 +23,7 @@ export function retryMended(
           // A builder is good for one transaction.
           return await (tries === 1 ? execute(work) : transaction().execute(work))
         } catch (error) {
-          if (tries === maxTries || !(await mend(error, tries))) throw error
+          if (tries === maxTries || !(await recover(error, tries))) throw error
         }
       }
     }
