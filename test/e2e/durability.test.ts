@@ -233,12 +233,6 @@ async function expectNextEndsIt(stage: Stage, work: Work): Promise<void> {
   await expectAllDone(stage, work)
 }
 
-/** Ends a process as an operator does, and that it ends well. */
-async function expectCleanEnd(running: ServiceProcess): Promise<void> {
-  expect(await running.end('SIGTERM')).toEqual({ code: 0, signal: null })
-  expect(running.output.stdout).not.toContain('"level":"error"')
-}
-
 describe('durability (PGlite)', () => {
   let stage: Stage
 
@@ -322,30 +316,6 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
   })
   afterEach(() => stage.killAll())
   afterAll(() => stage.stop())
-
-  test('workers share the work, and one takes over from another that is killed', async () => {
-    const { pushService, receiver } = stage
-    const api = await stage.start('api')
-    const [killed, survivor] = await Promise.all([stage.start('worker'), stage.start('worker')])
-    // The last of each batch are not answered, and no delivery after the first 250.
-    const release = holdAnswers(stage, {
-      push: (device) => indexOf(device) % 1_000 >= 990,
-      deliveriesAfter: 250,
-    })
-    const work = await stage.prepare({ subscribers: 2_100, events: 600 })
-    // Whichever has the lanes of the app and of its webhook.
-    await poll(
-      async () => [pushService.pushes.length, receiver.requests.length],
-      ([pushes, deliveries]) => pushes! > 100 && deliveries! > 250,
-    )
-    await killed.end('SIGKILL')
-    await stage.withDatabase(expireLeases)
-    release()
-    await untilDone(stage, api, work)
-    await expectCleanEnd(survivor)
-    await expectCleanEnd(api)
-    await expectAllDone(stage, work)
-  }, 120_000)
 
   test('killed, stopped and cut off at random, it loses nothing that it accepted and counts nothing twice', async ({
     onTestFailed,

@@ -4,7 +4,7 @@ import { readConfig } from '../../src/config/config.ts'
 import { makeCertificates } from '../../src/local-ends/certificates.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { openStorage } from '../../src/storage.ts'
-import { createApi, poll } from '../support/api.ts'
+import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import { deliveriesOf, emit, takeOverClaims } from '../support/database.ts'
 import { startReceiver } from '../support/receiver.ts'
@@ -18,7 +18,7 @@ const environment = {
   KRAFTER_RATE_LIMIT_DEFAULT: '0',
 }
 /** On PostgreSQL; the embedded database, which is slower while it is not compiled well, has fewer. */
-const totals = { postgres: 10_000, pglite: 3_000 }
+const totals = { postgres: 4_000, pglite: 2_000 }
 const eventsAtOnce = 1_000
 const longMs = 120_000
 
@@ -68,9 +68,9 @@ describeOnEachBackend('a replay whose process is killed', (make) => {
     const arrived = () => new Set(receiver.requests.map(({ headers }) => headers['webhook-id']))
     expect(arrived().size).toBeLessThan(total)
 
-    const last = await startServiceProcess(env, { ca })
-    onTestFinished(async () => void (await last.end('SIGKILL')))
-    const log = createApi(last.url, key)
+    const last = await startTestService(storage, environment)
+    onTestFinished(last.stop)
+    const log = last.api
     const status = await poll(
       async () => (await log.get(`${path}/replays/${replay}`)).body.data,
       ({ status }) => status !== 'running',
@@ -87,13 +87,13 @@ describeOnEachBackend('a replay whose process is killed', (make) => {
       (pending) => pending.length === 0,
       longMs,
     )
-    await last.end('SIGTERM')
+    await last.stop()
     const deliveries = await withDatabase((db) => deliveriesOf(db, webhookId))
     expect(deliveries).toHaveLength(total)
     expect(new Set(deliveries.map(({ event_id }) => event_id))).toEqual(published)
     expect(new Set(deliveries.map((delivery) => `${delivery.replay_id} ${delivery.status}`))).toEqual(
       new Set([`${replay} succeeded`]),
     )
-    expect(last.output.stderr).toBe('')
+    expect(last.logs.filter(({ level }) => level === 'error')).toEqual([])
   })
 })

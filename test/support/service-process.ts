@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const startTimeoutMs = 30_000
 /** A third of a start is compiling, and the tests start dozens of processes. */
-const quickStart = '--liftoff-only'
+const quickStart = ['--liftoff-only', '--min-semi-space-size=16']
 
 /** Variables of the caller's that would change what a process under test does. */
 const foreign = /^(PORT|HOST|DATABASE_URL|KRAFTER_.*|NODE_OPTIONS|VITEST.*)$/
@@ -38,7 +38,7 @@ export interface RunningCommand {
 
 /** Starts `krafter-push …`. */
 export function startCommand(args: readonly string[], env: Record<string, string> = {}): RunningCommand {
-  const child = spawn(process.execPath, [quickStart, main, ...args], {
+  const child = spawn(process.execPath, [...quickStart, main, ...args], {
     env: environment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -87,7 +87,7 @@ export async function startServiceProcess(
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-ca-'))
   const caFile = join(folder, 'ca.pem')
   if (options.ca) writeFileSync(caFile, options.ca)
-  const child = spawn(process.execPath, [quickStart, main, 'serve', ...(options.args ?? [])], {
+  const child = spawn(process.execPath, [...quickStart, main, 'serve', ...(options.args ?? [])], {
     env: environment({ PORT: '0', ...(options.ca ? { NODE_EXTRA_CA_CERTS: caFile } : {}), ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
