@@ -1,7 +1,7 @@
 export type { RawBody } from './bytes.ts'
+export type { DeduplicationStore } from './deduplication-store.ts'
 export {
   createDeduplicator,
-  type DeduplicationStore,
   type Deduplicator,
   type DeduplicatorOptions,
   EventInProgressError,

@@ -1,4 +1,4 @@
-import type { DeduplicationStore } from './deduplicator.ts'
+import type { DeduplicationStore } from './deduplication-store.ts'
 
 export interface MemoryStoreOptions {
   /** The oldest are forgotten first. Default 100,000, some 20 MB. */
