@@ -1,4 +1,5 @@
 import { type PGlite, parse, protocol, type Results } from '@electric-sql/pglite'
+import { createInTurn } from '../in-turn.ts'
 import { planAgainMs } from './statement-names.ts'
 
 /** Statements of the embedded database, run one after the other in the order in which they are asked for. */
@@ -28,7 +29,7 @@ const asLists = { rowMode: 'array' } as const
  */
 export function createStatements(pglite: PGlite): EmbeddedStatements {
   const prepared = new Map<string, Prepared>()
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = createInTurn()
   let plannedAtMs = performance.now()
 
   const exchange = (...messages: Uint8Array[]) =>
@@ -56,18 +57,14 @@ export function createStatements(pglite: PGlite): EmbeddedStatements {
       return pglite.serializers[paramTypes[index]!]?.(value) ?? String(value)
     })
     const answered = await exchange(serialize.bind({ statement: name, values }), serialize.execute({}))
-    return parse.parseResults([...description, ...answered], pglite.parsers, asLists)[0]!
+    return parse.parseResults([...description, ...answered], pglite.parsers, asLists)[0] as Results<unknown[]>
   }
 
   return {
-    run(sql, params, name) {
-      const ran = last.then(() =>
-        name === undefined
-          ? pglite.query(sql, params as unknown[], asLists)
-          : runPrepared(sql, params ?? [], name),
-      )
-      last = ran.catch(() => {})
-      return ran as Promise<Results<unknown[]>>
-    },
+    run: (sql, params = [], name) =>
+      inTurn(async () => {
+        if (name !== undefined) return runPrepared(sql, params, name)
+        return (await pglite.query(sql, [...params], asLists)) as Results<unknown[]>
+      }),
   }
 }

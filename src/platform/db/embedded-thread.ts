@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { PGlite, type Results, TransactionAbortedError } from '@electric-sql/pglite'
+import { createInTurn } from '../in-turn.ts'
 import { watchSession } from './embedded-session.ts'
 import { createStatements, type EmbeddedStatements } from './embedded-statements.ts'
 
@@ -61,23 +62,22 @@ function serve(port: NonNullable<typeof parentPort>): void {
   let statements: EmbeddedStatements
   /** Each with what gives the connection to the next one. */
   const transactions = new Map<number, Promise<() => void>>()
-  const takeConnection = createTurns()
+  /** There is one connection: statements and transactions use it in the order of their requests. */
+  const alone = createInTurn()
   const session = watchSession((broken) => {
     port.postMessage({ broken } satisfies Reply)
     process.exit(1)
   })
 
-  const alone = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const giveBack = await takeConnection()
-    return work().finally(giveBack)
-  }
-  const begin = async () => {
-    const giveBack = await takeConnection()
-    await statements.run('begin', [], 'begin').catch((error: unknown) => {
-      giveBack()
-      throw error
-    })
-    return giveBack
+  const begin = () => {
+    const begun = Promise.withResolvers<() => void>()
+    const ended = Promise.withResolvers<void>()
+    alone(async () => {
+      await statements.run('begin', [], 'begin')
+      begun.resolve(ended.resolve)
+      await ended.promise
+    }).catch(begun.reject)
+    return begun.promise
   }
   const end = async (key: number, commit: boolean) => {
     const giveBack = await transactions.get(key)!
@@ -148,17 +148,6 @@ export interface Answer {
 
 function toAnswer({ fields, rows, affectedRows }: Results<unknown[]>): Answer {
   return { columns: fields.map(({ name }) => name), rows, affectedRows }
-}
-
-/** There is one connection: whoever asks has it when all before it have given it back. */
-function createTurns(): () => Promise<() => void> {
-  let last: Promise<void> = Promise.resolve()
-  return () => {
-    const before = last
-    const { promise, resolve } = Promise.withResolvers<void>()
-    last = promise
-    return before.then(() => resolve)
-  }
 }
 
 function toFailure(error: unknown): Failure {

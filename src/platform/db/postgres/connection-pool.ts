@@ -104,28 +104,29 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
   pool.on('error', unavailable)
 
   /**
-   * The server ends a statement that takes too long. Where statements are pipelined, the setting goes out ahead of the
-   * statement, which does not wait for it.
+   * Sets how long a statement of the session may take, and discards plans that may be out of date. With pipelining, the
+   * next statement does not wait for the answer.
    */
-  const limitStatements = async (client: pg.PoolClient, timeoutMs: number) => {
+  const prepareSession = async (client: pg.PoolClient, timeoutMs: number) => {
     const session = known.get(client)!
-    if (!options.hasSessions || session.statementMs === timeoutMs) return
-    session.statementMs = timeoutMs
-    const told = client.query(`set statement_timeout = ${timeoutMs}`).then(
+    if (!options.hasSessions) return
+    const statements: string[] = []
+    if (performance.now() - session.plannedAtMs >= planAgainMs) {
+      session.plannedAtMs = performance.now()
+      statements.push('discard plans')
+    }
+    if (session.statementMs !== timeoutMs) {
+      session.statementMs = timeoutMs
+      statements.push(`set statement_timeout = ${timeoutMs}`)
+    }
+    if (statements.length === 0) return
+    const told = client.query(statements.join('; ')).then(
       () => {},
       () => {
         session.generation = -1
       },
     )
     if (!options.pipeline) await told
-  }
-
-  /** Goes out ahead of the next statement, whose plan would otherwise be one for the table as it was. */
-  const planAgain = (client: pg.PoolClient) => {
-    const session = known.get(client)!
-    if (!options.hasSessions || performance.now() - session.plannedAtMs < planAgainMs) return
-    session.plannedAtMs = performance.now()
-    client.query('discard plans').catch(() => {})
   }
 
   const acquire = async (): Promise<pg.PoolClient> => {
@@ -142,8 +143,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     const giveBack = await shares.take(caller)
     try {
       const client = await acquire()
-      planAgain(client)
-      await limitStatements(client, timeoutMs)
+      await prepareSession(client, timeoutMs)
       return lend(client, giveBack, caller === undefined && options.hasSessions)
     } catch (error) {
       giveBack()

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { createInTurn, type InTurn } from '../../in-turn.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
@@ -38,20 +39,14 @@ export function createListeningConnection(
   let ended = false
 
   /** A connection takes one statement at a time. */
-  const turns = new WeakMap<pg.Client, Promise<unknown>>()
-  const ask = (target: pg.Client, text: string) => {
-    const asked = (turns.get(target) ?? Promise.resolve()).then(() => target.query(text))
-    turns.set(
-      target,
-      asked.catch(() => {}),
-    )
-    return asked
-  }
+  const turns = new WeakMap<pg.Client, InTurn>()
+  const ask = (target: pg.Client, text: string) => turns.get(target)!(() => target.query(text))
   const listenOn = (target: pg.Client, channel: string) =>
     ask(target, `listen ${pg.escapeIdentifier(channel)}`)
 
   const connect = async () => {
     const next = await connectAlone(connectionString, limits, limits.silenceMs)
+    turns.set(next, createInTurn())
     next.on('notification', ({ channel, payload = '' }) => {
       for (const one of subscriptions) if (one.channel === channel) one.onNotification(payload)
     })
