@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { type EventType, Krafter, type StreamMessage } from '../../packages/client/index.ts'
-import { readSecretFile, readSecretFiles } from '../config/secret-files.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { ConfigError } from '../platform/config-error.ts'
+import { findOnly, readServiceAccess, readWebhookSecret } from './api/open-service.ts'
+import { explain } from './listen/explain.ts'
 import { type Forwarded, forwardEvent } from './listen/forward-event.ts'
-import { explain, findOnlyApp, type ServiceAddress } from './listen/service.ts'
 
 export interface ListenOptions {
   forward: string
@@ -26,7 +26,8 @@ const maxInFlight = 8
  * @throws ConfigError in one sentence
  */
 export async function listen(options: ListenOptions): Promise<void> {
-  const { service, to, secret: given } = readAddresses(options)
+  const { to, ...service } = readAddresses(options)
+  const given = readWebhookSecret(options)
   const secret = given || `whsec_${randomBytes(32).toString('base64')}`
   const print = options.json ? printJson : printText
   const interrupt = new AbortController()
@@ -34,14 +35,15 @@ export async function listen(options: ListenOptions): Promise<void> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
   // A wrong address is to be said at once; a stream that was open is opened again all the same.
   const krafter = new Krafter({
-    url: service.url,
-    apiKey: service.key,
+    ...service,
     timeoutMs: answerTimeoutMs,
     maxRetries: 0,
   })
   let appId = options.app
   try {
-    const app = appId ? { id: appId } : await findOnlyApp(krafter, signal)
+    const app = appId
+      ? { id: appId }
+      : findOnly('app', (await krafter.apps.list({}, { signal })).data, ({ name }) => name, '--app')
     appId = app.id
     const opened = { service: service.url, app, to, secret: given ? undefined : secret }
     let isFirst = true
@@ -73,26 +75,13 @@ export async function listen(options: ListenOptions): Promise<void> {
 
 const answerTimeoutMs = 15_000
 
-const defaultUrl = 'http://127.0.0.1:8080'
-
-/** What is not given comes from the environment, where an empty value counts as absent. */
-function readAddresses(options: ListenOptions): { service: ServiceAddress; to: string; secret?: string } {
-  const { KRAFTER_API_KEY, KRAFTER_PUBLIC_URL, KRAFTER_WEBHOOK_SECRET } = readSecretFiles(process.env)
-  const key = options.keyFile ? readSecretFile('--key-file', options.keyFile) : KRAFTER_API_KEY
-  const secret = options.secretFile
-    ? readSecretFile('--secret-file', options.secretFile)
-    : KRAFTER_WEBHOOK_SECRET
-  if (!key) {
-    throw new ConfigError(
-      'an API key is needed: set KRAFTER_API_KEY, or give a file with --key-file (- for standard input)',
-    )
-  }
+function readAddresses(options: ListenOptions): { url: string; apiKey: string; to: string } {
+  const { url, apiKey, urlSource } = readServiceAccess(options)
   // It becomes a header.
-  if (!/^[\x21-\x7e]+$/.test(key)) throw new ConfigError('KRAFTER_API_KEY is not an API key')
-  const url = options.url || KRAFTER_PUBLIC_URL || defaultUrl
-  requireHttp(options.url ? '--url' : 'KRAFTER_PUBLIC_URL', url)
+  if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new ConfigError('KRAFTER_API_KEY is not an API key')
+  requireHttp(urlSource, url)
   requireHttp('--forward', options.forward)
-  return { service: { url: url.replace(/\/+$/, ''), key }, to: options.forward, secret }
+  return { url: url.replace(/\/+$/, ''), apiKey, to: options.forward }
 }
 
 function requireHttp(name: string, value: string): void {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { ConfigError } from '../platform/config-error.ts'
+import { splitList } from '../platform/split-list.ts'
 import { vapidSubjectFrom, vapidSubjectProblem } from './vapid-subject.ts'
 
 /** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
@@ -297,11 +298,4 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     bootstrapApiKey: values.KRAFTER_BOOTSTRAP_API_KEY,
     drainDelayMs: values.KRAFTER_DRAIN_DELAY_MS,
   }
-}
-
-function splitList(value: string): string[] {
-  return value
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter(Boolean)
 }

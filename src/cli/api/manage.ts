@@ -1,7 +1,6 @@
 import type { Krafter } from '../../../packages/client/index.ts'
-import { readSecretFile, readSecretFiles } from '../../config/secret-files.ts'
 import { UsageError } from '../usage-error.ts'
-import { findApp, findWebhook, openService, take } from './open-service.ts'
+import { findApp, findWebhook, openService, readWebhookSecret, take } from './open-service.ts'
 import { printOne, printRows } from './output.ts'
 import type { ServiceOptions } from './service-command.ts'
 
@@ -72,11 +71,9 @@ export const createWebhook = (
   options: ServiceOptions & { events: string; secretFile?: string },
 ) =>
   withApp(options, async (service, appId) => {
-    const secret = options.secretFile
-      ? readSecretFile('--secret-file', options.secretFile)
-      : readSecretFiles(process.env).KRAFTER_WEBHOOK_SECRET
+    const secret = readWebhookSecret(options)
     const events = options.events.split(',').map((name) => name.trim())
-    const body = query({ url: to, events, secret: secret || undefined })
+    const body = query({ url: to, events, secret })
     printOne(await service.webhooks.create(appId, body), options)
   })
 

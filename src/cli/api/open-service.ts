@@ -4,13 +4,21 @@ import { ConfigError } from '../../platform/config-error.ts'
 import { UsageError } from '../usage-error.ts'
 import { defaultUrl, type ServiceOptions } from './service-command.ts'
 
+/** Where the service is, and the key for it. */
+export interface ServiceAccess {
+  url: string
+  apiKey: string
+  /** What named it. */
+  urlSource: '--url' | 'KRAFTER_PUBLIC_URL'
+}
+
 /**
- * A client of the service that the options and the environment name. A key never stands on the command line, where
- * every user of the machine can read it.
+ * What the options and the environment say of the service. A key never stands on the command line, where every user of
+ * the machine can read it. Empty values count as absent.
  *
  * @throws ConfigError in one sentence
  */
-export function openService(options: ServiceOptions): Krafter {
+export function readServiceAccess(options: Pick<ServiceOptions, 'url' | 'keyFile'>): ServiceAccess {
   const env = readSecretFiles(process.env)
   const apiKey = options.keyFile ? readSecretFile('--key-file', options.keyFile) : env.KRAFTER_API_KEY
   if (!apiKey) {
@@ -19,17 +27,33 @@ export function openService(options: ServiceOptions): Krafter {
     )
   }
   const url = options.url || env.KRAFTER_PUBLIC_URL || defaultUrl
+  return { url, apiKey, urlSource: options.url ? '--url' : 'KRAFTER_PUBLIC_URL' }
+}
+
+/** A webhook's secret, of the file or of the environment; undefined: none. */
+export function readWebhookSecret({ secretFile }: { secretFile?: string }): string | undefined {
+  if (secretFile) return readSecretFile('--secret-file', secretFile)
+  return readSecretFiles(process.env).KRAFTER_WEBHOOK_SECRET || undefined
+}
+
+/**
+ * A client of the service that the options and the environment name.
+ *
+ * @throws ConfigError or UsageError in one sentence
+ */
+export function openService(options: ServiceOptions): Krafter {
+  const { url, apiKey, urlSource } = readServiceAccess(options)
   try {
     return new Krafter({ url, apiKey, headers: { 'user-agent': 'krafter-push-cli' } })
   } catch (error) {
-    throw new UsageError(`${options.url ? '--url' : 'the service'}: ${(error as Error).message}`)
+    throw new UsageError(`${urlSource === '--url' ? urlSource : 'the service'}: ${(error as Error).message}`)
   }
 }
 
 /** @returns the id of the app that `--app` names, or of the only one. @throws ConfigError when there is not just one */
 export async function findApp(service: Krafter, { app }: ServiceOptions): Promise<string> {
   return (
-    app ?? findOnly('app', (await service.apps.list({ limit: 10 })).data, ({ name }) => name, '--app <id>')
+    app ?? findOnly('app', (await service.apps.list({ limit: 10 })).data, ({ name }) => name, '--app <id>').id
   )
 }
 
@@ -40,18 +64,24 @@ export async function findWebhook(
   given: string | undefined,
 ): Promise<string> {
   const found = given ?? (await service.webhooks.list(appId)).data
-  return typeof found === 'string' ? found : findOnly('webhook', found, ({ url }) => url, 'its id')
+  return typeof found === 'string' ? found : findOnly('webhook', found, ({ url }) => url, 'its id').id
 }
 
-function findOnly<T extends { id: string }>(
+/**
+ * The only one of what a team or an app has.
+ *
+ * @param how to name one of several
+ * @throws ConfigError when there is none, or more than one
+ */
+export function findOnly<T extends { id: string }>(
   what: string,
   all: T[],
   describe: (one: T) => string,
   how: string,
-): string {
+): T {
   const [only, ...others] = all
-  if (!only) throw new ConfigError(`there is no ${what} yet: krafter-push ${what}s create makes one`)
-  if (others.length === 0) return only.id
+  if (!only) throw new ConfigError(`there is no ${what} yet: create one with krafter-push ${what}s create`)
+  if (others.length === 0) return only
   const list = all.map((one) => `${one.id} (${describe(one)})`).join(', ')
   throw new ConfigError(`there are several ${what}s, choose one with ${how}: ${list}`)
 }

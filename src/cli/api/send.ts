@@ -1,4 +1,5 @@
 import type { CreateNotificationRequest, Targeting } from '../../../packages/client/index.ts'
+import { splitList } from '../../platform/split-list.ts'
 import { UsageError } from '../usage-error.ts'
 import { findApp, openService } from './open-service.ts'
 import { printOne } from './output.ts'
@@ -48,16 +49,10 @@ function readTargeting({ all, users, tags, platforms }: SendOptions): Targeting 
   if (given.length !== 1) {
     throw new UsageError('choose who gets it with one of --all, --users, --tags or --platforms')
   }
-  if (users !== undefined) return { type: 'user_ids', ids: split(users) }
-  if (tags !== undefined) return { type: 'tags', tags: split(tags) }
+  if (users !== undefined) return { type: 'user_ids', ids: splitList(users) }
+  if (tags !== undefined) return { type: 'tags', tags: splitList(tags) }
   // The service says which platforms there are.
   if (platforms !== undefined)
-    return { type: 'platform', platforms: split(platforms) as ('web' | 'ios' | 'android')[] }
+    return { type: 'platform', platforms: splitList(platforms) as ('web' | 'ios' | 'android')[] }
   return { type: 'all' }
 }
-
-const split = (list: string) =>
-  list
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter(Boolean)

@@ -1,33 +1,8 @@
-import { ApiError, type Krafter, UnexpectedAnswerError } from '../../../packages/client/index.ts'
+import { ApiError, UnexpectedAnswerError } from '../../../packages/client/index.ts'
 import { ConfigError } from '../../platform/config-error.ts'
 
-/** The service whose events are listened to. */
-export interface ServiceAddress {
-  url: string
-  key: string
-}
-
-/**
- * The team's only app.
- *
- * @throws ConfigError in one sentence when it has none or several
- */
-export async function findOnlyApp(
-  krafter: Krafter,
-  signal: AbortSignal,
-): Promise<{ id: string; name: string }> {
-  const { data: apps } = await krafter.apps.list({}, { signal })
-  const [only, ...others] = apps
-  if (!only) throw new ConfigError('there is no app yet: create one with krafter-push apps create')
-  if (others.length > 0) {
-    const list = apps.map(({ id, name }) => `${id} (${name})`).join(', ')
-    throw new ConfigError(`there are several apps, choose one with --app: ${list}`)
-  }
-  return only
-}
-
 /** What the person at the terminal can do about an error of the client, in one sentence. */
-export function explain(error: unknown, { url }: ServiceAddress, appId: string | undefined): unknown {
+export function explain(error: unknown, { url }: { url: string }, appId: string | undefined): unknown {
   if (error instanceof ConfigError || !(error instanceof Error)) return error
   const options = { cause: error }
   if (
