@@ -25,6 +25,7 @@ import { registerOpenapi } from './platform/openapi/openapi.ts'
 import { registerReplayRoutes } from './replays/replay-routes.ts'
 import { registerSdkRoutes } from './sdk/sdk-routes.ts'
 import { registerPublicRoutes } from './subscribers/public/public-routes.ts'
+import { createRegistrar, type Registrar } from './subscribers/registrar.ts'
 import { registerSubscriberRoutes } from './subscribers/subscriber-routes.ts'
 import { registerTrackingRoutes } from './tracking/tracking-routes.ts'
 import { registerHealthReportRoutes } from './webhooks/health/health-routes.ts'
@@ -79,17 +80,22 @@ export async function registerRoutes(
     async (tracking) => registerTrackingRoutes(tracking as unknown as Server, deps, limits),
     { prefix: '/api/v1/push/track' },
   )
-  await server.register(async (pages) => registerPublicRoutes(pages as unknown as Server, deps, limits), {
-    prefix: '/api/v1/push/public',
-  })
-  await server.register(async (api) => registerApi(api as unknown as Server, deps, limits, streams), {
+  // Registrations of both share transactions.
+  const registering = { ...deps, registrar: createRegistrar(deps) }
+  await server.register(
+    async (pages) => registerPublicRoutes(pages as unknown as Server, registering, limits),
+    {
+      prefix: '/api/v1/push/public',
+    },
+  )
+  await server.register(async (api) => registerApi(api as unknown as Server, registering, limits, streams), {
     prefix: '/api/v1',
   })
 }
 
 async function registerApi(
   api: Server,
-  deps: Deps,
+  deps: Deps & { registrar: Registrar },
   limits: RateLimits,
   streams: Partial<StreamSettings>,
 ): Promise<void> {

@@ -11,7 +11,7 @@ import type { Server } from '../platform/http/server.ts'
 import { changeSubscriber } from './change-subscriber.ts'
 import type { Registered } from './decide-registrations.ts'
 import { keysField, tokenField } from './read-subscription.ts'
-import { createRegistrar } from './registrar.ts'
+import type { Registrar } from './registrar.ts'
 import { registrationKinds } from './registration-kinds.ts'
 import {
   checkKeys,
@@ -38,10 +38,9 @@ const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
 /** Subscribers: contract section 4. */
 export function registerSubscriberRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard'> & { registrar: Registrar },
 ): void {
-  const { db } = deps
-  const registrar = createRegistrar(deps)
+  const { db, registrar } = deps
   const readOne = createGroupRead(
     (keys: readonly { appId: string; id: string }[]) => readSubscribers(db, keys),
     ({ appId, id }) => `${appId}:${id}`,

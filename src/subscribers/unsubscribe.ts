@@ -2,7 +2,7 @@ import { holdApp } from '../apps/app-store.ts'
 import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import type { Trx } from '../platform/db/db.ts'
-import { found, refusals } from '../platform/errors.ts'
+import { ApiError, found, refusals } from '../platform/errors.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import { deleteSubscriber, markUnsubscribed, readSubscriber, type Subscriber } from './subscriber-store.ts'
 
@@ -25,6 +25,13 @@ export async function unsubscribe(
     if (!left) return found(await readSubscriber(trx, key.appId, key.id))
     await publishLeaving(trx, deps, left)
     return left
+  })
+}
+
+/** Like {@link unsubscribe}; one that was deleted meanwhile has left already. */
+export async function unsubscribeIfThere(...given: Parameters<typeof unsubscribe>): Promise<void> {
+  await unsubscribe(...given).catch((error: unknown) => {
+    if (!(error instanceof ApiError && error.shape.status === 404)) throw error
   })
 }
 

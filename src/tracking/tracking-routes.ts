@@ -2,18 +2,16 @@ import type { FastifyRequest } from 'fastify'
 import type { RateLimits } from '../access/rate-limits.ts'
 import { readToken, trackingPurpose } from '../channels/web-push/tracking-token.ts'
 import type { Deps } from '../deps.ts'
-import { ApiError } from '../platform/errors.ts'
 import { clientOf } from '../platform/http/client-address.ts'
+import { answerPreflights } from '../platform/http/preflights.ts'
 import type { Server } from '../platform/http/server.ts'
-import { unsubscribe } from '../subscribers/unsubscribe.ts'
+import { unsubscribeIfThere } from '../subscribers/unsubscribe.ts'
 import { createReceiptBuffer } from './receipt-buffer.ts'
 import { type ReceiptKind, readReportBody } from './report.ts'
 import { clickBody, reportBody, trackingDocs } from './tracking-schema.ts'
 
 /** A token and an action, with room. */
 const bodyLimitBytes = 4_096
-/** How long a browser need not ask again whether it may: a day. Chromium keeps it for two hours. */
-const preflightSeconds = '86400'
 
 type TrackingDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'config' | 'log' | 'metrics' | 'crypto'>
 
@@ -55,20 +53,12 @@ export function registerTrackingRoutes(server: Server, deps: TrackingDeps, limit
     { ...route, schema: { ...trackingDocs.unsubscribed, body: reportBody } },
     async (request, reply) => {
       const { push } = read(request) ?? {}
-      if (push) await unsubscribe(deps, { ...push, id: push.subscriberId }).catch(ignoreGone)
+      if (push) await unsubscribeIfThere(deps, { ...push, id: push.subscriberId })
       return reply.code(204).send()
     },
   )
-  server.options('/:report', { schema: { hide: true } }, async (_, reply) =>
-    reply
-      .code(204)
-      .headers({
-        'access-control-allow-methods': 'POST',
-        'access-control-allow-headers': 'content-type',
-        'access-control-max-age': preflightSeconds,
-      })
-      .send(),
-  )
+  // A day; Chromium keeps it for two hours.
+  answerPreflights(server, '/:report', 'POST', 86_400)
 }
 
 /** `navigator.sendBeacon` and simple cross-origin requests send JSON as text. What is no JSON is no report. */
@@ -85,9 +75,4 @@ function parseOrNull(text: string): unknown {
   } catch {
     return null
   }
-}
-
-/** The subscriber was deleted: it has left already. */
-function ignoreGone(error: unknown): void {
-  if (!(error instanceof ApiError && error.shape.status === 404)) throw error
 }

@@ -73,12 +73,14 @@ function checkUser(
   }
   if (!signature) throw refusals.invalid({ user_signature: ['is required with user_id'] })
   if (!isSignedIdentity(deps, { id, identitySecret }, userId, signature)) {
-    throw refusals.invalid({ user_signature: ["is not by the app's identity secret for this user_id"] })
+    throw refusals.invalid({
+      user_signature: ["is not a signature of this user_id with the app's identity secret"],
+    })
   }
   return userId
 }
 
-/** Bytes that match no subscriber's where the text is none. */
+/** Text that is not base64url gives bytes that match no subscriber. */
 function decodeAuth(text: string): Uint8Array {
   return Buffer.from(text, 'base64url')
 }

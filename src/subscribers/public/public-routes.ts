@@ -6,9 +6,10 @@ import { allowsOrigin } from '../../apps/public-registration.ts'
 import type { Deps } from '../../deps.ts'
 import { refusals } from '../../platform/errors.ts'
 import { clientOf } from '../../platform/http/client-address.ts'
+import { answerPreflights } from '../../platform/http/preflights.ts'
 import { attributeStatements } from '../../platform/http/request-statements.ts'
 import type { Server } from '../../platform/http/server.ts'
-import { createRegistrar } from '../registrar.ts'
+import type { Registrar } from '../registrar.ts'
 import { findPairs } from '../registration-request.ts'
 import { browserFields, checkPublicRegistration, publicRegistrationBody } from './public-request.ts'
 import { keyField, presentPublicSubscriber, publicDocs } from './public-schema.ts'
@@ -24,9 +25,11 @@ declare module 'fastify' {
 /** A subscription, two tokens and a user, with room. */
 const bodyLimitBytes = 32_768
 /** Two hours: what Chromium keeps at most. */
-const preflightSeconds = '7200'
+const preflightSeconds = 7_200
 
-type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'crypto' | 'guard'>
+type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'crypto' | 'guard'> & {
+  registrar: Registrar
+}
 
 /**
  * Where pages register their browsers without a backend: by the app's publishable key, from the origins that the app
@@ -35,7 +38,6 @@ type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'cry
  * @param server a scope of its own: no API key is asked for
  */
 export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: RateLimits): void {
-  const registrar = createRegistrar(deps)
   server.decorateRequest('publicApp', undefined)
   server.addHook('onRequest', async (request, reply) => {
     limits.take('public', clientOf(request.ip), reply)
@@ -57,7 +59,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
       const checked = await checkPublicRegistration(deps, app, request.body)
       const [registration] = await findPairs(deps.db, app.id, [checked])
       if (registration instanceof Error) throw registration
-      const { subscriber, created } = await registrar.register(deps, registration!)
+      const { subscriber, created } = await deps.registrar.register(deps, registration!)
       return reply.code(created ? 201 : 200).send({ data: presentPublicSubscriber(subscriber) })
     },
   )
@@ -69,16 +71,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
       return reply.code(204).send()
     },
   )
-  server.options('/:path', { schema: { hide: true } }, async (_, reply) =>
-    reply
-      .code(204)
-      .headers({
-        'access-control-allow-methods': 'GET, POST',
-        'access-control-allow-headers': 'content-type',
-        'access-control-max-age': preflightSeconds,
-      })
-      .send(),
-  )
+  answerPreflights(server, '/:path', 'GET, POST', preflightSeconds)
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { z } from 'zod'
 import type { Deps } from '../../deps.ts'
-import { ApiError, refusals } from '../../platform/errors.ts'
+import { refusals } from '../../platform/errors.ts'
 import { readSubscription } from '../read-subscription.ts'
 import { checkKeys } from '../registration-request.ts'
 import { isSameKeys } from '../subscriber-change.ts'
 import { findByTokens, nameOfToken } from '../subscriber-store.ts'
 import { respellToken } from '../subscriber-token.ts'
-import { unsubscribe } from '../unsubscribe.ts'
+import { unsubscribeIfThere } from '../unsubscribe.ts'
 import type { publicRegistrationBody } from './public-request.ts'
 
 type Given = Pick<
@@ -31,10 +31,5 @@ export async function unsubscribeBrowser(
   const known = (await findByTokens(deps.db, [name])).get(name)
   if (!known || !isSameKeys(checkedKeys, known)) return
   const { id, userEpoch } = known
-  await unsubscribe(deps, { appId, id, userEpoch }).catch(ignoreGone)
-}
-
-/** Deleted meanwhile: it has left already. */
-function ignoreGone(error: unknown): void {
-  if (!(error instanceof ApiError && error.shape.status === 404)) throw error
+  await unsubscribeIfThere(deps, { appId, id, userEpoch })
 }
