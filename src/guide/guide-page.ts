@@ -74,6 +74,7 @@ function layOut({ path, title, main, contents, query = '' }: Page): string {
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)} · Krafter Push</title>
 <link rel="icon" href="${link('icon.svg')}" type="image/svg+xml">
+<link rel="stylesheet" href="${link('look.css')}">
 <link rel="stylesheet" href="${link('style.css')}">
 </head>
 <body>

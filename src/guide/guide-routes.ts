@@ -1,21 +1,20 @@
+import { readFile } from 'node:fs/promises'
 import type { FastifyReply } from 'fastify'
 import type { Server } from '../platform/http/server.ts'
+import { pageHeaders } from '../platform/http/static-page.ts'
+import { packageFile } from '../platform/package-files.ts'
 import type { Guide } from './guide.ts'
-import { readPackageFile } from './guide-files.ts'
 
 /** The page has no script, and asks nobody but this service. */
 const headers = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  'x-frame-options': 'DENY',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
+  ...pageHeaders({ 'style-src': "'self'", 'img-src': "'self'", 'form-action': "'self'" }),
   'cache-control': 'public, max-age=300',
 }
 
 const files = new Map([
-  ['style.css', 'text/css; charset=utf-8'],
-  ['icon.svg', 'image/svg+xml'],
+  ['look.css', { at: 'web/look.css', type: 'text/css; charset=utf-8' }],
+  ['style.css', { at: 'web/guide/style.css', type: 'text/css; charset=utf-8' }],
+  ['icon.svg', { at: 'web/guide/icon.svg', type: 'image/svg+xml' }],
 ])
 
 /** The documentation for people, at `/docs/guide/`. It is loaded with its first reader, so that starts stay fast. */
@@ -44,12 +43,12 @@ export function registerGuideRoutes(server: Server): void {
   })
   server.get('/docs/guide/*', { schema }, async ({ params }, reply) => {
     const path = (params as Record<string, string>)['*']!
-    const type = files.get(path)
-    if (type)
+    const file = files.get(path)
+    if (file)
       return reply
         .headers(headers)
-        .type(type)
-        .send(await readPackageFile(`web/guide/${path}`))
+        .type(file.type)
+        .send(await readFile(packageFile(file.at)))
     const { pages, missing } = await load()
     const html = pages.get(path)
     return html === undefined ? send(reply.code(404), missing(path)) : send(reply, html)

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises'
+import { packageFile } from '../platform/package-files.ts'
 import { type ContentsSection, readContents } from './contents.ts'
-import { readPackageFile } from './guide-files.ts'
 import { guidePage, missingPage, searchPage } from './guide-page.ts'
 import { type RenderedPage, renderMarkdown } from './render-markdown.ts'
 import { createSearch } from './search.ts'
@@ -14,11 +15,11 @@ export interface Guide {
 
 /** Reads and renders all of docs/ that its contents name. Takes some 100 ms and holds about 1 MB. */
 export async function loadGuide(): Promise<Guide> {
-  const index = await readPackageFile('docs/README.md')
+  const index = await readDoc('README.md')
   const contents: ContentsSection[] = readContents(index)
   const rendered = new Map<string, RenderedPage>([['', renderMarkdown('README.md', index)]])
   for (const { path } of contents.flatMap(({ pages }) => pages)) {
-    rendered.set(path, renderMarkdown(`${path}.md`, await readPackageFile(`docs/${path}.md`)))
+    rendered.set(path, renderMarkdown(`${path}.md`, await readDoc(`${path}.md`)))
   }
   const search = createSearch(rendered)
   return {
@@ -27,3 +28,5 @@ export async function loadGuide(): Promise<Guide> {
     missing: (path) => missingPage(path, contents),
   }
 }
+
+const readDoc = (path: string) => readFile(packageFile(`docs/${path}`), 'utf8')

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import type { Server } from '../platform/http/server.ts'
-import { readSdkFile } from './sdk-files.ts'
+import { etagOf, sendUnlessKnown } from '../platform/http/static-page.ts'
+import { packageFile } from '../platform/package-files.ts'
 
 /** An hour: what a browser may not have heard of yet after an upgrade. Old scripts go on working. */
 const maxAge = 'max-age=3600'
@@ -11,8 +12,8 @@ const serverPlaceholder = /[`'"]__KRAFTER_SERVER__[`'"]/
 
 /** The scripts for browsers: `/sdk/krafter-push.js` for pages, `/sdk/krafter-push-sw.js` for service workers. */
 export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config'>): void {
-  const page = readSdkFile('krafter-push.js')
-  const worker = readSdkFile('krafter-push-sw.js')
+  const page = readFileSync(packageFile('web/sdk/krafter-push.js'), 'utf8')
+  const worker = readFileSync(packageFile('web/sdk/krafter-push-sw.js'), 'utf8')
   const schema = { hide: true }
   server.get('/sdk/krafter-push.js', { schema }, async (request, reply) =>
     answer(request, reply, page, 'public'),
@@ -38,13 +39,11 @@ function answer(
   script: string,
   cachedBy: 'public' | 'private',
 ): FastifyReply {
-  const etag = `"${createHash('sha256').update(script).digest('base64url').slice(0, 22)}"`
   reply.headers({
-    etag,
     'cache-control': `${cachedBy}, ${maxAge}`,
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
   })
-  if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-  return reply.type('text/javascript; charset=utf-8').send(script)
+  const type = 'text/javascript; charset=utf-8'
+  return sendUnlessKnown(request, reply, { type, content: script, etag: etagOf(script) })
 }

@@ -1,26 +1,22 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { packageFile } from '../package-files.ts'
 import type { Server } from './server.ts'
+import { pageHeaders } from './static-page.ts'
 
 /** What a browser gets at `/`: where to go from here. Other clients get the 404 of any path without a route. */
 export function registerHomePage(server: Server, { version }: { version: string }): void {
-  const page = homePage(version)
+  const style = readFileSync(packageFile('web/look.css'), 'utf8') + ownStyle
+  const page = homePage(version, style)
+  const hash = createHash('sha256').update(style).digest('base64')
+  const headers = pageHeaders({ 'style-src': `'sha256-${hash}'` })
   server.get('/', { schema: { hide: true } }, async (request, reply) => {
     if (!request.headers.accept?.includes('text/html')) return reply.callNotFound()
-    return reply.headers(policy).type('text/html; charset=utf-8').send(page)
+    return reply.headers(headers).type('text/html; charset=utf-8').send(page)
   })
 }
 
-/** The colours of the reference at `/docs`. */
-const style = `
-:root {
-  color-scheme: light dark;
-  --page: light-dark(#ffffff, #0f1117);
-  --raised: light-dark(#f6f7f9, #171a22);
-  --line: light-dark(#e1e4ea, #2a2f3b);
-  --text: light-dark(#1c2130, #e4e7ee);
-  --quiet: light-dark(#566074, #9aa3b5);
-  --accent: light-dark(#4338ca, #a5b4fc);
-}
+const ownStyle = `
 * { box-sizing: border-box }
 body {
   margin: 0 auto;
@@ -47,7 +43,7 @@ code {
 }`
 
 /** Links are relative, so that a proxy may serve the service below another path. */
-function homePage(version: string): string {
+function homePage(version: string, style: string): string {
   return `<!doctype html>
 <html lang="en">
   <head>
@@ -73,16 +69,4 @@ function homePage(version: string): string {
   </body>
 </html>
 `
-}
-
-const policy = {
-  'content-security-policy': [
-    "default-src 'none'",
-    `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
 }

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/**
+ * Headers of a page of ours. The page loads only what `sources` allows, other sites cannot frame it, and its links send no
+ * `Referer`.
+ *
+ * @param sources directives of the content security policy, such as `{'style-src': "'self'"}`
+ */
+export function pageHeaders(sources: Record<string, string>): Record<string, string> {
+  const policy = {
+    'default-src': "'none'",
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'frame-ancestors': "'none'",
+    ...sources,
+  }
+  return {
+    'content-security-policy': Object.entries(policy)
+      .map(([directive, source]) => `${directive} ${source}`)
+      .join('; '),
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+  }
+}
+
+/** A strong entity tag (RFC 9110 §8.8.3) for a content: a hash of it. */
+export function etagOf(content: string | Buffer): string {
+  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`
+}
+
+/** Sends a content, or 304 to a client that already has it (RFC 9110 §13.1.2). */
+export function sendUnlessKnown(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { type, content, etag }: { type: string; content: string | Buffer; etag: string },
+): FastifyReply {
+  reply.header('etag', etag)
+  if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+  return reply.type(type).send(content)
+}
