@@ -10,6 +10,7 @@ import * as keyRefusals from './0011_key_refusals.ts'
 import * as lanes from './0020_lanes.ts'
 import * as sendingLanes from './0021_sending_lanes.ts'
 import * as publicRegistration from './0030_public_registration.ts'
+import * as observability from './0031_observability.ts'
 
 /**
  * Every migration by name, in the order in which they run. Up only: a released one is never edited. The version before
@@ -28,4 +29,5 @@ export const migrations: Record<string, Migration> = {
   '0020_lanes': lanes,
   '0021_sending_lanes': sendingLanes,
   '0030_public_registration': publicRegistration,
+  '0031_observability': observability,
 }

@@ -262,6 +262,12 @@ CREATE TABLE teams (
   CONSTRAINT teams_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE upkeep_runs (
+  task text NOT NULL,
+  succeeded_at timestamp with time zone NOT NULL,
+  CONSTRAINT upkeep_runs_pkey PRIMARY KEY (task)
+);
+
 CREATE TABLE vapid_pairs (
   app_id uuid NOT NULL,
   number smallint NOT NULL,
@@ -310,6 +316,7 @@ CREATE TABLE webhooks (
   updated_at timestamp with time zone NOT NULL,
   ca_pem text,
   ordered text,
+  traceparent boolean NOT NULL DEFAULT false,
   CONSTRAINT webhooks_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT webhooks_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
 );

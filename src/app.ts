@@ -14,7 +14,10 @@ import { maxInFlightPerHost, startDeliveryLanes } from './deliveries/lane/delive
 import type { Deps } from './deps.ts'
 import { leaseLanes, noLanes, ownAllLanes } from './engine/lane-ownership.ts'
 import type { StreamSettings } from './events/stream/stream-routes.ts'
-import { startJobs } from './jobs.ts'
+import { startJobs, upkeepJobs } from './jobs.ts'
+import { showKnownLabels } from './monitoring/known-labels.ts'
+import { measureDatabase } from './monitoring/measure-database.ts'
+import { measureLanes, measureProcess } from './monitoring/measure-process.ts'
 import { type AddressGuard, createAddressGuard } from './outbound/address-guard.ts'
 import { createOutbound } from './outbound/outbound-client.ts'
 import { createResolver } from './outbound/resolver.ts'
@@ -27,11 +30,12 @@ import { createNotices } from './platform/db/notices.ts'
 import type { ConnectionLimits } from './platform/db/postgres/connection-limits.ts'
 import { createMetricsServer } from './platform/http/metrics-server.ts'
 import { apiAddress, holdPort, listen, metricsAddress } from './platform/http/port.ts'
+import { measureRequests } from './platform/http/request-durations.ts'
 import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
-import { measureHorizon, prepareEventLog } from './retention/event-log.ts'
+import { prepareEventLog } from './retention/event-log.ts'
 import { surviveMissingPartitions } from './retention/missing-partition.ts'
 import { registerRoutes } from './routes.ts'
 import { startSendingLanes } from './sending/sending-lanes.ts'
@@ -134,7 +138,12 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const { db, backend, readState, silentMs } = storage
     surviveMissingPartitions({ db, config, clock, log })
     const metrics = createMetrics()
-    measureHorizon({ db, clock, metrics })
+    showKnownLabels(metrics)
+    measureProcess({ ...storage, metrics, version })
+    measureDatabase(
+      { db, clock, metrics, queue },
+      upkeepJobs(config).map(({ queue: { name } }) => name),
+    )
     if (storage.watch) closers.push(await storage.watch(metrics))
     const notices = createNotices(storage, log)
     closers.push(async () => notices.stop())
@@ -174,13 +183,17 @@ export async function startService(config: Config, options: ServiceOptions = {})
       await startJobs(deps)
       const deliveries = startDeliveryLanes(deps)
       const sending = startSendingLanes(deps)
+      measureLanes(deps, { deliveries, sending })
       drainers.push(() => deliveries.stop(drainTimeoutMs))
       drainers.push(() => sending.stop(drainTimeoutMs))
       drainers.push(() => lanes.stop(drainTimeoutMs))
+    } else {
+      measureLanes(deps, undefined)
     }
     let url: string | undefined
     if (api) {
       const server = await createHttpServer(deps)
+      measureRequests(server, metrics)
       await registerRoutes(server, deps, options.streams)
       closers.push(() => server.close())
       await releasePort()

@@ -188,6 +188,8 @@ export interface Database {
     max_in_flight: number | null
     batch: NullableJson<BatchSettings>
     auto_recover: Generated<boolean>
+    /** Whether its deliveries carry a `traceparent` header. */
+    traceparent: Generated<boolean>
     /** The certificates trusted for its deliveries, PEM; null: the public authorities. */
     ca_pem: string | null
     /** Null: deliveries go out as they come. */
@@ -223,6 +225,8 @@ export interface Database {
     created_at: Date
     finished_at: Date | null
   }
+  /** When each scheduled job last succeeded, in any process. */
+  upkeep_runs: { task: string; succeeded_at: Date }
   workers: { id: string; seen_at: Date }
   /** Which process owns the lanes of a bucket, and until when. */
   lane_leases: { bucket: number; owner: string | null; expires_at: Date | null }

@@ -1,7 +1,9 @@
+import type { Config } from './config/config.ts'
 import { runAlert } from './deliveries/recover/alert-job.ts'
 import { runProbe } from './deliveries/recover/probe-job.ts'
 import type { Deps } from './deps.ts'
 import { runIdempotencyUpkeep } from './idempotency/idempotency-upkeep-job.ts'
+import { recordUpkeep } from './monitoring/upkeep-store.ts'
 import {
   alert,
   embeddedVacuum,
@@ -12,6 +14,7 @@ import {
   subscriberUpkeep,
 } from './pipeline.ts'
 import { vacuumBusyTables } from './platform/db/vacuum.ts'
+import type { QueueDefinition } from './platform/queue.ts'
 import { runReplayStep } from './replays/replay-job.ts'
 import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
@@ -29,12 +32,36 @@ export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
   await deps.queue.work(alert, alertsAtOnce, (job) => runAlert(deps, job))
   await deps.queue.work(replayStep, replaysAtOnce, (job) => runReplayStep(deps, job))
-  await deps.queue.schedule(subscriberUpkeep, '0 3 * * *', () => runSubscriberUpkeep(deps))
-  await deps.queue.schedule(idempotencyUpkeep, '17 * * * *', () => runIdempotencyUpkeep(deps))
-  await deps.queue.schedule(retention, '30 2 * * *', () => runRetention(deps))
-  if (!deps.config.databaseUrl) {
-    await deps.queue.schedule(embeddedVacuum, '*/5 * * * *', async () => {
-      deps.log.debug({ tables: await vacuumBusyTables(deps.db) }, 'database.vacuumed')
+  for (const { queue, cron, run } of upkeepJobs(deps.config)) {
+    await deps.queue.schedule(queue, cron, async () => {
+      await run(deps)
+      await recordUpkeep(deps.db, queue.name, deps.clock.now())
     })
   }
+}
+
+interface UpkeepJob {
+  queue: QueueDefinition
+  /** When it runs, in UTC. */
+  cron: string
+  run(deps: Deps): Promise<void>
+}
+
+/** The scheduled jobs of an install. */
+export function upkeepJobs({ databaseUrl }: Pick<Config, 'databaseUrl'>): readonly UpkeepJob[] {
+  return databaseUrl ? commonUpkeep : [...commonUpkeep, vacuum]
+}
+
+const commonUpkeep: readonly UpkeepJob[] = [
+  { queue: subscriberUpkeep, cron: '0 3 * * *', run: runSubscriberUpkeep },
+  { queue: idempotencyUpkeep, cron: '17 * * * *', run: runIdempotencyUpkeep },
+  { queue: retention, cron: '30 2 * * *', run: runRetention },
+]
+
+const vacuum: UpkeepJob = {
+  queue: embeddedVacuum,
+  cron: '*/5 * * * *',
+  async run({ db, log }) {
+    log.debug({ tables: await vacuumBusyTables(db) }, 'database.vacuumed')
+  },
 }

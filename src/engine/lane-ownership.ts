@@ -12,6 +12,8 @@ import { startSweeper } from './sweeper.ts'
 export interface LaneOwnership {
   /** Whether work of the lane may start here now. False as soon as the lease might have lapsed. */
   owns(laneId: string): boolean
+  /** Buckets in which work may start here now. */
+  bucketsOwned(): number
   /** Calls back when buckets came to this process: their lanes have to be looked through. */
   onGained(callback: () => void): void
   /** A bucket that is to be handed back stays while `isBusy` says that work of one of its lanes is under way. */
@@ -40,12 +42,24 @@ export function bucketOf(laneId: string): number {
 
 /** For a process that is alone with its database: it owns all lanes. */
 export function ownAllLanes(): LaneOwnership {
-  return { owns: () => true, onGained: (callback) => callback(), onLeaving: () => {}, stop: async () => {} }
+  return {
+    owns: () => true,
+    bucketsOwned: () => bucketCount,
+    onGained: (callback) => callback(),
+    onLeaving: () => {},
+    stop: async () => {},
+  }
 }
 
 /** For a process without a worker. */
 export function noLanes(): LaneOwnership {
-  return { owns: () => false, onGained: () => {}, onLeaving: () => {}, stop: async () => {} }
+  return {
+    owns: () => false,
+    bucketsOwned: () => 0,
+    onGained: () => {},
+    onLeaving: () => {},
+    stop: async () => {},
+  }
 }
 
 /**
@@ -118,6 +132,7 @@ export async function leaseLanes(
       const bucket = bucketOf(laneId)
       return owned.has(bucket) && !leaving.has(bucket) && now() < validUntil
     },
+    bucketsOwned: () => (now() < validUntil ? owned.size - leaving.size : 0),
     onGained(callback) {
       gained.push(callback)
       callback()

@@ -39,6 +39,8 @@ export interface DueLane {
 /** The lanes of one stage that are known to this process. */
 export interface LaneSet<Lane> {
   get(laneId: string): Lane | undefined
+  /** How many of them this process owns. */
+  count(): number
   /** Something of a lane is due now. Others own it, or this process sweeps soon. */
   noteDue(appId: string, laneId: string): void
   /**
@@ -126,6 +128,7 @@ export function startLanes<Lane>(
   )
   return {
     get: (laneId) => lanes.get(laneId),
+    count: () => [...lanes.keys()].filter(ownership.owns).length,
     noteDue(appId, laneId) {
       noteDue(appId, laneId, nowMs())
       sweeper.wake()

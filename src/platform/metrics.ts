@@ -1,88 +1,91 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
-/** What `/metrics` shows (Prometheus text format). Labels are bounded: never an id, never a URL. */
-export interface Metrics {
-  registry: Registry
-  /** What brings metrics up to date before they are shown. */
-  readers: (() => Promise<void>)[]
-  /** Attempts made, by `outcome` (`succeeded`, or the attempt's error word). */
-  attempts: Counter<'outcome'>
-  attemptSeconds: Histogram
-  /** Pushes by `platform` and `outcome` (`sent`, `gone`, `retry`, `rejected`). */
-  pushes: Counter<'platform' | 'outcome'>
-  /** Notifications whose fan-out completed, by `status` (`sent`, `failed`). */
-  notifications: Counter<'status'>
-  /** Streams of events that are open in this process. */
-  streams: Gauge
-  /** What devices reported, counted once for each push, by `kind` (`delivered`, `clicked`). */
-  receipts: Counter<'kind'>
-  /** Jobs not settled yet, by `queue`; read when `/metrics` is. */
-  queueDepth: Gauge<'queue'>
-  /** Seconds that each partitioned `table` still has partitions for; read when `/metrics` is. */
-  partitionHorizon: Gauge<'table'>
-  /** Bytes that the disk of the embedded database has left, by its `folder`. */
-  diskFree: Gauge<'folder'>
-}
+/** Gauges of the library whose names say that they were counters. The same by kind, without `_total`, are kept. */
+const misnamed = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
 
-export function createMetrics(): Metrics {
+/**
+ * What `/metrics` shows, in the Prometheus text format. Names follow https://prometheus.io/docs/practices/naming/.
+ * Labels are bounded: never an id, never a URL.
+ */
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics() {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const registers = [registry]
+  for (const name of misnamed) registry.removeSingleMetric(name)
+  const describe = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) => ({
+    name: `krafter_push_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+  })
+  const counter = <Label extends string>(...named: Parameters<typeof describe<Label>>) =>
+    new Counter(describe(...named))
+  const gauge = <Label extends string = never>(name: string, help: string, labels: readonly Label[] = []) =>
+    new Gauge(describe(name, help, labels))
   return {
     registry,
-    readers: [],
-    attempts: new Counter({
-      name: 'krafter_push_delivery_attempts_total',
-      help: 'Webhook delivery attempts',
-      labelNames: ['outcome'],
-      registers,
+    /** Set gauges from the database before they are shown. One clears its gauge first: no value outlives an outage. */
+    readers: [] as (() => Promise<void>)[],
+    /** Set gauges from what this process knows before they are shown. */
+    samplers: [] as (() => void)[],
+
+    /** `route` is the pattern, `status` the class, such as `2xx`. */
+    requestSeconds: new Histogram({
+      ...describe(
+        'http_request_duration_seconds',
+        'Time from the head of a request to the end of its answer',
+        ['method', 'route', 'status'],
+      ),
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     }),
+    streams: gauge('event_streams', 'Streams of events that are open'),
+    notifications: counter('notifications_completed_total', 'Notifications whose fan-out completed', [
+      'status',
+    ]),
+    pushes: counter('pushes_total', 'Pushes handed to push services', ['platform', 'outcome']),
+    receipts: counter('receipts_total', 'Pushes that devices reported as delivered or clicked', ['kind']),
+    attempts: counter('delivery_attempts_total', 'Webhook delivery attempts', ['outcome']),
     attemptSeconds: new Histogram({
-      name: 'krafter_push_delivery_attempt_seconds',
-      help: 'Duration of webhook delivery attempts',
+      ...describe('delivery_attempt_seconds', 'Duration of webhook delivery attempts', []),
       buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30],
-      registers,
     }),
-    pushes: new Counter({
-      name: 'krafter_push_pushes_total',
-      help: 'Pushes handed to push services',
-      labelNames: ['platform', 'outcome'],
-      registers,
-    }),
-    notifications: new Counter({
-      name: 'krafter_push_notifications_completed_total',
-      help: 'Notifications whose fan-out completed',
-      labelNames: ['status'],
-      registers,
-    }),
-    streams: new Gauge({
-      name: 'krafter_push_event_streams',
-      help: 'Streams of events that are open',
-      registers,
-    }),
-    receipts: new Counter({
-      name: 'krafter_push_receipts_total',
-      help: 'Pushes that devices reported as delivered or clicked',
-      labelNames: ['kind'],
-      registers,
-    }),
-    queueDepth: new Gauge({
-      name: 'krafter_push_queue_depth',
-      help: 'Jobs waiting or under way',
-      labelNames: ['queue'],
-      registers,
-    }),
-    partitionHorizon: new Gauge({
-      name: 'krafter_push_partition_horizon_seconds',
-      help: 'How far ahead the event log has partitions',
-      labelNames: ['table'],
-      registers,
-    }),
-    diskFree: new Gauge({
-      name: 'krafter_push_disk_free_bytes',
-      help: 'Room left on the disk of the embedded database',
-      labelNames: ['folder'],
-      registers,
-    }),
+
+    oldestDue: gauge('oldest_due_seconds', 'Time since the oldest due work came due, over all processes', [
+      'kind',
+    ]),
+    lanes: gauge('lanes', 'Lanes with work that this process owns', ['kind']),
+    laneBuckets: gauge('lane_buckets', 'Buckets of lanes that this worker owns, of 64 over all workers'),
+    queueDepth: gauge('queue_depth', 'Jobs waiting or under way', ['queue']),
+    lastUpkeep: gauge(
+      'upkeep_last_success_timestamp_seconds',
+      'When an upkeep task last succeeded in any process; 0 means never',
+      ['task'],
+    ),
+
+    databaseUp: gauge('database_up', 'Whether the database answered when these metrics were read'),
+    connections: gauge('database_connections', 'Connections of this process to the database', ['state']),
+    connectionsLimit: gauge(
+      'database_connections_limit',
+      'Connections that this process may open to the database',
+    ),
+    connectionsWaiting: gauge(
+      'database_waiting',
+      'Statements and transactions that wait for a connection to the database',
+    ),
+    partitionHorizon: gauge('partition_horizon_seconds', 'How far ahead the event log has partitions', [
+      'table',
+    ]),
+    diskFree: gauge('disk_free_bytes', 'Room left on the disk of the embedded database', ['folder']),
+
+    buildInfo: gauge(
+      'build_info',
+      'Versions of the service and of Node, and the kind of database; always 1',
+      ['version', 'node', 'database'],
+    ),
   }
 }

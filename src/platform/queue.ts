@@ -68,7 +68,7 @@ const upkeepSeconds = 60
  */
 const lookSeconds = { announced: 60, unannounced: 5 }
 /** Jobs that no version here could read; an operator moves them back or deletes them. */
-const deadLetter = 'dead-letter'
+export const deadLetter = 'dead-letter'
 const oneYearSeconds = 31_536_000
 /** A crashed process's claim counts as a retry; none may ever be the last. */
 const retryLimit = 1_000_000

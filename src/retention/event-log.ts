@@ -52,15 +52,6 @@ export async function readEventLogHorizons(
   }))
 }
 
-/** Has `/metrics` show how far ahead the event log has partitions. */
-export function measureHorizon({ db, clock, metrics }: Pick<Deps, 'db' | 'clock' | 'metrics'>): void {
-  metrics.readers.push(async () => {
-    for (const { table, aheadSeconds } of await readEventLogHorizons(db, clock.now())) {
-      metrics.partitionHorizon.set({ table }, aheadSeconds)
-    }
-  })
-}
-
 /** Logs an error when the partitions of the event log end within days. */
 export async function reportNearHorizon({
   db,

@@ -39,6 +39,8 @@ import {
 
 /** The sending lanes that this process owns. */
 export interface SendingLanes {
+  /** Lanes with something to do. */
+  count(): number
   /** Begins nothing more and lets pages under way end; after `timeoutMs` what is left of them is deferred. */
   stop(timeoutMs: number): Promise<void>
 }
@@ -230,7 +232,7 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     sweep,
   })
   sendingDue.on(deps.notices, { named: (appId) => lanes.noteDue(appId, appId), missed: lanes.rediscover })
-  return { stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
+  return { count: lanes.count, stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
 }
 
 /** One more of each rank than may be taken: it tells whether there are more, and when they are due. */

@@ -15,6 +15,8 @@ import { reportAttempt } from './report-attempt.ts'
 
 /** The delivery lanes that this process owns. */
 export interface DeliveryLanes {
+  /** Lanes with something to do. */
+  count(): number
   /** Starts no more attempts, lets those under way end and records them; breaks them off after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>
 }
@@ -244,6 +246,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     missed: lanes.rediscover,
   })
   return {
+    count: lanes.count,
     async stop(timeoutMs) {
       await lanes.stop(timeoutMs, () => void deps.outbound.close())
       await results.drain()

@@ -19,7 +19,17 @@ export interface OpenDatabase {
   readState(): Promise<DatabaseState>
   /** For how long the embedded database has owed answers and given none, in milliseconds; of PostgreSQL always 0. */
   silentMs(): number
+  /** How its connections for requests and workers are used now. The embedded database has one. */
+  connectionUse(): ConnectionUse
   close(): Promise<void>
+}
+
+/** Connections of this process to the database, and who waits for one. */
+export interface ConnectionUse {
+  inUse: number
+  idle: number
+  waiting: number
+  limit: number
 }
 
 /**

@@ -31,6 +31,8 @@ export interface EmbeddedClient {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
   /** For how long it has owed answers and given none, in milliseconds; 0: it owes none. */
   silentMs(): number
+  /** Answers that it owes. */
+  owed(): number
   /** Rolls back the transactions that are open, and ends the thread. Safe to call twice. */
   close(): Promise<void>
   readonly closed: boolean
@@ -130,6 +132,7 @@ export async function openEmbeddedClient(
       return async () => void callbacks.delete(callback)
     },
     silentMs: () => (silentSince === undefined ? 0 : performance.now() - silentSince),
+    owed: () => waiting.size,
     close: () => (closing ??= end(ask({ kind: 'close' }))),
     get closed() {
       return closing !== undefined

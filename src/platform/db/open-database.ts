@@ -3,7 +3,7 @@ import { fromPglite } from 'pg-boss'
 import type { Database } from '../../database.ts'
 import { ConfigError } from '../config-error.ts'
 import { silentLog } from '../log.ts'
-import type { OpenDatabase } from './db.ts'
+import type { ConnectionUse, OpenDatabase } from './db.ts'
 import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
 import { createEmbeddedDialect } from './embedded-dialect.ts'
 import { makeEmbedded } from './make-embedded.ts'
@@ -47,6 +47,7 @@ export async function openEmbedded(
         () => 'unreachable',
       ),
     silentMs: pglite.silentMs,
+    connectionUse: () => embeddedUse(pglite.owed()),
     async close() {
       await db.destroy()
       // Kysely closes only what it has used.
@@ -75,6 +76,12 @@ export async function openPostgres(
     const message = `DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`
     throw new ConfigError(message, { cause })
   }
+}
+
+/** Statements and transactions take turns on the one connection. */
+function embeddedUse(owed: number): ConnectionUse {
+  const inUse = Math.min(owed, 1)
+  return { inUse, idle: 1 - inUse, waiting: owed - inUse, limit: 1 }
 }
 
 const inMemory = 'memory://'

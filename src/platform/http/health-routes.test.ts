@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeDataFolder, openDatabase, type TestStorage } from '../../../test/support/backends.ts'
 import { readConfig } from '../../config/config.ts'
+import { measureDatabase } from '../../monitoring/measure-database.ts'
 import { queues } from '../../pipeline.ts'
+import { systemClock } from '../clock.ts'
 import type { OpenDatabase } from '../db/db.ts'
 import { createLogger } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
@@ -9,10 +12,13 @@ import { type Queue, startQueue } from '../queue.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './health-routes.ts'
 import { createHttpServer, type Server } from './server.ts'
 
+const limits = { wedgedAfterMs: 50, answerWithinMs: 100, readEveryMs: 200 }
+
 let storage: TestStorage
 let database: OpenDatabase
 let queue: Queue
 let server: Server
+let reads = 0
 
 beforeAll(async () => {
   storage = makeDataFolder()
@@ -21,8 +27,12 @@ beforeAll(async () => {
   queue = await startQueue(database, queues, log, false)
   const draining = new AbortController().signal
   server = await createHttpServer({ config: readConfig({}), log, draining })
-  const deps = { ...database, queue, log, metrics: createMetrics(), draining }
-  const limits = { wedgedAfterMs: 50, answerWithinMs: 100 }
+  const metrics = createMetrics()
+  measureDatabase({ ...database, queue, metrics, clock: systemClock }, [])
+  metrics.readers.push(async () => {
+    reads += 1
+  })
+  const deps = { ...database, log, metrics, draining }
   registerHealthRoutes(server, deps, limits)
   registerMetricsRoute(server, deps, limits)
 })
@@ -49,9 +59,19 @@ test('probes answer while the embedded database does not, and say so', async () 
   expect(metrics.status).toBe(200)
   expect(metrics.body).toContain('krafter_push_pushes_total')
   expect(metrics.body).not.toContain('krafter_push_queue_depth{')
+  expect(metrics.body).toContain('krafter_push_database_up 0')
 
   release.resolve()
   await held
   expect(await ask('/readyz')).toEqual({ status: 200, body: '{"status":"ready"}' })
   expect(await ask('/healthz')).toEqual({ status: 200, body: '{"status":"ok"}' })
+})
+
+test('several scrapers ask the database once, and see when it answers', async () => {
+  await expect.poll(async () => (await ask('/metrics')).body).toContain('krafter_push_database_up 1')
+  await sleep(limits.readEveryMs)
+  const before = reads
+  await Promise.all([ask('/metrics'), ask('/metrics')])
+  await ask('/metrics')
+  expect(reads).toBe(before + 1)
 })

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { OpenDatabase } from '../db/db.ts'
+import { statementContext } from '../db/statement-context.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Queue } from '../queue.ts'
 import { healthDocs } from './health-schema.ts'
 import type { Server } from './server.ts'
 
@@ -13,7 +13,6 @@ export interface ProbedParts extends Pick<OpenDatabase, 'readState' | 'silentMs'
 
 /** What metrics tell of. */
 export interface MeasuredParts {
-  queue: Queue
   metrics: Metrics
   log: Logger
 }
@@ -24,9 +23,11 @@ export interface ProbeLimits {
   wedgedAfterMs: number
   /** For as long may the database take to answer a probe. */
   answerWithinMs: number
+  /** What is read from the database for `/metrics` is shown for as long: several scrapers ask it once. */
+  readEveryMs: number
 }
 
-const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000 }
+const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000, readEveryMs: 200 }
 
 /** For orchestrators: no key, no rate limit, no secret. */
 export function registerHealthRoutes(
@@ -50,22 +51,36 @@ export function registerHealthRoutes(
 export function registerMetricsRoute(
   server: Server,
   deps: MeasuredParts,
-  { answerWithinMs }: Pick<ProbeLimits, 'answerWithinMs'> = usualLimits,
+  { answerWithinMs, readEveryMs }: Pick<ProbeLimits, 'answerWithinMs' | 'readEveryMs'> = usualLimits,
 ): void {
-  server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
-    const { registry, readers } = deps.metrics
+  const readDatabase = async () => {
+    const { readers, databaseUp } = deps.metrics
     try {
-      const read = [readQueueDepths(deps), ...readers.map((reader) => reader())]
-      await withDeadline(Promise.all(read), answerWithinMs)
+      const read = statementContext.run({ timeoutMs: answerWithinMs }, () =>
+        Promise.all(readers.map((reader) => reader())),
+      )
+      await withDeadline(read, answerWithinMs)
+      databaseUp.set(1)
     } catch (error) {
       // The other metrics are wanted most while the database is away.
+      databaseUp.set(0)
       deps.log.warn({ err: error }, 'database.unreachable')
     }
+  }
+  let readAtMs = Number.NEGATIVE_INFINITY
+  let reading: Promise<void> | undefined
+  const readOnce = async () => {
+    if (performance.now() - readAtMs < readEveryMs) return
+    reading ??= readDatabase().finally(() => {
+      reading = undefined
+      readAtMs = performance.now()
+    })
+    await reading
+  }
+  server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
+    const { registry, samplers } = deps.metrics
+    await readOnce()
+    for (const sample of samplers) sample()
     return reply.type(registry.contentType).send(await registry.metrics())
   })
-}
-
-async function readQueueDepths({ queue, metrics }: Pick<MeasuredParts, 'queue' | 'metrics'>): Promise<void> {
-  metrics.queueDepth.reset()
-  for (const { queue: name, count } of await queue.depths()) metrics.queueDepth.set({ queue: name }, count)
 }

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import pg from 'pg'
 import { DatabaseUnavailable, unavailableReason } from '../database-errors.ts'
+import type { ConnectionUse } from '../db.ts'
 import { statementContext } from '../statement-context.ts'
 import { createStatementNames, planAgainMs } from '../statement-names.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
@@ -23,6 +24,7 @@ export interface ConnectionPool {
   connect(): Promise<Connection>
   /** One statement; a statement's name is left out, for poolers that prepare none. */
   query(statement: string | { text: string; values?: unknown[] }, values?: unknown[]): Promise<pg.QueryResult>
+  use(): ConnectionUse
   /** None of the connections that are open now is used for another statement. */
   renew(): void
   /** Safe to call twice. */
@@ -201,6 +203,12 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
         connection.release(failed)
       }
     },
+    use: () => ({
+      inUse: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: shares.waiting() + pool.waitingCount,
+      limit: options.maxConnections,
+    }),
     renew() {
       generation += 1
     },

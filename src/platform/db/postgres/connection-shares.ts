@@ -11,6 +11,8 @@ export interface ConnectionShares {
    * @throws DatabaseBusy when there was no turn in time
    */
   take(caller: string | undefined): Promise<() => void>
+  /** How many wait for a turn. */
+  waiting(): number
 }
 
 interface Waiting {
@@ -66,6 +68,7 @@ export function createConnectionShares(total: number, waitMs: number): Connectio
   }
 
   return {
+    waiting: () => waiting.length,
     async take(caller) {
       const turn = Promise.withResolvers<() => void>()
       const begin = () => {

@@ -99,6 +99,7 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
     hasSessions,
     readState: () => readiness.ask(),
     silentMs: () => 0,
+    connectionUse: pool.use,
     async close() {
       availability.stop()
       listening.end()
