@@ -11,8 +11,8 @@ const needed = /\d+(\.\d+)?/.exec(engines.node)[0]
 
 if (isAtLeast(process.versions.node, needed)) {
   silenceSqliteWarning()
-  const compiled = new URL('../dist/src/main.js', import.meta.url)
-  await import(existsSync(compiled) ? compiled.href : new URL('../src/main.ts', import.meta.url).href)
+  const built = new URL('../dist/main.js', import.meta.url)
+  await import(existsSync(built) ? built.href : new URL('../src/main.ts', import.meta.url).href)
 } else {
   const bundled = findBundledNode()
   if (bundled) runWith(bundled)

@@ -11,12 +11,12 @@ import { startQueue } from './platform/queue.ts'
 import { preparedDatabasePath, preparedFolder } from './prepared-database.ts'
 
 /**
- * A program, run by `npm ci` in a checkout and by the build of a package: makes the embedded database that a first start
+ * A program, run by `npm ci` and `npm run build` in a checkout: makes the embedded database that a first start
  * begins with, unless it is there. Making it takes seconds, unpacking it a fraction of one.
  */
 async function main(): Promise<void> {
   const prepared = preparedDatabasePath()
-  if (existsSync(prepared)) return
+  if (!prepared || existsSync(prepared)) return
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-prepare-'))
   try {
     const path = join(folder, 'database')

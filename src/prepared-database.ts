@@ -1,22 +1,31 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { packagePath } from './platform/package-files.ts'
 import { dependencies } from './version.ts'
 
 /** What decides which files an empty database consists of, besides the migrations. */
 const makers = ['@electric-sql/pglite', 'pg-boss']
 
-/** Of a package beside its compiled sources, of a checkout beside the sources. */
-export const preparedFolder = fileURLToPath(new URL('../prepared/', import.meta.url))
+export const preparedFolder = fileURLToPath(packagePath('prepared/'))
 
 /**
  * Where an empty database with all of its tables lies that this very version has made (`prepare-database.ts`), in a
- * checkout by `npm ci`, in a package by the build. Need not be there: the first start makes it then.
+ * checkout by `npm ci`. Need not be there: the first start makes it then.
+ *
+ * @returns undefined for a package without one
  */
-export function preparedDatabasePath(): string {
-  const migrations = fileURLToPath(new URL('../migrations/', import.meta.url))
+export function preparedDatabasePath(): string | undefined {
+  const migrations = fileURLToPath(packagePath('migrations/'))
+  if (!existsSync(migrations)) return findPacked()
   const hash = createHash('sha256')
   for (const name of makers) hash.update(`${name}@${dependencies[name]}\n`)
   for (const name of readdirSync(migrations).sort()) hash.update(readFileSync(`${migrations}${name}`))
   return `${preparedFolder}database-${hash.digest('hex').slice(0, 16)}.gz`
+}
+
+/** A package has the one that was made before it was packed. */
+function findPacked(): string | undefined {
+  const [name] = existsSync(preparedFolder) ? readdirSync(preparedFolder) : []
+  return name && `${preparedFolder}${name}`
 }

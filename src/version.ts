@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { packageFile } from './platform/package-files.ts'
 
-/** The version and the exact versions of the dependencies in package.json. */
-export const { version, dependencies } = readPackage()
-
-/** It lies one folder up from the sources and two from the compiled ones. */
-function readPackage(): { version: string; dependencies: Record<string, string> } {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-  }
-  throw new Error('package.json is missing')
+interface Manifest {
+  version: string
+  dependencies: Record<string, string>
+  devDependencies: Record<string, string>
 }
+
+const manifest: Manifest = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'))
+
+/** The package's version. */
+export const { version } = manifest
+
+/** The exact versions of what is installed with the package, and of what it is built with. */
+export const dependencies = { ...manifest.devDependencies, ...manifest.dependencies }

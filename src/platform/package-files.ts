@@ -1,14 +1,26 @@
 import { existsSync } from 'node:fs'
 
 /**
- * Finds a file or folder of the package, such as `web/sdk/`.
+ * A file or folder of the package, such as `web/sdk/`, whether it is there or not.
  *
  * @param path from the root of the package
+ */
+export function packagePath(path: string): URL {
+  // One folder up from the bundle, two from the sources.
+  const root = ['../', '../../']
+    .map((up) => new URL(up, import.meta.url))
+    .find((folder) => existsSync(new URL('package.json', folder)))
+  if (!root) throw new Error('package.json is missing')
+  return new URL(path, root)
+}
+
+/**
+ * The same, for what has to be there.
+ *
  * @throws Error when the package lacks it
  */
 export function packageFile(path: string): URL {
-  // Two folders up from the sources, three from the compiled ones.
-  const found = ['../../', '../../../'].map((root) => new URL(root + path, import.meta.url)).find(existsSync)
-  if (!found) throw new Error(`${path} is missing`)
-  return found
+  const url = packagePath(path)
+  if (!existsSync(url)) throw new Error(`${path} is missing`)
+  return url
 }

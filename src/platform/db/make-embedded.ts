@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { siblingModule } from '../sibling-module.ts'
 import { unpackFolder } from './folder-archive.ts'
 
 /** What runs once is compiled quickly rather than well: a quarter less of two cores. */
@@ -29,18 +29,11 @@ export async function makeEmbedded(path: string, prepared?: string): Promise<voi
 
 /** In a process of its own: making the files takes 400 MB more than using them, which this process would keep. */
 async function makeElsewhere(folder: string): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), [folder], { execArgv: hurried })
+  const child = fork(siblingModule(import.meta.url, 'embedded-maker'), [folder], { execArgv: hurried })
   // It hears nothing while it works, a closed channel included.
   const kill = () => child.kill('SIGKILL')
   process.prependOnceListener('exit', kill)
   const [code] = await once(child, 'exit')
   process.off('exit', kill)
   if (code !== 0) throw new Error(`making it ended with code ${code}`)
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  // Only here: whoever starts this module as a process, or opens the database in a thread, has no use for it.
-  const { PGlite } = await import('@electric-sql/pglite')
-  await (await PGlite.create(process.argv[2]!)).close()
-  process.exit(0)
 }
