@@ -148,6 +148,7 @@ test('what is refused is an error of its kind', async () => {
     code: 'invalid',
     status: 422,
     error: 'Validation failed',
+    requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
     details: { name: [expect.any(String)] },
     message: expect.stringMatching(/^POST \/push\/apps answered 422: Validation failed \(name .+\)$/),
   })

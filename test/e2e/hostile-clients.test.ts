@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { poll } from '../support/api.ts'
 import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
@@ -15,9 +16,12 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await running.stop()
+  await stop()
   await storage.drop()
 })
+
+let stopped: Promise<void> | undefined
+const stop = () => (stopped ??= running.stop())
 
 async function open(): Promise<Socket> {
   const { hostname, port } = new URL(running.api.url)
@@ -31,6 +35,10 @@ async function exchange(bytes: string): Promise<{ status: number; headers: strin
   const socket = await open()
   socket.on('error', () => {})
   socket.write(bytes)
+  return readAnswer(socket)
+}
+
+async function readAnswer(socket: Socket): Promise<{ status: number; headers: string; body: unknown }> {
   let text = ''
   socket.on('data', (chunk) => (text += chunk))
   await once(socket, 'close')
@@ -88,6 +96,11 @@ test.each([
   const answer = await exchange(bytes)
   expect({ status: answer.status, body: answer.body }).toEqual({ status, body: { error } })
   expect(answer.headers).toMatch(/\r\ncontent-type: application\/json; charset=utf-8(\r\n|$)/)
+  const [, requestId] = /\r\nx-request-id: ([0-9a-f-]{36})(?:\r\n|$)/.exec(answer.headers) ?? []
+  await poll(
+    async () => running.logs.slice(logged),
+    (lines) => lines.some((line) => line.requestId === requestId),
+  )
   expect(running.logs.slice(logged).filter(({ level }) => level === 'error')).toEqual([])
 })
 
@@ -100,6 +113,27 @@ test('a body that never comes ends its connection, though its answer has come', 
   )
   await once(socket, 'close')
   expect(performance.now() - started).toBeLessThan(3_000)
+})
+
+test.each([
+  ['a UUID', '0c1e2a5e-1b7f-4f61-9a63-0a8f6a7c1d11', true],
+  ['what a load balancer sends', 'Root=1-67891233-abcdef012345678912345678', true],
+  ['128 characters', 'x'.repeat(128), true],
+  ['129 characters', 'x'.repeat(129), false],
+  ['nothing', '', false],
+  ['two words', 'two words', false],
+  ['a quote', 'a"b', false],
+  ['a letter that is not in ASCII', '\u00e9', false],
+])('%s as x-request-id', async (_, given, isTaken) => {
+  const { headers } = await fetch(`${running.api.url}/healthz`, { headers: { 'x-request-id': given } })
+  const requestId = headers.get('x-request-id')!
+  if (isTaken) expect(requestId).toBe(given)
+  else expect(requestId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+  const answered = await poll(
+    async () => running.logs.find((line) => line.requestId === requestId),
+    (line) => line !== undefined,
+  )
+  expect(answered).toMatchObject({ msg: 'request.answered', route: '/healthz' })
 })
 
 /** Some 900 KB of each kind of value, marked so that what comes back of it can be counted. */
@@ -151,4 +185,26 @@ test('an answer to any junk is short, and has at most 200 characters of it', asy
   )
   expect(stream.status).toBe(422)
   expect(JSON.stringify(stream.body).length).toBeLessThan(200)
+})
+
+test('a request that began to come before the service is told to stop is answered as ever', async () => {
+  const socket = await open()
+  const answered = readAnswer(socket)
+  socket.write(`GET /readyz HTTP/1.1\r\n${host}x-request-id: late\r\n`)
+  // A round trip later it has been read.
+  await fetch(`${running.api.url}/healthz`)
+  const ended = stop()
+  await poll(
+    () =>
+      fetch(`${running.api.url}/healthz`).then(
+        () => 'answers',
+        () => 'closed',
+      ),
+    (state) => state === 'closed',
+  )
+  socket.write('\r\n')
+  const { status, headers, body } = await answered
+  expect({ status, body }).toEqual({ status: 503, body: { status: 'draining' } })
+  expect(headers).toMatch(/\r\nx-request-id: late\r\n/)
+  await ended
 })

@@ -19,6 +19,7 @@ import type { z } from 'zod'
 import { ApiError, refusals } from '../errors.ts'
 import { toDatabaseRefusal } from './database-refusal.ts'
 import { ignoredFields, toHeader } from './ignored-fields.ts'
+import { readRequestId, requestIdHeader } from './request-id.ts'
 import { limitRequestStatements } from './request-statements.ts'
 import { answerUnreadable } from './unreadable-requests.ts'
 import { toDetails } from './validation-details.ts'
@@ -60,7 +61,8 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
   const { trustProxy, requestTimeoutMs } = deps.config
   const server = Fastify({
     loggerInstance: deps.log,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    genReqId: readRequestId,
     schemaController: { compilersFactory },
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
@@ -79,10 +81,16 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
     },
     rewriteUrl: ({ url = '/' }) => routableUrl(url),
     forceCloseConnections: 'idle',
+    // What still comes on open connections is served as ever, in the form of every answer.
+    return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>()
   // Most answers hold what only their reader may know. Pages and scripts that caches may keep say so themselves.
-  server.addHook('onRequest', async (_, reply) => {
-    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      [requestIdHeader]: request.id,
+    })
   })
   // RFC 9112 §3.2. Node would refuse such a request by itself, without a body.
   server.addHook('onRequest', async ({ raw }) => {

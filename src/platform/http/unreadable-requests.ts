@@ -2,6 +2,8 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { type ApiError, refusals } from '../errors.ts'
+import { newId } from '../ids.ts'
+import { requestIdHeader } from './request-id.ts'
 
 /** For how long a client may go on sending while it is told that its request is refused. */
 const lingerMs = 1_000
@@ -9,7 +11,8 @@ const lingerMs = 1_000
 /** What cannot be read as a request never reaches a route, yet it is answered as any other refusal is. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, log: Logger): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
-  log.debug({ code: error.code }, 'request.unreadable')
+  const requestId = newId()
+  log.debug({ code: error.code, requestId }, 'request.unreadable')
   if (!socket.writable || isAnswering(socket)) return void socket.destroy()
   const { status, error: text } = refusalOf(error.code).shape
   const body = JSON.stringify({ error: text })
@@ -19,6 +22,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, l
     `content-length: ${Buffer.byteLength(body)}`,
     'cache-control: no-store',
     'x-content-type-options: nosniff',
+    `${requestIdHeader}: ${requestId}`,
     'connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)

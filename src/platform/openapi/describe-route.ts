@@ -123,7 +123,7 @@ function describeAnswers(
     status,
     {
       description,
-      ...(Object.keys(headers).length > 0 && { headers }),
+      headers,
       ...(content && {
         content: {
           [content.type]: { schema: components.describe(content.schema), example: content.example },

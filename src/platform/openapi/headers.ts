@@ -15,6 +15,11 @@ export const headerComponents = {
     schema: { type: 'string' },
   },
   'retry-after': integer('Seconds to wait before the next try.'),
+  'x-request-id': {
+    description:
+      'The id of the request, which the log of the service names. It is the `x-request-id` of the request where that has 1 to 128 letters, digits and `_.:=+/-`, and otherwise a new one.',
+    schema: { type: 'string' },
+  },
 } satisfies Record<string, Json>
 
 const rateLimitHeaders = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const
@@ -32,6 +37,7 @@ export function answerHeaders(traits: {
     ...(traits.limited ? rateLimitHeaders : []),
     ...(traits.validates ? (['x-krafter-ignored'] as const) : []),
     ...(traits.retryable ? (['retry-after'] as const) : []),
+    'x-request-id' as const,
   ]
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 }
