@@ -803,6 +803,7 @@ describeOnEachBackend('conventions', (make) => {
     const { db } = running.service.deps
     const calls = callsTo(things).filter(({ path }) => path.includes('/webhooks'))
     const logged = running.logs.length
+    const requestIds: (string | null)[] = []
     await sql`alter table webhooks rename to webhooks_away`.execute(db)
     try {
       for (const call of calls) {
@@ -813,13 +814,14 @@ describeOnEachBackend('conventions', (make) => {
           body: internalError,
         })
         expectRateLimit(answer, limitOf(call))
+        requestIds.push(answer.headers.get('x-request-id'))
         expect(JSON.stringify([...answer.headers])).not.toMatch(/webhooks|relation|select|node_modules/)
       }
     } finally {
       await sql`alter table webhooks_away rename to webhooks`.execute(db)
     }
     const errors = running.logs.slice(logged).filter((line) => line.msg === 'request.failed')
-    expect(errors).toHaveLength(calls.length)
+    expect(errors.map(({ requestId }) => requestId)).toEqual(requestIds)
     expect(errors[0]).toMatchObject({ level: 'error', method: 'GET', err: { code: '42P01' } })
     expect((await api.get(`/push/apps/${things.app}/webhooks`)).status).toBe(200)
   })
@@ -987,6 +989,29 @@ describeOnEachBackend('rate limits', (make) => {
     })
     expect(report.status).toBe(204)
     expect(rateLimitOf(report)).toMatchObject({ limit: 5, remaining: 4 })
+  })
+
+  test('a page may read that it has to wait, whatever it asked', async () => {
+    const api = await newTeam('page')
+    const origin = 'https://shop.example'
+    const { publishable_key: key } = (
+      await api.post('/push/apps', { name: 'A', public_registration: { origins: [origin] } })
+    ).body.data
+    const headers = { origin, 'x-forwarded-for': '203.0.113.20' }
+    const ask = (init: RequestInit) =>
+      running.api.withKey(null).send(`/push/public/subscribers?key=${key}`, { ...init, headers })
+    const answers = []
+    for (let count = 0; count < 6; count++) answers.push(await ask({ method: 'POST' }))
+    expect(answers.map(({ status }) => status)).toEqual([400, 400, 400, 400, 400, 429])
+    expectRefusal(answers.at(-1)!, 5)
+    for (const answer of answers) {
+      expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
+      expect(answer.headers.get('access-control-expose-headers')).toMatch(/retry-after.*x-request-id/)
+    }
+    // A page could read nothing of a preflight that fails.
+    const preflight = await ask({ method: 'OPTIONS' })
+    expect(preflight.status).toBe(204)
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin)
   })
 
   test('addresses of one IPv6 network of 64 bits are one client', async () => {

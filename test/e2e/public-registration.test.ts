@@ -1,4 +1,5 @@
 import { createECDH, createHmac, randomBytes, randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Answer, Api } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
@@ -152,6 +153,34 @@ describeOnEachBackend('registration without a backend', (make) => {
       const { headers } = await register(makeBrowser())
       expect(headers.get('access-control-allow-origin')).toBe(origin)
       expect(headers.get('vary')).toBe('origin')
+    })
+
+    test.each([
+      ['a body that is too long', 413, { 'content-type': 'application/json' }, 'x'.repeat(40_000)],
+      ['a body of another type', 415, { 'content-type': 'text/plain' }, 'x'],
+      ['a body that is not JSON', 400, { 'content-type': 'application/json' }, '{'],
+    ])('a page may read why %s is refused', async (_, status, headers, body) => {
+      const init = { method: 'POST', headers: { ...headers, origin }, body }
+      const answer = await api.withKey(null).send(path('subscribers'), init)
+      expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([status, origin])
+    })
+
+    test('a page may read that a request failed before its app was found', async () => {
+      const { db } = running.service.deps
+      const ask = (method: string) =>
+        api.withKey(null).send(path('app', `pk_live_${'1'.repeat(32)}`), { method, headers: { origin } })
+      await sql`alter table apps rename to apps_away`.execute(db)
+      try {
+        const preflight = await ask('OPTIONS')
+        expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([
+          204,
+          origin,
+        ])
+        const failed = await ask('GET')
+        expect([failed.status, failed.headers.get('access-control-allow-origin')]).toEqual([500, origin])
+      } finally {
+        await sql`alter table apps_away rename to apps`.execute(db)
+      }
     })
 
     test('a preflight is answered for allowed origins only', async () => {

@@ -1,12 +1,12 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { RateLimits } from '../../access/rate-limits.ts'
 import type { KnownApp } from '../../apps/app-store.ts'
 import { allowsOrigin } from '../../apps/public-registration.ts'
 import type { Deps } from '../../deps.ts'
-import { refusals } from '../../platform/errors.ts'
+import { ApiError, refusals } from '../../platform/errors.ts'
 import { clientOf } from '../../platform/http/client-address.ts'
-import { answerPreflights } from '../../platform/http/preflights.ts'
+import { answerPreflights, letNoPageRead, letPagesRead } from '../../platform/http/cross-origin.ts'
 import { attributeStatements } from '../../platform/http/request-statements.ts'
 import type { Server } from '../../platform/http/server.ts'
 import type { Registrar } from '../registrar.ts'
@@ -40,9 +40,19 @@ type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'cry
 export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: RateLimits): void {
   server.decorateRequest('publicApp', undefined)
   server.addHook('onRequest', async (request, reply) => {
-    limits.take('public', clientOf(request.ip), reply)
-    request.publicApp = await admit(deps, request, reply)
-    attributeStatements(request, request.publicApp.teamId)
+    const { origin } = request.headers
+    reply.header('vary', 'origin')
+    if (origin !== undefined) letPagesRead(reply, origin)
+    try {
+      limits.take('public', clientOf(request.ip), reply)
+      request.publicApp = await admit(deps, request)
+      attributeStatements(request, request.publicApp.teamId)
+    } catch (error) {
+      if (isNotAdmitted(error)) letNoPageRead(reply)
+      // A page reads nothing of a preflight that fails. The request after it is refused for the same reason, readably.
+      else if (request.method === 'OPTIONS') return
+      throw error
+    }
   })
   const querystring = z.object({ key: keyField })
   const route = { config: { publishable: true }, bodyLimit: bodyLimitBytes }
@@ -75,7 +85,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
 }
 
 /**
- * Finds the app and lets the page of an allowed origin read the answer. Browsers send no `Origin` with a GET to the
+ * Finds the app, for pages of an allowed origin. Browsers send no `Origin` with a GET to the
  * page's own origin, and with every other request that another site could cause.
  *
  * @throws 401 for an unknown key, 403 for an origin that is not allowed
@@ -83,9 +93,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
 async function admit(
   { apps }: Pick<Deps, 'apps'>,
   { query, headers: { origin }, method }: FastifyRequest,
-  reply: FastifyReply,
 ): Promise<KnownApp> {
-  reply.header('vary', 'origin')
   const { key } = query as { key?: unknown }
   const app = keyField.safeParse(key).success ? await apps.findByPublishableKey(key as string) : undefined
   if (!app) throw refusals.unknownPublishableKey()
@@ -93,9 +101,10 @@ async function admit(
   if (!publicRegistration) throw refusals.originNotAllowed()
   if (origin === undefined && method === 'GET') return app
   if (!allowsOrigin(publicRegistration.origins, origin)) throw refusals.originNotAllowed()
-  reply.headers({
-    'access-control-allow-origin': origin!,
-    'access-control-expose-headers': 'retry-after, x-krafter-ignored',
-  })
   return app
+}
+
+/** Whose key or origin is refused. Of all others the app is not known, or the origin allowed: they may read why. */
+function isNotAdmitted(error: unknown): boolean {
+  return error instanceof ApiError && [401, 403].includes(error.shape.status)
 }

@@ -1,4 +1,19 @@
+import type { FastifyReply } from 'fastify'
+import { requestIdHeader } from './request-id.ts'
 import type { Server } from './server.ts'
+
+/** @param origin whose pages may read the answer, whatever it is; `*`: all */
+export function letPagesRead(reply: FastifyReply, origin: string): void {
+  reply.headers({
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': `retry-after, x-krafter-ignored, ${requestIdHeader}`,
+  })
+}
+
+/** So that no page can read the answer: undoes {@link letPagesRead}. */
+export function letNoPageRead(reply: FastifyReply): void {
+  reply.removeHeader('access-control-allow-origin')
+}
 
 /**
  * Answers the CORS preflights that browsers send before they post JSON to another origin (Fetch §4.8).
