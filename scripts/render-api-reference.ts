@@ -3,7 +3,7 @@ interface Operation {
   operationId: string
   summary: string
   tags: string[]
-  security?: Record<string, string[]>[]
+  'x-required-scope'?: string
 }
 
 /** docs/reference/api.md: a table of calls for each tag of openapi.json. @param openapi its text */
@@ -20,16 +20,14 @@ export function renderApiReference(openapi: string): string {
   const sections = tags.map(({ name, description }) => {
     const rows = calls
       .filter(({ tags: [tag] }) => tag === name)
-      .map(({ call, summary, security }) => `| \`${call}\` | ${summary} | ${scopeOf(security)} |`)
+      .map(
+        ({ call, summary, 'x-required-scope': scope }) =>
+          `| \`${call}\` | ${summary} | ${scope ? `\`${scope}\`` : '–'} |`,
+      )
     const title = name[0]!.toUpperCase() + name.slice(1)
     return `## ${title}\n\n${description}\n\n| call | does | scope |\n| --- | --- | --- |\n${rows.join('\n')}\n`
   })
   return `${introduction}\n${sections.join('\n')}`
-}
-
-function scopeOf(security: Operation['security']): string {
-  const scope = security?.flatMap((one) => Object.values(one).flat())[0]
-  return scope ? `\`${scope}\`` : '–'
 }
 
 const introduction = `# API

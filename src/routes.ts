@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { authenticate, requireScope } from './access/authenticate.ts'
-import { createKnownKeys } from './access/known-keys.ts'
+import { type Admission, createAdmission } from './access/admission.ts'
+import { requireScope } from './access/authenticate.ts'
 import { createRateLimits, type RateLimits } from './access/rate-limits.ts'
 import { registerAppRoutes } from './apps/app-routes.ts'
 import { registerIdentityRoutes } from './apps/identity-routes.ts'
@@ -12,14 +12,13 @@ import type { Deps } from './deps.ts'
 import { eventRequests } from './events/event-schema.ts'
 import { registerStreamRoutes, type StreamSettings } from './events/stream/stream-routes.ts'
 import { registerGuideRoutes } from './guide/guide-routes.ts'
+import { registerMcpRoutes } from './mcp/mcp-routes.ts'
 import { registerNotificationRoutes } from './notifications/notification-routes.ts'
 import { refusals } from './platform/errors.ts'
-import { clientOf } from './platform/http/client-address.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
 import { registerHomePage } from './platform/http/home-page.ts'
 import { registerReferencePage } from './platform/http/reference-page.ts'
-import { attributeStatements } from './platform/http/request-statements.ts'
 import type { Server } from './platform/http/server.ts'
 import { registerOpenapi } from './platform/openapi/openapi.ts'
 import { registerReplayRoutes } from './replays/replay-routes.ts'
@@ -88,34 +87,32 @@ export async function registerRoutes(
       prefix: '/api/v1/push/public',
     },
   )
-  await server.register(async (api) => registerApi(api as unknown as Server, registering, limits, streams), {
-    prefix: '/api/v1',
-  })
+  const admission = createAdmission(deps, limits)
+  await server.register(
+    async (api) => registerApi(api as unknown as Server, registering, { limits, admission }, streams),
+    { prefix: '/api/v1' },
+  )
+  await server.register(async (mcp) =>
+    registerMcpRoutes(mcp as unknown as Server, deps, {
+      admission,
+      describe: () => describe(''),
+      inject: (options) => server.inject(options),
+    }),
+  )
 }
 
 async function registerApi(
   api: Server,
   deps: Deps & { registrar: Registrar },
-  limits: RateLimits,
+  { limits, admission }: { limits: RateLimits; admission: Admission },
   streams: Partial<StreamSettings>,
 ): Promise<void> {
-  const knownKeys = createKnownKeys(deps)
   // Who asks comes before what is asked: an unknown route answers as a known one does until both are settled.
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
-    const client = clientOf(request.ip)
-    const mayLookUp = async (keyHash: Buffer) =>
-      !limits.isUsedUp('unauthorized', client) || knownKeys.has(keyHash)
-    const key = await authenticate(deps, request, mayLookUp)
-    if (!key) {
-      limits.take('unauthorized', client, reply)
-      throw refusals.unauthorized()
-    }
-    request.teamId = key.teamId
-    attributeStatements(request, key.teamId)
-    limits.take('default', key.teamId, reply)
+    const scopes = await admission.admit(request, reply)
     const { scope, strict } = request.routeOptions.config
-    requireScope(key.scopes, scope)
-    if (strict === true) limits.take('strict', key.teamId, reply)
+    requireScope(scopes, scope)
+    if (strict === true) limits.take('strict', request.teamId, reply)
     requireIds(request.params)
   }
   api.addHook('onRequest', admit)

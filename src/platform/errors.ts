@@ -32,8 +32,11 @@ export const refusals = {
   originNotAllowed: () =>
     new ApiError({ status: 403, error: "The app's public_registration does not allow this origin" }),
   insufficientScope: () => new ApiError({ status: 403, error: 'Insufficient scope' }),
+  /** DNS rebinding: mcp/origin.ts. */
+  foreignOrigin: () => new ApiError({ status: 403, error: 'The origin of the page is not allowed' }),
   /** No such thing, or another team's: the two are never told apart. */
   notFound: () => new ApiError({ status: 404, error: 'Not found' }),
+  methodNotAllowed: () => new ApiError({ status: 405, error: 'Method not allowed' }),
   malformedBody: (error: string) => new ApiError({ status: 400, error }),
   /** Not HTTP at all; what comes before a route can be found. */
   unreadableRequest: () => new ApiError({ status: 400, error: 'Request is not valid HTTP' }),

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { renderApiReference } from '../../scripts/render-api-reference.ts'
+import { renderMcpReference } from '../../scripts/render-mcp-reference.ts'
 import { readContents } from '../../src/guide/contents.ts'
 import { registerGuideRoutes } from '../../src/guide/guide-routes.ts'
 import { hrefFrom } from '../../src/guide/links.ts'
@@ -37,6 +38,11 @@ test('the contents name every page of docs/, each once', () => {
 
 test('docs/reference/api.md is what openapi.json says: npm run openapi makes it anew', () => {
   expect(readDocument('docs/reference/api.md')).toBe(renderApiReference(readDocument('openapi.json')))
+})
+
+test('docs/reference/mcp.md has the tools that are there: npm run openapi makes it anew', () => {
+  const description = JSON.parse(readDocument('openapi.json'))
+  expect(readDocument('docs/reference/mcp.md')).toBe(renderMcpReference(description))
 })
 
 test('every page is served, and every link of it leads to a page and a heading that are there', async () => {

@@ -1,0 +1,152 @@
+import type {
+  FastifyError,
+  FastifyReply,
+  FastifyRequest,
+  InjectOptions,
+  LightMyRequestResponse,
+} from 'fastify'
+import type { Admission } from '../access/admission.ts'
+import type { Deps } from '../deps.ts'
+import { ApiError, refusals } from '../platform/errors.ts'
+import type { Server } from '../platform/http/server.ts'
+import type { Json } from '../platform/openapi/components.ts'
+import { answerWith, idOf, type RpcAnswer, RpcError, readMessage, refuseWith } from './json-rpc.ts'
+import { answerRequest, type Caller } from './methods.ts'
+import { isTrustedOrigin } from './origin.ts'
+import { allowsBatches, readRevision } from './revision.ts'
+import { toRequest } from './tool-request.ts'
+import { toRefusal, toResult } from './tool-result.ts'
+import { makeTools, type Tool } from './tools.ts'
+
+/** Messages in one body; one after the other, each may wait for a receiver. */
+const maxBatch = 20
+
+/** What tools are made of. */
+export interface McpParts {
+  admission: Admission
+  /** The API's description, once all routes are registered. */
+  describe(): Json
+  /** Asks the service itself. */
+  inject(options: InjectOptions): Promise<LightMyRequestResponse>
+}
+
+/**
+ * The Model Context Protocol over Streamable HTTP, at `/mcp`: a tool for each operation of the API. There are no sessions
+ * and no streams, so every answer is JSON.
+ *
+ * @param server a scope of its own: refusals of messages are JSON-RPC
+ */
+export function registerMcpRoutes(
+  server: Server,
+  deps: Pick<Deps, 'config' | 'version'>,
+  parts: McpParts,
+): void {
+  let made: Tool[] | undefined
+  const tools = () => {
+    made ??= makeTools(parts.describe())
+    return made
+  }
+  const scopesOf = new WeakMap<FastifyRequest, readonly string[]>()
+  server.setErrorHandler<FastifyError>((error, _, reply) => {
+    if (!isUnreadable(error)) throw error
+    return reply.code(400).send(refuseWith(null, new RpcError('parseError', 'The body is not valid JSON')))
+  })
+  server.route({
+    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '/mcp',
+    schema: { hide: true },
+    handler: async (_, reply) => {
+      reply.header('allow', 'POST')
+      throw refusals.methodNotAllowed()
+    },
+  })
+  server.post('/mcp', {
+    schema: { hide: true },
+    onRequest: async (request, reply) => {
+      if (!isTrustedOrigin(request.headers.origin, deps.config.publicUrl)) throw refusals.foreignOrigin()
+      scopesOf.set(request, await parts.admission.admit(request, reply))
+    },
+    handler: async (request, reply) => {
+      const caller: Caller = {
+        scopes: scopesOf.get(request)!,
+        tools: tools(),
+        version: deps.version,
+        call: (tool, args) => callTool(parts, tool, args, request, reply),
+      }
+      return Array.isArray(request.body)
+        ? answerBatch(request.body, request, reply, caller, parts)
+        : answerOne(request, reply, caller)
+    },
+  })
+}
+
+async function answerOne(request: FastifyRequest, reply: FastifyReply, caller: Caller) {
+  const { status, answer } = await answerMessage(request.body, request, caller)
+  reply.code(status)
+  return answer ?? reply.send()
+}
+
+async function answerBatch(
+  messages: unknown[],
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: Caller,
+  { admission }: McpParts,
+) {
+  const refuse = (message: string) =>
+    reply.code(400).send(refuseWith(null, new RpcError('invalidRequest', message)))
+  if (!allowsBatches(request.headers)) return refuse('Send one message in each request')
+  if (messages.length === 0 || messages.length > maxBatch) return refuse(`Send 1 to ${maxBatch} messages`)
+  admission.countMore(request, reply, messages.length - 1)
+  const answers: RpcAnswer[] = []
+  for (const message of messages) {
+    const { answer } = await answerMessage(message, request, caller)
+    if (answer) answers.push(answer)
+  }
+  return answers.length > 0 ? answers : reply.code(202).send()
+}
+
+/** @returns no answer for a notification */
+async function answerMessage(
+  body: unknown,
+  { headers }: FastifyRequest,
+  caller: Caller,
+): Promise<{ status: number; answer?: RpcAnswer }> {
+  try {
+    const message = readMessage(body)
+    const revision = message && readRevision(headers, message)
+    if (message?.id === undefined || revision === undefined) return { status: 202 }
+    return { status: 200, answer: answerWith(message.id, await answerRequest(message, revision, caller)) }
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error
+    return { status: error.status, answer: refuseWith(idOf(body), error) }
+  }
+}
+
+/** By the route itself, with the caller's key: what holds for requests holds for tools. */
+async function callTool(
+  { admission, inject }: McpParts,
+  tool: Tool,
+  args: Record<string, unknown>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  try {
+    const { headers, ...asked } = toRequest(tool.route, args)
+    const { authorization } = request.headers
+    const answer = await admission.onBehalf(() =>
+      inject({ ...asked, headers: { ...headers, authorization }, remoteAddress: request.ip }),
+    )
+    for (const [name, value] of Object.entries(answer.headers)) {
+      if (name.startsWith('x-ratelimit-')) reply.header(name, value)
+    }
+    const ignored = answer.headers['x-krafter-ignored'] as string | undefined
+    return toResult({ status: answer.statusCode, text: answer.body, ignored })
+  } catch (error) {
+    return toRefusal(error)
+  }
+}
+
+function isUnreadable(error: FastifyError | ApiError): boolean {
+  return (error instanceof ApiError ? error.shape.status : error.statusCode) === 400
+}

@@ -1,0 +1,55 @@
+import { refusals } from '../platform/errors.ts'
+import type { ToolRoute } from './tools.ts'
+
+/** What a tool asks of the API. */
+export interface ToolRequest {
+  method: ToolRoute['method']
+  url: string
+  headers: Record<string, string>
+  payload?: Record<string, unknown>
+}
+
+/** An id, or what the route answers as if it were an unknown one; never a step out of the path. */
+const segment = /^[\w-]{1,255}$/
+/** What an HTTP header can hold. */
+const headerValue = /^[\x20-\x7e]{1,255}$/
+
+/**
+ * Puts the arguments of a call where the route takes them. Names that nothing is known of go to the route too, which
+ * says in its answer that it ignores them.
+ *
+ * @throws the refusal that the route would answer when an argument cannot be put into a path or a header
+ */
+export function toRequest(route: ToolRoute, args: Record<string, unknown>): ToolRequest {
+  const { method, pathNames, queryNames, headers: headerNames, hasBody } = route
+  const query = new URLSearchParams()
+  const headers: Record<string, string> = {}
+  const payload: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(args)) {
+    const header = headerNames.get(name)
+    if (pathNames.includes(name)) continue
+    if (header !== undefined) {
+      if (value !== null) headers[header] = requireHeader(name, value)
+    } else if (hasBody && !queryNames.includes(name)) payload[name] = value
+    else for (const each of [value].flat()) if (each !== null) query.append(name, String(each))
+  }
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name) => requireSegment(name, args[name]))
+  return {
+    method,
+    url: query.size > 0 ? `${path}?${query}` : path,
+    headers,
+    ...(hasBody && { payload }),
+  }
+}
+
+function requireSegment(name: string, value: unknown): string {
+  if (value === undefined || value === null) throw refusals.invalid({ [name]: ['is required'] })
+  if (typeof value !== 'string') throw refusals.invalid({ [name]: ['must be a string'] })
+  if (!segment.test(value)) throw refusals.notFound()
+  return value
+}
+
+function requireHeader(name: string, value: unknown): string {
+  if (typeof value === 'string' && headerValue.test(value)) return value
+  throw refusals.invalid({ [name]: ['must be 1 to 255 ASCII characters'] })
+}
