@@ -3,7 +3,7 @@ import { idempotencyUpkeep } from '../../src/pipeline.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import { emit } from '../support/database.ts'
-import { hasPromtool, promtool } from '../support/promtool.ts'
+import { hasPromtool, noPromtool, promtool } from '../support/promtool.ts'
 import { respond } from '../support/receiver.ts'
 import { useStage } from '../support/stage.ts'
 
@@ -18,9 +18,12 @@ describeOnEachBackend(
       return line === undefined ? undefined : Number(line.slice(series.length + 1))
     }
 
-    test.skipIf(!hasPromtool)('promtool finds no fault with the metrics', async () => {
-      expect(promtool(['check', 'metrics'], await scrape())).toBe('')
-    })
+    test.skipIf(!hasPromtool)(
+      `promtool finds no fault with the metrics${hasPromtool ? '' : `: ${noPromtool}`}`,
+      async () => {
+        expect(promtool(['check', 'metrics'], await scrape())).toBe('')
+      },
+    )
 
     test('counters are there before they count, so that the first failure is an increase', async () => {
       const text = await scrape()
