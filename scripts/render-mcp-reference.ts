@@ -99,6 +99,12 @@ curl -s http://127.0.0.1:8080/mcp -H "authorization: Bearer $KRAFTER_API_KEY" -H
   -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}'
 \`\`\`
 
+## Documentation for assistants
+
+\`/llms.txt\` of your service lists every page of this guide as Markdown ([llmstxt.org](https://llmstxt.org)), and
+\`/llms-full.txt\` has all of them in one file. Any page of the guide is Markdown when you add \`.md\` to its address:
+\`/docs/guide/send/notifications.md\`. They need no key.
+
 ## How it behaves
 
 - Each tool is a call of the [API](api.md). Its arguments are those of the path, the query and the body; \`idempotency_key\` is

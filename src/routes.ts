@@ -18,6 +18,7 @@ import { refusals } from './platform/errors.ts'
 import { describeIssue, requireIds } from './platform/http/fields.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
 import { registerHomePage } from './platform/http/home-page.ts'
+import { ownUrl } from './platform/http/own-url.ts'
 import { registerReferencePage } from './platform/http/reference-page.ts'
 import type { Server } from './platform/http/server.ts'
 import { registerOpenapi } from './platform/openapi/openapi.ts'
@@ -62,10 +63,10 @@ export async function registerRoutes(
   registerHealthRoutes(server, deps)
   if (deps.config.metricsPort === undefined) registerMetricsRoute(server, deps)
   server.get('/openapi.json', { schema: { hide: true } }, async (request) =>
-    describe(publicUrl ?? `${request.protocol}://${request.host}`),
+    describe(ownUrl(request, publicUrl)),
   )
   registerReferencePage(server)
-  registerGuideRoutes(server)
+  registerGuideRoutes(server, publicUrl)
   registerHomePage(server, deps)
   registerSdkRoutes(server, deps)
   const limits = createRateLimits({

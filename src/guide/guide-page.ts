@@ -12,6 +12,8 @@ interface Page {
   main: string
   contents: ContentsSection[]
   query?: string
+  /** Of the same page as Markdown. */
+  markdown?: string
 }
 
 /** A page of the guide as HTML. */
@@ -23,7 +25,8 @@ export function guidePage(path: string, rendered: RenderedPage, contents: Conten
     ...(all[at + 1] ? [step('next', path, all[at + 1]!)] : []),
   ]
   const main = `${rendered.html}<nav class="steps" aria-label="Pages before and after">${neighbours.join('')}</nav>`
-  return layOut({ path, title: rendered.title, main, contents })
+  const markdown = hrefFrom(path, `${path || 'README'}.md`)
+  return layOut({ path, title: rendered.title, main, contents, markdown })
 }
 
 /** What a search found, as HTML. */
@@ -57,7 +60,7 @@ function step(
   return `<a class="${kind}" rel="${kind === 'next' ? 'next' : 'prev'}" href="${hrefFrom(from, path)}">${escapeHtml(title)}</a>`
 }
 
-function layOut({ path, title, main, contents, query = '' }: Page): string {
+function layOut({ path, title, main, contents, query = '', markdown }: Page): string {
   const link = (target: string) => hrefFrom(path, target)
   const sections = contents.map(({ title: heading, pages }) => {
     const items = pages.map((page) => {
@@ -66,6 +69,8 @@ function layOut({ path, title, main, contents, query = '' }: Page): string {
     })
     return `<h2>${escapeHtml(heading)}</h2><ul>${items.join('')}</ul>`
   })
+  const alternate =
+    markdown === undefined ? '' : `\n<link rel="alternate" href="${markdown}" type="text/markdown">`
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -73,7 +78,7 @@ function layOut({ path, title, main, contents, query = '' }: Page): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)} · Krafter Push</title>
-<link rel="icon" href="${link('icon.svg')}" type="image/svg+xml">
+<link rel="icon" href="${link('icon.svg')}" type="image/svg+xml">${alternate}
 <link rel="stylesheet" href="${link('look.css')}">
 <link rel="stylesheet" href="${link('style.css')}">
 </head>

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyReply } from 'fastify'
+import { ownUrl } from '../platform/http/own-url.ts'
 import type { Server } from '../platform/http/server.ts'
 import { pageHeaders } from '../platform/http/static-page.ts'
 import { packageFile } from '../platform/package-files.ts'
@@ -17,8 +18,13 @@ const files = new Map([
   ['icon.svg', { at: 'web/guide/icon.svg', type: 'image/svg+xml' }],
 ])
 
-/** The documentation for people, at `/docs/guide/`. It is loaded with its first reader, so that starts stay fast. */
-export function registerGuideRoutes(server: Server): void {
+/**
+ * The documentation, at `/docs/guide/`: for people as pages, for programs as Markdown that `/llms.txt` lists. It is loaded
+ * with its first reader, so that starts stay fast.
+ *
+ * @param publicUrl where clients reach the service, if that is configured
+ */
+export function registerGuideRoutes(server: Server, publicUrl: string | undefined): void {
   let loading: Promise<Guide> | undefined
   const load = () => {
     loading ??= import('./guide.ts').then(({ loadGuide }) => loadGuide())
@@ -30,7 +36,15 @@ export function registerGuideRoutes(server: Server): void {
   }
   const send = (reply: FastifyReply, html: string) =>
     reply.headers(headers).type('text/html; charset=utf-8').send(html)
+  const sendMarkdown = (reply: FastifyReply, markdown: string, type = 'text/markdown') =>
+    reply.headers(headers).type(`${type}; charset=utf-8`).send(markdown)
   const schema = { hide: true }
+  server.get('/llms.txt', { schema }, async (request, reply) =>
+    sendMarkdown(reply, (await load()).llmsTxt(ownUrl(request, publicUrl)), 'text/plain'),
+  )
+  server.get('/llms-full.txt', { schema }, async (request, reply) =>
+    sendMarkdown(reply, (await load()).llmsFullTxt(ownUrl(request, publicUrl)), 'text/plain'),
+  )
   // Pages name each other by relative paths, so that a proxy may serve them below another one.
   server.get('/docs/guide', { schema }, async ({ url }, reply) => {
     // The server takes a path with a trailing slash for the same path without it.
@@ -49,7 +63,8 @@ export function registerGuideRoutes(server: Server): void {
         .headers(headers)
         .type(file.type)
         .send(await readFile(packageFile(file.at)))
-    const { pages, missing } = await load()
+    const { pages, files: markdown, missing } = await load()
+    if (markdown.has(path)) return sendMarkdown(reply, markdown.get(path)!)
     const html = pages.get(path)
     return html === undefined ? send(reply.code(404), missing(path)) : send(reply, html)
   })

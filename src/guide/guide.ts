@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { packageFile } from '../platform/package-files.ts'
 import { type ContentsSection, readContents } from './contents.ts'
 import { guidePage, missingPage, searchPage } from './guide-page.ts'
+import { pageOf } from './links.ts'
+import { llmsFullTxt, llmsTxt } from './llms-txt.ts'
+import { withServedLinks } from './markdown-links.ts'
 import { type RenderedPage, renderMarkdown } from './render-markdown.ts'
 import { createSearch } from './search.ts'
 
@@ -9,23 +12,34 @@ import { createSearch } from './search.ts'
 export interface Guide {
   /** HTML of each page, by its path below /docs/guide/. */
   pages: ReadonlyMap<string, string>
+  /** Its Markdown, by the same path with `.md`. */
+  files: ReadonlyMap<string, string>
   search(query: string): string
   missing(path: string): string
+  /** @param url where the service is reached, without a slash at the end */
+  llmsTxt(url: string): string
+  llmsFullTxt(url: string): string
 }
 
 /** Reads and renders all of docs/ that its contents name. Takes some 100 ms and holds about 1 MB. */
 export async function loadGuide(): Promise<Guide> {
   const index = await readDoc('README.md')
   const contents: ContentsSection[] = readContents(index)
-  const rendered = new Map<string, RenderedPage>([['', renderMarkdown('README.md', index)]])
+  const files = new Map([['README.md', index]])
   for (const { path } of contents.flatMap(({ pages }) => pages)) {
-    rendered.set(path, renderMarkdown(`${path}.md`, await readDoc(`${path}.md`)))
+    files.set(`${path}.md`, await readDoc(`${path}.md`))
   }
+  const rendered = new Map<string, RenderedPage>(
+    [...files].map(([file, markdown]) => [pageOf(file), renderMarkdown(file, markdown)]),
+  )
   const search = createSearch(rendered)
   return {
     pages: new Map([...rendered].map(([path, page]) => [path, guidePage(path, page, contents)])),
+    files: new Map([...files].map(([file, markdown]) => [file, withServedLinks(file, markdown)])),
     search: (query) => searchPage(query, search(query), contents),
     missing: (path) => missingPage(path, contents),
+    llmsTxt: (url) => llmsTxt(index, url),
+    llmsFullTxt: (url) => llmsFullTxt(files, url),
   }
 }
 

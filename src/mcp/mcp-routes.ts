@@ -8,6 +8,7 @@ import type {
 import type { Admission } from '../access/admission.ts'
 import type { Deps } from '../deps.ts'
 import { ApiError, refusals } from '../platform/errors.ts'
+import { requestIdHeader } from '../platform/http/request-id.ts'
 import type { Server } from '../platform/http/server.ts'
 import type { Json } from '../platform/openapi/components.ts'
 import { answerWith, idOf, type RpcAnswer, RpcError, readMessage, refuseWith } from './json-rpc.ts'
@@ -134,8 +135,9 @@ async function callTool(
   try {
     const { headers, ...asked } = toRequest(tool.route, args)
     const { authorization } = request.headers
+    const own = { authorization, [requestIdHeader]: request.id }
     const answer = await admission.onBehalf(() =>
-      inject({ ...asked, headers: { ...headers, authorization }, remoteAddress: request.ip }),
+      inject({ ...asked, headers: { ...headers, ...own }, remoteAddress: request.ip }),
     )
     for (const [name, value] of Object.entries(answer.headers)) {
       if (name.startsWith('x-ratelimit-')) reply.header(name, value)

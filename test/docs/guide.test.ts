@@ -19,7 +19,7 @@ let server: FastifyInstance
 
 beforeAll(async () => {
   server = Fastify()
-  registerGuideRoutes(server as unknown as Server)
+  registerGuideRoutes(server as unknown as Server, undefined)
   await server.listen()
 })
 
@@ -58,6 +58,54 @@ test('every page is served, and every link of it leads to a page and a heading t
       if (hash) expect(target, `${pathname}${hash} on ${url}`).toContain(`id="${hash.slice(1)}"`)
     }
   }
+})
+
+test('/llms.txt lists every page as Markdown, in the form of llmstxt.org', async () => {
+  const { text, headers, url } = await get('../llms.txt')
+  expect(headers.get('content-type')).toBe('text/plain; charset=utf-8')
+  const [title, summary, ...sections] = text.trim().split('\n\n')
+  expect(title).toBe('# Krafter Push guide')
+  expect(summary).toMatch(/^> [^\n]+(\n> [^\n]+)*$/)
+  const lists = sections.filter((_, index) => index % 2 === 1)
+  for (const heading of sections.filter((_, index) => index % 2 === 0)) expect(heading).toMatch(/^## .+$/)
+  const items = lists.flatMap((list) => list.split('\n'))
+  const hrefs = items.map((item) => /^- \[[^\]]+\]\((\S+)\): .+$/.exec(item)?.[1])
+  const { origin } = new URL(url)
+  expect(hrefs).toEqual([
+    ...paths.map((path) => `${origin}/docs/guide/${path}.md`),
+    `${origin}/llms-full.txt`,
+    `${origin}/openapi.json`,
+  ])
+})
+
+test('every page is there as Markdown too, and its links lead to Markdown that is there', async () => {
+  const files = ['README', ...paths].map((path) => `guide/${path}.md`)
+  const pages = await Promise.all(files.map(get))
+  const known = new Set(pages.map(({ url }) => url))
+  let followed = 0
+  for (const { url, status, headers, text } of pages) {
+    expect(status, url).toBe(200)
+    expect(headers.get('content-type')).toBe('text/markdown; charset=utf-8')
+    for (const [, href] of text.replace(/^ *```[\s\S]*?^ *```$/gm, '').matchAll(/\]\(([^)\s]+)\)/g)) {
+      const { origin, pathname } = new URL(href!, url)
+      if (origin !== new URL(url).origin || pathname === '/openapi.json') continue
+      expect(known, `${href} on ${url}`).toContain(origin + pathname)
+      followed++
+    }
+  }
+  expect(followed).toBeGreaterThan(50)
+  expect((await get('guide/start/concepts')).text).toContain('rel="alternate" href="concepts.md"')
+})
+
+test('/llms-full.txt has all pages, with links that work from anywhere', async () => {
+  const { text, url } = await get('../llms-full.txt')
+  const { origin } = new URL(url)
+  for (const path of paths) {
+    const [title] = readDocument(`docs/${path}.md`).split('\n', 1)
+    expect(text).toContain(`<!-- ${origin}/docs/guide/${path}.md -->\n\n${title}\n`)
+  }
+  const links = [...text.replace(/^ *```[\s\S]*?^ *```$/gm, '').matchAll(/\]\(([^)\s]+)\)/g)]
+  expect(links.map(([, href]) => href).filter((href) => !/^(https?:|mailto:|#)/.test(href!))).toEqual([])
 })
 
 test('a page loads nothing from elsewhere and runs no script', async () => {

@@ -219,6 +219,15 @@ describe('tools', () => {
     expect(result.structuredContent).toEqual({ status: 404, error: 'Not found' })
   })
 
+  test('are logged under the id of the request that asked', async () => {
+    const { headers } = await post(ask('tools/call', { name: 'list_apps' }), {
+      'x-request-id': 'assistant-1',
+    })
+    expect(headers.get('x-request-id')).toBe('assistant-1')
+    const logged = () => running.logs.filter(({ requestId }) => requestId === 'assistant-1')
+    await expect.poll(() => logged().map(({ route }) => route)).toEqual(['/api/v1/push/apps', '/mcp'])
+  })
+
   test('count once', async () => {
     const call = ask('tools/call', { name: 'list_apps' })
     const left = async (body: unknown) => Number((await post(body)).headers.get('x-ratelimit-remaining'))
