@@ -25,12 +25,16 @@ describe('the time that is left', () => {
   test.each([
     ['a first attempt', 60, 1, 59.9, true],
     ['a first attempt after a stop of the service', 60, 1, 60, false],
+    ['a first attempt after the limit of the install', 28 * day, 1, day, true],
     ['now or never', 0, 1, 29, true],
     ['now or never, too late', 0, 1, 30, false],
     ['now or never, again', 0, 2, 0.1, false],
     ['a later attempt', 60, 2, 59.9, true],
+    ['a later attempt after a stop of the service', 60, 2, 60, false],
+    ['a later attempt within the limit of the install', 28 * day, 2, day - 0.1, true],
+    ['a later attempt after the limit of the install', 28 * day, 2, day, false],
   ])('%s', (_, ttl, attempt, age, expected) => {
-    expect(isInTime(ttl, attempt, age)).toBe(expected)
+    expect(isInTime(ttl, day, attempt, age)).toBe(expected)
   })
 })
 

@@ -27,9 +27,16 @@ export function timeLeft(ttlSeconds: number, maxAgeSeconds: number, ageSeconds: 
 /** A time to live of 0 means now or never: so much may pass between the request and the first attempt. */
 const nowSeconds = 30
 
-/** Whether a push may still be sent. */
-export function isInTime(ttlSeconds: number, attempt: number, ageSeconds: number): boolean {
-  return ageSeconds < (attempt === 1 ? Math.max(ttlSeconds, nowSeconds) : ttlSeconds)
+/** Whether a push may still be sent. The limit of the install ends retries, and not a first attempt that comes late. */
+export function isInTime(
+  ttlSeconds: number,
+  maxAgeSeconds: number,
+  attempt: number,
+  ageSeconds: number,
+): boolean {
+  return attempt === 1
+    ? ageSeconds < Math.max(ttlSeconds, nowSeconds)
+    : timeLeft(ttlSeconds, maxAgeSeconds, ageSeconds).seconds > 0
 }
 
 /** What is left of the time to live, for the `TTL` header: whole seconds, the one that has begun counted. */

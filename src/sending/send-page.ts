@@ -28,14 +28,15 @@ export async function sendPage(
   signal: AbortSignal,
 ): Promise<{ outcomes: MemberOutcome[]; tally: Tally }> {
   const { ttlSeconds } = deliveryOptions(page.content)
-  const left = () => timeLeft(ttlSeconds, deps.config.pushMaxAgeSeconds, ageSeconds(deps, page))
+  const { pushMaxAgeSeconds } = deps.config
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(pageDeadlineMs)])
-  const outcomes = isInTime(ttlSeconds, page.attempt, ageSeconds(deps, page))
+  const outcomes = isInTime(ttlSeconds, pushMaxAgeSeconds, page.attempt, ageSeconds(deps, page))
     ? await sendMembers(deps, app, page, deadline)
     : setAll(page.members, tooLate)
+  const left = timeLeft(ttlSeconds, pushMaxAgeSeconds, ageSeconds(deps, page))
   return {
     outcomes,
-    tally: tallyOutcomes(outcomes, { attempt: page.attempt, left: left(), random: deps.random() }),
+    tally: tallyOutcomes(outcomes, { attempt: page.attempt, left, random: deps.random() }),
   }
 }
 
