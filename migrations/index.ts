@@ -11,6 +11,7 @@ import * as lanes from './0020_lanes.ts'
 import * as sendingLanes from './0021_sending_lanes.ts'
 import * as publicRegistration from './0030_public_registration.ts'
 import * as observability from './0031_observability.ts'
+import * as identityOverlap from './0032_identity_overlap.ts'
 
 /**
  * Every migration by name, in the order in which they run. Up only: a released one is never edited. The version before
@@ -30,4 +31,5 @@ export const migrations: Record<string, Migration> = {
   '0021_sending_lanes': sendingLanes,
   '0030_public_registration': publicRegistration,
   '0031_observability': observability,
+  '0032_identity_overlap': identityOverlap,
 }

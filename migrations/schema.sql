@@ -101,6 +101,8 @@ CREATE TABLE apps (
   publishable_key text NOT NULL DEFAULT ('pk_live_'::text || replace((gen_random_uuid())::text, '-'::text, ''::text)),
   public_registration json,
   identity_secret bytea,
+  previous_identity_secret bytea,
+  previous_identity_secret_expires_at timestamp with time zone,
   CONSTRAINT apps_pkey PRIMARY KEY (id),
   CONSTRAINT apps_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
 );

@@ -64,6 +64,9 @@ export interface Database {
     public_registration: NullableJson<PublicRegistration>
     /** With which the app's backend signs who a user is; encrypted at rest. */
     identity_secret: Uint8Array | null
+    /** Its signatures are accepted until it expires, too. */
+    previous_identity_secret: Uint8Array | null
+    previous_identity_secret_expires_at: Date | null
     created_at: Date
     updated_at: Date
   }

@@ -283,6 +283,8 @@ export type IdentitySecret = {
   app_id: string
   /** The new secret. Only this answer shows it. */
   identity_secret: string
+  /** Until when signatures by the previous secret are accepted as well; null: they are not. */
+  previous_secret_expires_at: string | null
 }
 
 /** An answer with a identity secret. */
@@ -784,6 +786,12 @@ export type ReplayResponse = {
   data: Replay
 }
 
+/** The body of `rotateIdentitySecret`. */
+export type RotateIdentitySecretRequest = {
+  /** For how many seconds the previous secret is accepted as well; default: a day. */
+  overlap_seconds?: number
+}
+
 /** The body of `rotateSecret`. */
 export type RotateSecretRequest = {
   /** The new secret; default: one is generated. */
@@ -1245,7 +1253,7 @@ export interface Routes {
   }
   'POST /push/apps/{app_id}/rotate-identity-secret': {
     query: undefined
-    body: undefined
+    body: RotateIdentitySecretRequest | undefined
     answer: IdentitySecretResponse
   }
   'GET /push/apps/{app_id}/subscribers': {

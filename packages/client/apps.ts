@@ -23,8 +23,14 @@ export function createApps(api: Api) {
     delete: (appId: string, options?: RequestOptions) =>
       api.call('DELETE /push/apps/{app_id}', [appId], {}, options),
 
-    /** Makes the secret that backends sign users' identities with, for browsers that register by themselves. */
-    rotateIdentitySecret: (appId: string, options?: RequestOptions) =>
-      api.call('POST /push/apps/{app_id}/rotate-identity-secret', [appId], {}, options),
+    /**
+     * Makes the secret that backends sign users' identities with, for browsers that register by themselves. Signatures by
+     * the one before it are accepted for a while.
+     */
+    rotateIdentitySecret: (
+      appId: string,
+      body: Body<'POST /push/apps/{app_id}/rotate-identity-secret'> = {},
+      options?: RequestOptions,
+    ) => api.call('POST /push/apps/{app_id}/rotate-identity-secret', [appId], { body }, options),
   }
 }

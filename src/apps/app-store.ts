@@ -94,6 +94,9 @@ export interface KnownApp {
   publicRegistration: PublicRegistration | null
   /** Encrypted at rest. */
   identitySecret: Uint8Array | null
+  /** Its signatures are accepted until it expires, too; encrypted at rest. */
+  previousIdentitySecret: Uint8Array | null
+  previousIdentitySecretExpiresAt: Date | null
 }
 
 export async function findApp(db: Db, id: string): Promise<KnownApp | undefined> {
@@ -107,6 +110,8 @@ export async function findApp(db: Db, id: string): Promise<KnownApp | undefined>
       'vapid_public_key as vapidPublicKey',
       'public_registration as publicRegistration',
       'identity_secret as identitySecret',
+      'previous_identity_secret as previousIdentitySecret',
+      'previous_identity_secret_expires_at as previousIdentitySecretExpiresAt',
     ])
     .where('id', '=', id)
     .executeTakeFirst()
@@ -152,12 +157,10 @@ export interface AppChange {
   name?: string
   settings?: Record<string, unknown>
   publicRegistration?: PublicRegistration | null
-  /** Encrypted at rest. */
-  identitySecret?: Uint8Array
 }
 
 export async function updateApp(db: Db, id: string, change: AppChange, now: Date): Promise<void> {
-  const { name, settings, publicRegistration, identitySecret } = change
+  const { name, settings, publicRegistration } = change
   await db
     .updateTable('apps')
     .set({
@@ -165,10 +168,41 @@ export async function updateApp(db: Db, id: string, change: AppChange, now: Date
       name,
       settings: settings && JSON.stringify(settings),
       public_registration: publicRegistration && JSON.stringify(publicRegistration),
-      identity_secret: identitySecret,
     })
     .where('id', '=', id)
     .execute()
+}
+
+/**
+ * Replaces an identity secret; signatures by the one before it go on being accepted until `previousUntil`.
+ *
+ * @param secret encrypted at rest
+ * @param previousUntil null: they are refused at once
+ * @returns until when they are accepted, null when there was no secret or is no overlap; undefined when the app is gone
+ */
+export async function replaceIdentitySecret(
+  db: Db,
+  id: string,
+  secret: Uint8Array,
+  previousUntil: Date | null,
+  now: Date,
+): Promise<{ previousUntil: Date | null } | undefined> {
+  return db
+    .updateTable('apps')
+    .set((eb) => ({
+      identity_secret: secret,
+      previous_identity_secret: previousUntil && eb.ref('identity_secret'),
+      previous_identity_secret_expires_at: eb
+        .case()
+        .when('identity_secret', 'is', null)
+        .then(null)
+        .else(eb.cast<Date | null>(eb.val(previousUntil), 'timestamptz'))
+        .end(),
+      updated_at: now,
+    }))
+    .where('id', '=', id)
+    .returning('previous_identity_secret_expires_at as previousUntil')
+    .executeTakeFirst()
 }
 
 /**

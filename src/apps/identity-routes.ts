@@ -1,10 +1,16 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
+import { overlapField } from '../platform/http/secret-overlap.ts'
 import type { Server } from '../platform/http/server.ts'
 import { rotateIdentitySecret } from './identity.ts'
 import { identityDocs, presentIdentitySecret } from './identity-schema.ts'
 
+/** May be left out, as by clients from before it had fields. */
+const body = z.preprocess(
+  (given) => given ?? {},
+  z.object({ overlap_seconds: overlapField('is accepted as well') }),
+)
 const params = z.object({ app_id: z.string() })
 
 /** Makes the secret with which an app's backend signs identities. */
@@ -14,13 +20,13 @@ export function registerIdentityRoutes(
 ): void {
   server.post(
     '/push/apps/:app_id/rotate-identity-secret',
-    { config: { scope: 'push:write' }, schema: { ...identityDocs.rotate, params } },
+    { config: { scope: 'push:write' }, schema: { ...identityDocs.rotate, params, body } },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       return answerOnce(deps, request, reply, app.id, (commit) =>
         commit(async ({ db }) => {
-          const secret = await rotateIdentitySecret({ ...deps, db }, app.id)
-          return { status: 200, data: presentIdentitySecret(app.id, secret) }
+          const rotated = await rotateIdentitySecret({ ...deps, db }, app.id, request.body.overlap_seconds)
+          return { status: 200, data: presentIdentitySecret(app.id, rotated) }
         }),
       )
     },

@@ -1,45 +1,61 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { appChanges } from '../announcements.ts'
 import type { Deps } from '../deps.ts'
-import { refusals } from '../platform/errors.ts'
-import { lockApp, updateApp } from './app-store.ts'
+import { found } from '../platform/errors.ts'
+import { type KnownApp, replaceIdentitySecret } from './app-store.ts'
 
 /** What an app's identity secret is encrypted for. */
 const identityContext = (appId: string) => `identity-secret:${appId}`
 
 /**
- * Makes the secret with which an app's backend signs who its users are. Signatures by the one before it are refused from
- * then on.
+ * Makes the secret with which an app's backend signs who its users are.
  *
- * @returns the secret, `id_live_` and 43 base64url characters
+ * @param overlapSeconds for how long signatures by the one before it are accepted, too
+ * @returns the secret, `id_live_` and 43 base64url characters; until when the one before it is accepted, null when it is not
  * @throws 404 when the app is gone
  */
 export async function rotateIdentitySecret(
   deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'apps'>,
   appId: string,
-): Promise<string> {
+  overlapSeconds: number,
+): Promise<{ secret: string; previousUntil: Date | null }> {
   const secret = `id_live_${randomBytes(32).toString('base64url')}`
-  const identitySecret = deps.crypto.encrypt(secret, identityContext(appId))
-  await deps.db.transaction().execute(async (trx) => {
-    if (!(await lockApp(trx, appId))) throw refusals.notFound()
-    await updateApp(trx, appId, { identitySecret }, deps.clock.now())
+  const encrypted = deps.crypto.encrypt(secret, identityContext(appId))
+  const now = deps.clock.now()
+  const until = overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1_000) : null
+  const { previousUntil } = await deps.db.transaction().execute(async (trx) => {
+    const replaced = found(await replaceIdentitySecret(trx, appId, encrypted, until, now))
     await appChanges.announce(trx, [appId])
+    return replaced
   })
   deps.apps.forget(appId)
-  return secret
+  return { secret, previousUntil }
 }
+
+/** What {@link isSignedIdentity} needs of an app. */
+export type IdentityKeys = Pick<
+  KnownApp,
+  'id' | 'previousIdentitySecret' | 'previousIdentitySecretExpiresAt'
+> & { identitySecret: Uint8Array }
 
 /**
  * Whether a signature says who the user is: the lower-case hex HMAC-SHA256 of the `user_id`, keyed by the app's identity
- * secret as it is shown.
+ * secret as it is shown, or by the one before it while that is accepted.
  */
 export function isSignedIdentity(
-  { crypto }: Pick<Deps, 'crypto'>,
-  app: { id: string; identitySecret: Uint8Array },
+  { crypto, clock }: Pick<Deps, 'crypto' | 'clock'>,
+  app: IdentityKeys,
   userId: string,
   signature: string,
 ): boolean {
-  const secret = crypto.decrypt(app.identitySecret, identityContext(app.id))
+  const { id, identitySecret, previousIdentitySecret: previous, previousIdentitySecretExpiresAt: until } = app
+  const isOverlapping = previous && until && until > clock.now()
+  return [identitySecret, ...(isOverlapping ? [previous] : [])].some((encrypted) =>
+    isSignatureBy(crypto.decrypt(encrypted, identityContext(id)), userId, signature),
+  )
+}
+
+function isSignatureBy(secret: Uint8Array, userId: string, signature: string): boolean {
   const expected = Buffer.from(createHmac('sha256', secret).update(userId).digest('hex'))
   // In bytes: as many characters can be more of them.
   const given = Buffer.from(signature)

@@ -127,6 +127,8 @@ describeOnEachBackend('Idempotency-Key on every POST', (make) => {
     },
     {
       path: '/push/apps/{app_id}/rotate-identity-secret',
+      same: { overlap_seconds: 86_400 },
+      other: { overlap_seconds: 60 },
     },
     {
       path: '/push/apps/{app_id}/webhooks/{webhook_id}/rotate-secret',

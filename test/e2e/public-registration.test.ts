@@ -60,11 +60,13 @@ describeOnEachBackend('registration without a backend', (make) => {
   const events = async () =>
     (await api.get(`/push/apps/${app.id}/events`)).body.data.map(({ event }: { event: string }) => event)
 
-  async function makeIdentitySecret(): Promise<string> {
-    const { status, body } = await api.post(`/push/apps/${app.id}/rotate-identity-secret`, {})
-    expect(status).toBe(200)
-    return body.data.identity_secret
+  async function rotateIdentity(body?: object) {
+    const init = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+    const answer = await api.send(`/push/apps/${app.id}/rotate-identity-secret`, { method: 'POST', ...init })
+    expect(answer.status).toBe(200)
+    return answer.body.data
   }
+  const makeIdentitySecret = async (): Promise<string> => (await rotateIdentity()).identity_secret
 
   const identify = (secret: string, userId: string) => ({
     user_id: userId,
@@ -402,12 +404,33 @@ describeOnEachBackend('registration without a backend', (make) => {
       expect((await register({ ...makeBrowser(), ...identify(secret, 'user-1') })).status).toBe(201)
     })
 
-    test('of an old secret, or another app, are refused at once', async () => {
-      const old = await makeIdentitySecret()
-      const current = await makeIdentitySecret()
-      expect(current).not.toBe(old)
-      expect((await register({ ...makeBrowser(), ...identify(old, 'user-1') })).status).toBe(422)
-      expect((await register({ ...makeBrowser(), ...identify(current, 'user-1') })).status).toBe(201)
+    test('of the secret before are accepted during the overlap, and of one before that no more', async () => {
+      const statusOf = async (secret: string) =>
+        (await register({ ...makeBrowser(), ...identify(secret, 'user-1') })).status
+      const expiresAt = (seconds: number) =>
+        new Date(running.clock.now().getTime() + seconds * 1_000).toISOString().slice(0, 16)
+      const first = await rotateIdentity({})
+      expect(first.previous_secret_expires_at).toBeNull()
+      const second = await rotateIdentity()
+      expect(second.previous_secret_expires_at).toMatch(expiresAt(86_400))
+      expect(await statusOf(first.identity_secret)).toBe(201)
+      const third = await rotateIdentity({ overlap_seconds: 60 })
+      expect(await statusOf(first.identity_secret)).toBe(422)
+      expect(await statusOf(second.identity_secret)).toBe(201)
+      expect(await statusOf(third.identity_secret)).toBe(201)
+      running.clock.ahead = 61_000
+      expect(await statusOf(second.identity_secret)).toBe(422)
+      expect(await statusOf(third.identity_secret)).toBe(201)
+      running.clock.ahead = 0
+      const leaked = await rotateIdentity({ overlap_seconds: 0 })
+      expect(leaked.previous_secret_expires_at).toBeNull()
+      expect(await statusOf(third.identity_secret)).toBe(422)
+      const tooLong = { overlap_seconds: 604_801 }
+      const refused = await api.post(`/push/apps/${app.id}/rotate-identity-secret`, tooLong)
+      expect([refused.status, refused.body.details]).toEqual([
+        422,
+        { overlap_seconds: ['must be 0 to 604800'] },
+      ])
     })
   })
 

@@ -108,7 +108,8 @@ function named(body: z.ZodType, operationId: string): z.ZodType {
 
 function describeBody(body: z.ZodType, example: unknown, components: Components): Json {
   return {
-    required: true,
+    // One that may be left out has a default for all its fields.
+    required: !body.safeParse(undefined).success,
     content: { 'application/json': { schema: components.describe(body), example } },
   }
 }

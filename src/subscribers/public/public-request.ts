@@ -40,7 +40,7 @@ type Body = z.infer<typeof publicRegistrationBody>
  * @throws 422 naming the field that is wrong
  */
 export async function checkPublicRegistration(
-  deps: Pick<Deps, 'guard' | 'crypto' | 'config'>,
+  deps: Pick<Deps, 'guard' | 'crypto' | 'clock' | 'config'>,
   app: KnownApp,
   body: Body,
 ): Promise<CheckedRegistration> {
@@ -59,10 +59,11 @@ export async function checkPublicRegistration(
 
 /** @returns undefined: the user stays as is */
 function checkUser(
-  deps: Pick<Deps, 'crypto'>,
-  { id, identitySecret, publicRegistration }: KnownApp,
+  deps: Pick<Deps, 'crypto' | 'clock'>,
+  app: KnownApp,
   { user_id: userId, user_signature: signature }: Body,
 ): string | null | undefined {
+  const { identitySecret, publicRegistration } = app
   if (typeof userId !== 'string') {
     if (publicRegistration?.require_identity) throw refusals.invalid({ user_id: ['is required by this app'] })
     return userId
@@ -72,7 +73,7 @@ function checkUser(
     throw refusals.invalid({ user_id: [message] })
   }
   if (!signature) throw refusals.invalid({ user_signature: ['is required with user_id'] })
-  if (!isSignedIdentity(deps, { id, identitySecret }, userId, signature)) {
+  if (!isSignedIdentity(deps, { ...app, identitySecret }, userId, signature)) {
     throw refusals.invalid({
       user_signature: ["is not a signature of this user_id with the app's identity secret"],
     })

@@ -2,25 +2,18 @@ import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
 import { found } from '../../platform/errors.ts'
+import { overlapField } from '../../platform/http/secret-overlap.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { rotateSecret } from '../webhook-store.ts'
 import { presentRotation, secretDocs } from './secret-schema.ts'
 import { encryptSecret, generateSecret, secretField } from './webhook-secrets.ts'
-
-const defaultOverlapSeconds = 86_400
-const maxOverlapSeconds = 604_800
 
 const body = z.object({
   secret: secretField
     .refine((secret) => secret !== '', 'must not be empty')
     .optional()
     .describe('The new secret; default: one is generated.'),
-  overlap_seconds: z
-    .int()
-    .refine((seconds) => seconds >= 0 && seconds <= maxOverlapSeconds, `must be 0 to ${maxOverlapSeconds}`)
-    .meta({ minimum: 0, maximum: maxOverlapSeconds })
-    .default(defaultOverlapSeconds)
-    .describe('For how many seconds the previous secret signs as well; default: a day.'),
+  overlap_seconds: overlapField('signs as well'),
 })
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
