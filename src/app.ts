@@ -126,7 +126,11 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const outbound = createOutbound({ ...way, limits })
     const pushOutbound = createOutbound(way)
     const vapidSubject = config.vapidSubject ?? fallbackVapidSubject
-    if (worker && vapidSubject === fallbackVapidSubject) log.warn('vapid.no_contact')
+    if (worker && vapidSubject === fallbackVapidSubject)
+      log.warn(
+        { advice: 'set KRAFTER_VAPID_SUBJECT: Apple refuses pushes without a contact' },
+        'vapid.no_contact',
+      )
     const trackingKey = crypto.deriveKeys(trackingPurpose)[0]!
     const channels = createChannels({ outbound: pushOutbound, clock, vapidSubject, trackingKey })
     closers.push(() => Promise.all([outbound.close(), closeChannels(channels), pushOutbound.close()]))

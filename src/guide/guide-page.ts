@@ -42,7 +42,7 @@ export function searchPage(query: string, hits: readonly Hit[], contents: Conten
       ? '<h1>Search</h1><p>Type a word or two into the field above.</p>'
       : hits.length === 0
         ? `<h1>Nothing found</h1><p>No section has “${escapeHtml(query)}”. Try fewer or other words.</p>`
-        : `<h1>${hits.length} found</h1><ol class="hits">${found.join('')}</ol>`
+        : `<h1>Sections with “${escapeHtml(query)}”</h1><ol class="hits">${found.join('')}</ol>`
   return layOut({ path, title: 'Search', main, contents, query })
 }
 

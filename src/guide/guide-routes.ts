@@ -15,7 +15,7 @@ const headers = {
 const files = new Map([
   ['look.css', { at: 'web/look.css', type: 'text/css; charset=utf-8' }],
   ['style.css', { at: 'web/guide/style.css', type: 'text/css; charset=utf-8' }],
-  ['icon.svg', { at: 'web/guide/icon.svg', type: 'image/svg+xml' }],
+  ['icon.svg', { at: 'web/icon.svg', type: 'image/svg+xml' }],
 ])
 
 /**

@@ -79,11 +79,22 @@ curl() { command curl --fail-with-body "$@"; }`
   expect(output).toContain('verified notification.sent {"notification_id":')
 })
 
+/** At a prompt, zsh runs comments as commands, and looks for files that fit a bare `?`, `*` or `[`. */
+test.each([...documents, 'CONTRIBUTING.md', ...globSync('packages/*/README.md', { cwd: root })])(
+  'the sh blocks of %s can be pasted into zsh, too',
+  (path) => {
+    for (const block of blocks(path, 'sh')) {
+      const bare = block.replace(/'[^']*'|"(\\.|[^"\\])*"/g, 'text')
+      expect(bare).not.toMatch(/(^|\s)#|[?*[]/m)
+    }
+  },
+)
+
 test('the quickstart has the blocks of the README', () => {
   const quickstart = blocks('docs/start/quickstart.md', 'sh')
   const readme = blocks('README.md', 'sh')
   for (const block of readme.slice(0, 3)) expect(quickstart).toContain(block)
-  expect(quickstart.filter((block) => !readme.includes(block))).toEqual(['kill $(jobs -p)\n'])
+  expect(quickstart.filter((block) => !readme.includes(block))).toEqual(['kill %1 %2 %3\n'])
 })
 
 test.each(documents)('the console blocks of %s are for a terminal alone, and a shell reads them', (path) => {

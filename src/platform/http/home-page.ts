@@ -61,7 +61,7 @@ function homePage(version: string, style: string): string {
         <li><a href="docs/">API reference</a>Every call of the API, with examples to try.</li>
         <li><strong>Get an API key</strong>The first start printed one. For another, run
           <code>krafter-push keys create</code> on the machine of the service.</li>
-        <li><strong>Send a notification</strong><code>krafter-push send --title Hello --all</code></li>
+        <li><strong>Send a notification</strong><code>krafter-push send --all --title Hello</code></li>
         <li><a href="openapi.json">openapi.json</a>The description of the API, for tools and generated clients.</li>
         <li><a href="readyz">Health</a>Whether the service and its database are ready.</li>
       </ul>

@@ -41,7 +41,8 @@ const types: Record<string, string> = {
 /** The files of the page, by name. */
 function readPage() {
   const folder = packageFile('web/docs/')
-  const urls = [...readdirSync(folder).map((name) => new URL(name, folder)), packageFile('web/look.css')]
+  const shared = ['web/look.css', 'web/icon.svg'].map(packageFile)
+  const urls = [...readdirSync(folder).map((name) => new URL(name, folder)), ...shared]
   return new Map(urls.map((url) => [url.pathname.split('/').pop()!, readPageFile(url)]))
 }
 
