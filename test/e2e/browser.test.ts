@@ -195,7 +195,7 @@ function inBrowser(make: () => TestStorage): void {
 
   test('a page that loads asks nobody and registers nobody', async () => {
     await page.goto(example.origin)
-    await state('Ready')
+    await state('Not subscribed yet')
     expect(posts).toEqual([])
     expect(await page.evaluate('navigator.serviceWorker.getRegistration()')).toBeUndefined()
   })
@@ -471,7 +471,7 @@ function inBrowser(make: () => TestStorage): void {
       await setTo('denied')
       await other.reload()
       await other.waitForSelector(
-        '#state:text-is("Notifications are blocked in the settings of the browser")',
+        '#state:text-is("Notifications are blocked: allow them in the settings of the browser for this site, then reload")',
       )
       const { kind, steps, subscribed } = (await other.evaluate(`(async () => {
         const sdk = await import('${running.service.url}/sdk/krafter-push.js')
