@@ -20,3 +20,11 @@ export function tableRows(markdown: string): string[][] {
         .map((cell) => cell.trim()),
     )
 }
+
+/** The code of a document's fenced blocks of a language, without the indentation of a list. */
+export function snippets(path: string, language: string): string[] {
+  const blocks = readDocument(path).matchAll(
+    new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, 'gm'),
+  )
+  return [...blocks].map(([, indent, text]) => text!.replaceAll(new RegExp(`^${indent}`, 'gm'), ''))
+}
