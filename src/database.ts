@@ -1,11 +1,11 @@
 import type { ColumnType, Generated } from 'kysely'
-import type { MessageContent, Platform } from './channels/message.ts'
+import type { MessageContent, Platform } from './message-content.ts'
 
 /** Text holding JSON: written as a string, read as the parsed value. Key order is kept (`json`, not `jsonb`). */
 type Json<T> = ColumnType<T, string, string>
 type NullableJson<T> = ColumnType<T | null, string | null, string | null>
 
-export type { MessageContent as NotificationContent, Platform } from './channels/message.ts'
+export type { MessageContent as NotificationContent, Platform } from './message-content.ts'
 
 export type SubscriberStatus = 'active' | 'inactive' | 'unsubscribed'
 /** `gone`: the provider says so; `unseen`: not heard of for 90 days; `key_mismatch`: it subscribed with another key. */

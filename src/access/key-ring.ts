@@ -1,26 +1,12 @@
 import type { Logger } from 'pino'
 import { keyChanges } from '../announcements.ts'
+import type { KeyRing, WorkingKey } from '../lookups.ts'
 import { createBackgroundWork } from '../platform/background-work.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Db } from '../platform/db/db.ts'
 import type { Notices } from '../platform/db/notices.ts'
 import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
-import { findWorkingKey, touchKeys, type WorkingKey } from './key-store.ts'
-
-/** The keys that are in use, from memory. */
-export interface KeyRing {
-  /**
-   * The key with this hash if it works now. A key that was revoked elsewhere works until that is heard of: some
-   * milliseconds, and a second without LISTEN.
-   *
-   * @param mayLookUp whether the database is asked when the key is not in memory; false: it counts as unknown
-   */
-  find(keyHash: Buffer, mayLookUp: () => Promise<boolean>): Promise<WorkingKey | undefined>
-  /** Reads the key again when it is used next. */
-  forget(keyHash: string): void
-  /** Stores when keys were used last. */
-  stop(): Promise<void>
-}
+import { findWorkingKey, touchKeys } from './key-store.ts'
 
 const maxKeys = 20_000
 /** `last_used_at` is kept to the minute: a write for every request would cost more than the request. */

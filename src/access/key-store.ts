@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { keyChanges } from '../announcements.ts'
+import type { WorkingKey } from '../lookups.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
@@ -21,15 +22,6 @@ export interface ApiKey {
 
 export const scopes = ['push:read', 'push:write', '*'] as const
 export type Scope = (typeof scopes)[number]
-
-/** A key as requests are judged by it. */
-export interface WorkingKey {
-  id: string
-  teamId: string
-  scopes: string[]
-  expiresAt: Date | null
-  lastUsedAt: Date | null
-}
 
 /** The key with this hash if it works at `now`: neither revoked nor expired. */
 export async function findWorkingKey(db: Db, keyHash: Buffer, now: Date): Promise<WorkingKey | undefined> {

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { appChanges } from '../announcements.ts'
 import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
+import type { KnownApp } from '../lookups.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 
 export interface App {
@@ -81,22 +82,6 @@ export async function readApps(
 export async function readApp(db: Db, teamId: string, id: string): Promise<App | undefined> {
   const [app] = await readApps(db, [{ teamId, id }])
   return app
-}
-
-/** What requests need of an app before anything else. */
-export interface KnownApp {
-  id: string
-  teamId: string
-  settings: Record<string, unknown>
-  /** The number of its current key pair. */
-  vapidPair: number
-  vapidPublicKey: string
-  publicRegistration: PublicRegistration | null
-  /** Encrypted at rest. */
-  identitySecret: Uint8Array | null
-  /** Its signatures are accepted until it expires, too; encrypted at rest. */
-  previousIdentitySecret: Uint8Array | null
-  previousIdentitySecretExpiresAt: Date | null
 }
 
 export async function findApp(db: Db, id: string): Promise<KnownApp | undefined> {

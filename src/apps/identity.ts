@@ -1,8 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { appChanges } from '../announcements.ts'
 import type { Deps } from '../deps.ts'
+import type { KnownApp } from '../lookups.ts'
 import { found } from '../platform/errors.ts'
-import { type KnownApp, replaceIdentitySecret } from './app-store.ts'
+import { replaceIdentitySecret } from './app-store.ts'
 
 /** What an app's identity secret is encrypted for. */
 const identityContext = (appId: string) => `identity-secret:${appId}`

@@ -1,24 +1,10 @@
 import { appChanges } from '../announcements.ts'
+import type { KnownApp, KnownApps } from '../lookups.ts'
 import type { Db } from '../platform/db/db.ts'
 import type { Notices } from '../platform/db/notices.ts'
 import { refusals } from '../platform/errors.ts'
 import { createAnnouncedMemory, createLookupMemory } from '../platform/lookup-memory.ts'
-import { findApp, findIdByPublishableKey, type KnownApp } from './app-store.ts'
-
-/** Apps as far as requests need them before anything else, from memory. */
-export interface KnownApps {
-  /**
-   * The team's app. It can have been changed or deleted elsewhere some milliseconds ago, or up to a second without
-   * LISTEN: whoever writes for it holds it in the same transaction (`holdApp`).
-   *
-   * @throws 404 when the team has no such app
-   */
-  require(teamId: string, id: string): Promise<KnownApp>
-  /** The app whose publishable key it is, whatever its team. */
-  findByPublishableKey(key: string): Promise<KnownApp | undefined>
-  /** Reads the app again when it is asked for next. Call once a change of it has committed. */
-  forget(id: string): void
-}
+import { findApp, findIdByPublishableKey } from './app-store.ts'
 
 /** Characters of settings, and as many for the rest of an app. */
 const maxWeight = 16_000_000

@@ -1,6 +1,6 @@
 import type { ChannelApp, Credential } from '../channels/channel.ts'
-import type { Platform } from '../channels/message.ts'
 import type { Deps } from '../deps.ts'
+import type { Platform } from '../message-content.ts'
 import { vapidKeyContext } from './change-app.ts'
 import { readSendingApps } from './vapid-pair-store.ts'
 

@@ -1,16 +1,4 @@
-/** The platforms that subscribers may have. */
-export type Platform = 'web' | 'ios' | 'android'
-
-/** What a notification shows, as the API took it. */
-export interface MessageContent {
-  body?: string | null
-  icon?: string | null
-  image?: string | null
-  url?: string | null
-  actions?: { title: string; action: string; url?: string | null }[] | null
-  data?: Record<string, unknown> | null
-  platform_overrides?: Partial<Record<Platform, Record<string, unknown>>> | null
-}
+import type { MessageContent, Platform } from '../message-content.ts'
 
 /** A notification as channels get it; each builds its payload of it. */
 export interface Message {

@@ -1,5 +1,6 @@
+import type { Platform } from '../message-content.ts'
 import type { Channel } from './channel.ts'
-import type { Message, Oversize, Platform } from './message.ts'
+import type { Message, Oversize } from './message.ts'
 import { createWebPushChannel, type WebPushOptions } from './web-push/web-push-channel.ts'
 
 /** The platforms that can be sent to; subscribers of the others fail with a clear reason. */
