@@ -35,6 +35,7 @@ import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
+import type { Traces, TracesConfig } from './platform/traces/traces.ts'
 import { prepareEventLog } from './retention/event-log.ts'
 import { surviveMissingPartitions } from './retention/missing-partition.ts'
 import { registerRoutes } from './routes.ts'
@@ -116,6 +117,8 @@ export async function startService(config: Config, options: ServiceOptions = {})
     closers.push(releaseMetricsPort)
     const storage = await openStorage(config, log, options.connections)
     closers.push(() => storage.close())
+    const traces = config.traces && (await startTraces(config.traces, log))
+    closers.push(async () => traces?.close())
     const newer = await migrate(storage.db)
     if (newer.length > 0) log.warn({ migrations: newer, version }, 'database.newer')
     await prepareEventLog(storage.db, config.retentionDays, clock.now())
@@ -173,6 +176,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       outbound,
       channels,
       metrics,
+      traces,
       draining: draining.signal,
       lanes,
       notices,
@@ -218,6 +222,12 @@ export async function startService(config: Config, options: ServiceOptions = {})
     await closeAll()
     throw error
   }
+}
+
+/** Its libraries are loaded by those only who want traces. */
+async function startTraces(traces: TracesConfig, log: Logger): Promise<Traces> {
+  const { openTraces } = await import('./platform/traces/open-traces.ts')
+  return openTraces(traces, { log, version })
 }
 
 /** Said at the start, not when the first alert is lost. A name is judged again whenever it is connected to. */

@@ -11,6 +11,7 @@ import type { Db, OpenDatabase } from './platform/db/db.ts'
 import type { Notices } from './platform/db/notices.ts'
 import type { Metrics } from './platform/metrics.ts'
 import type { Queue } from './platform/queue.ts'
+import type { Traces } from './platform/traces/traces.ts'
 
 /** Everything that touches the world, made once in app.ts. Functions take what they use of it (`Pick<Deps, …>`). */
 export interface Deps {
@@ -30,6 +31,8 @@ export interface Deps {
   outbound: Outbound
   channels: Channels
   metrics: Metrics
+  /** Undefined: nobody wants traces, and nothing is done for them. */
+  traces: Traces | undefined
   /** Aborted once the service is told to stop: it still answers, for those who have not heard. */
   draining: AbortSignal
   /** What this process may work on. */

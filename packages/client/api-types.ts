@@ -155,6 +155,8 @@ export type CreateWebhookRequest = {
   auto_recover?: boolean
   /** Certificates in PEM, up to 10, to trust for its deliveries instead of the public authorities; null: the public authorities. */
   ca_pem?: string | null
+  /** Whether each attempt carries a W3C `traceparent` header, so that the traces of the receiver join those of the service. Nothing is sent while the service exports no traces. Not together with `batch`. */
+  traceparent?: boolean
 }
 
 /** An app, with the private key that only the answer to its creation shows. */
@@ -1055,6 +1057,8 @@ export type UpdateWebhookRequest = {
   auto_recover?: boolean
   /** Certificates in PEM, up to 10, to trust for its deliveries instead of the public authorities; null: the public authorities. */
   ca_pem?: string | null
+  /** Whether each attempt carries a W3C `traceparent` header, so that the traces of the receiver join those of the service. Nothing is sent while the service exports no traces. Not together with `batch`. */
+  traceparent?: boolean
 }
 
 /** All devices of some users. */
@@ -1146,6 +1150,8 @@ export type Webhook = {
   previous_secret_expires_at: string | null
   /** Certificates in PEM to trust for its deliveries; null: the public authorities. */
   ca_pem: string | null
+  /** Whether each attempt carries a W3C `traceparent` header, so that the traces of the receiver join those of the service. Nothing is sent while the service exports no traces. Not together with `batch`. */
+  traceparent: boolean
 }
 
 /** How events are put together into one request. */

@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { ConfigError } from '../platform/config-error.ts'
 import { splitList } from '../platform/split-list.ts'
+import type { TracesConfig } from '../platform/traces/traces.ts'
 import { vapidSubjectFrom, vapidSubjectProblem } from './vapid-subject.ts'
 
 /** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
@@ -96,6 +97,25 @@ function hasDecodableCredentials({ username, password }: URL): boolean {
   }
 }
 
+const otlpHeaders = z.string().transform((value, context) => {
+  try {
+    return Object.fromEntries(splitList(value).map(toOtlpHeader))
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be name=value pairs, separated by commas, the values percent-encoded',
+    })
+    return z.NEVER
+  }
+})
+
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+function toOtlpHeader(pair: string): [name: string, value: string] {
+  const [, name, value] = /^([^=\s]+)\s*=\s*(.*)$/.exec(pair) ?? []
+  if (name === undefined || value === undefined) throw new Error('not name=value')
+  return [name, decodeURIComponent(value)]
+}
+
 const publicUrl = z
   .string()
   .refine(
@@ -180,6 +200,15 @@ export const environment = z.object({
   KRAFTER_VAPID_SUBJECT: vapidSubject.optional(),
   KRAFTER_BOOTSTRAP_API_KEY: apiKey.optional(),
   KRAFTER_DRAIN_DELAY_MS: wholeNumber(0, 60_000).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders.optional(),
+  OTEL_SERVICE_NAME: z.string().default('krafter-push'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(?:0(?:\.\d+)?|1(?:\.0+)?)$/, 'must be a number from 0 to 1')
+    .transform(Number)
+    .default(1),
+  OTEL_SDK_DISABLED: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false'),
 })
 
 /** How this process is to run; plain data, made once at start and handed to what needs it. */
@@ -237,6 +266,8 @@ export interface Config {
   bootstrapApiKey: string | undefined
   /** How long the service goes on while it says that it will stop. Absent: for as long as where it runs asks for. */
   drainDelayMs: number | undefined
+  /** Undefined: no traces are exported. */
+  traces: TracesConfig | undefined
 }
 
 /**
@@ -297,5 +328,17 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     vapidSubject: values.KRAFTER_VAPID_SUBJECT ?? vapidSubjectFrom(values.KRAFTER_PUBLIC_URL),
     bootstrapApiKey: values.KRAFTER_BOOTSTRAP_API_KEY,
     drainDelayMs: values.KRAFTER_DRAIN_DELAY_MS,
+    traces: toTracesConfig(values),
+  }
+}
+
+function toTracesConfig(values: z.output<typeof environment>): TracesConfig | undefined {
+  const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT
+  if (endpoint === undefined || values.OTEL_SDK_DISABLED === 'true') return undefined
+  return {
+    url: `${endpoint}/v1/traces`,
+    headers: values.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+    serviceName: values.OTEL_SERVICE_NAME,
+    ratio: values.OTEL_TRACES_SAMPLER_ARG,
   }
 }

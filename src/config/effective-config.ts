@@ -38,6 +38,7 @@ function mask(name: string, value: string): string {
   switch (name) {
     case 'KRAFTER_ENCRYPTION_KEY':
     case 'KRAFTER_BOOTSTRAP_API_KEY':
+    case 'OTEL_EXPORTER_OTLP_HEADERS':
       return hidden
     case 'KRAFTER_ALERT_WEBHOOK_URL':
       return `${new URL(value).origin}/${hidden}`

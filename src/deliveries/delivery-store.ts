@@ -25,6 +25,8 @@ export interface DueWebhook {
   /** The certificates trusted for it, PEM; absent: the public authorities. */
   caPem: string | null
   ordered: Order | null
+  /** Whether its deliveries carry a `traceparent` header. */
+  traceparent: boolean
 }
 
 /** Each webhook once, however many deliveries go to it. One disabled or deleted in between is not returned. */
@@ -62,6 +64,7 @@ export const selectDueWebhooks = (db: Db, now: Date) =>
       'batch',
       'ca_pem as caPem',
       'ordered',
+      'traceparent',
     ])
 
 /** An attempt and what it makes of its delivery. */

@@ -18,6 +18,8 @@ export interface NotificationRequest {
   content: NotificationContent
   targeting: unknown
   priority: Priority
+  /** The `traceparent` header that came with it; absent where nobody wants traces. */
+  traceparent?: string | undefined
 }
 
 export type AcceptedNotification = ReturnType<typeof presentNotification>

@@ -7,6 +7,7 @@ import {
   checkPayload,
   type NotificationRequest,
 } from './accept-notifications.ts'
+import { acceptSpan } from './accept-span.ts'
 
 /** Some seconds of work. */
 const maxWaiting = 5_000
@@ -22,18 +23,37 @@ export interface Acceptor {
   ): Promise<(AcceptedNotification | Error)[]>
 }
 
-export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels'>): Acceptor {
+type Accepted = AcceptedNotification | Error
+
+export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels' | 'traces'>): Acceptor {
+  const { traces } = deps
   const group = createAppGroup<NotificationRequest, AcceptedNotification>(
     deps.db,
     maxWaiting,
     (db, requests, waiting) =>
       db.transaction().execute((trx) => acceptNotifications(trx, deps, requests, waiting)),
   )
+  const traced = async <Result extends Accepted | Accepted[]>(
+    accepting: Promise<Result>,
+    requests: readonly NotificationRequest[],
+  ): Promise<Result> => {
+    const from = performance.now()
+    const accepted = await accepting
+    const taken = { endedAt: deps.clock.now(), durationMs: performance.now() - from }
+    for (const [index, one] of [accepted].flat().entries()) {
+      if (!(one instanceof Error)) traces?.record(acceptSpan(one, taken, requests[index]!.traceparent))
+    }
+    return accepted
+  }
   return {
     async accept(given, request) {
       checkPayload(deps.channels, request)
-      return group.commit(given, request)
+      const accepting = group.commit(given, request)
+      return traces ? traced(accepting, [request]) : accepting
     },
-    acceptAll: group.commitAll,
+    acceptAll(given, requests) {
+      const accepting = group.commitAll(given, requests)
+      return traces ? traced(accepting, requests) : accepting
+    },
   }
 }

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { maxTtlSeconds } from '../channels/message.ts'
 import type { Deps } from '../deps.ts'
@@ -120,9 +121,10 @@ const ofNotification = z.object({ app_id: z.string(), notification_id: z.string(
 /** Notifications: contract section 4. */
 export function registerNotificationRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'channels'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'channels' | 'traces'>,
 ): void {
   const { db } = deps
+  const callerOf = ({ headers }: FastifyRequest) => deps.traces && String(headers.traceparent)
   const acceptor = createAcceptor(deps)
   server.get(
     '/push/apps/:app_id/notifications',
@@ -157,7 +159,7 @@ export function registerNotificationRoutes(
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const asked = toRequest(app, request.body, deps.clock.now())
+      const asked = toRequest(app, request.body, deps.clock.now(), callerOf(request))
       return answerOnce(deps, request, reply, app.id, (commit) =>
         commit(async (deps) => ({ status: 201, data: await acceptor.accept(deps, asked) })),
       )
@@ -180,7 +182,7 @@ export function registerNotificationRoutes(
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const now = deps.clock.now()
       const asked = await withGoodRows(request.body.notifications, async (rows) =>
-        rows.map((row) => toRequestOrRefusal(deps, app, row, now)),
+        rows.map((row) => toRequestOrRefusal(deps, app, row, now, callerOf(request))),
       )
       return answerOnce(deps, request, reply, app.id, (commit) =>
         commit(async (deps) => {
@@ -211,10 +213,18 @@ function toRequest(
   app: NotificationRequest['app'],
   asked: z.output<typeof body>,
   now: Date,
+  traceparent: string | undefined,
 ): NotificationRequest {
   const { title, targeting, priority, status, scheduled_at: scheduledAt, ...content } = asked
   refuseWhatWouldWait(status, scheduledAt, now)
-  return { app, title, content, targeting: targeting ?? undefined, priority: priority ?? 'normal' }
+  return {
+    app,
+    title,
+    content,
+    targeting: targeting ?? undefined,
+    priority: priority ?? 'normal',
+    traceparent,
+  }
 }
 
 function toRequestOrRefusal(

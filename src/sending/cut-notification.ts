@@ -7,11 +7,12 @@ import { completion, reportCompletion } from './complete-notification.ts'
 import type { DueNotification } from './due-store.ts'
 import { lockNotifications, saveProgress } from './progress-store.ts'
 import { priorityOf, rankOf } from './rank.ts'
+import { resolveSpan } from './sending-spans.ts'
 
 /** What bounds the memory of a worker: subscribers of a page. */
 export const batchSize = 1_000
 
-type CutDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>
+type CutDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'metrics' | 'traces'>
 
 /** Cuts the audience of a notification into batches, in one transaction. An audience of nobody completes it on the spot. */
 export async function cutNotification(deps: CutDeps, notification: DueNotification): Promise<void> {
@@ -47,7 +48,10 @@ export async function cutNotification(deps: CutDeps, notification: DueNotificati
   })
   if (!cut) return
   const { batches, subscribers, completed } = cut
-  const ms = Math.round(performance.now() - startedAt)
+  const durationMs = performance.now() - startedAt
+  const ms = Math.round(durationMs)
   deps.log.info({ appId, notificationId: id, batches, subscribers, ms }, 'notification.fanned_out')
+  const taken = { endedAt: deps.clock.now(), durationMs }
+  deps.traces?.record(resolveSpan(notification, taken, subscribers, batches))
   if (completed) reportCompletion(deps, completed)
 }

@@ -36,6 +36,7 @@ import {
   type PageKind,
   type SendingLane,
 } from './sending-lane.ts'
+import { recordSpan, resolveSpan, sendSpan } from './sending-spans.ts'
 
 /** The sending lanes that this process owns. */
 export interface SendingLanes {
@@ -47,7 +48,17 @@ export interface SendingLanes {
 
 type LaneDeps = Pick<
   Deps,
-  'db' | 'clock' | 'random' | 'config' | 'log' | 'crypto' | 'channels' | 'metrics' | 'lanes' | 'notices'
+  | 'db'
+  | 'clock'
+  | 'random'
+  | 'config'
+  | 'log'
+  | 'crypto'
+  | 'channels'
+  | 'metrics'
+  | 'traces'
+  | 'lanes'
+  | 'notices'
 >
 
 /** Pages at a time. A large one holds a thousand subscribers in memory; while one is recorded, others are on the wire. */
@@ -153,11 +164,18 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
       const audience = kindOf(rank) === 'small' && toNamed(what)
       return audience ? [{ key, what, audience }] : []
     })
+    const resolvedFrom = performance.now()
     const members = await readNamedMembers(
       deps.db,
       named.map(({ audience }) => audience),
       maxSmallMembers,
     )
+    const taken = { endedAt: deps.clock.now(), durationMs: performance.now() - resolvedFrom }
+    for (const [index, { what }] of deps.traces ? named.entries() : []) {
+      const count = members[index]!.length
+      if ('number' in what || count > maxSmallMembers) continue
+      deps.traces?.record(resolveSpan(what, taken, count, null))
+    }
     const small = new Map(named.map(({ key }, index) => [key, members[index]!]))
     for (const { rank, key, what } of chosen) {
       const lane = laneOf(what.appId)
@@ -201,11 +219,15 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     // The app is gone, and all that is its.
     if (!app) return
     const startedAt = performance.now()
+    const takenFrom = (from: number) => ({ endedAt: deps.clock.now(), durationMs: performance.now() - from })
     const { outcomes, tally } = await sendPage(deps, app, page, stopped.signal)
+    deps.traces?.record(sendSpan(page, takenFrom(startedAt), tally))
     const keys = keyFindings(outcomes)
     const retried = new Set(tally.retries.flatMap(({ subscriberIds }) => subscriberIds))
     const reasons = retryReasons(outcomes, retried)
+    const sentAt = performance.now()
     const recorded = await recorder.record({ page, tally, keys, retryReason: describeRetries(reasons) })
+    deps.traces?.record(recordSpan(page, takenFrom(sentAt), recorded))
     for (const { subscriberIds, delaySeconds } of tally.retries) {
       const rank = isPostponed({ page, tally }) ? page.rank : rankOfRest(page.rank, subscriberIds.length)
       noteDue(lane, kindOf(rank), nowMs() + delaySeconds * 1_000)

@@ -8,7 +8,7 @@ import { findMisfit } from './filter-fit.ts'
 import { scheduleProbe } from './schedule-probe.ts'
 import { secretChange, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
-import { findOrderMisfit, type WebhookSettings } from './webhook-settings.ts'
+import { findMismatch, type WebhookSettings } from './webhook-settings.ts'
 import {
   isDisabledByFailures,
   type LockedWebhook,
@@ -45,7 +45,8 @@ export async function changeWebhook(
   return deps.db.transaction().execute(async (trx) => {
     const before = found(await lockWebhook(trx, appId, webhookId))
     checkFit(before, events, settings.filter)
-    checkOrder(before, settings)
+    const mismatch = findMismatch(settings, before)
+    if (mismatch) throw refusals.invalid(mismatch)
     const { id } = before
     const change = {
       url: storedUrl,
@@ -70,17 +71,6 @@ function checkFit(before: Webhook, events: string[] | undefined, filter: Filter 
   if (!wanted || (events === undefined && filter === undefined)) return
   const misfit = findMisfit(wanted, events ?? before.events)
   if (misfit) throw refusals.invalid(filter ? { filter: [misfit] } : { events: [`the filter ${misfit}`] })
-}
-
-function checkOrder(before: Webhook, { batch, ordered }: WebhookSettings): void {
-  const misfit = findOrderMisfit(
-    batch === undefined ? before.batch : batch,
-    ordered === undefined ? before.ordered : ordered,
-  )
-  if (!misfit) return
-  throw refusals.invalid(
-    ordered ? { ordered: [`and batch ${misfit}`] } : { batch: [`and ordered ${misfit}`] },
-  )
 }
 
 /** Whether the secret is what it is to be, and alone. */

@@ -6,7 +6,7 @@ import { newId } from '../platform/ids.ts'
 import { findMisfit } from './filter-fit.ts'
 import { encryptSecret, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
-import { findOrderMisfit, type WebhookSettings } from './webhook-settings.ts'
+import { findMismatch, type WebhookSettings } from './webhook-settings.ts'
 import { countWebhooks, insertWebhook, type NewWebhook, type Webhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
 
@@ -31,8 +31,8 @@ export async function checkWebhook(
 ): Promise<NewWebhook> {
   const misfit = settings.filter && findMisfit(settings.filter, events)
   if (misfit) throw refusals.invalid({ filter: [misfit] })
-  const orderMisfit = findOrderMisfit(settings.batch, settings.ordered)
-  if (orderMisfit) throw refusals.invalid({ ordered: [`and batch ${orderMisfit}`] })
+  const mismatch = findMismatch(settings, { batch: null, ordered: null, traceparent: false })
+  if (mismatch) throw refusals.invalid(mismatch)
   const id = newId()
   return {
     id,

@@ -17,7 +17,7 @@ import { defaultBatchBytes } from './batch-size.ts'
 import type { Filter } from './filter.ts'
 import { describedFilter } from './filter-schema.ts'
 import { signatureField } from './secrets/webhook-secrets.ts'
-import { orderedDocs } from './webhook-settings.ts'
+import { orderedDocs, traceparentDocs } from './webhook-settings.ts'
 import type { Webhook } from './webhook-store.ts'
 
 /** What a header's value is shown as: it may be a secret. */
@@ -50,6 +50,7 @@ export function presentWebhook(webhook: Webhook) {
     public_key: webhook.publicKey,
     previous_secret_expires_at: toTimestampOrNull(webhook.previousSecretExpiresAt),
     ca_pem: webhook.caPem,
+    traceparent: webhook.traceparent,
   }
 }
 
@@ -108,6 +109,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
       ca_pem: z.string().nullable().meta({
         description: 'Certificates in PEM to trust for its deliveries; null: the public authorities.',
       }),
+      traceparent: z.boolean().meta(traceparentDocs),
     })
     .describe('Where an app sends its events, and how.'),
   {
@@ -135,6 +137,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
     public_key: null,
     previous_secret_expires_at: null,
     ca_pem: null,
+    traceparent: false,
   },
 )
 

@@ -46,6 +46,13 @@ export const orderedDocs = {
     '`true`: deliver one event at a time, in their order; `"subscriber_id"`: the same within each subscriber; `false`: in any order. An event that fails holds back the later ones until it has ended.',
 }
 
+/** What the API's description says about `traceparent`. */
+export const traceparentDocs = {
+  default: false,
+  description:
+    'Whether each attempt carries a W3C `traceparent` header, so that the traces of the receiver join those of the service. Nothing is sent while the service exports no traces. Not together with `batch`.',
+}
+
 /**
  * What can be set for each webhook beyond the contract's fields, on create and PATCH; null: back to the default.
  *
@@ -93,11 +100,30 @@ export const settingsFields = (maxFilterBytes: number) => ({
     .describe(
       'Certificates in PEM, up to 10, to trust for its deliveries instead of the public authorities; null: the public authorities.',
     ),
+  traceparent: z.boolean().optional().meta(traceparentDocs),
 })
 
-/** Why a webhook cannot have both of these; undefined: it can. */
-export function findOrderMisfit(batch: unknown, ordered: unknown): string | undefined {
-  return batch && ordered ? 'cannot be combined: the events of a batch are in no order' : undefined
+/**
+ * Settings that a webhook cannot have together.
+ *
+ * @returns which of those that are given does not fit, and why; undefined: they fit
+ */
+export function findMismatch(
+  given: Pick<WebhookSettings, 'batch' | 'ordered' | 'traceparent'>,
+  before: { batch: unknown; ordered: unknown; traceparent: boolean },
+): Record<string, string[]> | undefined {
+  if (!(given.batch === undefined ? before.batch : given.batch)) return undefined
+  for (const [name, reason] of unbatchable) {
+    if (!(given[name] === undefined ? before[name] : given[name])) continue
+    const [field, other] = given[name] ? [name, 'batch'] : ['batch', name]
+    return { [field]: [`and ${other} cannot be combined: ${reason}`] }
+  }
+  return undefined
 }
+
+const unbatchable = [
+  ['ordered', 'the events of a batch are in no order'],
+  ['traceparent', 'the events of a batch belong to different traces'],
+] as const
 
 export type WebhookSettings = z.infer<z.ZodObject<ReturnType<typeof settingsFields>>>

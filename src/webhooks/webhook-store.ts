@@ -28,6 +28,7 @@ export interface Webhook {
   publicKey: string | null
   previousSecretExpiresAt: Date | null
   caPem: string | null
+  traceparent: boolean
   generation: number
 }
 
@@ -56,6 +57,7 @@ const columns = [
   'public_key as publicKey',
   'previous_secret_expires_at as previousSecretExpiresAt',
   'ca_pem as caPem',
+  'traceparent',
   'generation',
 ] as const
 
@@ -118,6 +120,7 @@ export interface WebhookChange {
   ordered?: 'all' | 'subscriber_id' | null
   auto_recover?: boolean
   ca_pem?: string | null
+  traceparent?: boolean
   previous_secret?: null
   previous_secret_expires_at?: null
   signature?: SignatureScheme
@@ -225,6 +228,7 @@ function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChang
     ordered: before.ordered,
     auto_recover: before.autoRecover,
     ca_pem: before.caPem,
+    traceparent: before.traceparent,
     secret: before.secret,
     previous_secret: before.previousSecret,
     previous_secret_expires_at: before.previousSecretExpiresAt,

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Deps } from '../../deps.ts'
 import { newId } from '../../platform/ids.ts'
+import type { Traces } from '../../platform/traces/traces.ts'
 import type { DueWebhook } from '../delivery-store.ts'
 import type { PendingDelivery } from '../lane/due-store.ts'
 import { type AttemptOutcome, classifyResponse, maxAnswerBytes } from './classify-response.ts'
 import { signatureHeaders } from './sign.ts'
 import type { Target } from './target.ts'
+import { traceSubjectOf } from './trace-subject.ts'
 
 /** An attempt that was made. */
 export interface Attempt {
@@ -39,7 +41,7 @@ export interface Message {
 
 /** Makes the next attempt of a parcel's deliveries: sign → guarded POST → classify. Never rejects. */
 export async function attemptParcel(
-  deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version'>,
+  deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version' | 'traces'>,
   parcel: Parcel,
 ): Promise<Attempt> {
   return attemptMessage(deps, toMessage(parcel), parcel.target)
@@ -47,13 +49,16 @@ export async function attemptParcel(
 
 /** Makes one request to a webhook. Never rejects. */
 export async function attemptMessage(
-  deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version'>,
+  deps: Pick<Deps, 'outbound' | 'clock' | 'config' | 'version' | 'traces'>,
   message: Message,
   target: Target,
 ): Promise<Attempt> {
   const id = randomUUID()
   const startedAt = deps.clock.now()
-  const requestHeaders = attemptHeaders(id, startedAt, message, target, deps.version)
+  const requestHeaders = {
+    ...attemptHeaders(id, startedAt, message, target, deps.version),
+    ...(target.traceparent && deps.traces && { traceparent: traceparentOf(deps.traces, message, id) }),
+  }
   const from = performance.now()
   const result = await deps.outbound.exchange({
     url: target.url,
@@ -83,6 +88,11 @@ function toMessage({ deliveries, batched }: Parcel): Message {
 export function batchMessage(bodies: readonly string[]): Message {
   const extra = { 'x-krafter-batch': String(bodies.length) }
   return { id: newId(), event: 'batch', body: `[${bodies.join(',')}]`, extra }
+}
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header: the attempt is the parent of what the receiver does. */
+function traceparentOf(traces: Traces, { id, event, body }: Message, attemptId: string): string {
+  return traces.traceparent(traceSubjectOf({ id, type: event, body }), attemptId)
 }
 
 /** The headers of contract section 3, over which no header of the webhook's own goes. */

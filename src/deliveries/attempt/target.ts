@@ -18,6 +18,8 @@ export interface Target {
   headers: Record<string, string>
   /** The certificates trusted for it, PEM; absent: the public authorities. */
   ca?: string | undefined
+  /** Whether attempts carry a `traceparent` header; absent: they do not. */
+  traceparent?: boolean
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Target {
  * @throws DecryptionError when a secret was encrypted with a key that is not configured
  */
 export function toTarget({ crypto }: Pick<Deps, 'crypto'>, webhook: DueWebhook): Target {
-  const { id, url, secret, previousSecret, signingKey, headerValues, caPem } = webhook
+  const { id, url, secret, previousSecret, signingKey, headerValues, caPem, traceparent } = webhook
   const decrypt = (value: Uint8Array | null, purpose: string) =>
     value && crypto.decrypt(value, `${purpose}:${id}`).toString('utf8')
   return {
@@ -38,6 +40,7 @@ export function toTarget({ crypto }: Pick<Deps, 'crypto'>, webhook: DueWebhook):
     },
     headers: JSON.parse(decrypt(headerValues, 'webhook-headers') ?? '{}'),
     ca: caPem ?? undefined,
+    traceparent,
   }
 }
 

@@ -32,6 +32,7 @@ export type LaneDeps = Pick<
   | 'crypto'
   | 'outbound'
   | 'metrics'
+  | 'traces'
   | 'version'
   | 'lanes'
   | 'notices'

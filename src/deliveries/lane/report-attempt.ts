@@ -1,12 +1,15 @@
 import type { Deps } from '../../deps.ts'
 import type { Attempt, Parcel } from '../attempt/attempt-delivery.ts'
+import { deliverSpan } from '../attempt/deliver-span.ts'
 
-/** One line and one count for each attempt. */
+/** One line, one count and for each delivery a span for each attempt. */
 export function reportAttempt(
-  deps: Pick<Deps, 'log' | 'metrics'>,
-  { deliveries, webhook, batched }: Parcel,
+  deps: Pick<Deps, 'log' | 'metrics' | 'traces'>,
+  parcel: Parcel,
   attempt: Attempt,
 ): void {
+  const { deliveries, webhook, batched } = parcel
+  for (const each of deps.traces ? deliveries : []) deps.traces?.record(deliverSpan(each, parcel, attempt))
   const { succeeded, error, reason, status } = attempt.outcome
   const delivery = deliveries[0]!
   deps.metrics.attempts.inc({ outcome: error ?? 'succeeded' })

@@ -13,7 +13,10 @@ const unsigned = { keys: { secret: null, previousSecret: null, ed25519: null }, 
  * tried like a delivery; when the schedule is used up, the log says so.
  */
 export async function runAlert(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config' | 'log' | 'outbound' | 'version'>,
+  deps: Pick<
+    Deps,
+    'db' | 'queue' | 'clock' | 'random' | 'config' | 'log' | 'outbound' | 'traces' | 'version'
+  >,
   job: ClaimedJob<Alert>,
 ): Promise<void> {
   const { appId, eventId, attemptCount } = job.message

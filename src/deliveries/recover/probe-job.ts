@@ -11,7 +11,10 @@ import { readProbedWebhook } from './probe-store.ts'
 
 /** ProbeWebhook → a test delivery; when it is answered with 2xx the webhook is enabled again, else probed later. */
 export async function runProbe(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config' | 'crypto' | 'log' | 'outbound' | 'version'>,
+  deps: Pick<
+    Deps,
+    'db' | 'queue' | 'clock' | 'config' | 'crypto' | 'log' | 'outbound' | 'traces' | 'version'
+  >,
   job: ClaimedJob<ProbeWebhook>,
 ): Promise<void> {
   const { message } = job

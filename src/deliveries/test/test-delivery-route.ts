@@ -11,7 +11,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 /** A test delivery, made while the client waits. */
 export function registerTestDeliveryRoute(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log' | 'traces'>,
 ): void {
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/test',

@@ -17,7 +17,7 @@ export type TestDelivery = Pick<Attempt, 'durationMs' | 'outcome' | 'requestHead
  * @throws 404 when the app has no such webhook
  */
 export async function sendTestDelivery(
-  deps: Pick<Deps, 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log'>,
+  deps: Pick<Deps, 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log' | 'traces'>,
   appId: string,
   webhookId: string,
   event: EventType | undefined,

@@ -1,0 +1,35 @@
+import type { FinishedSpan } from '../../platform/traces/traces.ts'
+import type { PendingDelivery } from '../lane/due-store.ts'
+import type { Attempt, Parcel } from './attempt-delivery.ts'
+import { traceSubjectOf } from './trace-subject.ts'
+
+/** An attempt in the trace of the event's notification, or of the event. */
+export function deliverSpan(
+  delivery: PendingDelivery,
+  { webhook, target }: Pick<Parcel, 'webhook' | 'target'>,
+  { id, startedAt, durationMs, outcome: { status, error, reason } }: Attempt,
+): FinishedSpan {
+  const { appId, eventId, eventType, body, attemptCount } = delivery
+  const subjectId = traceSubjectOf({ id: eventId, type: eventType, body })
+  return {
+    name: 'deliver',
+    kind: 'client',
+    subjectId,
+    id,
+    hasParent: subjectId !== eventId,
+    endedAt: new Date(startedAt.getTime() + durationMs),
+    durationMs,
+    attributes: {
+      'krafter.app_id': appId,
+      'krafter.webhook_id': webhook.id,
+      'krafter.event_id': eventId,
+      'krafter.event': eventType,
+      'krafter.attempt': attemptCount + 1,
+      'http.request.method': 'POST',
+      'http.response.status_code': status,
+      'server.address': target.url.hostname,
+      'error.type': error === 'status' ? String(status) : error,
+    },
+    error: error && (reason ?? `the receiver answered ${status}`),
+  }
+}

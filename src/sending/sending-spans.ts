@@ -1,0 +1,58 @@
+import type { FinishedSpan, Taken } from '../platform/traces/traces.ts'
+import type { Page } from './page.ts'
+import type { Tally } from './tally.ts'
+
+/** The steps of a notification's trace here. Attributes are ids, counts and words of ours: never a title or a token. */
+
+type Step = Pick<Page, 'appId' | 'id'>
+
+/** @param batches into which the audience was cut; null: it is sent to as a whole */
+export function resolveSpan(
+  step: Step,
+  taken: Taken,
+  subscribers: number,
+  batches: number | null,
+): FinishedSpan {
+  return stepSpan('resolve', 'internal', step, taken, {
+    'krafter.subscribers': subscribers,
+    'krafter.batches': batches,
+  })
+}
+
+export function sendSpan(page: Page, taken: Taken, tally: Tally): FinishedSpan {
+  const attributes = {
+    ...pageAttributes(page),
+    'krafter.subscribers': page.members.length,
+    'krafter.sent': tally.sent,
+    'krafter.failed': tally.failed,
+    'krafter.retried': tally.retries.reduce((sum, { subscriberIds }) => sum + subscriberIds.length, 0),
+  }
+  return { ...stepSpan('send', 'client', page, taken, attributes), error: tally.firstError }
+}
+
+/** @param recorded false: the page had been counted before */
+export function recordSpan(page: Page, taken: Taken, recorded: boolean): FinishedSpan {
+  const attributes = { ...pageAttributes(page), 'krafter.recorded': recorded }
+  return stepSpan('record', 'internal', page, taken, attributes)
+}
+
+function stepSpan(
+  name: string,
+  kind: FinishedSpan['kind'],
+  { appId, id }: Step,
+  taken: Taken,
+  attributes: FinishedSpan['attributes'],
+): FinishedSpan {
+  return {
+    name,
+    kind,
+    subjectId: id,
+    hasParent: true,
+    ...taken,
+    attributes: { 'krafter.app_id': appId, 'krafter.notification_id': id, ...attributes },
+  }
+}
+
+function pageAttributes({ number, attempt }: Page): FinishedSpan['attributes'] {
+  return { 'krafter.batch': number ?? 0, 'krafter.attempt': attempt }
+}
