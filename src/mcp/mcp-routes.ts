@@ -1,34 +1,22 @@
-import type {
-  FastifyError,
-  FastifyReply,
-  FastifyRequest,
-  InjectOptions,
-  LightMyRequestResponse,
-} from 'fastify'
-import type { Admission } from '../access/admission.ts'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { ApiError, refusals } from '../platform/errors.ts'
-import { requestIdHeader } from '../platform/http/request-id.ts'
 import type { Server } from '../platform/http/server.ts'
 import type { Json } from '../platform/openapi/components.ts'
+import { callTool, type ToolCallParts } from './call-tool.ts'
 import { answerWith, idOf, type RpcAnswer, RpcError, readMessage, refuseWith } from './json-rpc.ts'
 import { answerRequest, type Caller } from './methods.ts'
 import { isTrustedOrigin } from './origin.ts'
 import { allowsBatches, readRevision } from './revision.ts'
-import { toRequest } from './tool-request.ts'
-import { toRefusal, toResult } from './tool-result.ts'
 import { makeTools, type Tool } from './tools.ts'
 
-/** Messages in one body; one after the other, each may wait for a receiver. */
+/** Messages in one body; all at once, since each may wait for a receiver. */
 const maxBatch = 20
 
-/** What tools are made of. */
-export interface McpParts {
-  admission: Admission
+/** What tools are made of and carried out by. */
+export interface McpParts extends ToolCallParts {
   /** The API's description, once all routes are registered. */
   describe(): Json
-  /** Asks the service itself. */
-  inject(options: InjectOptions): Promise<LightMyRequestResponse>
 }
 
 /**
@@ -99,11 +87,8 @@ async function answerBatch(
   if (!allowsBatches(request.headers)) return refuse('Send one message in each request')
   if (messages.length === 0 || messages.length > maxBatch) return refuse(`Send 1 to ${maxBatch} messages`)
   admission.countMore(request, reply, messages.length - 1)
-  const answers: RpcAnswer[] = []
-  for (const message of messages) {
-    const { answer } = await answerMessage(message, request, caller)
-    if (answer) answers.push(answer)
-  }
+  const handled = await Promise.all(messages.map((message) => answerMessage(message, request, caller)))
+  const answers = handled.flatMap(({ answer }) => answer ?? [])
   return answers.length > 0 ? answers : reply.code(202).send()
 }
 
@@ -121,31 +106,6 @@ async function answerMessage(
   } catch (error) {
     if (!(error instanceof RpcError)) throw error
     return { status: error.status, answer: refuseWith(idOf(body), error) }
-  }
-}
-
-/** By the route itself, with the caller's key: what holds for requests holds for tools. */
-async function callTool(
-  { admission, inject }: McpParts,
-  tool: Tool,
-  args: Record<string, unknown>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
-  try {
-    const { headers, ...asked } = toRequest(tool.route, args)
-    const { authorization } = request.headers
-    const own = { authorization, [requestIdHeader]: request.id }
-    const answer = await admission.onBehalf(() =>
-      inject({ ...asked, headers: { ...headers, ...own }, remoteAddress: request.ip }),
-    )
-    for (const [name, value] of Object.entries(answer.headers)) {
-      if (name.startsWith('x-ratelimit-')) reply.header(name, value)
-    }
-    const ignored = answer.headers['x-krafter-ignored'] as string | undefined
-    return toResult({ status: answer.statusCode, text: answer.body, ignored })
-  } catch (error) {
-    return toRefusal(error)
   }
 }
 
