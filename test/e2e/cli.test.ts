@@ -152,6 +152,7 @@ test('no secret is shown by config, and none is given twice', () => {
     KRAFTER_OUTBOUND_PROXY: 'http://user:hunter2@proxy:3128',
     KRAFTER_ALERT_WEBHOOK_URL: 'https://hooks.example/hunter2',
     KRAFTER_BOOTSTRAP_API_KEY: 'hunter2',
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=hunter2',
   })
   expect(JSON.stringify(shown)).not.toContain('hunter2')
   expect(() => readSecretFiles({ DATABASE_URL: 'a', DATABASE_URL_FILE: 'b' })).toThrow('are both set')

@@ -86,6 +86,7 @@ describe('a variable that is wrong', () => {
   const databaseUrl = 'must be a postgres:// URL'
   const subject = 'must name a public domain: Apple refuses localhost, .local and .invalid'
   const hosts = 'must be a comma-separated list of host names, *.example.com or *, and "one two" is none'
+  const otlpHeaders = 'must be name=value pairs, separated by commas, the values percent-encoded'
   const cases: [name: string, value: string, message: string][] = [
     ['PORT', '65536', number(0, 65_535)],
     ['KRAFTER_METRICS_PORT', '65536', number(0, 65_535)],
@@ -131,6 +132,11 @@ describe('a variable that is wrong', () => {
       'must be kr_live_ followed by 43 base64url characters',
     ],
     ['KRAFTER_DRAIN_DELAY_MS', '5s', number(0, 60_000)],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', 'must be an http:// or https:// URL'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', `authorization: ${password}`, otlpHeaders],
+    ['OTEL_EXPORTER_OTLP_HEADERS', `authorization=${password}%`, otlpHeaders],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.5', 'must be a number from 0 to 1'],
+    ['OTEL_SDK_DISABLED', 'yes', 'must be true or false'],
   ]
 
   test('an alert URL in a network that is not opened', async () => {
@@ -162,7 +168,7 @@ describe('a variable that is wrong', () => {
   test('there is a case for every variable that can be', () => {
     const tried = new Set(cases.map(([name]) => name))
     const untried = Object.keys(environment.shape).filter((name) => !tried.has(name))
-    expect(untried).toEqual(['KRAFTER_DATA_DIR'])
+    expect(untried).toEqual(['KRAFTER_DATA_DIR', 'OTEL_SERVICE_NAME'])
   })
 
   test.concurrent('no encryption key beside DATABASE_URL', { timeout }, async () => {
