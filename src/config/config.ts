@@ -5,17 +5,11 @@ import { z } from 'zod'
 import { ConfigError } from '../platform/config-error.ts'
 import { splitList } from '../platform/split-list.ts'
 import type { TracesConfig } from '../platform/traces/traces.ts'
+import { wholeNumberText } from '../platform/whole-number.ts'
 import { vapidSubjectFrom, vapidSubjectProblem } from './vapid-subject.ts'
 
 /** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
 export const defaultRetryScheduleSeconds: readonly number[] = [17, 19, 23, 31]
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,10}$/, `must be a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
 
 const cidrList = z.string().transform((value, context) => {
   const networks = splitList(value)
@@ -162,12 +156,12 @@ const apiKey = z
  * absent, so that `FOO= npm start` and compose files with blank entries behave as expected.
  */
 export const environment = z.object({
-  PORT: wholeNumber(0, 65_535).default(8080),
+  PORT: wholeNumberText(0, 65_535).default(8080),
   HOST: host.default('127.0.0.1'),
-  KRAFTER_METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  KRAFTER_METRICS_PORT: wholeNumberText(0, 65_535).optional(),
   DATABASE_URL: databaseUrl.optional(),
-  KRAFTER_DATABASE_CONNECTIONS: wholeNumber(4, 1_000).default(10),
-  KRAFTER_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000).default(10_000),
+  KRAFTER_DATABASE_CONNECTIONS: wholeNumberText(4, 1_000).default(10),
+  KRAFTER_STATEMENT_TIMEOUT_MS: wholeNumberText(100, 600_000).default(10_000),
   KRAFTER_DATA_DIR: z.string().default('./data'),
   KRAFTER_ENCRYPTION_KEY: encryptionKeys.optional(),
   KRAFTER_PUBLIC_URL: publicUrl.optional(),
@@ -175,21 +169,21 @@ export const environment = z.object({
   KRAFTER_DNS_SERVERS: dnsServers.optional(),
   KRAFTER_OUTBOUND_PROXY: outboundProxy.optional(),
   KRAFTER_RETRY_SCHEDULE: retrySchedule.default([...defaultRetryScheduleSeconds]),
-  KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
-  KRAFTER_DISABLE_AFTER: wholeNumber(0, 31_536_000).default(3_600),
-  KRAFTER_REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000).default(30_000),
+  KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumberText(100, 60_000).default(10_000),
+  KRAFTER_DISABLE_AFTER: wholeNumberText(0, 31_536_000).default(3_600),
+  KRAFTER_REQUEST_TIMEOUT_MS: wholeNumberText(100, 600_000).default(30_000),
   KRAFTER_ALERT_WEBHOOK_URL: alertUrl.optional(),
-  KRAFTER_MAX_STREAMS: wholeNumber(1, 10_000).default(100),
-  KRAFTER_MAX_STREAMS_PER_TEAM: wholeNumber(1, 10_000).default(50),
-  KRAFTER_MAX_WEBHOOKS_PER_APP: wholeNumber(1, 10_000).default(100),
-  KRAFTER_MAX_FILTER_BYTES: wholeNumber(64, 65_536).default(8_192),
-  KRAFTER_PUSH_MAX_AGE: wholeNumber(60, 2_419_200).default(86_400),
-  KRAFTER_SENT_AFTER: wholeNumber(1, 86_400).default(600),
-  KRAFTER_RETENTION_DAYS: wholeNumber(8, 3_650).default(30),
-  KRAFTER_RATE_LIMIT_DEFAULT: wholeNumber(0, 1_000_000_000).default(6_000),
-  KRAFTER_RATE_LIMIT_STRICT: wholeNumber(0, 1_000_000_000).default(1_800),
-  KRAFTER_RATE_LIMIT_PUBLIC: wholeNumber(0, 1_000_000_000).default(1_200),
-  KRAFTER_RATE_LIMIT_UNAUTHORIZED: wholeNumber(0, 1_000_000_000).default(1_200),
+  KRAFTER_MAX_STREAMS: wholeNumberText(1, 10_000).default(100),
+  KRAFTER_MAX_STREAMS_PER_TEAM: wholeNumberText(1, 10_000).default(50),
+  KRAFTER_MAX_WEBHOOKS_PER_APP: wholeNumberText(1, 10_000).default(100),
+  KRAFTER_MAX_FILTER_BYTES: wholeNumberText(64, 65_536).default(8_192),
+  KRAFTER_PUSH_MAX_AGE: wholeNumberText(60, 2_419_200).default(86_400),
+  KRAFTER_SENT_AFTER: wholeNumberText(1, 86_400).default(600),
+  KRAFTER_RETENTION_DAYS: wholeNumberText(8, 3_650).default(30),
+  KRAFTER_RATE_LIMIT_DEFAULT: wholeNumberText(0, 1_000_000_000).default(6_000),
+  KRAFTER_RATE_LIMIT_STRICT: wholeNumberText(0, 1_000_000_000).default(1_800),
+  KRAFTER_RATE_LIMIT_PUBLIC: wholeNumberText(0, 1_000_000_000).default(1_200),
+  KRAFTER_RATE_LIMIT_UNAUTHORIZED: wholeNumberText(0, 1_000_000_000).default(1_200),
   KRAFTER_PUBLIC_PUSH_HOSTS: pushHosts.default(knownPushHosts),
   KRAFTER_TRUST_PROXY: cidrList.default([]),
   KRAFTER_LOG_LEVEL: z
@@ -199,7 +193,7 @@ export const environment = z.object({
     .default('info'),
   KRAFTER_VAPID_SUBJECT: vapidSubject.optional(),
   KRAFTER_BOOTSTRAP_API_KEY: apiKey.optional(),
-  KRAFTER_DRAIN_DELAY_MS: wholeNumber(0, 60_000).optional(),
+  KRAFTER_DRAIN_DELAY_MS: wholeNumberText(0, 60_000).optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl.optional(),
   OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders.optional(),
   OTEL_SERVICE_NAME: z.string().default('krafter-push'),

@@ -100,7 +100,7 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
 }
 
 /** Whole bodies of events, as receivers get them. */
-export const eventSchemas = Object.fromEntries(
+const eventSchemas = Object.fromEntries(
   Object.entries(catalog).map(([type, data]) => [type, bodySchema(type as EventType, data)]),
 ) as { [Type in EventType]: ReturnType<typeof bodySchema<Type>> }
 

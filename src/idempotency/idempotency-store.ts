@@ -2,7 +2,7 @@ import { dayMs } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 
 /** How long a key answers as the first request did. */
-export const idempotencyKeyLifeMs = dayMs
+const idempotencyKeyLifeMs = dayMs
 
 /** A key of a client. */
 export interface KeyOfRequest {

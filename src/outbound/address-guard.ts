@@ -5,7 +5,7 @@ import { createResolver } from './resolver.ts'
 export const maxUrlLength = 2_048
 
 /** How long storing a URL may wait for its name to resolve. */
-export const storageResolveTimeoutMs = 3_000
+const storageResolveTimeoutMs = 3_000
 
 const refusedMessage = 'must not point to a private or reserved address'
 

@@ -133,11 +133,7 @@ export class ConnectionPool {
     if (!origin?.waiting.delete(waiter) || origin.waiting.size > 0) {
       return
     }
-    for (const dial of origin.dials) {
-      dial.abandoned = true
-      dial.socket?.destroy()
-    }
-    origin.dials.clear()
+    abandonDials(origin)
     this.#forgetIfUnused(origin)
   }
 
@@ -180,11 +176,7 @@ export class ConnectionPool {
     this.#closed = true
     const closing: Promise<void>[] = []
     for (const origin of [...this.#origins.values()]) {
-      for (const dial of origin.dials) {
-        dial.abandoned = true
-        dial.socket?.destroy()
-      }
-      origin.dials.clear()
+      abandonDials(origin)
       failAll(origin, error)
       for (const connection of origin.connections) {
         connection.unused?.destroy()
@@ -370,6 +362,14 @@ export class ConnectionPool {
       this.retire(oldest!)
     }
   }
+}
+
+function abandonDials({ dials }: Origin): void {
+  for (const dial of dials) {
+    dial.abandoned = true
+    dial.socket?.destroy()
+  }
+  dials.clear()
 }
 
 function failAll(origin: Origin, error: Error): void {

@@ -19,7 +19,7 @@ export interface ResolverLimits extends TurnLimits {
   rememberedNames: number
 }
 
-export const defaultResolverLimits: ResolverLimits = {
+const defaultResolverLimits: ResolverLimits = {
   waitMs: 4_000,
   timeoutMs: 3_000,
   otherFamilyMs: 500,

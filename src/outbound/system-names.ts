@@ -16,7 +16,7 @@ export interface SystemFiles {
   resolvConf: string
 }
 
-export const systemFiles: SystemFiles = {
+const systemFiles: SystemFiles = {
   hosts: process.platform === 'win32' ? 'C:\\Windows\\System32\\drivers\\etc\\hosts' : '/etc/hosts',
   resolvConf: '/etc/resolv.conf',
 }

@@ -14,7 +14,7 @@ const keyInDetail = /\(([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)/
  *
  * @returns the row's moment; undefined when the error is about something else
  */
-export function momentWithoutPartition(error: unknown): Date | undefined {
+function momentWithoutPartition(error: unknown): Date | undefined {
   const { code, constraint, detail = '' } = Object(error) as Record<string, string | undefined>
   if (code !== checkViolation || constraint) return undefined
   const key = keyInDetail.exec(detail)?.[1]

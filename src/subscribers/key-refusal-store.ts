@@ -3,7 +3,7 @@ import type { Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
 /** Refusals in a row after which a subscription counts as made with another key. */
-export const maxKeyRefusals = 3
+const maxKeyRefusals = 3
 
 /**
  * Counts pushes that were refused for their key, and turns subscribers inactive that were refused

@@ -157,7 +157,7 @@ export function registerSubscriberRoutes(
       const { token, keys, user_id: userId, tags, metadata, status } = request.body
       const vapidKey = namedKey(subscriber.platform, request.body.vapid_public_key)
       const checked = {
-        token: token === undefined ? undefined : await checkToken(deps, subscriber.platform, token),
+        token: token === undefined ? undefined : await checkToken(deps, subscriber.platform, token, 'token'),
         keys: checkKeys(subscriber.platform, keys, 'keys'),
         vapidKey,
         userId,

@@ -14,7 +14,7 @@ export async function checkToken(
   { guard }: Pick<Deps, 'guard'>,
   platform: Platform,
   given: string,
-  field = 'token',
+  field: string,
 ): Promise<string> {
   const token = given.trim()
   const refuse = (message: string) => refusals.invalid({ [field]: [message] })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { text } from '../platform/http/fields.ts'
+import { wholeNumber } from '../platform/whole-number.ts'
 import { defaultBatchBytes } from './batch-size.ts'
 import { certificateAuthority } from './certificate-authority.ts'
 import { filterSchema } from './filter.ts'
@@ -9,7 +10,7 @@ const maxRetries = 20
 const maxRetrySeconds = 604_800
 const maxRate = 10_000
 /** No webhook gets more attempts at a time than this, whatever it asks for. */
-export const maxInFlightLimit = 64
+const maxInFlightLimit = 64
 
 const retrySchedule = z
   .array(z.int().min(0))
@@ -18,12 +19,6 @@ const retrySchedule = z
     (waits) => waits.reduce((sum, wait) => sum + wait, 0) <= maxRetrySeconds,
     `must add up to at most ${maxRetrySeconds} seconds`,
   )
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .int()
-    .refine((value) => value >= min && value <= max, `must be ${min} to ${max}`)
-    .meta({ minimum: min, maximum: max })
 
 const batch = z
   .object({

@@ -3,7 +3,7 @@ export const probes = 8
 
 /** A push service is left alone for a while after so many pushes that failed, on so many occasions, without an answer. */
 export const failuresBeforePause = 20
-export const strikesBeforePause = 3
+const strikesBeforePause = 3
 
 /** Looks at a push service in a row that find pushes under way and no answer since the last: it is stuck. */
 export const quietLooks = 4

@@ -27,7 +27,7 @@ export interface FollowOptions {
  * An event gets its id before its transaction commits, so that a greater id may be seen first. That late an event may
  * be, clocks of different processes included.
  */
-export const lagMs = 10_000
+const lagMs = 10_000
 /** Ids of the last {@link lagMs} that are remembered; beyond, reading waits until some are old enough to be forgotten. */
 const maxRemembered = 50_000
 

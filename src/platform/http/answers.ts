@@ -144,8 +144,8 @@ export function bare(shape: Shape, description: string, example = shape.example)
   return json(shape.schema, example, description)
 }
 
-export function plainText(description: string, example: string, type = 'text/plain'): Answer {
-  return { description, content: { type, schema: z.string(), example } }
+export function plainText(description: string, example: string): Answer {
+  return { description, content: { type: 'text/plain', schema: z.string(), example } }
 }
 
 function json(schema: z.ZodType, example: unknown, description: string): Answer {

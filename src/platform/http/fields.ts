@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { refusals } from '../errors.ts'
 import { parseId } from '../ids.ts'
+import { wholeNumberText } from '../whole-number.ts'
 import { type Excess, findExcess } from './json-size.ts'
 
 /** PostgreSQL text cannot hold it. */
@@ -68,19 +69,15 @@ const maxOffset = 10_000
 
 /** `limit` and `offset` of a list. */
 export const page = {
-  limit: wholeNumber(1, 100, 50).describe('Entries per page.'),
-  offset: wholeNumber(0, maxOffset, 0).describe('Entries to skip. Use `cursor` for deeper pages.'),
+  limit: pageNumber(1, 100, 50).describe('Entries per page.'),
+  offset: pageNumber(0, maxOffset, 0).describe('Entries to skip. Use `cursor` for deeper pages.'),
 }
 
 /** `limit` of a list that is short and answers with all of it unless asked for less. */
-export const limitOfAll = wholeNumber(1, 1_000, 1_000).describe('Entries per page.')
+export const limitOfAll = pageNumber(1, 1_000, 1_000).describe('Entries per page.')
 
-function wholeNumber(min: number, max: number, fallback: number) {
-  return z
-    .string()
-    .regex(/^\d{1,10}$/, `must be a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+function pageNumber(min: number, max: number, fallback: number) {
+  return wholeNumberText(min, max)
     .default(fallback)
     .meta({ type: 'integer', minimum: min, maximum: max, default: fallback })
 }

@@ -119,9 +119,7 @@ const error = z
   .meta({ description: 'What is wrong, in a sentence for people. Decide by the status.' })
 
 /** The one form of every refusal: flat, `error` always a sentence for people. */
-export const errorSchema = z
-  .object({ error })
-  .meta({ id: 'Error', description: 'Why the request was refused.' })
+const errorSchema = z.object({ error }).meta({ id: 'Error', description: 'Why the request was refused.' })
 const validationErrorSchema = z
   .object({ error, details: detailsField })
   .meta({ id: 'ValidationError', description: 'Which fields are wrong, and why.' })

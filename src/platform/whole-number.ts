@@ -1,0 +1,16 @@
+import { z } from 'zod'
+
+/** A number in JSON, from `min` to `max`. */
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .int()
+    .refine((value) => value >= min && value <= max, `must be ${min} to ${max}`)
+    .meta({ minimum: min, maximum: max })
+
+/** The same as text, which queries and variables are. */
+export const wholeNumberText = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
