@@ -9,13 +9,14 @@ import { acceptNotifications } from '../../src/notifications/accept-notification
 import { type Api, poll } from '../support/api.ts'
 import { makeDatabase, type TestStorage } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit, expireLeases } from '../support/database.ts'
+import { startCollector } from '../support/otlp.ts'
 import { type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 
 const { url, reason } = inject('postgres')
-const environment = {
+const environment: Record<string, string> = {
   KRAFTER_BOOTSTRAP_API_KEY: `kr_live_${randomBytes(32).toString('base64url')}`,
   KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8',
   // Longer than any answer is kept back here, so that each attempt is the first.
@@ -31,14 +32,17 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout
   let pushService: PushService
   let ca: string
   let workers: ServiceProcess[]
+  let collector: Awaited<ReturnType<typeof startCollector>>
 
   beforeAll(async () => {
     storage = await makeDatabase()
-    ;[{ ca }, receiver, pushService] = await Promise.all([
+    ;[{ ca }, receiver, pushService, collector] = await Promise.all([
       makeCertificates(),
       startReceiver(),
       startPushService(),
+      startCollector(),
     ])
+    environment.OTEL_EXPORTER_OTLP_ENDPOINT = collector.url
     accepting = await startTestService(storage, environment, ['api'])
     api = accepting.api
     workers = await Promise.all([startWorker(), startWorker()])
@@ -47,6 +51,7 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout
   afterAll(async () => {
     await Promise.all(workers.map((worker) => worker.end('SIGKILL')))
     await Promise.all([accepting.stop(), receiver.stop(), pushService.stop()])
+    await collector.stop()
     await storage.drop()
   })
   beforeEach(() => {
@@ -115,6 +120,24 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout
       },
     }
   }
+
+  test('write one trace of a notification, whichever process does a step', async () => {
+    const appId = await makeApp()
+    const webhooks = await makeWebhooks(appId, 16)
+    const { body } = await api.post(`/push/apps/${appId}/notifications`, { title: 'traced' })
+    await untilEnded(webhooks, 1)
+    // Accepting, resolving, and a delivery each: nobody is there to send to.
+    const spans = await poll(
+      async () => collector.spansOf(body.data.id.replaceAll('-', '')),
+      (found) => found.length === 18,
+    )
+    const accept = spans.find(({ name }) => name === 'accept')!
+    const others = spans.filter((span) => span !== accept)
+    expect(new Set(others.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([accept.spanId]))
+    const delivering = new Set(spans.filter(({ name }) => name === 'deliver').map(({ instance }) => instance))
+    expect(delivering.size).toBe(2)
+    expect(delivering).not.toContain(accept.instance)
+  })
 
   test('keep the limits of a webhook together', async () => {
     const appId = await makeApp()

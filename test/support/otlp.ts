@@ -12,6 +12,7 @@ export interface ReceivedSpan {
   links: { traceId: string; spanId: string }[]
   status: { code?: number; message?: string }
   service: unknown
+  instance: unknown
 }
 
 /** A collector of traces, as OpenTelemetry's own: OTLP over HTTP, JSON. */
@@ -30,6 +31,7 @@ export async function startCollector(): Promise<LocalServer & { spansOf(traceId:
             attributes: toRecord(span.attributes),
             links: span.links ?? [],
             service: toRecord(resource.attributes)['service.name'],
+            instance: toRecord(resource.attributes)['service.instance.id'],
           })),
         ),
       ) as ReceivedSpan[]

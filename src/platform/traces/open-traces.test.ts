@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { startCollector } from '../../../test/support/otlp.ts'
 import { newId } from '../ids.ts'
 import { createLogger } from '../log.ts'
-import { openTraces } from './open-traces.ts'
+import { maxWaiting, openTraces } from './open-traces.ts'
 import { parseTraceparent, traceIdOf } from './trace-context.ts'
 
 const open = (url: string, ratio: number, logs: Record<string, unknown>[] = []) => {
@@ -30,6 +30,19 @@ test('every process samples the same traces, as many as it was asked for', async
   await some.close()
   expect(ids.filter((id) => collector.spansOf(traceIdOf(id)).length === 1)).toEqual(sampled)
   await others.close()
+  await collector.stop()
+})
+
+test('spans beyond what may wait are dropped, and the log says how many', async () => {
+  const collector = await startCollector()
+  collector.answer = () => {}
+  const logs: Record<string, unknown>[] = []
+  const traces = open(`${collector.url}/v1/traces`, 1, logs)
+  const ids = Array.from({ length: maxWaiting + 2_000 }, newId)
+  for (const id of ids) traces.record(span(id))
+  expect(logs).toMatchObject([{ level: 'warn', msg: 'traces.dropped', spans: 1 }])
+  collector.answer = (_, response) => void response.writeHead(200).end('{}')
+  await traces.close()
   await collector.stop()
 })
 

@@ -1,12 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import {
-  type HrTime,
-  ROOT_CONTEXT,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  TraceFlags,
-} from '@opentelemetry/api'
+import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import {
   defaultResource,
@@ -16,19 +9,18 @@ import {
 } from '@opentelemetry/resources'
 import {
   BatchSpanProcessor,
-  type ReadableSpan,
   SamplingDecision,
   type SpanExporter,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace'
 import type { Logger } from 'pino'
 import { withDeadline } from '../deadline.ts'
+import { toReadableSpan } from './readable-span.ts'
 import { spanIdOf, toTraceparent, traceIdOf } from './trace-context.ts'
-import type { FinishedSpan, Traces, TracesConfig } from './traces.ts'
+import type { Traces, TracesConfig } from './traces.ts'
 
-const kinds = { internal: SpanKind.INTERNAL, producer: SpanKind.PRODUCER, client: SpanKind.CLIENT }
 /** Spans that wait for export, some 2 KB each; those beyond are dropped. */
-const maxQueueSize = 8_192
+export const maxWaiting = 8_192
 const exportEveryMs = 500
 const exportTimeoutMs = 10_000
 const closeTimeoutMs = 5_000
@@ -45,75 +37,74 @@ export function openTraces(
   const sampler = new TraceIdRatioBasedSampler(ratio)
   const isSampled = (traceId: string) =>
     sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED
-  const exporter = reportingFailures(new OTLPTraceExporter({ url, headers }), log)
+  const mayWarn = { failed: onceIn(warnEveryMs), dropped: onceIn(warnEveryMs) }
+  let waiting = 0
+  let dropped = 0
+  let isClosed = false
+
+  const exporter = watched(new OTLPTraceExporter({ url, headers }), {
+    taken(spans) {
+      waiting -= spans
+    },
+    failed(err, spans) {
+      if (mayWarn.failed()) log.warn({ err, spans }, 'traces.export_failed')
+    },
+  })
   const processor = new BatchSpanProcessor({
     exporter,
-    maxQueueSize,
+    maxQueueSize: maxWaiting,
     scheduledDelayMillis: exportEveryMs,
     exportTimeoutMillis: exportTimeoutMs,
   })
-  const resource = defaultResource()
-    .merge(detectResources({ detectors: [resourceAttributesEnvDetector] }))
-    .merge(resourceFromAttributes({ 'service.name': serviceName, 'service.version': version }))
-  const scope = { name: 'krafter-push', version }
-
-  const toReadable = (span: FinishedSpan, context: SpanContext): ReadableSpan => {
-    const endMs = span.endedAt.getTime()
-    const parent = { ...context, spanId: spanIdOf(span.subjectId), isRemote: true }
-    const links = span.causedBy ? [{ context: toContext(span.causedBy) }] : []
-    return {
-      name: span.name,
-      kind: kinds[span.kind],
-      spanContext: () => context,
-      ...(span.hasParent && { parentSpanContext: parent }),
-      startTime: toHrTime(endMs - span.durationMs),
-      endTime: toHrTime(endMs),
-      duration: toHrTime(span.durationMs),
-      status: span.error
-        ? { code: SpanStatusCode.ERROR, message: span.error }
-        : { code: SpanStatusCode.UNSET },
-      attributes: Object.fromEntries(
-        Object.entries(span.attributes).filter((entry): entry is [string, string] => entry[1] != null),
-      ),
-      links,
-      events: [],
-      ended: true,
-      resource,
-      instrumentationScope: scope,
-      droppedAttributesCount: 0,
-      droppedEventsCount: 0,
-      droppedLinksCount: 0,
-    }
+  const own = {
+    'service.name': serviceName,
+    'service.version': version,
+    'service.instance.id': randomUUID(),
+  }
+  const about = {
+    resource: defaultResource()
+      .merge(detectResources({ detectors: [resourceAttributesEnvDetector] }))
+      .merge(resourceFromAttributes(own)),
+    instrumentationScope: { name: 'krafter-push', version },
+  }
+  const drop = () => {
+    dropped += 1
+    if (!mayWarn.dropped()) return
+    log.warn({ spans: dropped }, 'traces.dropped')
+    dropped = 0
   }
 
   return {
     record(span) {
       const traceId = traceIdOf(span.subjectId)
-      if (!isSampled(traceId)) return
+      if (isClosed || !isSampled(traceId)) return
+      if (waiting >= maxWaiting) return drop()
+      waiting += 1
       const spanId = spanIdOf(span.id ?? randomUUID())
-      processor.onEnd(toReadable(span, { traceId, spanId, traceFlags: TraceFlags.SAMPLED }))
+      processor.onEnd(toReadableSpan(span, { traceId, spanId, sampled: true }, about))
     },
     traceparent(subjectId, id) {
       const traceId = traceIdOf(subjectId)
       return toTraceparent({ traceId, spanId: spanIdOf(id), sampled: isSampled(traceId) })
     },
     async close() {
+      isClosed = true
       // What cannot be exported has been logged, and is no reason to stop later.
       await withDeadline(processor.shutdown(), closeTimeoutMs).catch(() => {})
     },
   }
 }
 
-/** The library tells nobody. */
-function reportingFailures(exporter: SpanExporter, log: Logger): SpanExporter {
-  let warnedAtMs = Number.NEGATIVE_INFINITY
+/** The library tells nobody of what it cannot export. */
+function watched(
+  exporter: SpanExporter,
+  told: { taken(spans: number): void; failed(error: Error, spans: number): void },
+): SpanExporter {
   return {
     export(spans, done) {
+      told.taken(spans.length)
       exporter.export(spans, (result) => {
-        if (result.error && performance.now() - warnedAtMs >= warnEveryMs) {
-          warnedAtMs = performance.now()
-          log.warn({ err: result.error, spans: spans.length }, 'traces.export_failed')
-        }
+        if (result.error) told.failed(result.error, spans.length)
         done(result)
       })
     },
@@ -121,12 +112,12 @@ function reportingFailures(exporter: SpanExporter, log: Logger): SpanExporter {
   }
 }
 
-function toContext({ traceId, spanId, sampled }: NonNullable<FinishedSpan['causedBy']>): SpanContext {
-  return { traceId, spanId, traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE, isRemote: true }
-}
-
-/** Seconds and nanoseconds. */
-function toHrTime(ms: number): HrTime {
-  const seconds = Math.floor(ms / 1_000)
-  return [seconds, Math.round((ms - seconds * 1_000) * 1_000_000)]
+function onceIn(ms: number): () => boolean {
+  let lastAtMs = Number.NEGATIVE_INFINITY
+  return () => {
+    const now = performance.now()
+    if (now - lastAtMs < ms) return false
+    lastAtMs = now
+    return true
+  }
 }
