@@ -17,13 +17,10 @@ export function registerHomePage(server: Server, { version }: { version: string 
 }
 
 const ownStyle = `
-* { box-sizing: border-box }
 body {
   margin: 0 auto;
   padding: 4rem 1.25rem;
   max-width: 42rem;
-  background: var(--page);
-  color: var(--text);
   font: 16px / 1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
 }
 h1 { margin: 0; font-size: 1.75rem }
@@ -33,7 +30,6 @@ li + li { border-top: 1px solid var(--line) }
 li { padding: .9rem 1.1rem; color: var(--quiet) }
 li a, li strong { display: block; color: var(--accent); font-weight: 600 }
 li strong { color: var(--text) }
-a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 code {
   padding: .1em .35em;
   border-radius: 4px;
