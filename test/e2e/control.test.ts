@@ -1,31 +1,25 @@
 import { generate } from 'selfsigned'
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { emitEvents } from '../../src/deliveries/publish-event.ts'
 import { startTlsServer } from '../../src/local-ends/tls-server.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit } from '../support/database.ts'
-import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { type Receiver, respond } from '../support/receiver.ts'
+import type { TestService } from '../support/service.ts'
+import { useStage } from '../support/stage.ts'
 
 const event = 'notification.sent' as const
 
 describeOnEachBackend('control of a webhook', (make) => {
-  let storage: TestStorage
+  const stage = useStage(make)
   let running: TestService
   let receiver: Receiver
   let appId: string
 
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, receiver] = await Promise.all([startTestService(storage), startReceiver()])
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await receiver.stop()
-    await storage.drop()
+  beforeAll(() => {
+    ;({ running, receiver } = stage)
   })
 
   beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { deliveryShape, loggedDeliveryShape } from '../../src/deliveries/log/delivery-log-schema.ts'
 import { eventShape, loggedEventShape } from '../../src/deliveries/log/event-log-schema.ts'
 
@@ -8,31 +8,25 @@ import { eventDocs } from '../../src/events/event-schema.ts'
 import { firstIdOf, newId } from '../../src/platform/ids.ts'
 
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { emit } from '../support/database.ts'
 import { makeKey } from '../support/keys.ts'
-import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { type Receiver, respond } from '../support/receiver.ts'
+import type { TestService } from '../support/service.ts'
 import { expectShape } from '../support/shapes.ts'
+import { useStage } from '../support/stage.ts'
 
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 const notFound = { status: 404, body: { error: 'Not found' } }
 const dayMs = 86_400_000
 
 describeOnEachBackend('the log', (make) => {
-  let storage: TestStorage
+  const stage = useStage(make)
   let running: TestService
   let receiver: Receiver
 
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, receiver] = await Promise.all([startTestService(storage), startReceiver()])
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await receiver.stop()
-    await storage.drop()
+  beforeAll(() => {
+    ;({ running, receiver } = stage)
   })
 
   const makeApp = async (): Promise<{ id: string; base: string }> => {

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { emitEvents } from '../../src/deliveries/publish-event.ts'
 import { replayStep } from '../../src/pipeline.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { replayShape } from '../../src/replays/replay-schema.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { deliveriesOf, emit, makeDeliveriesDue, makeDue, waitingJobs } from '../support/database.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import type { TestService } from '../support/service.ts'
 import { expectShape } from '../support/shapes.ts'
+import { useStage } from '../support/stage.ts'
 
 const notFound = { status: 404, body: { error: 'Not found' } }
 /** The service's clock goes ahead by this, so that what the tests have just published has settled. */
@@ -18,23 +19,15 @@ const aheadMs = 60_000
 const longAgo = '2026-01-01T00:00:00Z'
 
 describeOnEachBackend('replay', (make) => {
-  let storage: TestStorage
+  const stage = useStage(make, { KRAFTER_RETRY_SCHEDULE: '0', KRAFTER_DISABLE_AFTER: '86400' })
   let running: TestService
   let receiver: Receiver
   let db: Db
 
-  beforeAll(async () => {
-    storage = await make()
-    const env = { KRAFTER_RETRY_SCHEDULE: '0', KRAFTER_DISABLE_AFTER: '86400' }
-    ;[running, receiver] = await Promise.all([startTestService(storage, env), startReceiver()])
+  beforeAll(() => {
+    ;({ running, receiver } = stage)
     running.clock.ahead = aheadMs
     db = running.service.deps.db
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await receiver.stop()
-    await storage.drop()
   })
 
   beforeEach(() => {
@@ -276,7 +269,7 @@ describeOnEachBackend('replay', (make) => {
   })
 
   test('waits for what was published before its end and is committed after its beginning', async (context) => {
-    context.skip(storage.backend === 'pglite', 'one connection has one transaction at a time')
+    context.skip(stage.storage.backend === 'pglite', 'one connection has one transaction at a time')
     running.clock.ahead = 0
     onTestFinished(() => {
       running.clock.ahead = aheadMs

@@ -1,29 +1,23 @@
 import { createHmac, createPublicKey, verify } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { verify as verifyWithOurLibrary } from '../../packages/webhooks/index.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { emit } from '../support/database.ts'
-import { type Received, type Receiver, respond, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { type Received, type Receiver, respond } from '../support/receiver.ts'
+import type { TestService } from '../support/service.ts'
+import { useStage } from '../support/stage.ts'
 
 const first = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
 describeOnEachBackend('secrets of a webhook', (make) => {
-  let storage: TestStorage
+  const stage = useStage(make)
   let running: TestService
   let receiver: Receiver
   let appId: string
 
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, receiver] = await Promise.all([startTestService(storage), startReceiver()])
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await receiver.stop()
-    await storage.drop()
+  beforeAll(() => {
+    ;({ running, receiver } = stage)
   })
 
   beforeEach(async () => {

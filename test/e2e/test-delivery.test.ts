@@ -1,36 +1,33 @@
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { testDeliveryShape } from '../../src/deliveries/test/test-delivery-schema.ts'
 import { catalog, type EventType, eventTypes } from '../../src/events/catalog.ts'
 import { newId } from '../../src/platform/ids.ts'
 import { version } from '../../src/version.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { deliveriesOf } from '../support/database.ts'
-import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import { type Receiver, respond } from '../support/receiver.ts'
+import type { TestService } from '../support/service.ts'
 import { expectShape } from '../support/shapes.ts'
+import { useStage } from '../support/stage.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const deliveryTimeoutMs = 500
 
 describeOnEachBackend('a test delivery', (make) => {
-  let storage: TestStorage
+  // The role `api` alone: nobody else would send it.
+  const stage = useStage(
+    make,
+    { KRAFTER_DELIVERY_TIMEOUT_MS: String(deliveryTimeoutMs), KRAFTER_RATE_LIMIT_STRICT: '1000' },
+    ['api'],
+  )
   let running: TestService
   let receiver: Receiver
   let appId: string
 
   beforeAll(async () => {
-    storage = await make()
-    // The role `api` alone: nobody else would send it.
-    const env = { KRAFTER_DELIVERY_TIMEOUT_MS: String(deliveryTimeoutMs), KRAFTER_RATE_LIMIT_STRICT: '1000' }
-    ;[running, receiver] = await Promise.all([startTestService(storage, env, ['api']), startReceiver()])
+    ;({ running, receiver } = stage)
     appId = (await running.api.post('/push/apps', { name: 'Shop' })).body.data.id
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await receiver.stop()
-    await storage.drop()
   })
 
   const makeWebhook = async (fields: object = {}): Promise<{ id: string; path: string; at: string }> => {

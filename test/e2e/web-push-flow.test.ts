@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { probes } from '../../src/channels/web-push/origin-health.ts'
 import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { insertDevices, makeBatchesDue, waitingBatches } from '../support/database.ts'
 import {
   type Device,
@@ -12,30 +12,20 @@ import {
   type ReceivedPush,
   startPushService,
 } from '../support/push-service.ts'
-import { type Receiver, startReceiver } from '../support/receiver.ts'
-import { startTestService, type TestService } from '../support/service.ts'
+import type { Receiver } from '../support/receiver.ts'
+import type { TestService } from '../support/service.ts'
+import { useStage } from '../support/stage.ts'
 
 describeOnEachBackend('web push', (make) => {
-  let storage: TestStorage
+  const stage = useStage(make, { KRAFTER_PUBLIC_URL: 'https://push.shop.example' })
   let running: TestService
   let pushService: PushService
   let receiver: Receiver
   let db: Db
 
-  beforeAll(async () => {
-    storage = await make()
-    ;[running, pushService, receiver] = await Promise.all([
-      startTestService(storage, { KRAFTER_PUBLIC_URL: 'https://push.shop.example' }),
-      startPushService(),
-      startReceiver(),
-    ])
+  beforeAll(() => {
+    ;({ running, pushService, receiver } = stage)
     db = running.service.deps.db
-  })
-
-  afterAll(async () => {
-    await running.stop()
-    await Promise.all([pushService.stop(), receiver.stop()])
-    await storage.drop()
   })
 
   /** An app with these subscribers, and a notification on its way to them. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from 'vitest'
+import type { Role } from '../../src/app.ts'
 import type { Api } from './api.ts'
 import type { TestStorage } from './backends.ts'
 import { type PushService, startPushService } from './push-service.ts'
@@ -16,7 +17,11 @@ export interface Stage {
 }
 
 /** Starts a stage before the tests of a `describe` and stops it after them; nothing is there before the tests. */
-export function useStage(make: () => Promise<TestStorage>, env: Record<string, string> = {}): Stage {
+export function useStage(
+  make: () => Promise<TestStorage>,
+  env: Record<string, string> = {},
+  roles?: Role[],
+): Stage {
   const stage = {
     get api() {
       return stage.running.api
@@ -25,7 +30,7 @@ export function useStage(make: () => Promise<TestStorage>, env: Record<string, s
   beforeAll(async () => {
     stage.storage = await make()
     ;[stage.running, stage.pushService, stage.receiver] = await Promise.all([
-      startTestService(stage.storage, env),
+      startTestService(stage.storage, env, roles),
       startPushService(),
       startReceiver(),
     ])
