@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeDataFolder, type TestStorage } from '../../test/support/backends.ts'
+import { makeDataFolder } from '../../test/support/backends.ts'
 import { emit } from '../../test/support/database.ts'
 import { makeKey } from '../../test/support/keys.ts'
 import { type PushService, startPushService } from '../../test/support/push-service.ts'
@@ -17,16 +17,14 @@ import {
   ValidationError,
 } from './index.ts'
 
-let storage: TestStorage
 let running: TestService
 let pushService: PushService
 let receiver: Receiver
 let krafter: Krafter
 
 beforeAll(async () => {
-  storage = makeDataFolder()
   ;[running, pushService, receiver] = await Promise.all([
-    startTestService(storage, {}, undefined, { streams: { gatherMs: 2, sweepMs: 40 } }),
+    startTestService(makeDataFolder(), {}, undefined, { streams: { gatherMs: 2, sweepMs: 40 } }),
     startPushService(),
     startReceiver(),
   ])
@@ -34,9 +32,8 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await running.stop()
+  await running.end()
   await Promise.all([pushService.stop(), receiver.stop()])
-  await storage.drop()
 })
 
 const failure = (call: PromiseLike<unknown>) =>

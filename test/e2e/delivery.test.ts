@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Db } from '../../src/platform/db/db.ts'
 import { version } from '../../src/version.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit, makeDeliveriesDue, waitingDeliveries } from '../support/database.ts'
 import { type RawServer, startRawTlsServer, startTcpServer } from '../support/raw-server.ts'
 import { type Received, type Receiver, respond, startReceiver } from '../support/receiver.ts'
@@ -23,28 +23,25 @@ const gibibyte = 2 ** 30
 const mebibyte = 2 ** 20
 
 describeOnEachBackend('delivery', (make) => {
-  let storage: TestStorage
   let running: TestService
   let receiver: Receiver
   let db: Db
 
   beforeAll(async () => {
-    storage = await make()
     const env = {
       KRAFTER_RETRY_SCHEDULE: schedule.join(),
       KRAFTER_DELIVERY_TIMEOUT_MS: String(deliveryTimeoutMs),
     }
     ;[running, receiver] = await Promise.all([
-      startTestService(storage, env, undefined, { random: () => 0.5 }),
+      startTestService(await make(), env, undefined, { random: () => 0.5 }),
       startReceiver(),
     ])
     db = running.service.deps.db
   })
 
   afterAll(async () => {
-    await running.stop()
+    await running.end()
     await receiver.stop()
-    await storage.drop()
   })
 
   const makeApp = async (): Promise<string> =>

@@ -1,20 +1,18 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { deliveriesOf, emit, makeDue, waitingJobs } from '../support/database.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 describeOnEachBackend('health of a webhook', (make) => {
-  let storage: TestStorage
   let running: TestService
   let receiver: Receiver
   let appId: string
 
   beforeAll(async () => {
-    storage = await make()
     receiver = await startReceiver()
-    running = await startTestService(storage, {
+    running = await startTestService(await make(), {
       KRAFTER_DISABLE_AFTER: '0',
       KRAFTER_RETRY_SCHEDULE: '0,0,0,0',
       KRAFTER_ALERT_WEBHOOK_URL: `${receiver.origin}/alert`,
@@ -22,9 +20,8 @@ describeOnEachBackend('health of a webhook', (make) => {
   })
 
   afterAll(async () => {
-    await running.stop()
+    await running.end()
     await receiver.stop()
-    await storage.drop()
   })
 
   beforeEach(async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Answer, Api } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { deliveriesOf, emit } from '../support/database.ts'
 import { makeKey } from '../support/keys.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -30,22 +30,17 @@ const described = Object.entries<Record<string, { security?: object[] }>>(
   .map(([path]) => path.replace('/api/v1', ''))
 
 describeOnEachBackend('Idempotency-Key on every POST', (make) => {
-  let storage: TestStorage
   let running: TestService
   let api: Api
   let base: string
   let ids: Record<string, string>
 
   beforeAll(async () => {
-    storage = await make()
-    running = await startTestService(storage, {}, ['api'])
+    running = await startTestService(await make(), {}, ['api'])
     api = running.api
   })
 
-  afterAll(async () => {
-    await running.stop()
-    await storage.drop()
-  })
+  afterAll(() => running.end())
 
   beforeEach(async () => {
     running.clock.ahead = 0

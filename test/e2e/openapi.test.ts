@@ -3,22 +3,17 @@ import { appShape, createdAppShape } from '../../src/apps/app-schema.ts'
 import { notificationShape } from '../../src/notifications/notification-schema.ts'
 import { subscriberShape } from '../../src/subscribers/subscriber-schema.ts'
 import { webhookShape } from '../../src/webhooks/webhook-schema.ts'
-import { makeDataFolder, type TestStorage } from '../support/backends.ts'
+import { makeDataFolder } from '../support/backends.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { expectShape } from '../support/shapes.ts'
 
-let storage: TestStorage
 let running: TestService
 
 beforeAll(async () => {
-  storage = makeDataFolder()
-  running = await startTestService(storage, {}, ['api'])
+  running = await startTestService(makeDataFolder(), {}, ['api'])
 })
 
-afterAll(async () => {
-  await running.stop()
-  await storage.drop()
-})
+afterAll(() => running.end())
 
 test('the examples of the description are accepted, and the answers are as described, field by field', async () => {
   const { api } = running

@@ -5,7 +5,7 @@ import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/v
 import { invalidateSubscribers } from '../../src/subscribers/invalidate.ts'
 import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
 import { type Api, poll } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { type Device, type PushService, startPushService } from '../support/push-service.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
@@ -19,7 +19,6 @@ const androidToken = 'fcm:APA91b_-'
 const nobody = { type: 'user_ids', ids: ['nobody'] }
 
 describeOnEachBackend('the push API', (make) => {
-  let storage: TestStorage
   let running: TestService
   let pushService: PushService
   let api: Api
@@ -28,8 +27,7 @@ describeOnEachBackend('the push API', (make) => {
   let base: string
 
   beforeAll(async () => {
-    storage = await make()
-    ;[running, pushService] = await Promise.all([startTestService(storage), startPushService()])
+    ;[running, pushService] = await Promise.all([startTestService(await make()), startPushService()])
     api = running.api
   })
 
@@ -39,9 +37,8 @@ describeOnEachBackend('the push API', (make) => {
   })
 
   afterAll(async () => {
-    await running.stop()
+    await running.end()
     await pushService.stop()
-    await storage.drop()
   })
 
   const invalid = (details: Record<string, string[]>) => ({

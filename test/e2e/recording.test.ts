@@ -7,12 +7,11 @@ import type { RecordedDelivery } from '../../src/deliveries/record/record-result
 import { createResultBuffer, type ResultBuffer } from '../../src/deliveries/record/result-buffer.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { firstIdOf } from '../../src/platform/ids.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit, waitingDeliveries } from '../support/database.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 describeOnEachBackend('the record of deliveries', (make) => {
-  let storage: TestStorage
   let running: TestService
   let db: Db
   let appId: string
@@ -21,15 +20,11 @@ describeOnEachBackend('the record of deliveries', (make) => {
   let recorded: RecordedDelivery[]
 
   beforeAll(async () => {
-    storage = await make()
     // The test does what a delivery lane does.
-    running = await startTestService(storage, { KRAFTER_RETRY_SCHEDULE: '60,60,60,60' }, ['api'])
+    running = await startTestService(await make(), { KRAFTER_RETRY_SCHEDULE: '60,60,60,60' }, ['api'])
     db = running.service.deps.db
   })
-  afterAll(async () => {
-    await running.stop()
-    await storage.drop()
-  })
+  afterAll(() => running.end())
   beforeEach(async () => {
     appId = (await running.api.post('/push/apps', { name: 'Shop' })).body.data.id
     const webhook = { url: 'https://127.0.0.1/hook', events: ['notification.sent'] }

@@ -9,7 +9,7 @@ import { registerSubscribers } from '../../src/subscribers/register-subscribers.
 import type { Registration } from '../../src/subscribers/subscriber-change.ts'
 import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
 import type { Api } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { readEvents } from '../support/events.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
@@ -31,22 +31,17 @@ const webhook = {
 }
 
 describeOnEachBackend('events about subscribers', (make) => {
-  let storage: TestStorage
   let running: TestService
   let api: Api
   let tokens = 0
 
   beforeAll(async () => {
-    storage = await make()
     // No worker: what is published is read where the API left it.
-    running = await startTestService(storage, {}, ['api'])
+    running = await startTestService(await make(), {}, ['api'])
     api = running.api
   })
 
-  afterAll(async () => {
-    await running.stop()
-    await storage.drop()
-  })
+  afterAll(() => running.end())
 
   /** An app of its own with a webhook that names both events. */
   async function makeApp() {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { poll } from '../support/api.ts'
-import { makeDataFolder, type TestStorage } from '../support/backends.ts'
+import { makeDataFolder } from '../support/backends.ts'
 import { type ConnectProxy, startConnectProxy } from '../support/connect-proxy.ts'
 import { deliveriesOf, emit, insertDevices } from '../support/database.ts'
 import { type NameServer, startNameServer } from '../support/name-server.ts'
@@ -8,7 +8,6 @@ import { type PushService, startPushService } from '../support/push-service.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-let storage: TestStorage
 let running: TestService
 let receiver: Receiver
 let pushService: PushService
@@ -17,7 +16,6 @@ let nameServer: NameServer
 const password = 'proxy-hunter2'
 
 beforeAll(async () => {
-  storage = makeDataFolder()
   ;[receiver, pushService, proxy, nameServer] = await Promise.all([
     startReceiver(),
     startPushService(),
@@ -25,16 +23,15 @@ beforeAll(async () => {
     startNameServer(() => ['127.0.0.1']),
   ])
   nameServer.ttlSeconds = 0
-  running = await startTestService(storage, {
+  running = await startTestService(makeDataFolder(), {
     KRAFTER_DNS_SERVERS: nameServer.address,
     KRAFTER_OUTBOUND_PROXY: proxy.url.replace('//', `//way:${password}@`),
   })
 })
 
 afterAll(async () => {
-  await running.stop()
+  await running.end()
   await Promise.all([receiver.stop(), pushService.stop(), proxy.stop(), nameServer.stop()])
-  await storage.drop()
 })
 
 test('webhooks and pushes go out through the proxy, and dead names delay nobody', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Api } from '../support/api.ts'
-import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
+import { describeOnEachBackend } from '../support/backends.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 const eventNames = [
@@ -127,22 +127,17 @@ const refusals = Object.entries(refusedUrls).flatMap(([message, urls]) =>
 )
 
 describeOnEachBackend('webhooks', (make) => {
-  let storage: TestStorage
   let running: TestService
   let api: Api
   let path: string
 
   beforeAll(async () => {
-    storage = await make()
     // Nothing opened: the guard as an install has it.
-    running = await startTestService(storage, { KRAFTER_ALLOW_NETWORKS: '' }, ['api'])
+    running = await startTestService(await make(), { KRAFTER_ALLOW_NETWORKS: '' }, ['api'])
     api = running.api
   })
 
-  afterAll(async () => {
-    await running.stop()
-    await storage.drop()
-  })
+  afterAll(() => running.end())
 
   const newApp = async (): Promise<string> =>
     `/push/apps/${(await api.post('/push/apps', { name: 'A' })).body.data.id}/webhooks`

@@ -21,6 +21,8 @@ export interface TestService {
   logs: Record<string, unknown>[]
   /** Stops it; the data stays. */
   stop(): Promise<void>
+  /** Stops it, and deletes the data. */
+  end(): Promise<void>
 }
 
 /** For tests: the loopback opened, no rate limits, retries within a second. `env` overrides. */
@@ -55,5 +57,9 @@ export async function startTestService(
     clock,
     logs,
     stop: () => service.stop(),
+    async end() {
+      await service.stop()
+      await storage.drop()
+    },
   }
 }

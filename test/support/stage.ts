@@ -36,9 +36,8 @@ export function useStage(
     ])
   })
   afterAll(async () => {
-    await stage.running.stop()
+    await stage.running.end()
     await Promise.all([stage.pushService.stop(), stage.receiver.stop()])
-    await stage.storage.drop()
   })
   return stage
 }
