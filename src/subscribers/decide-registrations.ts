@@ -14,6 +14,12 @@ import {
   type SubscriberStep,
 } from './subscriber-store.ts'
 
+/** A registration with the names of its tokens, see {@link nameOfToken}. */
+export interface NamedRegistration extends Registration {
+  name: string
+  oldName: string | undefined
+}
+
 /** What became of a registration. */
 export interface Registered {
   subscriber: Subscriber
@@ -32,10 +38,16 @@ export interface Decision {
   written: Set<string>
 }
 
+export function nameTokens(registration: Registration): NamedRegistration {
+  const { appId, platform, token, oldToken } = registration
+  const oldName = oldToken === undefined ? undefined : nameOfToken(appId, platform, oldToken)
+  return { ...registration, name: nameOfToken(appId, platform, token), oldName }
+}
+
 /** @param known the subscribers that have the tokens and the old tokens, by {@link nameOfToken} */
 export function decideRegistrations(
   known: ReadonlyMap<string, StoredSubscriber>,
-  given: readonly Registration[],
+  given: readonly NamedRegistration[],
   now: Date,
 ): Decision {
   /** Of tokens that somebody else has by now, or nobody. */
@@ -49,10 +61,9 @@ export function decideRegistrations(
     afters.set(subscriber.id, subscriber)
     return subscriber
   }
-  const register = (one: Registration): Registered => {
-    const name = nameOfToken(one.appId, one.platform, one.token)
+  const register = (one: NamedRegistration): Registered => {
+    const { name, oldName = name } = one
     const holder = holderOf(name)
-    const oldName = one.oldToken === undefined ? name : nameOfToken(one.appId, one.platform, one.oldToken)
     if (holder && !ownsToken(holder, one)) throw refusals.invalid({ keys: [keysOfAnother] })
     const holderOfOld = holder ? undefined : holderOf(oldName)
     const renewing = holderOfOld && ownsOldToken(holderOfOld, one) ? holderOfOld : undefined

@@ -4,10 +4,15 @@ import type { Deps } from '../deps.ts'
 import { ConflictError, isTaken } from '../platform/db/database-errors.ts'
 import { pipelined } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
-import { decideRegistrations, type Registered } from './decide-registrations.ts'
+import {
+  decideRegistrations,
+  type NamedRegistration,
+  nameTokens,
+  type Registered,
+} from './decide-registrations.ts'
 import type { Registration } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
-import { findByTokens, insertSubscribers, nameOfToken, saveSubscribers } from './subscriber-store.ts'
+import { findByTokens, insertSubscribers, saveSubscribers } from './subscriber-store.ts'
 
 /**
  * Registers subscribers of any apps, or brings those that have the tokens up to date: active, seen now, with the given
@@ -22,13 +27,14 @@ import { findByTokens, insertSubscribers, nameOfToken, saveSubscribers } from '.
  */
 export async function registerSubscribers(
   deps: Pick<Deps, 'db' | 'clock'>,
-  registrations: readonly Registration[],
+  given: readonly Registration[],
   waiting?: 'skip locked',
 ): Promise<(Registered | Error)[]> {
+  const registrations = given.map(nameTokens)
   // What nearly every request is: a browser that says once more that it is there. A look, and no transaction.
   const known = await findByTokens(deps.db, namesOf(registrations))
   const { results, written } = decideRegistrations(known, registrations, deps.clock.now())
-  const places = [...registrations.keys()].filter((place) => written.has(nameOf(registrations[place]!)))
+  const places = [...registrations.keys()].filter((place) => written.has(registrations[place]!.name))
   if (places.length === 0) return results
   const changing = places.map((place) => registrations[place]!)
   let tries = 0
@@ -45,19 +51,19 @@ export async function registerSubscribers(
     const locked = await findByTokens(trx, namesOf(ofApps).filter(isWorthLocking), 'lock')
     const now = deps.clock.now()
     const decision = decideRegistrations(locked, ofApps, now)
+    const arrived = decision.arrivals.map((subscriber) =>
+      subscriberEvent('subscriber.registered', subscriber, now),
+    )
     const [, inserted] = await pipelined([
       saveSubscribers(trx, decision.steps),
       insertSubscribers(trx, decision.inserts),
+      emitEvents(trx, arrived),
     ]).catch((error: unknown) => {
       // An old token's subscriber was to get a token that has just been registered.
       if (changing.length > 1 || !isTaken(error)) throw error
       throw new ConflictError('a token was registered at the same time')
     })
     if (inserted < decision.inserts.length) throw new ConflictError('a token was registered at the same time')
-    await emitEvents(
-      trx,
-      decision.arrivals.map((subscriber) => subscriberEvent('subscriber.registered', subscriber, now)),
-    )
     const decided = decision.results.values()
     for (const place of places) {
       const isHeld = apps.has(registrations[place]!.appId)
@@ -67,15 +73,10 @@ export async function registerSubscribers(
   return results
 }
 
-function nameOf({ appId, platform, token }: Registration): string {
-  return nameOfToken(appId, platform, token)
-}
-
 /** Of all tokens that count, each once, in the order in which they are locked. */
-function namesOf(registrations: readonly Registration[]): string[] {
-  const names = registrations.flatMap(({ appId, platform, token, oldToken }) => [
-    nameOfToken(appId, platform, token),
-    ...(oldToken === undefined ? [] : [nameOfToken(appId, platform, oldToken)]),
-  ])
+function namesOf(registrations: readonly NamedRegistration[]): string[] {
+  const names = registrations.flatMap(({ name, oldName }) =>
+    oldName === undefined ? [name] : [name, oldName],
+  )
   return [...new Set(names)].sort()
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { InactiveReason, Platform, SubscriberStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
@@ -57,7 +57,7 @@ const storedColumns = [
 export function tokenHash(platform: Platform, token: string): Buffer {
   // Hexadecimal digits: both spellings are one device.
   const spelled = platform === 'ios' ? token.toLowerCase() : token
-  return createHash('sha256').update(`${platform}:${spelled}`).digest()
+  return hash('sha256', `${platform}:${spelled}`, 'buffer')
 }
 
 /** The name of a token in all apps, as text: in 64 hexadecimal digits its hash, then its app's id. */

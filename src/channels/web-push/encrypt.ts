@@ -1,4 +1,5 @@
-import { createCipheriv, createECDH, createHmac, ECDH, randomBytes } from 'node:crypto'
+import { createCipheriv, createECDH, createHmac, randomBytes } from 'node:crypto'
+import { isP256Point, pointBytes } from './p256-point.ts'
 
 /** Bytes of plaintext that fit a message every push service must take: 4096 − 86 − 1 − 16 (RFC 8291 §4). */
 export const maxPlaintextBytes = 3_993
@@ -6,13 +7,12 @@ export const maxPlaintextBytes = 3_993
 /** Bytes an encrypted message is longer than its plaintext: header, padding delimiter, authentication tag. */
 export const overheadBytes = 86 + 1 + 16
 
-const publicKeyBytes = 65
 const authBytes = 16
 const saltBytes = 16
 const headerBytes = 86
 
 // Record size (4096, uint32) and key id length (65), between salt and key in the header (RFC 8188 §2.1).
-const headerMiddle = Buffer.from([0, 0, 0x10, 0, publicKeyBytes])
+const headerMiddle = Buffer.from([0, 0, 0x10, 0, pointBytes])
 
 const keyInfoLabel = Buffer.from('WebPush: info\0')
 const contentKeyInfo = Buffer.from('Content-Encoding: aes128gcm\0\x01')
@@ -140,7 +140,7 @@ export type ParsedSubscriptionKeys =
  */
 export function parseSubscriptionKeys(p256dh: string, auth: string): ParsedSubscriptionKeys {
   const point = decodeBase64(p256dh)
-  if (point?.length !== publicKeyBytes || point[0] !== 4 || !isOnCurve(point)) {
+  if (!point || !isP256Point(point)) {
     return { ok: false, field: 'p256dh', message: 'must be an uncompressed P-256 public key in base64url' }
   }
   const secret = decodeBase64(auth)
@@ -153,13 +153,4 @@ export function parseSubscriptionKeys(p256dh: string, auth: string): ParsedSubsc
 /** Reads base64 and base64url. Buffer.from skips what is neither; here that is null. */
 export function decodeBase64(text: string): Buffer | null {
   return /^[A-Za-z0-9_\-+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : null
-}
-
-function isOnCurve(point: Uint8Array): boolean {
-  try {
-    ECDH.convertKey(point, 'prime256v1')
-    return true
-  } catch {
-    return false
-  }
 }
