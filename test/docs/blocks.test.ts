@@ -17,7 +17,7 @@ const documents = ['README.md', ...globSync('docs/**/*.md', { cwd: root, exclude
 const ranElsewhere = /^npm (ci && npm (start|test)|ci && npm run bench)$/
 /** What changes a machine, or goes on until Ctrl-C: marked as `console`, checked to be readable by a shell. */
 const consoleOnly =
-  /^(sudo|useradd|systemctl|journalctl|docker|kubectl|cp|cat secrets|deploy\/docker|npm install|export|npx krafter-push serve|krafter-push listen|claude)[ /]?/
+  /^(npm ci && npm pack|sudo|useradd|systemctl|journalctl|docker|kubectl|cp|cat secrets|deploy\/docker|npm install|export|npx krafter-push serve|krafter-push listen|claude)[ /]?/
 
 const blocks = (path: string, language: string): string[] =>
   [...readDocument(path).matchAll(new RegExp(`^ *\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, 'gm'))].map(
