@@ -15,7 +15,8 @@ export async function verifyKrafterSignature(
 ): Promise<boolean> {
   const secrets = listSecrets(secret)
   // Whoever knows a public key could sign with it as an HMAC key.
-  if (secrets.some((text) => text.startsWith('whpk_'))) throw badSecret('a public key makes no HMAC')
+  if (secrets.some((text) => text.startsWith('whpk_')))
+    throw badSecret('a public key cannot verify x-krafter-signature')
   const body = new Uint8Array(viewBytes(rawBody))
   const hex = /^sha256=([0-9a-f]{64})$/.exec(String(header))?.[1]
   if (!hex) return false

@@ -4,7 +4,7 @@ import { UsageError } from './usage-error.ts'
 /** `krafter-push completion <shell>`: a script that completes commands and options. */
 export function completionScript(shell: string, program: Command): string {
   const make = scripts[shell]
-  if (!make) throw new UsageError(`there is no completion for "${shell}": bash, zsh and fish have one`)
+  if (!make) throw new UsageError(`cannot complete for "${shell}": choose bash, zsh or fish`)
   return make(wordsAfter(program))
 }
 

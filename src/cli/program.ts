@@ -78,7 +78,7 @@ function addKeyCommands(program: Command): void {
     .command('create')
     .description('make a key; it is shown once')
     .option('--name <name>', 'what the key is for', 'cli')
-    .option('--team <name>', 'the team it belongs to, made when there is none of that name', 'default')
+    .option('--team <name>', 'the team that the key belongs to; created if it does not exist', 'default')
     .option('--scopes <scopes>', 'comma-separated: push:read, push:write or *', '*')
     .option('--expires <time>', 'when it stops working, e.g. 2030-01-01T00:00:00Z')
     .option('--json', 'print JSON')

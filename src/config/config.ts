@@ -17,7 +17,7 @@ const cidrList = z.string().transform((value, context) => {
     if (!ipaddr.isValidCIDR(network)) {
       context.addIssue({
         code: 'custom',
-        message: `must be a comma-separated list of CIDR networks, and "${network}" is none`,
+        message: `must be a comma-separated list of CIDR networks, and "${network}" is not one`,
       })
     }
   }
@@ -141,7 +141,7 @@ const pushHosts = z.string().transform((value, context) => {
     if (host === '*' || /^(?:\*\.)?[a-z0-9.-]+$/.test(host)) continue
     context.addIssue({
       code: 'custom',
-      message: `must be a comma-separated list of host names, *.example.com or *, and "${host}" is none`,
+      message: `must be a comma-separated list of host names, *.example.com or *, and "${host}" is not one`,
     })
   }
   return hosts

@@ -49,7 +49,7 @@ function readEvent(body: Buffer, problems: string[]) {
       failedCount: Number(data.failed_count),
     }
   } catch {
-    problems.push('its body is no event')
+    problems.push('its body is not an event')
     return { notificationId: '', sentCount: 0, failedCount: 0 }
   }
 }

@@ -450,7 +450,7 @@ function inBrowser(make: () => TestStorage): void {
         }
         return said
       })()`)
-      const unsupported = ['unsupported', false, undefined, null, 'this browser cannot be pushed to', false]
+      const unsupported = ['unsupported', false, undefined, null, 'this browser does not support push', false]
       expect(said).toEqual([unsupported, unsupported, 'add-to-home-screen', 'update', undefined])
       await fresh.close()
     })

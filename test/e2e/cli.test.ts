@@ -168,7 +168,7 @@ test('completion knows every command, and bash completes with it', () => {
       expect(completionScript(shell, program)).toContain(name)
     }
   }
-  expect(() => completionScript('tcsh', program)).toThrow('there is no completion for "tcsh"')
+  expect(() => completionScript('tcsh', program)).toThrow('cannot complete for "tcsh"')
   const complete = (...words: string[]) =>
     execFileSync('bash', [
       '-c',

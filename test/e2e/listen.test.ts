@@ -221,7 +221,7 @@ describeOnEachBackend('the listen command', (make) => {
         [...forward, '--url', 'http://127.0.0.1:65535'],
         /^krafter-push: the service at http:\/\/127\.0\.0\.1:65535 cannot be used: [^\n]*ECONNREFUSED[^\n]*\n$/,
       ],
-      [[...forward, '--url', local.url], /^krafter-push: --url: \S+ is no Krafter Push service\n$/],
+      [[...forward, '--url', local.url], /^krafter-push: --url: \S+ is not a Krafter Push service\n$/],
       [['--forward', 'localhost:3000'], /^krafter-push: --forward must be an http:\/\/ or https:\/\/ URL\n$/],
     ]
     local.answer = (_, response) => void response.writeHead(404).end()

@@ -319,7 +319,9 @@ describeOnEachBackend('the push API', (make) => {
         }
         expect(read).toEqual(all)
         const bad = await api.get(`${path()}?cursor=${Buffer.alloc(17).toString('base64url')}`)
-        expect(bad).toMatchObject(invalid({ cursor: ['is no cursor of this list'] }))
+        expect(bad).toMatchObject(
+          invalid({ cursor: ['is not a cursor of this list: pass next_cursor as you received it'] }),
+        )
       },
     )
 
@@ -967,7 +969,7 @@ describeOnEachBackend('the push API', (make) => {
       expect(await api.get(`${base}/subscribers?offset=10001&cursor=x`)).toMatchObject(
         invalid({
           offset: ['must be a whole number from 0 to 10000'],
-          cursor: ['is no cursor of this list'],
+          cursor: ['is not a cursor of this list: pass next_cursor as you received it'],
         }),
       )
     })

@@ -76,7 +76,7 @@ async function refusalInPlaceOf(env: Record<string, string>): Promise<string> {
 
 describe('a variable that is wrong', () => {
   const number = (min: number, max: number) => `must be a whole number from ${min} to ${max}`
-  const networks = 'must be a comma-separated list of CIDR networks, and "127.0.0.1" is none'
+  const networks = 'must be a comma-separated list of CIDR networks, and "127.0.0.1" is not one'
   const proxy = 'must be an http:// or https:// URL, with or without a user name and password'
   const encoded = 'must have its user name and password percent-encoded'
   const servers =
@@ -85,7 +85,7 @@ describe('a variable that is wrong', () => {
   const key = 'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)'
   const databaseUrl = 'must be a postgres:// URL'
   const subject = 'must name a public domain: Apple refuses localhost, .local and .invalid'
-  const hosts = 'must be a comma-separated list of host names, *.example.com or *, and "one two" is none'
+  const hosts = 'must be a comma-separated list of host names, *.example.com or *, and "one two" is not one'
   const otlpHeaders = 'must be name=value pairs, separated by commas, the values percent-encoded'
   const cases: [name: string, value: string, message: string][] = [
     ['PORT', '65536', number(0, 65_535)],

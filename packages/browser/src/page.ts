@@ -40,7 +40,7 @@ export async function status({
  */
 export async function subscribe(options: PushOptions): Promise<PushSubscription | null> {
   if (navigator.userActivation?.isActive === false) return resume(options)
-  if (!isSupported()) throw new Error('this browser cannot be pushed to')
+  if (!isSupported()) throw new Error('this browser does not support push')
   if ((await Notification.requestPermission()) !== 'granted') return null
   const { serviceWorker, serverUrl } = options
   const registration = (await findWorker(serviceWorker)) ?? (await addWorker(serviceWorker, serverUrl))

@@ -45,7 +45,7 @@ export interface EncryptionRandomness {
  * @param plaintext at most {@link maxPlaintextBytes}
  * @returns the request body: salt, record size, sender's public key, ciphertext
  * @throws PayloadTooLargeError when the plaintext is too long
- * @throws Error when p256dh is no point on the curve (see {@link parseSubscriptionKeys})
+ * @throws Error when p256dh is not a point on the curve (see {@link parseSubscriptionKeys})
  */
 export function encrypt(
   plaintext: Uint8Array,
@@ -68,7 +68,7 @@ export interface Encryptor {
    * Writes a body, as {@link encrypt} returns it.
    *
    * @param target exactly `bodyBytes` long
-   * @throws Error when p256dh is no point on the curve
+   * @throws Error when p256dh is not a point on the curve
    */
   encryptInto(target: Uint8Array, keys: SubscriptionKeys, randomness?: EncryptionRandomness): void
 }

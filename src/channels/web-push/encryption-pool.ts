@@ -29,7 +29,7 @@ export interface EncryptionPool {
   /**
    * Encrypts one payload for each of at most {@link messagesPerTask} subscriptions.
    *
-   * @returns their request bodies in order; null where p256dh is no point on the curve
+   * @returns their request bodies in order; null where p256dh is not a point on the curve
    * @throws PayloadTooLargeError when the payload exceeds maxPlaintextBytes
    * @throws RangeError when a stamp is missing, or as long as no other
    */

@@ -19,7 +19,7 @@ export function toWebPushTarget(
 ): TargetOrOutcome<WebPushTarget> {
   const { id: subscriberId, token, p256dh, auth, userEpoch } = row
   const url = URL.parse(token)
-  if (!url) return { outcome: rejected('the endpoint is no URL') }
+  if (!url) return { outcome: rejected('the endpoint is not a URL') }
   if (p256dh?.length !== 65 || auth?.length !== 16) {
     return { outcome: rejected('the subscription has no usable keys') }
   }

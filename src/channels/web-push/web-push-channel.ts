@@ -187,7 +187,7 @@ async function encryptChunk(parts: Parts, lane: Lane, targets: Addressed[]): Pro
   }
   try {
     const bodies = await parts.encryption.encrypt(lane.plaintext, targets)
-    return { targets, bodies: bodies.map((body) => body ?? rejected('p256dh is no point on the curve')) }
+    return { targets, bodies: bodies.map((body) => body ?? rejected('p256dh is not a point on the curve')) }
   } catch (error) {
     const outcome = encryptionFailure(error as Error)
     return { targets, bodies: targets.map(() => outcome) }

@@ -9,7 +9,7 @@ export function explain(error: unknown, { url }: { url: string }, appId: string 
     error instanceof UnexpectedAnswerError ||
     (error instanceof ApiError && error.status === 404 && !appId)
   ) {
-    return new ConfigError(`--url: ${url} is no Krafter Push service`, options)
+    return new ConfigError(`--url: ${url} is not a Krafter Push service`, options)
   }
   switch (error instanceof ApiError ? error.status : undefined) {
     case 401:

@@ -37,7 +37,11 @@ export function cursorField(list: string) {
     .string()
     .transform((cursor, context) => {
       const id = fromCursor(list, cursor)
-      if (id === undefined) context.addIssue({ code: 'custom', message: 'is no cursor of this list' })
+      if (id === undefined)
+        context.addIssue({
+          code: 'custom',
+          message: 'is not a cursor of this list: pass next_cursor as you received it',
+        })
       return id
     })
     .optional()
