@@ -62,7 +62,7 @@ export function makeRequest(
 /** `..` and the empty word would make the path another one, which `encodeURIComponent` leaves so. */
 function checkId(name: string, id: unknown): string {
   if (typeof id === 'string' && /^[\w-]+$/.test(id)) return id
-  throw new TypeError(`${name} must be an id, and it is ${JSON.stringify(id)}`)
+  throw new TypeError(`${name} must be an id, not ${JSON.stringify(id)}`)
 }
 
 function toSearch(query: object = {}): string {

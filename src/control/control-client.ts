@@ -25,7 +25,7 @@ export async function findRunningService(dataDir: string): Promise<KeyCommands |
       })
       const text = await answer.body.text()
       if (answer.statusCode !== 200) {
-        throw new Error(`the running service could not do it (status ${answer.statusCode}): see its log`)
+        throw new Error(`the running service failed (status ${answer.statusCode}): see its log`)
       }
       return JSON.parse(text)
     } finally {

@@ -303,7 +303,7 @@ describe('a data folder that cannot be used', () => {
     const file = join(folder, 'file')
     writeFileSync(file, 'mine')
     expect(await refusalOf(inFolder(file))).toBe(
-      `KRAFTER_DATA_DIR ${file} cannot be made: EEXIST: file already exists, mkdir '${file}'`,
+      `KRAFTER_DATA_DIR ${file} cannot be created: EEXIST: file already exists, mkdir '${file}'`,
     )
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
@@ -314,7 +314,7 @@ describe('a data folder that cannot be used', () => {
     // Making one in /proc is refused as if the folder above it were missing.
     for (const path of [...(existsSync('/proc/self') ? ['/proc/nowhere/data'] : []), join(nowhere, 'data')]) {
       expect(await refusalInPlaceOf(inFolder(path))).toMatch(
-        /^KRAFTER_DATA_DIR \S+ cannot be made: (ENOENT|ELOOP): /,
+        /^KRAFTER_DATA_DIR \S+ cannot be created: (ENOENT|ELOOP): /,
       )
     }
   })

@@ -18,7 +18,7 @@ export function toLaneTarget(
   try {
     const target = toTarget(deps, webhook)
     const { rateLimit, maxInFlight, batch, ordered } = webhook
-    if (batch && !isKnown(batch)) throw new Error('its batch settings are of an unknown form')
+    if (batch && !isKnown(batch)) throw new Error('its batch settings have an unknown format')
     return { target, settings: { host: target.url.host, rateLimit, maxInFlight, batch, ordered } }
   } catch (error) {
     const told = { err: error, webhookId: webhook.id }

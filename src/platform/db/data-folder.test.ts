@@ -79,7 +79,7 @@ test('says what is wrong with a folder that cannot be one', () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
   expect(() => lockDataFolder(file)).toThrow(ConfigError)
-  expect(() => lockDataFolder(join(file, 'below'))).toThrow(/^KRAFTER_DATA_DIR .* cannot be made: /)
+  expect(() => lockDataFolder(join(file, 'below'))).toThrow(/^KRAFTER_DATA_DIR .* cannot be created: /)
   mkdirSync(join(folder, 'lock'))
   expect(() => lockDataFolder(folder)).toThrow(/^KRAFTER_DATA_DIR .* cannot be locked: /)
 })

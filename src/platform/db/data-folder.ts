@@ -25,7 +25,9 @@ export function lockDataFolder(path: string): DataFolder {
   try {
     makeFolders(path)
   } catch (cause) {
-    throw new ConfigError(`KRAFTER_DATA_DIR ${path} cannot be made: ${(cause as Error).message}`, { cause })
+    throw new ConfigError(`KRAFTER_DATA_DIR ${path} cannot be created: ${(cause as Error).message}`, {
+      cause,
+    })
   }
   const writableBy = findOtherWriters(path)
   let lock: DatabaseSync | undefined
@@ -134,7 +136,9 @@ export function makeEncryptionKey(folder: string): Buffer {
     writeFileSync(unfinished, `${key.toString('base64')}\n`, { mode: 0o600, flush: true })
     renameSync(unfinished, path)
   } catch (cause) {
-    throw new ConfigError(`the encryption key ${path} cannot be made: ${(cause as Error).message}`, { cause })
+    throw new ConfigError(`the encryption key ${path} cannot be created: ${(cause as Error).message}`, {
+      cause,
+    })
   }
   return key
 }

@@ -35,5 +35,5 @@ async function makeElsewhere(folder: string): Promise<void> {
   process.prependOnceListener('exit', kill)
   const [code] = await once(child, 'exit')
   process.off('exit', kill)
-  if (code !== 0) throw new Error(`making it ended with code ${code}`)
+  if (code !== 0) throw new Error(`the process that creates it ended with code ${code}`)
 }

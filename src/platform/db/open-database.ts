@@ -72,7 +72,8 @@ export async function openPostgres(
       queueSettings: claimPlanSettings,
     })
   } catch (cause) {
-    if (cause instanceof ServerTooOld) throw new ConfigError('DATABASE_URL names a PostgreSQL older than 15')
+    if (cause instanceof ServerTooOld)
+      throw new ConfigError('the PostgreSQL server of DATABASE_URL is older than 15')
     const message = `DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`
     throw new ConfigError(message, { cause })
   }

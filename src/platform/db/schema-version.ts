@@ -19,12 +19,12 @@ export function judgeSchema(known: readonly string[], recorded: readonly string[
   const tooNew = newer.find((name) => latest.slice(0, numberLength) < (neededBy(name) ?? ''))
   if (tooNew) {
     throw new ConfigError(
-      `the database is newer than this version: its migration ${tooNew} ended the support of versions that know none later than ${latest}; start the version that made it, or restore a backup from before`,
+      `the database is newer than this version: its migration ${tooNew} rules out versions up to ${latest}; start the version that migrated it, or restore an older backup`,
     )
   }
   if (newer.length > 0 && pending.length > 0) {
     throw new ConfigError(
-      `the database was migrated by a version that this one does not follow: it has ${newer[0]} and lacks ${pending[0]}`,
+      `another version migrated the database in another order: it has ${newer[0]} and lacks ${pending[0]}; start that version`,
     )
   }
   return { pending: pending.length > 0, newer }

@@ -77,7 +77,7 @@ export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
 
   const end = (client: pg.ClientBase) => {
     watched.delete(client)
-    streamOf(client).destroy(new Error('the connection has died without a word'))
+    streamOf(client).destroy(new Error('the connection stopped answering'))
   }
 
   return {
