@@ -90,7 +90,7 @@ function serverAt(origin: string): Json {
 }
 
 const introduction = [
-  'Send push notifications, and receive what became of them by webhook. Requests and answers are JSON in snake_case; a success wraps its result in `data`. Ids are UUIDs. Timestamps are in UTC, to the second.',
+  'Send push notifications and receive their results by webhook. Requests and answers are JSON in snake_case; a success wraps its result in `data`. Ids are UUIDs. Timestamps are in UTC, to the second.',
   'Send an API key as `Authorization: Bearer kr_live_…`. Each operation names the scope that the key needs.',
   'Lists have pages: pass `next_cursor` of one page as `cursor` to get the next. Every POST that takes an API key takes an `Idempotency-Key`, which makes it safe to repeat.',
   'An error has a sentence for people in `error`; decide by the status. Unknown body fields and query parameters are ignored, and the header `x-krafter-ignored` of the answer names them.',
