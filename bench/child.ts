@@ -19,9 +19,13 @@ export type Child<Api extends Functions> = {
  * Runs a module of this folder in a fresh process, so that its memory and its warm-up are its own.
  *
  * @param name the file's name without `.ts`; the module calls {@link serveParent}
+ * @param path where it is built elsewhere
  */
-export function startChild<Api extends Functions>(name: string): Child<Api> {
-  const child = fork(join(import.meta.dirname, `${name}.ts`), { execArgv: childArguments(name) })
+export function startChild<Api extends Functions>(
+  name: string,
+  path = join(import.meta.dirname, `${name}.ts`),
+): Child<Api> {
+  const child = fork(path, { execArgv: childArguments(name) })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let asked = 0
   child.on('message', (answer: Answer) => {

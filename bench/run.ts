@@ -1,5 +1,7 @@
 import { cpus, loadavg } from 'node:os'
+import type { Role } from '../src/app.ts'
 import type { Baselines, PartInput } from './part.ts'
+import { measureAccepting } from './parts/accepting.ts'
 import { measureBaselines } from './parts/baselines.ts'
 import { measureCampaign, measureCut } from './parts/campaign.ts'
 import { measureDeliveries } from './parts/deliveries.ts'
@@ -36,13 +38,15 @@ const fresh: Record<string, (input: PartInput) => Promise<void>> = {
   'fairness-comeback': measureComeback,
   cut: measureCut,
 }
+/** Run by a process that has no worker: what it accepts stays. */
+const apiOnly: Record<string, (input: PartInput) => Promise<void>> = { accepting: measureAccepting }
 const baselinesOf: Record<string, (keyof Baselines)[]> = {
   notifications: ['webPush'],
   campaign: ['webPush'],
   deliveries: ['rawHttp2', 'rawHttp1'],
   workers: ['rawHttp2'],
 }
-const parts = [...Object.keys(busy), ...Object.keys(fresh), 'workers']
+const parts = [...Object.keys(busy), ...Object.keys(fresh), ...Object.keys(apiOnly), 'workers']
 
 const asked = process.argv.slice(2)
 /** `fairness` is all whose names begin with it. */
@@ -75,19 +79,21 @@ process.exit(process.exitCode ?? 0)
 
 async function measureBackend(backend: Backend, ends: Ends, table: Table): Promise<void> {
   const storage = await makeStorage(backend, server.url)
-  const runParts = async (of: typeof busy, names: string[], isLast: (input: PartInput) => Promise<void>) => {
+  const runParts = async (of: typeof busy, names: string[], roles?: readonly Role[]) => {
     if (names.length === 0) return
-    const stage = await startStage(ends, storage)
+    const stage = await startStage(ends, storage, roles)
     const input = { stage, backend, table, baselines }
     for (const name of names) await orSay(`${name}, ${backend}`, () => of[name]!(input))
-    await isLast(input)
+    if (of === busy) {
+      const { peak } = await stage.service.usage()
+      table.set('resident memory, peak, of all lines', backend, megabytes(peak))
+    }
     await stage.end()
   }
   const namesOf = (of: typeof busy) => Object.keys(of).filter((name) => chosen.has(name))
-  await runParts(busy, namesOf(busy), async ({ stage: { service } }) => {
-    table.set('resident memory, peak, of all lines', backend, megabytes((await service.usage()).peak))
-  })
-  for (const name of namesOf(fresh)) await runParts(fresh, [name], async () => {})
+  await runParts(busy, namesOf(busy))
+  for (const name of namesOf(fresh)) await runParts(fresh, [name])
+  await runParts(apiOnly, namesOf(apiOnly), ['api'])
   if (chosen.has('workers') && backend === 'PostgreSQL') {
     await orSay('workers', () => measureWorkers(ends, storage, table, baselines.rawHttp2))
   }

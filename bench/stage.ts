@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Role } from '../src/app.ts'
 import { type Certificates, makeCertificates } from '../src/local-ends/certificates.ts'
+import { builtService } from './built-service.ts'
 import { type Child, startChild } from './child.ts'
 import type { ClientApi, Request } from './client.ts'
 import type { PeerApi } from './peer.ts'
@@ -92,7 +93,7 @@ export async function startProcess(
   storage: Storage,
   roles?: readonly Role[],
 ): Promise<{ child: Child<ServiceApi>; url: string | undefined }> {
-  const child = startChild<ServiceApi>('service')
+  const child = startChild<ServiceApi>('service', builtService)
   const env = { KRAFTER_BOOTSTRAP_API_KEY: apiKey, ...rateLimits, ...storage.env }
   const url = await child.start({ env, ca: ends.certificates.ca, ...(roles && { roles }) })
   return { child, url }
