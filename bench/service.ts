@@ -7,6 +7,7 @@ import { toTimestamp } from '../src/platform/clock.ts'
 import { keepHeapSmall } from '../src/platform/heap.ts'
 import { newId } from '../src/platform/ids.ts'
 import { createLogger } from '../src/platform/log.ts'
+import { compileWasmInTurn } from '../src/platform/wasm-compilation.ts'
 import { serveParent } from './child.ts'
 import { makeSubscriptions } from './subscriptions.ts'
 
@@ -38,6 +39,7 @@ const api = {
   /** Starts the service as `npm start` would, quiet, with the loopback opened. @returns its url, if it has one */
   async start({ env, ca, roles = ['api', 'worker'] }: ServiceSettings): Promise<string | undefined> {
     keepHeapSmall()
+    compileWasmInTurn()
     const config = readConfig({ PORT: '0', KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8', ...env })
     service = await startService(config, { ca, roles, log: createLogger(process.env.BENCH_LOG ?? 'error') })
     return service.url

@@ -4,6 +4,7 @@ import type { Role } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { databasePathIn } from '../platform/db/data-folder.ts'
 import { keepHeapSmall } from '../platform/heap.ts'
+import { compileWasmInTurn } from '../platform/wasm-compilation.ts'
 import { readSettings, type SettingOptions } from './read-settings.ts'
 import { createTerminalLogger } from './terminal-log.ts'
 
@@ -24,6 +25,7 @@ function announceFirstStart({ databaseUrl, dataDir }: Config): void {
  */
 export async function serve(roles: readonly Role[], options: SettingOptions = {}): Promise<void> {
   keepHeapSmall()
+  compileWasmInTurn()
   const config = readSettings(options)
   announceFirstStart(config)
   // Loaded after: what is wrong with the configuration is said at once.
