@@ -14,9 +14,14 @@ const receive = receiveWebhooks({
   handlers: { otherwise: ({ event, data }) => console.log(`verified ${event} ${JSON.stringify(data)}`) },
 })
 
-createServer((request, response) =>
+const server = createServer((request, response) =>
   receive(request, response, (error) => {
     console.error(error)
     response.writeHead(500).end()
   }),
-).listen(Number(port), '127.0.0.1')
+)
+server.on('error', (error: NodeJS.ErrnoException) => {
+  console.error(error.code === 'EADDRINUSE' ? `port ${port} is in use: choose another with PORT` : error)
+  process.exit(1)
+})
+server.listen(Number(port), '127.0.0.1')
