@@ -10,16 +10,16 @@ interface Call {
 }
 type Answer = { id: number; result: unknown } | { id: number; error: string }
 
-/** The functions of a module in a process of its own. */
+/** The functions of a module that runs in its own process. */
 export type Child<Api extends Functions> = {
   [Name in keyof Api]: (...given: Parameters<Api[Name]>) => Promise<Awaited<ReturnType<Api[Name]>>>
 } & { end(): Promise<void> }
 
 /**
- * Runs a module of this folder in a fresh process, so that its memory and its warm-up are its own.
+ * Runs a module of this folder in a fresh process, so that its memory and warm-up are measured separately.
  *
  * @param name the file's name without `.ts`; the module calls {@link serveParent}
- * @param path where it is built elsewhere
+ * @param path the module's path, if it is built elsewhere
  */
 export function startChild<Api extends Functions>(
   name: string,
@@ -52,7 +52,7 @@ export function startChild<Api extends Functions>(
     await ended
   }
   const get = (_: object, called: string) => {
-    // What has a `then` is taken for a promise.
+    // If the proxy had a `then`, `await` would treat it as a promise.
     if (called === 'then') return undefined
     return called === 'end' ? end : call(called)
   }
@@ -64,7 +64,7 @@ function childArguments(name: string): string[] {
   return process.env.BENCH_PROFILE === name ? ['--cpu-prof'] : []
 }
 
-/** The child's side of {@link startChild}. It ends when its parent does. */
+/** The child's side of {@link startChild}. The child exits when its parent does. */
 export function serveParent(api: Functions): void {
   process.once('disconnect', () => process.exit())
   process.on('message', async ({ id, name, given }: Call) => {

@@ -1,7 +1,7 @@
 import { Pool } from 'undici'
 import { serveParent } from './child.ts'
 
-/** A request of many: `{n}` in its path or body stands for its number. */
+/** A template for many requests: `{n}` in its path or body is replaced by the request's number. */
 export interface Request {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   path: string
@@ -19,7 +19,7 @@ export interface Load {
 let pool: Pool
 let authorization: string
 
-/** The backend of somebody who uses the service, in a process of its own. */
+/** The backend of a user of the service, in its own process. */
 const client = {
   open(url: string, key: string, connections = 64): void {
     pool = new Pool(`${url}/`, { connections, pipelining: 1 })
@@ -27,7 +27,7 @@ const client = {
   },
   /** @returns the status and the answer's `data` */
   ask,
-  /** Sends many requests. @returns when it began, milliseconds since the epoch, and how many were answered a second */
+  /** Sends many requests. @returns the start in milliseconds since the epoch, and the answers per second */
   async load({ request, count, atOnce, from = 0 }: Load): Promise<{ startedAt: number; perSecond: number }> {
     const { method, path } = request
     const text = request.body === undefined ? undefined : JSON.stringify(request.body)

@@ -12,9 +12,9 @@ import { startPostgres } from '../test/support/postgres-server.ts'
 import { makeServerDatabase } from '../test/support/server-database.ts'
 
 /**
- * `node bench/listing.ts`: how long pages of a webhook's delivery log take, and how PostgreSQL reads them. A database
- * is filled with BENCH_LISTING_DELIVERIES deliveries to one webhook and half as many to another, over 30 days in
- * partitions of six, one in 1,000 of them failed.
+ * `node bench/listing.ts` measures how long pages of a webhook's delivery log take, and prints how PostgreSQL reads
+ * them. It fills a database with BENCH_LISTING_DELIVERIES deliveries to one webhook and half as many to another, over
+ * 30 days in partitions of six days. One delivery in 1,000 has failed.
  */
 
 const deliveries = Number(process.env.BENCH_LISTING_DELIVERIES ?? 1_000_000)
@@ -28,7 +28,7 @@ const dayMs = 86_400_000
 const server = await startPostgres(['shared_buffers=128MB', 'max_connections=100'])
 if (!server.url) throw new Error(server.reason!)
 const { url, drop } = await makeServerDatabase(server.url, 'krafter_listing')
-/** Every query that the pool is given, to be explained as it was. */
+/** Every query sent to the pool, recorded so that exactly this query can be explained. */
 const asked: { text: string; values: unknown[] }[] = []
 const { db, close } = await openPostgres(url)
 await migrate(db)
@@ -46,7 +46,7 @@ await close()
 await drop()
 await server.stop()
 
-/** Rows as the service leaves them, their ids spread evenly over the days, newest now. */
+/** Inserts rows as the service stores them. Their ids are spread evenly over the days, and the newest is from now. */
 async function fill(db: Db): Promise<void> {
   const until = new Date()
   const from = new Date(until.getTime() - days * dayMs)
@@ -78,7 +78,7 @@ async function fill(db: Db): Promise<void> {
   for (const table of ['deliveries', 'attempts']) await sql`vacuum (analyze) ${sql.table(table)}`.execute(db)
 }
 
-/** Page 1, and the page that a client comes to after many: as far as the log has so many. */
+/** Measures page 1 and page `farPage`, or the last page if the log is shorter. */
 async function measure(title: string, filter: Partial<DeliveryQuery>): Promise<void> {
   const query = { status: undefined, event: undefined, from: undefined, before: undefined, ...filter }
   const read = (after: string | undefined) =>
@@ -132,7 +132,7 @@ interface PlanNode {
   Plans?: PlanNode[]
 }
 
-/** A line for each node that ran. */
+/** @returns a line for each plan node that ran */
 function describePlan(node: PlanNode, depth = 0): string[] {
   if (node['Actual Loops'] === 0) return []
   const removed = node['Rows Removed by Filter']

@@ -2,14 +2,14 @@ import type { Stage } from './stage.ts'
 import type { Backend } from './storage.ts'
 import type { Table } from './table.ts'
 
-/** Measured in the same run, for ratios. A second each. */
+/** Baselines in operations per second, measured in the same run so that ratios can be computed. */
 export interface Baselines {
   rawHttp2: number
   rawHttp1: number
   webPush: number
 }
 
-/** What a part measures on. */
+/** The input of a part. */
 export interface PartInput {
   stage: Stage
   backend: Backend

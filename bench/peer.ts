@@ -3,19 +3,19 @@ import type { Certificates } from '../src/local-ends/certificates.ts'
 import { startTlsServer } from '../src/local-ends/tls-server.ts'
 import { serveParent } from './child.ts'
 
-/** Of a push service that is slow, longer than most wait for it and shorter than a request may take. */
+/** How long a slow push service takes: longer than most callers wait, but within the time limit of a request. */
 const slowMs = 7_000
 let isAway = false
 let unanswered: Http2ServerResponse[] = []
 
 /**
- * The other end, a push service or a webhook's receiver. It answers 201 at once, but for what receivers do that nobody
- * should suffer from but themselves, by the first part of the path.
+ * A push service or a webhook's receiver. It answers 201 at once, unless the first part of the path selects one of
+ * these kinds of misbehaviour, from which other receivers must not suffer.
  */
 const manners: Record<string, (response: Http2ServerResponse) => void> = {
   hang: () => {},
   slow: (response) => void setTimeout(accept, slowMs, response),
-  /** Hangs while it is away; who waits for it then is cut off when it is back, as by a restart. */
+  /** Hangs while it is away. When it comes back, it cuts off the waiting requests, like a restart. */
   leaving: (response) => {
     if (isAway) unanswered.push(response)
     else accept(response)
@@ -36,7 +36,7 @@ const manners: Record<string, (response: Http2ServerResponse) => void> = {
   },
 }
 
-/** Requests that came since the last {@link peer.forget}, and when: milliseconds since the epoch. */
+/** A request since the last {@link peer.forget}, with its time of arrival in milliseconds since the epoch. */
 export interface Arrival {
   path: string
   at: number
@@ -51,7 +51,7 @@ function accept(response: Http2ServerResponse): void {
 const now = () => performance.timeOrigin + performance.now()
 
 const peer = {
-  /** @param http2 false: HTTP/1.1 only, as many receivers are. @returns its origin */
+  /** @param http2 false: HTTP/1.1 only, like many receivers. @returns its origin */
   async start(certificates: Certificates, http2: boolean): Promise<string> {
     const { origin } = await startTlsServer(
       certificates,
@@ -69,7 +69,7 @@ const peer = {
   forget(): void {
     arrivals = []
   },
-  /** Waits for so many requests. @returns when each came, milliseconds since the epoch */
+  /** Waits for `count` requests. @returns when each arrived, in milliseconds since the epoch */
   async receive(count: number, timeoutMs: number): Promise<number[]> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     if (arrivals.length >= count) return arrivals.map(({ at }) => at)
@@ -83,9 +83,9 @@ const peer = {
     awaited = undefined
     return arrivals.map(({ at }) => at)
   },
-  /** @param prefix of their paths */
+  /** @param prefix the start of the requests' paths */
   arrived: (prefix: string): Arrival[] => arrivals.filter(({ path }) => path.startsWith(prefix)),
-  /** From now on, what comes under `/leaving` is not answered; or it is. */
+  /** @param away true: requests under `/leaving` are not answered from now on; false: they are */
   setAway(away: boolean): void {
     isAway = away
     if (away) return

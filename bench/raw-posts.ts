@@ -9,7 +9,7 @@ const warmUp = 2_000
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
-/** The baseline of deliveries: a loop of signed POSTs with the same client, and nothing recorded. */
+/** The baseline for deliveries: a loop of signed POSTs with the service's HTTP client, without recording anything. */
 const api = {
   /** @returns POSTs a second */
   async run(origin: string, ca: string, count: number): Promise<number> {

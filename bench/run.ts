@@ -17,18 +17,18 @@ import { type Backend, backends, makeStorage, startServer } from './storage.ts'
 import { createTable, megabytes, type Table } from './table.ts'
 
 /**
- * `npm run bench`: everything, on the embedded database and on PostgreSQL. `npm run bench -- notifications idle` runs
- * parts alone, `npm run bench -- embedded` (or `PostgreSQL`) on one database.
+ * `npm run bench` runs all parts, on the embedded database and on PostgreSQL. `npm run bench -- notifications idle`
+ * runs only these parts, and `npm run bench -- embedded` (or `PostgreSQL`) uses only that database.
  */
 
-/** Run one after the other by one process, whose memory is looked at in the end. */
+/** One process runs these parts one after the other. Its memory is measured at the end. */
 const busy: Record<string, (input: PartInput) => Promise<void>> = {
   notifications: measureNotifications,
   requests: measureRequests,
   deliveries: measureDeliveries,
   campaign: measureCampaign,
 }
-/** Run by a process that was started for them. */
+/** Each of these parts gets a freshly started process. */
 const fresh: Record<string, (input: PartInput) => Promise<void>> = {
   idle: measureIdle,
   isolation: measureIsolation,
@@ -38,7 +38,7 @@ const fresh: Record<string, (input: PartInput) => Promise<void>> = {
   'fairness-comeback': measureComeback,
   cut: measureCut,
 }
-/** Run by a process that has no worker: what it accepts stays. */
+/** A process without a worker runs these parts, so accepted notifications are not sent. */
 const apiOnly: Record<string, (input: PartInput) => Promise<void>> = { accepting: measureAccepting }
 const baselinesOf: Record<string, (keyof Baselines)[]> = {
   notifications: ['webPush'],
@@ -49,7 +49,7 @@ const baselinesOf: Record<string, (keyof Baselines)[]> = {
 const parts = [...Object.keys(busy), ...Object.keys(fresh), ...Object.keys(apiOnly), 'workers']
 
 const asked = process.argv.slice(2)
-/** `fairness` is all whose names begin with it. */
+/** A name such as `fairness` also selects every part that begins with it: `fairness-…`. */
 const isNamed = (part: string, name: string) => part === name || part.startsWith(`${name}-`)
 const unknown = asked.filter((name) => ![...parts, ...backends].some((known) => isNamed(known, name)))
 if (unknown.length > 0) {
@@ -100,7 +100,7 @@ async function measureBackend(backend: Backend, ends: Ends, table: Table): Promi
   await storage.drop()
 }
 
-/** One part that fails does not take the others with it. */
+/** Prints the error of a part that fails, so that the other parts still run. */
 async function orSay(name: string, run: () => Promise<void>): Promise<void> {
   try {
     await run()

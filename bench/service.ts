@@ -11,14 +11,14 @@ import { compileWasmInTurn } from '../src/platform/wasm-compilation.ts'
 import { serveParent } from './child.ts'
 import { makeSubscriptions } from './subscriptions.ts'
 
-/** What a process has used since it started. */
+/** The resources that a process has used since it started. */
 export interface Usage {
-  /** Bytes. */
+  /** Current resident memory in bytes. */
   resident: number
-  /** Bytes, the most there was. */
+  /** Peak resident memory in bytes. */
   peak: number
   cpuMs: number
-  /** Committed in the database by everybody; null: not counted. */
+  /** Transactions of all processes in the database; null: not counted. */
   transactions: number | null
 }
 
@@ -28,7 +28,7 @@ export interface ServiceSettings {
   roles?: readonly Role[]
 }
 
-/** Events of one transaction: as a page of a campaign makes them, and as they pile up quickly. */
+/** Events per transaction: as many as a page of a campaign creates, and as many as fill a backlog quickly. */
 const eventsAtOnce = 64
 const backlogAtOnce = 2_000
 const rowsAtOnce = 1_000
@@ -36,7 +36,7 @@ const rowsAtOnce = 1_000
 let service: Service
 
 const api = {
-  /** Starts the service as `npm start` would, quiet, with the loopback opened. @returns its url, if it has one */
+  /** Starts the service like `npm start`, without logs and with loopback addresses allowed. @returns its url, if any */
   async start({ env, ca, roles = ['api', 'worker'] }: ServiceSettings): Promise<string | undefined> {
     keepHeapSmall()
     compileWasmInTurn()
@@ -49,21 +49,21 @@ const api = {
     const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
     return {
       resident: process.memoryUsage.rss(),
-      // Linux and macOS disagree on the unit; Node makes it kilobytes on both.
+      // Linux and macOS use different units; Node converts both to kilobytes.
       peak: maxRSS * 1_024,
       cpuMs: (userCPUTime + systemCPUTime) / 1_000,
       transactions: await countTransactions(),
     }
   },
-  /** Makes events of an app in bulk, as a campaign's reports do. */
+  /** Creates events of an app in bulk, as a campaign's reports do. */
   async makeEvents(appId: string, count: number): Promise<void> {
     await makeEvents(appId, count, eventsAtOnce)
   },
-  /** Makes events of an app in large transactions: what is measured is how they are delivered. */
+  /** Creates events of an app in large transactions, because only their delivery is measured. */
   async makeBacklog(appId: string, count: number): Promise<void> {
     await makeEvents(appId, count, backlogAtOnce)
   },
-  /** Waits until an app has no pending delivery. @throws when one has not succeeded */
+  /** Waits until an app has no pending delivery. @throws when a delivery has not succeeded */
   async settle(appId: string): Promise<void> {
     const { db } = service.deps
     const isAny = async (condition: ReturnType<typeof sql>) => {
@@ -71,11 +71,11 @@ const api = {
         await sql`select from deliveries where app_id = ${appId}::uuid and ${condition} limit 1`.execute(db)
       return found.rows.length > 0
     }
-    // Counting them each time would be a tenth of the work measured.
+    // Counting the deliveries each time would add a tenth to the measured work.
     while (await isAny(sql`status = 'pending'`)) await sleep(25)
     if (await isAny(sql`status <> 'succeeded'`)) throw new Error('not all deliveries succeeded')
   },
-  /** How long deliveries took, created → answered, once so many have succeeded. */
+  /** Waits until `count` deliveries have succeeded. @returns how long they took, created → answered */
   async latency(appId: string, count: number, timeoutMs: number): Promise<{ p50Ms: number; p99Ms: number }> {
     const giveUpAt = performance.now() + timeoutMs
     for (;;) {
@@ -91,7 +91,7 @@ const api = {
       await sleep(50)
     }
   },
-  /** Makes subscribers without the API, with the tag `crowd`: what is measured is what is sent to them. */
+  /** Creates subscribers with the tag `crowd`, bypassing the API because only sending to them is measured. */
   async makeSubscribers(appId: string, origin: string, count: number): Promise<void> {
     const subscriptions = makeSubscriptions(origin)
     for (let from = 0; from < count; from += rowsAtOnce) {
@@ -134,7 +134,7 @@ async function insertSubscribers(appId: string, origin: string, rows: readonly o
       as row (id uuid, number int, p256dh text, auth text)`.execute(service.deps.db)
 }
 
-/** The embedded database has no counts of its own that are kept up to date; its own statements are what it does. */
+/** Returns null for the embedded database: its transaction counters are not kept up to date. */
 async function countTransactions(): Promise<number | null> {
   if (service.deps.backend === 'pglite') return null
   const { rows } = await sql<{ count: string }>`

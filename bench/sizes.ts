@@ -1,16 +1,16 @@
 /**
- * How much a part has to do. `BENCH_SIZES=audience=10000,backlog=20000` makes a quick run.
+ * The amount of work in each part. `BENCH_SIZES=audience=10000,backlog=20000` makes a run quick.
  */
 const defaults = {
-  /** Subscribers of the app whose campaigns others must not suffer from. */
+  /** Subscribers of the app that sends campaigns, from which other apps must not suffer. */
   audience: 100_000,
-  /** Notifications to one user each that are timed, of each app. */
+  /** Timed single-user notifications of each app. */
   singles: 200,
   /** Notifications that a backend posts at once. */
   burst: 1_500,
-  /** Webhooks beside which a healthy one is timed. */
+  /** Other webhooks with a backlog while a healthy one is timed. */
   crowd: 300,
-  /** Deliveries that wait when a receiver comes back. */
+  /** Pending deliveries when a receiver comes back. */
   backlog: 200_000,
 }
 

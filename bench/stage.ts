@@ -9,20 +9,20 @@ import type { ServiceApi } from './service.ts'
 import type { Storage } from './storage.ts'
 import { makeSubscriptions, type Subscription } from './subscriptions.ts'
 
-/** An other end, in a process of its own. */
+/** A push service or webhook receiver, in its own process. */
 export interface Peer extends Child<PeerApi> {
   origin: string
 }
 
-/** The other ends, each in a process of its own; they have one authority. */
+/** The push services and receivers, each in its own process. One certificate authority signs for all. */
 export interface Ends {
   certificates: Certificates
   http2: Peer
   http1: Peer
   pushService: Peer
-  /** Of receivers that hang, drip and flood. */
+  /** Hosts the misbehaving receivers, for example those that hang, drip or flood. */
   bad: Peer
-  /** A browser's; its endpoint is not used. */
+  /** A browser's subscription; its endpoint is not used. */
   subscription: Subscription
   end(): Promise<void>
 }
@@ -44,23 +44,23 @@ export async function startEnds(): Promise<Ends> {
   return { certificates, http2, http1, pushService, bad, subscription, end }
 }
 
-/** A running service, its client in a process of its own, and the other ends. */
+/** A running service, its client in its own process, and the push services and receivers. */
 export interface Stage {
   service: Child<ServiceApi>
   client: Child<ClientApi>
   ends: Ends
-  /** Another client, in a process of its own: what one has to wait for in itself the other does not. */
+  /** Opens another client in its own process, so that load in one client does not delay the other. */
   openClient(connections?: number): Promise<Child<ClientApi>>
-  /** Asks the API. @returns the answer's `data`; @throws for any status but a 2xx */
+  /** Sends a request to the API. @returns the answer's `data`; @throws for any status but 2xx */
   ask<Data>(request: Request): Promise<Data>
   end(): Promise<void>
 }
 
 const apiKey = `kr_live_${randomBytes(32).toString('base64url')}`
-/** On, and so high that nothing is refused. */
+/** Rate limiting is on, but the limits are so high that nothing is refused. */
 const rateLimits = { KRAFTER_RATE_LIMIT_DEFAULT: '100000000', KRAFTER_RATE_LIMIT_STRICT: '100000000' }
 
-/** Starts a service on a storage; one that has data is taken up. */
+/** Starts a service on a storage. The service continues with data that the storage already has. */
 export async function startStage(ends: Ends, storage: Storage, roles?: readonly Role[]): Promise<Stage> {
   const service = await startProcess(ends, storage, roles)
   const openClient = async (connections?: number) => {
@@ -87,7 +87,7 @@ export async function startStage(ends: Ends, storage: Storage, roles?: readonly 
   }
 }
 
-/** One process of a service. */
+/** Starts one process of a service. */
 export async function startProcess(
   ends: Ends,
   storage: Storage,

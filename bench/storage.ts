@@ -15,10 +15,10 @@ export interface Storage {
 export const backends = ['embedded', 'PostgreSQL'] as const
 export type Backend = (typeof backends)[number]
 
-/** As durable as PostgreSQL is out of the box. */
+/** These settings leave PostgreSQL's default durability unchanged. */
 const serverSettings = ['shared_buffers=128MB', 'max_connections=100']
 
-/** The server that DATABASE_URL names, else one of our own. */
+/** Uses the server that DATABASE_URL names, or starts a local one. */
 export async function startServer(): Promise<PostgresServer> {
   const url = process.env.DATABASE_URL
   return url ? { url, reason: null, stop: async () => {} } : startPostgres(serverSettings)

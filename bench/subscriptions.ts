@@ -8,7 +8,7 @@ export interface Subscription {
 
 const distinctKeys = 500
 
-/** So many that no cache of points helps, so few that making them takes no time. */
+/** Enough distinct keys that caching their curve points does not help, and few enough to be created quickly. */
 export function makeSubscriptions(origin: string): Subscription[] {
   return Array.from({ length: distinctKeys }, (_, i) => {
     const p256dh = createECDH('prime256v1').generateKeys('base64url')

@@ -1,5 +1,5 @@
 import { getOrInsert } from '../src/platform/get-or-insert.ts'
-/** What was measured, by line and column; printed at the end, and each as it comes. */
+/** The measurements, by line and column. Each is printed when it is set, and the whole table at the end. */
 export interface Table {
   set(line: string, column: string, text: string): void
   print(columns: readonly string[]): void
@@ -39,13 +39,13 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)]!
 }
 
-/** @param share 0.99: what all but one in a hundred are below */
+/** @param share 0.99: returns the value that 99 % of the values do not exceed */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.ceil(sorted.length * share) - 1]!
 }
 
-/** As often as a median takes. */
+/** How many measurements a median is computed from. */
 export const rounds = 3
 
 /** Measures three times. @returns the median */

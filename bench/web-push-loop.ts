@@ -6,7 +6,7 @@ import { makeSubscriptions } from './subscriptions.ts'
 const atOnce = 64
 const warmUp = 500
 
-/** The baseline of pushes: the `web-push` library with a keep-alive agent, as many at a time as serve it best. */
+/** The baseline for pushes: the `web-push` library with a keep-alive agent, at the concurrency that suits it best. */
 const api = {
   /** @returns pushes a second */
   async run(origin: string, ca: string, count: number): Promise<number> {

@@ -5,8 +5,8 @@ import { bundleService } from './bundle-service.ts'
 import { renderNotices } from './third-party-notices.ts'
 
 /**
- * Makes `dist/`, which the package has in place of the sources: the program and what it imports in few files. The
- * libraries in it are not installed besides.
+ * Creates `dist/`, which the package contains instead of the sources: the program and its imports in a few files.
+ * Bundled libraries are not installed with the package.
  */
 const dist = fileURLToPath(new URL('../dist', import.meta.url))
 

@@ -5,24 +5,24 @@ import { type OutputChunk, rolldown } from 'rolldown'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Modules that threads and processes of the service run: each is a file of its own, named like its source. */
+/** Modules that the service's threads and processes run. Each is bundled into its own file, named like its source. */
 const threads = [
   'src/platform/db/embedded-thread.ts',
   'src/platform/db/embedded-maker.ts',
   'src/channels/web-push/encrypt-worker.ts',
-  // Piscina starts its threads with this file, beside its own.
+  // Piscina starts its threads with this file, which it looks for in its own folder.
   'node_modules/piscina/dist/worker.js',
 ]
-/** Installed: PGlite finds its WebAssembly and its data beside itself. */
+/** Installed instead of bundled: PGlite looks for its WebAssembly and its data in its own folder. */
 const installed = ['@electric-sql/pglite']
-/** Native, and used where somebody has installed them. */
+/** Native modules, which are used only if they are installed. */
 const optional = ['pg-native', '@napi-rs/nice']
 
 /**
- * Bundles a program of the service and what it imports, libraries included, into few files.
+ * Bundles a program of the service and its imports, including libraries, into a few files.
  *
- * @param program its source, from the root; its bundle is named like it
- * @param dir a folder that is emptied before
+ * @param program path of its source, from the root; its bundle has the same name
+ * @param dir the output folder, which is emptied first
  * @throws Error when a module is neither in the bundle nor installed with the package
  */
 export async function bundleService(program: string, dir: string): Promise<OutputChunk[]> {
@@ -32,14 +32,14 @@ export async function bundleService(program: string, dir: string): Promise<Outpu
     input: Object.fromEntries(entries.map((path) => [basename(path).replace(/\.[jt]s$/, ''), path])),
     platform: 'node',
     external: [...installed, ...optional],
-    // What CommonJS modules have of themselves.
+    // Variables that CommonJS modules expect and ES modules lack.
     transform: { define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' } },
   })
   const { output } = await bundle.write({
     dir,
     cleanDir: true,
     format: 'esm',
-    // Beside each other, because threads are looked for beside the module that starts them.
+    // All chunks are in one folder, because a thread's file is looked for beside the module that starts it.
     chunkFileNames: '[name]-[hash].js',
     comments: false,
   })

@@ -7,14 +7,14 @@ interface Table {
   options: string[] | null
   columns: { name: string; type: string; required: boolean; default: string | null }[]
   constraints: { name: string; definition: string }[]
-  /** Those that no constraint brings along. */
+  /** Only indexes that do not belong to a constraint. */
   indexes: string[]
   triggers: string[]
 }
 
 /**
- * The tables of ours, their indexes and triggers, and the functions of these, as the catalog has them, whatever the migrations did to get there. The
- * queue's tables are pg-boss's, the migrator's its own: neither is here.
+ * Our tables, their indexes, their triggers and the triggers' functions, as the catalog describes them, independent of
+ * the migrations that created them. The tables of pg-boss and of the migrator are left out.
  *
  * @returns SQL, the same from every database
  */

@@ -3,10 +3,10 @@ import { cpSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Copy, DockerfileParser, type From, type Instruction } from 'dockerfile-ast'
 
-/** A stage whose instructions have been carried out in a folder, which stands for its file system. */
+/** A stage whose instructions have been carried out. A folder represents its file system. */
 export interface BuiltStage {
   name: string
-  /** The image that it begins with, which is not here. */
+  /** The stage's base image, which is not available here. */
   base: string
   root: string
   workingDirectory: string
@@ -20,10 +20,10 @@ export interface BuiltStage {
 
 /**
  * Carries out a Dockerfile without an engine: every stage gets a folder, COPY copies between them, RUN runs on this
- * machine's own system. So commands must use relative paths; base images, owners and modes are left out.
+ * machine's own system. So commands must use relative paths; base images, owners and modes are ignored.
  *
- * @param context the folder that is built; git says which of its files there are
- * @param folder where the stages are put, each below its name, the last one as `image`
+ * @param context the folder that is built; git lists its files
+ * @param folder the output folder: each stage has a subfolder with its name, the last stage `image`
  * @returns the last stage
  * @throws when a command fails, or an instruction is not known here
  */
@@ -128,7 +128,7 @@ function copy(instruction: Copy, stage: BuiltStage, { context, stages }: Build):
       continue
     }
     const path = join(source, operand)
-    // A folder's content, a file under its name.
+    // COPY copies the content of a folder, but a file under its own name.
     const to =
       statSync(path).isDirectory() || !/[/.]$/.test(operands.at(-1)!) ? target : join(target, basename(path))
     copyFile(path, to)
@@ -140,7 +140,7 @@ function copyFile(from: string, to: string): void {
   cpSync(from, to, { recursive: true, verbatimSymlinks: true })
 }
 
-/** The files that git has or would take, without those that .dockerignore names. */
+/** The files that git tracks or would add, except files that .dockerignore names. */
 function contextFiles(context: string): string[] {
   const patterns = readFileSync(join(context, '.dockerignore'), 'utf8')
     .split('\n')

@@ -1,4 +1,4 @@
-/** What is used of an OpenAPI document. */
+/** The parts used of an OpenAPI document. */
 interface Operation {
   operationId: string
   summary: string

@@ -1,4 +1,4 @@
-/** The parts of JSON Schema and OpenAPI 3.1 that openapi.json has. */
+/** The parts of JSON Schema and OpenAPI 3.1 that openapi.json uses. */
 interface Schema {
   $ref?: string
   type?: string | string[]
@@ -28,7 +28,7 @@ interface Operation {
   requestBody?: { required?: boolean; content: Record<string, { schema: Schema }> }
   responses: Record<string, { content?: Record<string, { schema: Schema }> }>
   'x-internal'?: boolean
-  /** Where generated SDKs have it: a resource and a method of it. */
+  /** The operation's place in generated SDKs: a resource and its method. */
   'x-speakeasy-group'?: string
   'x-speakeasy-name-override'?: string
 }
@@ -42,8 +42,8 @@ const basePath = '/api/v1'
 const methods = ['get', 'post', 'put', 'patch', 'delete']
 
 /**
- * The operations that clients use, by method and path below `/api/v1`: `GET /push/apps`. Operations that take no API key
- * belong to browsers, devices and orchestrators.
+ * The operations that clients use, by method and path below `/api/v1`: `GET /push/apps`. Operations without an API key
+ * are for browsers, devices and orchestrators.
  */
 export function clientOperations({ paths }: OpenapiDocument): Map<string, Operation> {
   const all = Object.entries(paths).flatMap(([path, item]) =>
@@ -58,8 +58,8 @@ export function clientOperations({ paths }: OpenapiDocument): Map<string, Operat
 }
 
 /**
- * The types of `packages/client`: `Routes` with the query, the body and the answer of each operation, and a type for each
- * component in these.
+ * The types of `packages/client`: `Routes` with the query, the body and the answer of each operation, and a type for
+ * each component that these use.
  *
  * openapi-typescript is not used: it needs the compiler API of TypeScript 5, which TypeScript 7 does not have.
  */
@@ -89,7 +89,7 @@ export function renderClientTypes(document: OpenapiDocument): string {
   ].join('\n')
 }
 
-/** The components that are part of something, and the parts of these. */
+/** The names of all components that `part` uses, directly or through other components. */
 function reachableNames(part: unknown, schemas: Record<string, Schema>): Set<string> {
   const names = new Set<string>()
   const visit = (value: unknown): void => {
@@ -123,7 +123,7 @@ function querySchema(parameters: Parameter[]): Schema {
   }
 }
 
-/** `undefined` in TypeScript. */
+/** Becomes `undefined` in TypeScript. */
 const noContent: Schema = { type: 'undefined' }
 
 function bodySchema({ requestBody }: Operation): Schema {
@@ -185,7 +185,7 @@ function toObject({ properties = {}, additionalProperties, required = [] }: Sche
   if (!isOpen) return fields.length === 0 ? 'Record<string, never>' : `{\n${fields.join('\n')}\n${indent}}`
   const rest = typeof additionalProperties === 'object' ? toType(additionalProperties, inner) : 'unknown'
   if (fields.length === 0) return `Record<string, ${rest}>`
-  // An index signature of another type would contradict the named fields.
+  // The index signature is `unknown`, because a narrower type would contradict the named fields.
   return `{\n${fields.join('\n')}\n${inner}[name: string]: unknown\n${indent}}`
 }
 

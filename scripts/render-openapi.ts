@@ -7,10 +7,10 @@ import { registerRoutes } from '../src/routes.ts'
 import { version } from '../src/version.ts'
 
 /**
- * The API's description as `/openapi.json` gives it, made from the routes alone: nothing listens, and no database is
- * opened, since registering a route asks neither.
+ * Renders the API's description, as served at `/openapi.json`, from the routes alone. Registering routes needs neither
+ * a listening server nor a database, so neither is started.
  *
- * @returns formatted JSON, as openapi.json holds it
+ * @returns formatted JSON for openapi.json
  */
 export async function renderOpenapi(): Promise<string> {
   const crypto = createCryptoAtRest([Buffer.alloc(32)])

@@ -3,7 +3,7 @@ import { rolldown } from 'rolldown'
 
 const source = (path: string) => fileURLToPath(new URL(`../packages/browser/src/${path}`, import.meta.url))
 
-/** The scripts of web/sdk/, which the service serves: name → how it is made of packages/browser. */
+/** The scripts of web/sdk/, which the service serves: name → how it is built from packages/browser. */
 const scripts = {
   'krafter-push.js': { input: source('served-page.ts'), format: 'es' },
   'krafter-push-sw.js': { input: source('worker/served-worker.ts'), format: 'iife' },
@@ -11,7 +11,7 @@ const scripts = {
 
 const banner = '// Krafter Push, MIT licence: made of packages/browser by `npm run sdk`.'
 
-/** @returns by name */
+/** @returns the scripts by name */
 export async function renderSdk(): Promise<Record<string, string>> {
   const rendered = Object.entries(scripts).map(async ([name, { input, format }]) => {
     const bundle = await rolldown({ input })

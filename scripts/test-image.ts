@@ -17,13 +17,13 @@ import { fileURLToPath } from 'node:url'
 import { type BuiltStage, buildStages } from './image-stages.ts'
 
 /**
- * Builds the stages of the Dockerfile in a folder, without an engine, and measures what they add to the base image. As
- * root on Linux it also runs the last one, as an engine would: its file system alone, read-only but for its volumes, its
- * user, its variables, its own network and process numbers. The base image is not there; Node and the C libraries that
- * Node needs stand for it.
+ * Builds the stages of the Dockerfile in a folder, without an engine, and measures how much they add to the base image.
+ * As root on Linux it also runs the last stage as an engine would: with only its own file system, read-only except for
+ * its volumes, and with its user, its variables, its own network and its own process numbers. The base image is not
+ * available, so Node and the C libraries that Node needs replace it.
  */
 const checkout = fileURLToPath(new URL('..', import.meta.url))
-/** Of a pull: what the registry transfers. */
+/** Limit for a pull: the compressed size that the registry transfers. */
 const maxCompressedMb = 150
 /** The base image without Node: glibc, libstdc++, OpenSSL, certificates, time zones. An upper bound, not measured. */
 const restOfBaseMb = 20
@@ -36,7 +36,7 @@ function check(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise)
 }
 
-/** The Node that the base image has, from npm. */
+/** Installs the base image's version of Node from npm. */
 function installNode(base: string): string {
   const [, major] = /nodejs(\d+)-/.exec(base) ?? []
   const home = join(folder, 'node')
@@ -47,7 +47,7 @@ function installNode(base: string): string {
   return globSync(join(home, 'node_modules', 'node-*', 'bin', 'node'))[0]!
 }
 
-/** In MB of 2^20 bytes, as a layer is transferred: archived, then compressed. */
+/** The size of a layer as it is transferred (archived, then compressed), in MB of 2^20 bytes. */
 function compressedMb(parent: string, path: string): number {
   const pipe = 'tar -C "$1" --sort=name -c "$2" | gzip -6 | wc -c'
   return Number(execFileSync('sh', ['-ec', pipe, 'sh', parent, path], { encoding: 'utf8' })) / 2 ** 20
@@ -66,7 +66,7 @@ function measure(image: BuiltStage, node: string): void {
   check(total < maxCompressedMb, `a pull takes ${total} MB, and must stay below ${maxCompressedMb}`)
 }
 
-/** What the base image brings: Node, and its C libraries where they are looked for. */
+/** Adds the parts of the base image that the service needs: Node, and its C libraries where the loader finds them. */
 function addBase({ root }: BuiltStage, node: string): void {
   const libraries = execFileSync('ldd', [node], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g)
   const files = [...libraries].map(([, path]) => [path!, path!])
@@ -101,10 +101,10 @@ exec nsenter --root="$root" "$@"`
   })
 }
 
-/** The first process of the namespace that `unshare` made. */
+/** The first process in the namespace that `unshare` created. */
 const childOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
 
-/** Runs a command beside the service, as `docker exec` does and the engine does for health checks. */
+/** Runs a command in the service's container, like `docker exec` or the engine's health check. */
 function execute(stage: BuiltStage, pid: string, command: readonly string[]) {
   const where = ['--target', pid, '--mount', '--net', '--root', '--wd', ...identity(stage)]
   return spawnSync('nsenter', [...where, ...command], { env: stage.env, encoding: 'utf8' })

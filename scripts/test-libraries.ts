@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Packs each library of packages/, lets others judge the tarball (publint, arethetypeswrong), installs it in an empty
- * folder as its users do, and runs test/packages/<library>.{mjs,cjs} there, with the Node that runs this script, the
- * versions from npm between it and the oldest that the libraries support, and that one where it is installed. A service
- * runs beside them. Names of libraries as arguments test only those.
+ * Packs each library of packages/, checks the tarball with publint and arethetypeswrong, and installs it in an empty
+ * folder as its users do. There it runs test/packages/<library>.{mjs,cjs} against a running service, on several
+ * versions of Node: the one that runs this script, the oldest that the libraries support if it is installed, and the
+ * versions between them from npm. Pass names of libraries as arguments to test only those.
  */
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 const env: NodeJS.ProcessEnv = { ...process.env, npm_config_audit: 'false', npm_config_fund: 'false' }
@@ -22,7 +22,7 @@ function testLibrary(library: string, folder: string): void {
   run(join(checkout, 'packages', library), 'npm', 'pack', '--silent', '--pack-destination', folder)
   const [tarball] = globSync(join(folder, '*.tgz'))
   run(folder, 'npx', '--yes', 'publint@0.3.25', '--strict', tarball!)
-  // What is for browsers alone has no CommonJS to be judged.
+  // Libraries for browsers only have no CommonJS build to check.
   const profile = servesCommonJs(library) ? 'strict' : 'esm-only'
   run(
     folder,
@@ -43,7 +43,7 @@ function testLibrary(library: string, folder: string): void {
   run(install, 'npm', 'install', '--prefer-offline', '--no-save', tarball!)
   for (const consumer of globSync(join(checkout, 'test', 'packages', `${library}.*`))) {
     const copy = join(install, basename(consumer))
-    // Copied, or its imports would be looked for in the checkout.
+    // Copied, because otherwise its imports would be resolved in the checkout.
     run(install, 'cp', consumer, copy)
     for (const node of nodes) run(install, node, copy)
   }

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { tryService } from './try-service.ts'
 
 /**
- * Packs the product, installs it in an empty folder as its users do, plays the demo from there, on this Node and on the
- * oldest that the package supports, and looks at what the service serves. A file missing in the package, or a path that only the checkout has, shows here.
+ * Packs the product, installs it in an empty folder as its users do, runs the demo from there, on this Node and on the
+ * oldest that the package supports, and requests the service's pages. This finds files that the package lacks, and
+ * paths that exist only in the checkout.
  */
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'krafter-push-package-'))
@@ -15,7 +16,7 @@ const install = join(folder, 'install')
 const program = join(install, 'node_modules', 'krafter-push', 'bin', 'krafter-push.js')
 const env = { ...process.env, npm_config_audit: 'false', npm_config_fund: 'false' }
 
-/** The package and all that it depends on; 27 of it are PGlite. */
+/** Limit for the package with all its dependencies. PGlite alone takes 27 MB. */
 const maxInstalledMb = 45
 const oldestMajor = 22
 
@@ -31,7 +32,7 @@ function sizeOf(path: string): number {
   return Number.parseInt(execFileSync('du', ['-sm', path], { encoding: 'utf8' }), 10)
 }
 
-/** The newest Node of a major, from npm; undefined, saying so, where it cannot be had. */
+/** Installs the newest Node of a major from npm. If that fails, it prints a line and returns undefined. */
 function installNode(major: number): string | undefined {
   const platform = process.platform === 'win32' ? 'win' : process.platform
   const home = join(folder, `node-${major}`)
@@ -46,7 +47,7 @@ function installNode(major: number): string | undefined {
   return globSync(join(home, 'node_modules', 'node-*', 'bin', 'node')).at(0)
 }
 
-/** The first Node on the path that no package has brought. */
+/** The first Node on the PATH that was not installed by a package. */
 function findSystemNode(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((path) => !path.includes('node_modules'))
   return folders.flatMap((path) => globSync(join(path, 'node'))).at(0)

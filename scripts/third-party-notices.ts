@@ -9,10 +9,10 @@ interface Manifest {
 }
 
 /**
- * The licences of the libraries in a bundle, which ask to be passed on with it.
+ * The licences of the libraries in a bundle. The licences require that the bundle includes them.
  *
- * @param moduleIds paths of the modules in the bundle; ours are left out
- * @throws Error when a library does not say under which licence it is
+ * @param moduleIds paths of the modules in the bundle; our own are ignored
+ * @throws Error when a library does not name its licence
  */
 export function renderNotices(moduleIds: readonly string[]): string {
   const libraries = moduleIds.filter((id) => id.includes('/node_modules/') && !id.startsWith('\0'))
@@ -23,7 +23,7 @@ export function renderNotices(moduleIds: readonly string[]): string {
 
 const introduction = 'The files beside this one contain these libraries.'
 
-/** A package has folders with a package.json of their own, which say how modules are read. */
+/** Skips a package.json without a version: subfolders have one only to set the type of their modules. */
 function findPackage(folder: string): string {
   const manifest = join(folder, 'package.json')
   const isRoot = existsSync(manifest) && readManifest(folder).version !== undefined
@@ -41,6 +41,6 @@ function renderNotice(folder: string): string {
   if (!license && texts.length === 0) throw new Error(`${name} does not name its licence`)
   const by = typeof author === 'string' ? author : author?.name
   const head = `${name} ${version}${license ? `, ${license}` : ''}`
-  // Without a text of its own, who has made it has to be named at least.
+  // If the library has no licence text, the notice must at least name its author.
   return [head, ...(texts.length > 0 ? texts : by ? [`Copyright ${by}`] : [])].join('\n\n')
 }

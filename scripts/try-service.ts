@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What is loaded when somebody asks for it, and read from the files of the package. */
+/** Pages that the service reads from the package's files only when they are requested. */
 const pages = [
   '/',
   '/docs/',
@@ -18,9 +18,9 @@ const pages = [
 ]
 
 /**
- * Starts an installed program in an empty data folder, asks for each of its pages, and stops it.
+ * Starts an installed program in an empty data folder, requests each of its pages, and stops it.
  *
- * @throws Error when it does not start, or a page is not there
+ * @throws Error when the program does not start, or a page is missing
  */
 export async function tryService(program: string): Promise<void> {
   const data = mkdtempSync(join(tmpdir(), 'krafter-push-try-'))

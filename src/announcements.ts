@@ -1,23 +1,23 @@
 import { announcementsOn } from './platform/db/announcements.ts'
 
-/** Named by the hash in hex: API keys that were changed or revoked. */
+/** API keys that were changed or revoked. The name is the key's hash in hex. */
 export const keyChanges = announcementsOn('krafter_push_keys')
 
-/** Named by id: apps that were changed or deleted. */
+/** Apps that were changed or deleted. The name is the app's id. */
 export const appChanges = announcementsOn('krafter_push_apps')
 
-/** Named by id: apps that have something to send. */
+/** Apps that have something to send. The name is the app's id. */
 export const sendingDue = announcementsOn('krafter_push_sending')
 
-/** Named by id: apps that have new events and are followed. */
+/** Apps that have new events and open event streams. The name is the app's id. */
 export const newEvents = announcementsOn('krafter_push_events')
 
-/** Named by {@link laneName}: webhooks that have new deliveries. */
+/** Webhooks that have new deliveries. The name is their {@link laneName}. */
 export const newDeliveries = announcementsOn('krafter_push_deliveries')
 
 /**
- * Named by {@link laneName}: webhooks of which the owner of their deliveries has to forget what it knows. They were
- * changed, or deliveries were canceled that others wait for.
+ * Webhooks that were changed, or with canceled deliveries that other deliveries wait for. The process that owns their
+ * deliveries must forget what it knows about them. The name is their {@link laneName}.
  */
 export const laneChanges = announcementsOn('krafter_push_lanes')
 

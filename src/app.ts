@@ -43,7 +43,7 @@ import { startSendingLanes } from './sending/sending-lanes.ts'
 import { openStorage } from './storage.ts'
 import { version } from './version.ts'
 
-/** What a process does: answer the API, or send pushes and deliver webhooks. */
+/** `api` answers requests; `worker` sends pushes and delivers webhooks. */
 export type Role = 'api' | 'worker'
 
 export interface ServiceOptions {
@@ -54,44 +54,44 @@ export interface ServiceOptions {
   random?: () => number
   /** A certificate authority to trust besides Node's own, PEM. */
   ca?: string
-  /** What differs from how streams of events are served otherwise. */
+  /** Overrides of the default settings for event streams. */
   streams?: Partial<StreamSettings>
-  /** Called with the first API key as soon as it is made: a start that fails after that has shown it. */
+  /** Called with the first API key as soon as it is created, so that it is shown even if the start fails later. */
   onFirstKey?(key: string): void
-  /** What differs from the usual limits of connections to PostgreSQL. */
+  /** Overrides of the default limits on PostgreSQL connections. */
   connections?: Partial<ConnectionLimits>
 }
 
 /** A running service. */
 export interface Service {
   deps: Deps
-  /** Where it listens; undefined without the `api` role. */
+  /** The URL that the service listens on; undefined without the `api` role. */
   url: string | undefined
-  /** Where `/metrics` is, if it has a port of its own. */
+  /** The URL of `/metrics`, if it has its own port. */
   metricsUrl: string | undefined
-  /** The first API key, on the very first start with the `api` role only. */
+  /** The first API key; only set on the very first start with the `api` role. */
   firstKey: string | undefined
   /**
-   * Stops taking requests and jobs, finishes what is in flight within a deadline, closes everything.
+   * Stops taking requests and jobs, finishes the work in flight within a deadline, then closes everything.
    *
-   * @param drainDelayMs for how long `/readyz` says so first, while everything goes on; without the `api` role nobody
-   *   asks, and nothing waits
+   * @param drainDelayMs how long `/readyz` reports `draining` first, while all work continues; ignored without the
+   *   `api` role, because nobody asks then
    */
   stop(drainDelayMs?: number): Promise<void>
 }
 
-/** How long handlers may go on once the service is told to stop. */
+/** How long handlers may continue after the service is told to stop. */
 const drainTimeoutMs = 20_000
 
 /**
- * Opens the database, brings it up to date and starts the parts that the roles ask for.
+ * Opens the database, migrates it and starts the parts that the roles need.
  *
- * @throws ConfigError in one sentence when something that the operator configures is wrong
+ * @throws ConfigError with a one-sentence message when the operator's configuration is wrong
  */
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
   const { roles = ['api', 'worker'], log = createLogger(config.logLevel), clock = systemClock } = options
   const closers: (() => Promise<unknown>)[] = []
-  /** What has work in flight: all of it stops taking more at once, and ends before what it works with is closed. */
+  /** Parts with work in flight. They stop taking work together, and end before the parts that they use are closed. */
   const drainers: (() => Promise<unknown>)[] = []
   const closeOne = (close: () => Promise<unknown>) =>
     close().catch((error: unknown) => log.error({ err: error }, 'service.close_failed'))
@@ -184,7 +184,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       apps: createKnownApps({ db, notices }),
       version,
     }
-    // A worker's log is read by nobody who waits for a key.
+    // Only the `api` role creates the first key: nobody looks for it in a worker's log.
     const firstKey = api ? await ensureFirstKey(db, clock, config.bootstrapApiKey) : undefined
     if (firstKey) options.onFirstKey?.(firstKey)
     if (worker) {
@@ -224,13 +224,13 @@ export async function startService(config: Config, options: ServiceOptions = {})
   }
 }
 
-/** Its libraries are loaded by those only who want traces. */
+/** Loads the tracing libraries only when traces are configured. */
 async function startTraces(traces: TracesConfig, log: Logger): Promise<Traces> {
   const { openTraces } = await import('./platform/traces/open-traces.ts')
   return openTraces(traces, { log, version })
 }
 
-/** Said at the start, not when the first alert is lost. A name is judged again whenever it is connected to. */
+/** Checks the alert URL at the start, not when the first alert is lost. Each connection checks its host name again. */
 function checkAlertUrl({ alertWebhookUrl }: Config, guard: AddressGuard): void {
   const verdict = alertWebhookUrl === undefined ? undefined : guard.checkUrl(alertWebhookUrl)
   if (verdict?.ok !== false) return

@@ -13,7 +13,7 @@ import type { Metrics } from './platform/metrics.ts'
 import type { Queue } from './platform/queue.ts'
 import type { Traces } from './platform/traces/traces.ts'
 
-/** Everything that touches the world, made once in app.ts. Functions take what they use of it (`Pick<Deps, …>`). */
+/** Everything with side effects, created once in app.ts. Functions take only the parts they use (`Pick<Deps, …>`). */
 export interface Deps {
   config: Config
   db: Db
@@ -22,7 +22,7 @@ export interface Deps {
   silentMs: OpenDatabase['silentMs']
   queue: Queue
   clock: Clock
-  /** In [0, 1): spreads what would otherwise happen all at once. */
+  /** Returns a number in [0, 1), used to spread work that would otherwise happen all at once. */
   random: () => number
   log: Logger
   crypto: CryptoAtRest
@@ -31,11 +31,11 @@ export interface Deps {
   outbound: Outbound
   channels: Channels
   metrics: Metrics
-  /** Undefined: nobody wants traces, and nothing is done for them. */
+  /** Undefined when traces are not configured; then nothing is recorded. */
   traces: Traces | undefined
-  /** Aborted once the service is told to stop: it still answers, for those who have not heard. */
+  /** Aborted once the service is told to stop. It still answers clients that do not know yet. */
   draining: AbortSignal
-  /** What this process may work on. */
+  /** The lanes that this process may work on. */
   lanes: LaneOwnership
   notices: Notices
   keys: KeyRing

@@ -19,15 +19,15 @@ import { runReplayStep } from './replays/replay-job.ts'
 import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
 
-/** Each step is short, or waits for deliveries to be made. */
+/** Each replay step is short, or waits for pending deliveries. */
 const replaysAtOnce = 2
 
-/** Each waits for a receiver that may hang until the deadline. */
+/** Each probe waits for a receiver, which may hang until the deadline. */
 const probesAtOnce = 4
-/** All of them go to one receiver. */
+/** All alerts go to one receiver. */
 const alertsAtOnce = 2
 
-/** Queue → handler → how many at once. Sending and delivering have lanes instead: src/engine/. */
+/** Starts a handler with its concurrency for each queue. Sending and delivering use lanes instead: src/engine/. */
 export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
   await deps.queue.work(alert, alertsAtOnce, (job) => runAlert(deps, job))
@@ -42,7 +42,7 @@ export async function startJobs(deps: Deps): Promise<void> {
 
 interface UpkeepJob {
   queue: QueueDefinition
-  /** When it runs, in UTC. */
+  /** When the job runs, in UTC. */
   cron: string
   run(deps: Deps): Promise<void>
 }

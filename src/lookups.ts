@@ -1,6 +1,6 @@
 import type { PublicRegistration } from './database.ts'
 
-/** A key as requests are judged by it. */
+/** The parts of an API key that decide whether a request is allowed. */
 export interface WorkingKey {
   id: string
   teamId: string
@@ -9,48 +9,48 @@ export interface WorkingKey {
   lastUsedAt: Date | null
 }
 
-/** The keys that are in use, from memory. */
+/** API keys in use, kept in memory. */
 export interface KeyRing {
   /**
-   * The key with this hash if it works now. A key that was revoked elsewhere works until that is heard of: some
-   * milliseconds, and a second without LISTEN.
+   * Finds the key with this hash if it is valid now. A key that another process revoked stays valid until this process
+   * hears of it: after some milliseconds, or up to a second without LISTEN.
    *
-   * @param mayLookUp whether the database is asked when the key is not in memory; false: it counts as unknown
+   * @param mayLookUp whether to ask the database when the key is not in memory; false: the key counts as unknown
    */
   find(keyHash: Buffer, mayLookUp: () => Promise<boolean>): Promise<WorkingKey | undefined>
-  /** Reads the key again when it is used next. */
+  /** Makes the next use of the key read it from the database again. */
   forget(keyHash: string): void
-  /** Stores when keys were used last. */
+  /** Stores when each key was last used. */
   stop(): Promise<void>
 }
 
-/** What requests need of an app before anything else. */
+/** The parts of an app that every request needs first. */
 export interface KnownApp {
   id: string
   teamId: string
   settings: Record<string, unknown>
-  /** The number of its current key pair. */
+  /** The number of the app's current key pair. */
   vapidPair: number
   vapidPublicKey: string
   publicRegistration: PublicRegistration | null
   /** Encrypted at rest. */
   identitySecret: Uint8Array | null
-  /** Its signatures are accepted until it expires, too; encrypted at rest. */
+  /** Signatures by the previous secret are also accepted, until it expires; encrypted at rest. */
   previousIdentitySecret: Uint8Array | null
   previousIdentitySecretExpiresAt: Date | null
 }
 
-/** Apps as far as requests need them before anything else, from memory. */
+/** Apps kept in memory, with the parts that every request needs first. */
 export interface KnownApps {
   /**
-   * The team's app. It can have been changed or deleted elsewhere some milliseconds ago, or up to a second without
-   * LISTEN: whoever writes for it holds it in the same transaction (`holdApp`).
+   * Returns the team's app. Another process may have changed or deleted it some milliseconds ago, or up to a second
+   * ago without LISTEN. A transaction that writes for the app therefore holds it (`holdApp`).
    *
    * @throws 404 when the team has no such app
    */
   require(teamId: string, id: string): Promise<KnownApp>
-  /** The app whose publishable key it is, whatever its team. */
+  /** Finds the app with this publishable key, in any team. */
   findByPublishableKey(key: string): Promise<KnownApp | undefined>
-  /** Reads the app again when it is asked for next. Call once a change of it has committed. */
+  /** Makes the next request read the app from the database again. Call this after a change of the app commits. */
   forget(id: string): void
 }

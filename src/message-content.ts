@@ -1,7 +1,7 @@
 /** The platforms that subscribers may have. */
 export type Platform = 'web' | 'ios' | 'android'
 
-/** What a notification shows, as the API took it. */
+/** The content of a notification, as the API received it. */
 export interface MessageContent {
   body?: string | null
   icon?: string | null

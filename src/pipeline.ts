@@ -2,13 +2,13 @@ import { z } from 'zod'
 import type { QueueDefinition } from './platform/queue.ts'
 
 /**
- * The jobs beside the engine. A message holds ids, never bodies, is inserted by the transaction of the change that
- * causes it, and is safe to take up twice: what it did is accounted in the transaction that settles it.
+ * The jobs outside the engine. A message holds ids, never bodies. The transaction that causes a job inserts its
+ * message. A job is safe to run twice, because the transaction that settles it also records its results.
  */
 
 /**
- * Try a webhook that was disabled because of its attempts and is to recover by itself. Job id: the webhook's.
- * `generation` is that of the disabling; `number` counts the probes made.
+ * Probes a webhook that failures disabled and that has `auto_recover`. Job id: the webhook's. `generation` is the
+ * webhook's generation after the disabling; `number` counts the earlier probes.
  */
 export const probeWebhook = {
   name: 'probe-webhook',
@@ -16,7 +16,7 @@ export const probeWebhook = {
   expireInSeconds: 120,
 } as const satisfies QueueDefinition
 
-/** Tell the operator of an event. Job id: the event's, for the first attempt. `attemptCount`: attempts made already. */
+/** Alerts the operator of an event. Job id of the first attempt: the event's. `attemptCount`: earlier attempts. */
 export const alert = {
   name: 'alert',
   schema: z.object({ appId: z.guid(), eventId: z.guid(), attemptCount: z.int() }),
@@ -24,8 +24,8 @@ export const alert = {
 } as const satisfies QueueDefinition
 
 /**
- * Make the next deliveries of a replay. Each step goes on from where the one before says in the replay's row, and
- * enqueues the next: there is one at a time.
+ * Creates the next deliveries of a replay. Each step continues from the position in the replay's row and enqueues the
+ * next step, so a replay has one step at a time.
  */
 export const replayStep = {
   name: 'replay',
@@ -33,13 +33,13 @@ export const replayStep = {
   expireInSeconds: 60,
 } as const satisfies QueueDefinition
 
-/** Daily: subscribers unseen for long turn inactive, then go. */
+/** Daily: subscribers that were not seen for long become inactive, and are deleted later. */
 export const subscriberUpkeep = scheduled('subscriber-upkeep', 3_600)
 
-/** Hourly: idempotency keys older than a day go. */
+/** Hourly: deletes idempotency keys older than a day. */
 export const idempotencyUpkeep = scheduled('idempotency-upkeep', 600)
 
-/** Nightly: what is past the retention goes. */
+/** Nightly: deletes data past the retention. */
 export const retention = scheduled('retention', 3_600)
 
 /** Every five minutes on the embedded database, which has no autovacuum. */
@@ -53,7 +53,7 @@ export type ProbeWebhook = z.infer<typeof probeWebhook.schema>
 export type Alert = z.infer<typeof alert.schema>
 export type ReplayStep = z.infer<typeof replayStep.schema>
 
-/** Every queue there is; each is made at start. */
+/** All queues. Each is created at the start. */
 export const queues: readonly QueueDefinition[] = [
   probeWebhook,
   alert,

@@ -11,8 +11,8 @@ import { startQueue } from './platform/queue.ts'
 import { preparedDatabasePath, preparedFolder } from './prepared-database.ts'
 
 /**
- * A program, run by `npm ci` and `npm run build` in a checkout: makes the embedded database that a first start
- * begins with, unless it is there. Making it takes seconds, unpacking it a fraction of one.
+ * A program that `npm ci` and `npm run build` run in a checkout. It prepares the embedded database for a first start,
+ * unless the file exists. Creating a database takes seconds; unpacking it takes a fraction of a second.
  */
 async function main(): Promise<void> {
   const prepared = preparedDatabasePath()
@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   try {
     const path = join(folder, 'database')
     await makeDatabase(path)
-    // What another version has made is of no use.
+    // A database prepared by another version is useless.
     rmSync(preparedFolder, { recursive: true, force: true })
     mkdirSync(preparedFolder, { recursive: true })
     const unfinished = `${prepared}.${process.pid}`
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
 async function makeDatabase(path: string): Promise<void> {
   const database = await openEmbedded(path)
   const { db } = database
-  // Half of the files, and nobody makes another database in there.
+  // The templates are half of the files, and nobody creates another database there.
   await sql`update pg_database set datistemplate = false`.execute(db)
   for (const name of ['template0', 'template1']) await sql`drop database ${sql.id(name)}`.execute(db)
   await migrate(db)

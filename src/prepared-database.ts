@@ -4,16 +4,16 @@ import { fileURLToPath } from 'node:url'
 import { packagePath } from './platform/package-files.ts'
 import { dependencies } from './version.ts'
 
-/** What decides which files an empty database consists of, besides the migrations. */
+/** The packages that, with the migrations, determine the files of an empty database. */
 const makers = ['@electric-sql/pglite', 'pg-boss']
 
 export const preparedFolder = fileURLToPath(packagePath('prepared/'))
 
 /**
- * Where an empty database with all of its tables lies that this very version has made (`prepare-database.ts`), in a
- * checkout by `npm ci`. Need not be there: the first start makes it then.
+ * The path of an empty database with all tables, made by exactly this version (`prepare-database.ts`; in a checkout,
+ * `npm ci` runs it). The file may be missing: the first start then creates the database.
  *
- * @returns undefined for a package without one
+ * @returns undefined for a package without a prepared database
  */
 export function preparedDatabasePath(): string | undefined {
   const migrations = fileURLToPath(packagePath('migrations/'))
@@ -24,7 +24,7 @@ export function preparedDatabasePath(): string | undefined {
   return `${preparedFolder}database-${hash.digest('hex').slice(0, 16)}.gz`
 }
 
-/** A package has the one that was made before it was packed. */
+/** Finds the prepared database in a package, which was made before packing. */
 function findPacked(): string | undefined {
   const [name] = existsSync(preparedFolder) ? readdirSync(preparedFolder) : []
   return name && `${preparedFolder}${name}`

@@ -48,9 +48,9 @@ const tags = [
 ]
 
 /**
- * Which routes mount where.
+ * Registers all routes under their prefixes.
  *
- * @param streams what differs from how streams of events are served otherwise
+ * @param streams overrides of the default settings for event streams
  */
 export async function registerRoutes(
   server: Server,
@@ -80,7 +80,7 @@ export async function registerRoutes(
     async (tracking) => registerTrackingRoutes(tracking as unknown as Server, deps, limits),
     { prefix: '/api/v1/push/track' },
   )
-  // Registrations of both share transactions.
+  // Registrations by pages and by the API share one registrar, and so its transactions.
   const registering = { ...deps, registrar: createRegistrar(deps) }
   await server.register(
     async (pages) => registerPublicRoutes(pages as unknown as Server, registering, limits),
@@ -108,7 +108,7 @@ async function registerApi(
   { limits, admission }: { limits: RateLimits; admission: Admission },
   streams: Partial<StreamSettings>,
 ): Promise<void> {
-  // Who asks comes before what is asked: an unknown route answers as a known one does until both are settled.
+  // The caller is checked before the route, so that an unknown route answers like a known one until then.
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     const scopes = await admission.admit(request, reply)
     const { scope, strict } = request.routeOptions.config

@@ -15,18 +15,18 @@ import type { ConnectionLimits } from './platform/db/postgres/connection-limits.
 import type { Metrics } from './platform/metrics.ts'
 import { preparedDatabasePath } from './prepared-database.ts'
 
-/** The database and what its secrets are encrypted with: all that a command needs which does not serve. */
+/** The database and its encryption keys: all that a command needs when it does not serve requests. */
 export interface Storage extends OpenDatabase {
   encryptionKeys: Buffer[]
-  /** Embedded only: looks after the database until what it returns is called. */
+  /** Embedded database only: watches the database until the returned function is called. */
   watch?(metrics: Metrics): Promise<() => Promise<void>>
 }
 
 /**
- * Opens the configured database: PostgreSQL, or the embedded one with its folder locked.
+ * Opens the configured database: PostgreSQL, or the embedded database with its folder locked.
  *
- * @param limits what differs from the usual limits of connections
- * @throws ConfigError in one sentence
+ * @param limits overrides of the default connection limits
+ * @throws ConfigError with a one-sentence message
  */
 export async function openStorage(
   config: Config,
@@ -61,7 +61,7 @@ export async function openStorage(
   }
 }
 
-/** A database that has secrets cannot be read with a new key, which would only hide that the old one is missing. */
+/** A new key cannot decrypt the secrets in a database and would hide that the old key is missing: it is refused. */
 async function makeFirstKey(folder: string, db: Db): Promise<Buffer> {
   if (!(await hasSecrets(db))) return makeEncryptionKey(folder)
   throw new ConfigError(
@@ -69,7 +69,7 @@ async function makeFirstKey(folder: string, db: Db): Promise<Buffer> {
   )
 }
 
-/** The embedded database cannot be opened a second time in one process; what is committed is there after a restart. */
+/** A process cannot open the embedded database twice, so it exits. Committed data is available after a restart. */
 function endProcess(log: Logger, reason: string): never {
   log.error({ reason }, 'database.broken')
   process.exit(1)

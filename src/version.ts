@@ -12,5 +12,5 @@ const manifest: Manifest = JSON.parse(readFileSync(packageFile('package.json'), 
 /** The package's version. */
 export const { version } = manifest
 
-/** The exact versions of what is installed with the package, and of what it is built with. */
+/** The exact versions of the packages that this package installs and is built with. */
 export const dependencies = { ...manifest.devDependencies, ...manifest.dependencies }

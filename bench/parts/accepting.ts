@@ -5,10 +5,10 @@ import { notification } from './notifications.ts'
 
 const atOnce = 32
 const posts = 6_400
-/** Until V8 has compiled what is hot. */
+/** Requests that are sent first, until V8 has compiled the hot code. */
 const warmUp = 12_800
 
-/** Notifications that are accepted by a process that sends none: what the front door alone takes. */
+/** Measures how fast a process accepts notifications that it does not send: the cost of the API alone. */
 export async function measureAccepting({ stage, backend, table }: PartInput): Promise<void> {
   const appId = await makeApp(stage)
   const post = (count: number) =>

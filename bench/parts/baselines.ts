@@ -8,7 +8,7 @@ import type { WebPushLoopApi } from '../web-push-loop.ts'
 const posts = 10_000
 const pushes = 3_000
 
-/** @param wanted those that the parts to be measured are compared with; the others are 0 */
+/** @param wanted the baselines with which the selected parts are compared; the others are 0 */
 export async function measureBaselines(
   { http2, http1, pushService, certificates: { ca } }: Ends,
   table: Table,

@@ -8,7 +8,7 @@ const warmUp = 3_000
 const cutSubscribers = 1_000_000
 const patienceMs = 300_000
 
-/** A notification to everybody, from its acceptance to the webhook that has its end. */
+/** Measures a notification to all subscribers, from its acceptance until the webhook receives `notification.sent`. */
 export async function measureCampaign({ stage, backend, table, baselines }: PartInput): Promise<void> {
   await send(stage, warmUp)
   const perSecond = await send(stage, subscribers)
@@ -37,7 +37,7 @@ interface Sending {
   stats: { total_batches: number }
 }
 
-/** How long the audience of a notification to a million takes to be cut into pages. PostgreSQL only; it is not sent. */
+/** Measures how long it takes to split an audience of a million into pages. PostgreSQL only; nothing is sent. */
 export async function measureCut({ stage, backend, table }: PartInput): Promise<void> {
   if (backend === 'embedded') return
   const appId = await makeApp(stage)

@@ -4,10 +4,10 @@ import { medianOf, rate, times } from '../table.ts'
 
 export const webhookCount = 8
 const count = 16_000
-/** The embedded database is WebAssembly: it takes some seconds until what is busy is compiled well. */
+/** The embedded database is WebAssembly: V8 takes some seconds to optimize its hot code. */
 const warmUp = 8_000
 
-/** Deliveries of events that are made in bulk, from the first one's transaction to the last attempt's record. */
+/** Measures deliveries of events created in bulk, from the first event's transaction to the last attempt's record. */
 export async function measureDeliveries({ stage, backend, table, baselines }: PartInput): Promise<void> {
   const { http2, http1 } = stage.ends
   for (const [origin, over, raw] of [

@@ -4,22 +4,22 @@ import { sizes } from '../sizes.ts'
 import { makeApp, makeWebhook, type Stage } from '../stage.ts'
 import { milliseconds, rate } from '../table.ts'
 
-/** An app may have no more. */
+/** The most webhooks that an app may have. */
 const perApp = 100
-/** Deliveries that each of the crowd has waiting. */
+/** Pending deliveries of each webhook in the crowd. */
 const backlog = 20
 const events = 500
 const perSecond = 100
 const tickMs = 100
 const patienceMs = 60_000
-/** So long a receiver hangs before it comes back: until its first requests have timed out and it is down to one. */
+/** How long a receiver hangs: its first requests time out in this time, and its concurrency drops to one request. */
 const awayMs = 12_000
-/** Requests a second that the receiver with the backlog takes. */
+/** The rate limit of the webhook with the backlog, in requests per second. */
 const rateLimit = 500
 
 /**
- * A healthy webhook's latency, created → answered, beside a crowd of others with a backlog each: whose receivers
- * answer, and whose receivers hang.
+ * Measures a healthy webhook's latency, created → answered, beside a crowd of webhooks that each have a backlog: first
+ * with receivers that answer, then with receivers that hang.
  */
 export async function measureCrowd({ stage, backend, table }: PartInput): Promise<void> {
   const { http2, bad } = stage.ends
@@ -37,8 +37,8 @@ export async function measureCrowd({ stage, backend, table }: PartInput): Promis
 }
 
 /**
- * A fresh webhook's latency while a receiver works off the backlog from a time in which it hung, and while one does that
- * was never away; with a limit of its own, and with none.
+ * Measures a new webhook's latency while another receiver works off a backlog. That receiver either just hung for a
+ * while or always answered, and its webhook has a rate limit or none.
  */
 export async function measureComeback({ stage, backend, table }: PartInput): Promise<void> {
   const { bad, http2 } = stage.ends

@@ -7,22 +7,22 @@ import { makeApp, type Stage } from '../stage.ts'
 import { milliseconds, quantile } from '../table.ts'
 import { notification, registration } from './notifications.ts'
 
-/** Between notifications of one app. */
+/** Time between two notifications of one app. */
 const everyMs = 40
 const patienceMs = 60_000
-/** From the start of something until its effect is felt, as when all pushes under way are to who does not answer. */
+/** Time until a disturbance takes full effect, for example until every running push waits for a hanging receiver. */
 const settleMs = 1_500
-/** Nobody listens there. */
+/** No server listens on this port. */
 const downOrigin = 'https://127.0.0.1:9'
 const registerAtOnce = 32
 
-/** One whose single notifications are timed: each goes to a user of its own. */
+/** An app whose single notifications are timed. Each notification goes to a different user. */
 interface App {
   id: string
   name: 'A' | 'B'
 }
 
-/** What app A does while singles of its own and of app B are timed: begins it. @returns what is to be waited for */
+/** Starts app A's load while singles of apps A and B are timed. @returns the requests to wait for at the end */
 type Disturbance = (
   stage: Stage,
   appId: string,
@@ -47,8 +47,8 @@ const scenarios: Record<string, Disturbance> = {
 }
 
 /**
- * Notifications to one user each of app B, and of app A, to a push service that is well, from the request until they
- * are pushed: alone, and while A does what others must not suffer from.
+ * Measures single-user notifications of apps A and B to a healthy push service, from the request until the push. They
+ * run first alone, then during loads of app A from which other notifications must not suffer.
  */
 export async function measureFairSending({ stage, backend, table }: PartInput): Promise<void> {
   const neighbour = await stage.openClient(sizes.burst)
@@ -78,7 +78,7 @@ export async function measureFairSending({ stage, backend, table }: PartInput): 
 
 const watchMs = 3_000
 
-/** What of the sending a second campaign, another app's, gets from the moment it is posted. */
+/** Measures which share of the pushes a second campaign, of another app, gets from the moment it is posted. */
 export async function measureShares(input: PartInput): Promise<void> {
   const { stage, backend, table } = input
   const { pushService } = stage.ends
@@ -120,7 +120,7 @@ function post({ client }: Stage, appId: string) {
   return client.ask({ method: 'POST', path: `/apps/${appId}/notifications`, body })
 }
 
-/** @returns by app, milliseconds from each request to its push */
+/** @returns for each app, the milliseconds from each request to its push */
 async function timeSingles(stage: Stage, { id }: App, apps: readonly App[]) {
   const { client, ends } = stage
   await ends.http2.forget()

@@ -5,7 +5,7 @@ import { megabytes } from '../table.ts'
 const settleMs = 12_000
 const watchMs = 15_000
 
-/** What a service that was just started on a database with data uses while nobody asks anything of it. */
+/** Measures the resources of an idle service that was just started on a database with data. */
 export async function measureIdle({ stage: { service }, backend, table }: PartInput): Promise<void> {
   await sleep(settleMs)
   const before = await service.usage()

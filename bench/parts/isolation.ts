@@ -4,7 +4,7 @@ import { makeApp, makeWebhook, type Stage } from '../stage.ts'
 import { milliseconds } from '../table.ts'
 
 const events = 1_000
-/** Deliveries that each neighbour has waiting when it appears. */
+/** Pending deliveries of each neighbour when it is created. */
 const backlog = 2_000
 const perSecond = 100
 const tickMs = 100
@@ -13,9 +13,9 @@ const patienceMs = 30_000
 const badPaths = ['/hang', '/drip', '/flood']
 
 /**
- * A healthy webhook's latency, created → answered: alone; while a burst to neighbours whose receivers answer at once is
- * worked off; while one to neighbours whose receivers hang, drip and flood is; and beside these afterwards, while they
- * get as many events as the healthy one.
+ * Measures a healthy webhook's latency, created → answered, in four situations: alone; during a burst to neighbours
+ * whose receivers answer at once; during a burst to neighbours whose receivers hang, drip and flood; and afterwards,
+ * while these neighbours get as many events as the healthy webhook.
  */
 export async function measureIsolation({ stage, backend, table }: PartInput): Promise<void> {
   const { http2, bad } = stage.ends
@@ -33,7 +33,7 @@ export async function measureIsolation({ stage, backend, table }: PartInput): Pr
   await measure('beside these when it is over', neighbours)
 }
 
-/** A webhook with a backlog for each path that a bad receiver has. @returns their apps */
+/** Creates a webhook with a backlog for each path of a bad receiver. @returns their apps */
 async function makeNeighbours(stage: Stage, origin: string): Promise<string[]> {
   const appIds: string[] = []
   for (const path of badPaths) {
@@ -53,7 +53,7 @@ async function run(stage: Stage, count: number, neighbours: string[]) {
   return stage.service.latency(appId, count, patienceMs)
 }
 
-/** Makes `count` events of apps in turn, some with each tick. */
+/** Creates `count` events, some at each tick. The apps take turns. */
 async function feed({ service }: Stage, appIds: string[], count: number): Promise<void> {
   if (appIds.length === 0) return
   const perTick = (perSecond * tickMs) / 1_000

@@ -6,14 +6,14 @@ import { median, milliseconds, rate, rounds, times } from '../table.ts'
 
 const users = 200
 const count = 3_200
-/** Until V8 has compiled what is hot: so long each thousand is faster than the one before. */
+/** Notifications until V8 has compiled the hot code: up to here, each thousand is faster than the one before. */
 const warmUp = 16_000
 const atOnce = 32
 const singles = 40
 const pauseMs = 60
 const patienceMs = 120_000
 
-/** Notifications to one user each, as a backend sends them: one by one over the API, until the webhook has the event. */
+/** Measures single-user notifications, sent one by one over the API, until the webhook receives the event. */
 export async function measureNotifications({ stage, backend, table, baselines }: PartInput): Promise<void> {
   for (const [peer, over] of [
     [stage.ends.http2, ''],
@@ -42,7 +42,7 @@ async function makeAudience(stage: Stage, peer: Peer): Promise<string> {
   return appId
 }
 
-/** A subscriber of a user of its own. */
+/** The request that registers a subscriber with its own user. */
 export function registration({ ends }: Stage, appId: string): Request {
   const keys = { p256dh: ends.subscription.keys.p256dh, auth: ends.subscription.keys.auth }
   const token = `${ends.pushService.origin}/push/${appId}/{n}`
@@ -58,7 +58,7 @@ export function notification(appId: string, user: string): Request {
 
 async function send({ client }: Stage, peer: Peer, appId: string, wanted: number) {
   await peer.forget()
-  // Each user's in turn: as many loads as users would be, spread over the same requests at a time.
+  // One load per user, each with one request at a time: `atOnce` requests run in total.
   const loads = Array.from({ length: atOnce }, (_, i) =>
     client.load({ request: notification(appId, `user-${i}`), count: wanted / atOnce, atOnce: 1 }),
   )

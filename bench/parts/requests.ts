@@ -6,13 +6,13 @@ import { registration } from './notifications.ts'
 
 const atOnce = 32
 const registrations = 3_000
-/** Until V8 has compiled what is hot. */
+/** Warm-up rounds, until V8 has compiled the hot code. */
 const warmUps = 4
 const batches = 8
 const rowsOfBatch = 1_000
 const reads = 3_000
 
-/** Requests one by one, 32 at a time over connections that are kept. */
+/** Measures single requests, 32 at a time over keep-alive connections. */
 export async function measureRequests({ stage, backend, table }: PartInput): Promise<void> {
   const { client } = stage
   const appId = await makeApp(stage)

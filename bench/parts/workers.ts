@@ -7,10 +7,10 @@ import { deliver, makeListeners } from './deliveries.ts'
 
 const count = 12_000
 const mostWorkers = 3
-/** So long the leases of lanes take to be shared anew. */
+/** How long the workers take to redistribute the leases of lanes. */
 const shareMs = 8_000
 
-/** Deliveries made in bulk on PostgreSQL by one process that answers the API and 1, 2 and 3 that work. */
+/** Measures bulk deliveries on PostgreSQL with one API process and 1, 2 and 3 worker processes. */
 export async function measureWorkers(ends: Ends, storage: Storage, table: Table, raw: number): Promise<void> {
   const stage = await startStage(ends, storage, ['api'])
   const appId = await makeListeners(stage, ends.http2.origin)
@@ -18,7 +18,7 @@ export async function measureWorkers(ends: Ends, storage: Storage, table: Table,
   for (let n = 1; n <= mostWorkers; n++) {
     workers.push(await startProcess(ends, storage, ['worker']))
     if (n > 1) await sleep(shareMs)
-    // Each process has to have compiled what is hot.
+    // Warm-up: V8 must have compiled the hot code in each process.
     await deliver(stage, appId, count * n)
     const perSecond = await medianOf(() => deliver(stage, appId, count))
     const line = `the same by ${n} worker process${n > 1 ? 'es' : ''} beside one for the API`

@@ -1,4 +1,4 @@
-// A backend for index.html: it alone has the API key. Node 20 or later, no dependency.
+// A backend for index.html. Only the backend has the API key. It needs Node 20 or later and no dependencies.
 //
 //   KRAFTER_API_KEY=kr_live_… node examples/web/server.mjs
 import { readFile } from 'node:fs/promises'
@@ -35,7 +35,7 @@ async function findOrMakeApp() {
 const app = await findOrMakeApp()
 const base = `/push/apps/${app.id}`
 
-/** Who is signed in, which your session would say. */
+/** The signed-in user. Your app would read it from its session. */
 const currentUser = 'user-1'
 
 const routes = {

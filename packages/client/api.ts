@@ -25,7 +25,7 @@ export function createApi(transport: Transport): Api {
       toCall(transport.send(route, ids, given, options), ({ body }) => body?.data),
     list: (route, ids, query, options) =>
       toList((cursor) => {
-        // A cursor takes the place of the offset that the first page began at.
+        // Later pages use the cursor instead of the first page's offset.
         const next = cursor === undefined ? {} : { cursor, offset: undefined }
         return transport.send(route, ids, { query: { ...query, ...next } }, options)
       }),

@@ -8,7 +8,7 @@ export function createApps(api: Api) {
     list: (query?: Query<'GET /push/apps'>, options?: RequestOptions) =>
       api.list('GET /push/apps', [], query, options),
 
-    /** `vapid_private_key` is in this answer only. */
+    /** Only this answer contains `vapid_private_key`. */
     create: (body: Body<'POST /push/apps'>, options?: RequestOptions) =>
       api.call('POST /push/apps', [], { body }, options),
 
@@ -24,8 +24,8 @@ export function createApps(api: Api) {
       api.call('DELETE /push/apps/{app_id}', [appId], {}, options),
 
     /**
-     * Makes the secret that backends sign users' identities with, for browsers that register by themselves. Signatures by
-     * the one before it are accepted for a while.
+     * Creates the secret with which backends sign users' identities, for browsers that register without a backend.
+     * Signatures by the previous secret are accepted for a while.
      */
     rotateIdentitySecret: (
       appId: string,

@@ -2,20 +2,20 @@ import { toPromise } from './call.ts'
 import type { RequestOptions } from './options.ts'
 
 /**
- * A batch of any length, sent in as many requests as it takes, one after the other: await it for all results, or iterate
- * over it for the results in the order of the rows as they come. Nothing is sent before that.
+ * A batch of any length, sent as several requests, one after the other. Await it for all results, or iterate over it
+ * for the results as they arrive, in the order of the rows. Nothing is sent before that.
  *
- * A request that fails ends it: the rows after it are not sent. Whoever iterates has the results until then.
+ * If a request fails, the rows after it are not sent. When iterating, you have already received the earlier results.
  */
 export interface Batch<Result> extends Promise<Result[]>, AsyncIterable<Result> {}
 
 export interface BatchLimits {
   rows: number
-  /** Of a request's body, in bytes of JSON. */
+  /** Maximum bytes of JSON in a request's body. */
   bytes: number
 }
 
-/** @param sendChunk sends rows within the limits */
+/** @param sendChunk sends one chunk of rows, which is within the limits */
 export function toBatch<Row, Result>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   limits: BatchLimits,
@@ -38,7 +38,7 @@ export function toBatch<Row, Result>(
   }
   let collected: Promise<Result[]> | undefined
   return {
-    // Asked for twice, sent once.
+    // Awaiting the batch twice must not send it twice.
     ...toPromise(() => (collected ??= collect())),
     [Symbol.asyncIterator]: results,
   }

@@ -1,20 +1,20 @@
 import type { Answer } from './transport.ts'
 
-/** An answer with the HTTP response that it came in, whose body has been read. */
+/** An answer with its HTTP response. The response's body has already been read. */
 export interface WithResponse<T> {
   data: T
   response: Response
-  /** `x-request-id`, if the answer has one: the service's log has the same. */
+  /** `x-request-id`, if the answer has one. The service's log has the same id. */
   requestId: string | undefined
 }
 
-/** A call under way: a promise of the answer's `data`. */
+/** A call in progress: a promise of the answer's `data`. */
 export interface Call<T> extends Promise<T> {
   /** The same answer with its status and headers. */
   withResponse(): Promise<WithResponse<T>>
 }
 
-/** @param read what the caller gets of the answer */
+/** @param read returns the part of the answer that the caller gets */
 export function toCall<T>(answer: Promise<Answer>, read: (answer: Answer) => T): Call<T> {
   const withResponse = async () => {
     const { response, body } = await answer
@@ -25,8 +25,8 @@ export function toCall<T>(answer: Promise<Answer>, read: (answer: Answer) => T):
 }
 
 /**
- * A promise that is made when somebody asks for its value. One made before, beside another of the same answer, would
- * be reported as unhandled when only the other is waited for.
+ * A promise that is created only when its value is awaited. If `data` and `withResponse()` were both promises from the
+ * start and only one was awaited, a failure of the other would be reported as an unhandled rejection.
  */
 export function toPromise<T>(make: () => Promise<T>): Promise<T> {
   return {

@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'timeout'
   | 'not_sent'
 
-/** Everything that this client throws, except what an `AbortSignal` of yours says. */
+/** The base class of all errors of this client, except the reason of an `AbortSignal` of yours. */
 export class KrafterError extends Error {
   override readonly name: string = 'KrafterError'
   readonly code: ErrorCode
@@ -45,7 +45,7 @@ export class TimeoutError extends KrafterError {
   }
 }
 
-/** Waited for, but the notification failed, was canceled, or is a draft. `notification` says why. */
+/** `waitUntilSent` ended because the notification failed, was canceled, or is a draft. `notification` says why. */
 export class NotSentError extends KrafterError {
   override readonly name = 'NotSentError'
   readonly notification: Notification
@@ -57,16 +57,16 @@ export class NotSentError extends KrafterError {
   }
 }
 
-/** What an error knows of the answer that it stands for. */
+/** The parts of a failed answer that its error holds. */
 export interface FailedAnswer {
   status: number
-  /** The service's sentence. */
+  /** The service's error message. */
   error: string
   /** With 422: field name → what is wrong with it. */
   details: Record<string, string[]> | undefined
-  /** Seconds to wait, as the answer asks for. */
+  /** How many seconds the answer asks to wait. */
   retryAfter: number | undefined
-  /** The answer's `x-request-id`, if it has one: the service's log has the same. */
+  /** The answer's `x-request-id`, if it has one. The service's log has the same id. */
   requestId: string | undefined
 }
 
@@ -106,12 +106,12 @@ export class PermissionError extends ApiError {
   override readonly name = 'PermissionError'
 }
 
-/** 404: there is no such thing, or it is another team's. */
+/** 404: the resource does not exist, or belongs to another team. */
 export class NotFoundError extends ApiError {
   override readonly name = 'NotFoundError'
 }
 
-/** 409: the thing is not in a state that allows it. */
+/** 409: the resource is not in a state that allows the request. */
 export class ConflictError extends ApiError {
   override readonly name = 'ConflictError'
 }
@@ -126,7 +126,7 @@ export class RateLimitError extends ApiError {
   override readonly name = 'RateLimitError'
 }
 
-/** 5xx: a fault of the service, or of a proxy before it. */
+/** 5xx: an error in the service, or in a proxy in front of it. */
 export class ServerError extends ApiError {
   override readonly name: string = 'ServerError'
 }
@@ -136,7 +136,7 @@ export class UnavailableError extends ServerError {
   override readonly name = 'UnavailableError'
 }
 
-/** A success that this API never gives, or a redirect: `url` is probably not that of a Krafter Push service. */
+/** A redirect, or a success that this API never gives: `url` probably does not point to a Krafter Push service. */
 export class UnexpectedAnswerError extends ApiError {
   override readonly name = 'UnexpectedAnswerError'
 }

@@ -1,14 +1,14 @@
-/** A message of a stream of server-sent events. What it does not have is empty. */
+/** A message of a stream of server-sent events. Fields that the message lacks are empty. */
 export interface StreamMessage {
   id: string
   event: string
-  /** The event as webhooks get it: JSON. */
+  /** The event as JSON, in the form that webhooks receive. */
   data: string
 }
 
 /**
- * Reads server-sent events (WHATWG HTML §9.2.6) of which any part may come at a time: give it the text as it comes, it
- * returns the messages that are whole, those that have an id alone included. `retry` is left to the caller.
+ * Parses server-sent events (WHATWG HTML §9.2.6) from chunks cut at any place. For each chunk of text, the parser
+ * returns the messages that are now complete, including messages with only an id. It ignores `retry`.
  */
 export function createStreamParser(): (text: string) => StreamMessage[] {
   let rest = ''

@@ -4,7 +4,7 @@ import { type Following, type FollowOptions, toFollowing } from './follow.ts'
 import type { RequestOptions } from './options.ts'
 import type { Query } from './route-types.ts'
 
-/** Events: what happened in an app, and what webhooks receive. */
+/** Events: they record what happened in an app, and webhooks receive them. */
 export function createEvents(api: Api, maxRetries: number) {
   return {
     list: (appId: string, query?: Query<'GET /push/apps/{app_id}/events'>, options?: RequestOptions) =>
@@ -16,9 +16,9 @@ export function createEvents(api: Api, maxRetries: number) {
 
     /**
      * The events of an app as they happen, each once:
-     * `for await (const event of krafter.events.follow(appId)) …`. A stream that is cut is opened again where it was.
+     * `for await (const event of krafter.events.follow(appId)) …`. After a cut, the stream reopens where it ended.
      *
-     * The loop throws when the service refuses the stream, and when it cannot be reached at first.
+     * The loop throws when the service refuses the stream, or cannot be reached when the stream is first opened.
      */
     follow: (appId: string, options: FollowOptions = {}): Following => {
       const open = async (lastEventId: string | undefined, signal: AbortSignal) => {

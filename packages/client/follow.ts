@@ -6,34 +6,35 @@ import { retryWait, sleep } from './retry.ts'
 import { toFailure } from './transport.ts'
 
 export interface FollowOptions extends Pick<RequestOptions, 'signal' | 'headers' | 'maxRetries'> {
-  /** Only events of these names. Default: all. */
+  /** Only events with these names. Default: all. */
   events?: readonly Event['event'][] | undefined
-  /** Start after this event. Default: with what happens from now on. */
+  /** Start after this event. Default: start with new events. */
   lastEventId?: string | undefined
-  /** The stream is open, for the first time or again. */
+  /** Called when the stream opens, for the first time or again. */
   onOpen?(): void
-  /** The stream was cut. It is opened again in `waitMs`, and nothing is lost. */
+  /** Called when the stream was cut. It is opened again after `waitMs`, and no event is lost. */
   onCut?(error: KrafterError, waitMs: number): void
 }
 
 /** The events of an app as they happen, until the loop over them ends or the signal aborts. */
 export interface Following extends AsyncIterable<Event> {
-  /** The same events as text: for those who pass them on byte by byte, for example signed. */
+  /** The same events as text, for callers that forward them unchanged, for example signed. */
   messages(): AsyncGenerator<StreamMessage, void, undefined>
 }
 
-/** The service sends something every 15 seconds: after three times nothing the connection is dead. */
+/** The service sends something every 15 seconds. After three missed intervals, the connection counts as dead. */
 const silenceMs = 45_000
-/** After a cut the service may send again what came in its last ten seconds. */
+/** How many event ids are remembered: after a cut, the service may repeat the events of the last ten seconds. */
 const maxRemembered = 50_000
 
-/** Opens the stream once: `lastEventId` is where to go on. */
+/** Opens the stream once, continuing after `lastEventId`. */
 export type OpenStream = (lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>
 
 /**
- * Follows a stream of events, each once. A stream that is cut is opened again where it was, for as long as it takes.
+ * Follows a stream and yields each event once. After a cut, it retries any number of times and continues where the
+ * stream ended, unless the service refuses.
  *
- * @param maxRetries how often the first opening is tried again
+ * @param maxRetries how often opening the stream is retried before it was open for the first time
  */
 export function toFollowing(open: OpenStream, maxRetries: number, options: FollowOptions): Following {
   const messages = () => followMessages(open, maxRetries, options)
@@ -59,7 +60,7 @@ async function* followMessages(
     signal?.addEventListener('abort', abort)
     try {
       const chunks = readChunks(() => open(last, ending.signal), ending)
-      // The first is empty: the stream is open.
+      // The first chunk is empty: it signals that the stream is open.
       await chunks.next()
       wasOpen = true
       failures = 0
@@ -68,7 +69,7 @@ async function* followMessages(
       for await (const text of chunks) {
         for (const message of parse(text)) {
           last = message.id || last
-          // The service begins with an id alone: where to go on when it is cut before the first event.
+          // The first message has only an id, from which to continue if the stream is cut before the first event.
           if (!message.data || remembered.has(message.id)) continue
           remember(remembered, message.id)
           yield message
@@ -87,9 +88,9 @@ async function* followMessages(
   }
 }
 
-/** The text of a stream as it comes, after an empty one when it is open. Silence ends it with a `TimeoutError`. */
+/** Yields '' when the stream is open, then its text as it arrives. Silence ends it with a `TimeoutError`. */
 async function* readChunks(open: () => Promise<Response>, ending: AbortController): AsyncGenerator<string> {
-  // A reader that takes its time between two chunks is no silence.
+  // The timer runs only while reading, so a slow consumer between two chunks does not count as silence.
   const inTime = async <T>(work: Promise<T>): Promise<T> => {
     const die = () => ending.abort(new TimeoutError(`nothing came for ${silenceMs / 1_000} seconds`))
     const timer = setTimeout(die, silenceMs)

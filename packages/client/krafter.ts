@@ -9,7 +9,7 @@ import { createSubscribers } from './subscribers.ts'
 import { createTransport } from './transport.ts'
 import { createWebhooks } from './webhooks.ts'
 
-/** A client of one Krafter Push service: `new Krafter({ url, apiKey })`. It holds no connection and needs no closing. */
+/** A client of one Krafter Push service: `new Krafter({ url, apiKey })`. It does not need to be closed. */
 export class Krafter {
   readonly apps: ReturnType<typeof createApps>
   readonly subscribers: ReturnType<typeof createSubscribers>

@@ -3,13 +3,13 @@ import type { Answer } from './transport.ts'
 
 export interface Page<T> {
   data: T[]
-  /** Give it as `cursor` to get the next page; null: this is the last one. */
+  /** Pass it as `cursor` to get the next page; null: this is the last page. */
   next_cursor: string | null
 }
 
 /**
- * A list: await it for its first page, or iterate over it for all of its items. Nothing is asked for before that, and a
- * page only when the one before is used up.
+ * A list: await it for its first page, or iterate over it for all items. Nothing is requested before that. While
+ * iterating, each page is requested only when all items of the previous page are consumed.
  */
 export interface List<T> extends Promise<Page<T>>, AsyncIterable<T> {
   pages(): AsyncGenerator<Page<T>, void, undefined>
@@ -17,7 +17,7 @@ export interface List<T> extends Promise<Page<T>>, AsyncIterable<T> {
   withResponse(): Promise<WithResponse<Page<T>>>
 }
 
-/** @param ask for the page at a cursor; undefined: for the first one */
+/** @param ask requests the page at a cursor; undefined: the first page */
 export function toList<T>(ask: (cursor?: string) => Promise<Answer>): List<T> {
   const withResponse = async (): Promise<WithResponse<Page<T>>> => {
     const { response, body } = await ask()

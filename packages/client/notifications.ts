@@ -5,10 +5,10 @@ import type { RequestOptions } from './options.ts'
 import type { Query } from './route-types.ts'
 import { type WaitOptions, waitUntilSent } from './wait.ts'
 
-/** As the service takes them, less the brackets around the rows. */
+/** The service's limits for one request, minus the bytes of the JSON around the rows. */
 const limits = { rows: 100, bytes: 8 * 1_048_576 - 100 }
 
-/** Notifications: what is pushed to an audience of subscribers. */
+/** Notifications: messages that are pushed to an audience of subscribers. */
 export function createNotifications(api: Api) {
   const read = (appId: string, notificationId: string, options?: RequestOptions) =>
     api.call('GET /push/apps/{app_id}/notifications/{notification_id}', [appId, notificationId], {}, options)
@@ -16,13 +16,13 @@ export function createNotifications(api: Api) {
     list: (appId: string, query?: Query<'GET /push/apps/{app_id}/notifications'>, options?: RequestOptions) =>
       api.list('GET /push/apps/{app_id}/notifications', [appId], query, options),
 
-    /** Sends a notification. Sending it twice by accident is ruled out: its retries have one `Idempotency-Key`. */
+    /** Sends a notification. Retries cannot send it twice: they share one `Idempotency-Key`. */
     create: (appId: string, body: CreateNotificationRequest, options?: RequestOptions) =>
       api.call('POST /push/apps/{app_id}/notifications', [appId], { body }, options),
 
     /**
-     * Sends any number of notifications, 100 in a request. Each has a result of its own: look at every `status`.
-     * `idempotencyKey` is extended by `-0`, `-1`, … for each request.
+     * Sends any number of notifications, up to 100 per request. Each has its own result: check every `status`.
+     * Each request's key is `idempotencyKey` followed by `-0`, `-1`, ….
      */
     createBatch: (
       appId: string,
@@ -36,7 +36,7 @@ export function createNotifications(api: Api) {
     read,
 
     /**
-     * Waits until a notification is sent: every push has its outcome, and `stats` counts them.
+     * Waits until a notification is sent: the outcome of every push is known, and `stats` counts the outcomes.
      *
      * @throws NotSentError when it failed, was canceled, or is a draft
      * @throws TimeoutError when it is not sent in time

@@ -1,6 +1,6 @@
 import type { KrafterOptions, RequestOptions } from './options.ts'
 
-/** What a route is given. */
+/** The input of a route. */
 export interface Given {
   query?: object | undefined
   body?: unknown
@@ -14,14 +14,14 @@ export interface ApiRequest {
   call: string
   url: string
   init: RequestInit
-  /** Sending it twice does what sending it once does. */
+  /** Sending the request twice has the same effect as sending it once. */
   isRepeatable: boolean
 }
 
 /**
- * @param base of the service, without a trailing slash
- * @param ids for each `{…}` of the route, in order
- * @throws TypeError when an id could make the path another one
+ * @param base the service's URL, without a trailing slash
+ * @param ids one for each `{…}` of the route, in order
+ * @throws TypeError when an id could change the path to that of another route
  */
 export function makeRequest(
   base: string,
@@ -45,7 +45,7 @@ export function makeRequest(
       ...client.headers,
       ...options.headers,
     },
-    // An API key must not follow a redirect to elsewhere, and a POST would become a GET.
+    // Following a redirect could send the API key to another host, and would turn a POST into a GET.
     redirect: 'manual',
     ...(body !== undefined && { body: JSON.stringify(body) }),
     ...(client.credentials && { credentials: client.credentials }),
@@ -59,7 +59,7 @@ export function makeRequest(
   }
 }
 
-/** `..` and the empty word would make the path another one, which `encodeURIComponent` leaves so. */
+/** `..` or an empty id would change the path to that of another route, and `encodeURIComponent` keeps both. */
 function checkId(name: string, id: unknown): string {
   if (typeof id === 'string' && /^[\w-]+$/.test(id)) return id
   throw new TypeError(`${name} must be an id, not ${JSON.stringify(id)}`)
@@ -72,7 +72,7 @@ function toSearch(query: object = {}): string {
   return pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : ''
 }
 
-/** 128 random bits. `crypto.randomUUID` is missing in browsers on pages that are not secure. */
+/** 128 random bits. `crypto.randomUUID` is not used: browsers lack it on insecure (http) pages. */
 function makeKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

@@ -2,21 +2,21 @@ import { ApiError, ConnectionError, TimeoutError } from './errors.ts'
 
 const firstWaitMs = 500
 const maxWaitMs = 8_000
-/** A rate limit's window. Whoever is asked to wait longer gets the error at once. */
+/** The window of a rate limit. When an answer asks for a longer wait, the caller gets the error at once. */
 const maxRetryAfterSeconds = 60
 
-/** Answered before anything was done. */
+/** The service sends these before it does anything, so every request can be repeated. */
 const untouched = [408, 429]
-/** The service, or a proxy before it, may have done what was asked. */
+/** After these, the service may or may not have carried out the request. */
 const uncertain = [500, 502, 503, 504]
 
 /**
  * How long to wait before a request is sent again; undefined: the error is final.
  *
- * @param isRepeatable sending the request twice does what sending it once does: GET, PUT, DELETE, or POST with an
- *   `Idempotency-Key`
- * @param failures how many times it failed before
- * @param random from 0 up to 1
+ * @param isRepeatable sending the request twice has the same effect as sending it once: GET, PUT, DELETE, or POST with
+ *   an `Idempotency-Key`
+ * @param failures how many times the request failed before
+ * @param random returns a number from 0 up to 1
  * @returns milliseconds
  */
 export function retryWait(
@@ -29,7 +29,7 @@ export function retryWait(
   const backoffMs = Math.min(maxWaitMs, firstWaitMs * 2 ** failures)
   const asked = error instanceof ApiError ? error.retryAfter : undefined
   if (asked === undefined) return backoffMs * (0.5 + random() / 2)
-  // Never sooner than asked for, and not all clients at the same moment.
+  // Waits at least as long as the answer asks for, plus up to 0.5 s so that clients do not all retry together.
   return asked > maxRetryAfterSeconds ? undefined : asked * 1_000 + firstWaitMs * random()
 }
 

@@ -6,10 +6,10 @@ export type Route = keyof Routes
 export type Query<R extends Route> = Routes[R]['query']
 export type Body<R extends Route> = Routes[R]['body']
 
-/** What a route's answer has in `data`; undefined when the answer is empty. */
+/** The type of `data` in a route's answer; undefined when the answer is empty. */
 export type Data<R extends Route> = Routes[R]['answer'] extends { data: infer D } ? D : undefined
 
-/** What a list is of. */
+/** The type of a list's items. */
 export type Item<R extends Route> = Data<R> extends (infer D)[] ? D : never
 
 /** One id for each `{…}` of a route's path. */

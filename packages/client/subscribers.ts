@@ -4,10 +4,10 @@ import { type Batch, toBatch } from './batch.ts'
 import type { RequestOptions } from './options.ts'
 import type { Body, Query } from './route-types.ts'
 
-/** As the service takes them, less the brackets around the rows. */
+/** The service's limits for one request, minus the bytes of the JSON around the rows. */
 const limits = { rows: 1_000, bytes: 8 * 1_048_576 - 100 }
 
-/** Subscribers: browsers and devices that can be pushed to. */
+/** Subscribers: browsers and devices that receive pushes. */
 export function createSubscribers(api: Api) {
   return {
     list: (appId: string, query?: Query<'GET /push/apps/{app_id}/subscribers'>, options?: RequestOptions) =>
@@ -18,8 +18,8 @@ export function createSubscribers(api: Api) {
       api.call('POST /push/apps/{app_id}/subscribers', [appId], { body }, options),
 
     /**
-     * Registers any number of devices, 1,000 in a request. Each has a result of its own: look at every `status`.
-     * `idempotencyKey` is extended by `-0`, `-1`, … for each request.
+     * Registers any number of devices, up to 1,000 per request. Each has its own result: check every `status`.
+     * Each request's key is `idempotencyKey` followed by `-0`, `-1`, ….
      */
     registerBatch: (
       appId: string,

@@ -19,9 +19,9 @@ export interface Answer {
 }
 
 export interface Transport {
-  /** Sends a request, and sends it again when that is safe. */
+  /** Sends a request. Retries it when that is safe. */
   send<R extends Route>(route: R, ids: Ids<R>, given: Given, options?: RequestOptions): Promise<Answer>
-  /** Sends a request once, with no timeout but `options.signal`. The answer's body is not read. */
+  /** Sends a request once. Only `options.signal` ends it, there is no timeout. The answer's body is not read. */
   open<R extends Route>(route: R, ids: Ids<R>, given: Given, options: RequestOptions): Promise<Response>
 }
 
@@ -30,7 +30,7 @@ export function createTransport(client: KrafterOptions): Transport {
   const base = readUrl(client.url)
   const settings = { ...client, apiKey: readApiKey(client.apiKey) }
 
-  /** @param isGone a 404 says that an attempt before has deleted the thing */
+  /** @param isGone true: a 404 is a success, because an earlier attempt may have deleted the resource */
   const fetchAnswer = async ({ call, url, init }: ApiRequest, signal?: AbortSignal, isGone = false) => {
     try {
       const request = { ...init, ...(signal && { signal }) }
@@ -127,7 +127,7 @@ function describe({ status, headers }: Response) {
   }
 }
 
-/** The object that a JSON text stands for; undefined when it is another text. */
+/** Parses a JSON object or array; undefined when the text is anything else. */
 // biome-ignore lint/suspicious/noExplicitAny: as Answer['body']
 function parse(text: string): any {
   try {
@@ -138,7 +138,7 @@ function parse(text: string): any {
   }
 }
 
-/** What the caller gets for an error of fetch. */
+/** Turns an error of fetch into the error that the caller gets. */
 export function toFailure(error: unknown, message: string, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason
   if (error instanceof KrafterError) return error

@@ -4,9 +4,9 @@ import type { RequestOptions } from './options.ts'
 import { sleep } from './retry.ts'
 
 export interface WaitOptions extends Omit<RequestOptions, 'timeoutMs' | 'idempotencyKey'> {
-  /** For the whole wait. Default 900,000: the service gives up counting after 10 minutes. */
+  /** Time limit of the whole wait. Default 900,000: the service stops counting after 10 minutes. */
   timeoutMs?: number
-  /** After each look at the notification. */
+  /** Called each time the notification was read. */
   onProgress?(notification: Notification): void
 }
 
@@ -15,7 +15,7 @@ const firstWaitMs = 200
 const maxWaitMs = 5_000
 
 /**
- * Reads a notification until it is sent.
+ * Reads a notification repeatedly until it is sent.
  *
  * @throws NotSentError when it failed, was canceled, or is a draft
  * @throws TimeoutError when it is not sent in time

@@ -2,7 +2,7 @@ import type { Api } from './api.ts'
 import type { RequestOptions } from './options.ts'
 import type { Body, Query } from './route-types.ts'
 
-/** Webhooks: where an app's events are delivered to. */
+/** Webhooks: URLs to which an app's events are delivered. */
 export function createWebhooks(api: Api) {
   return {
     list: (appId: string, query?: Query<'GET /push/apps/{app_id}/webhooks'>, options?: RequestOptions) =>
@@ -25,7 +25,7 @@ export function createWebhooks(api: Api) {
     delete: (appId: string, webhookId: string, options?: RequestOptions) =>
       api.call('DELETE /push/apps/{app_id}/webhooks/{webhook_id}', [appId, webhookId], {}, options),
 
-    /** Delivers an example event now, and answers with what was sent and what came back. */
+    /** Delivers an example event now, and returns the request that was sent and the response to it. */
     test: (
       appId: string,
       webhookId: string,
@@ -34,7 +34,7 @@ export function createWebhooks(api: Api) {
     ) =>
       api.call('POST /push/apps/{app_id}/webhooks/{webhook_id}/test', [appId, webhookId], { body }, options),
 
-    /** Changes the secret. Deliveries are signed with both secrets for a while. */
+    /** Changes the secret. For a while, deliveries are signed with both the old and the new secret. */
     rotateSecret: (
       appId: string,
       webhookId: string,
@@ -48,7 +48,7 @@ export function createWebhooks(api: Api) {
         options,
       ),
 
-    /** How deliveries to it went lately. */
+    /** How recent deliveries to the webhook went. */
     readHealth: (appId: string, webhookId: string, options?: RequestOptions) =>
       api.call('GET /push/apps/{app_id}/webhooks/{webhook_id}/health', [appId, webhookId], {}, options),
   }

@@ -5,12 +5,12 @@ export type RawBody = string | Uint8Array | ArrayBuffer
 
 const encoder = new TextEncoder()
 
-/** UTF-8. */
+/** Encodes text as UTF-8. */
 export function encode(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text)
 }
 
-/** Views and buffers of another realm (a test's, a sandbox's) are taken too. */
+/** Also accepts views and buffers of another realm, for example of a test runner or a sandbox. */
 export function viewBytes(rawBody: RawBody): Uint8Array {
   if (typeof rawBody === 'string') return encode(rawBody)
   if (ArrayBuffer.isView(rawBody)) {
@@ -21,7 +21,7 @@ export function viewBytes(rawBody: RawBody): Uint8Array {
   throw new WebhookVerificationError('invalid_body', message)
 }
 
-/** The parts, one after the other: a copy that nobody else can change. */
+/** Concatenates the parts into a copy that other code cannot change. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let offset = 0
@@ -41,7 +41,7 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes))
 }
 
-/** Lower case. */
+/** Hexadecimal, in lower case. */
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

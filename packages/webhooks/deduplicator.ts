@@ -7,25 +7,25 @@ export interface DeduplicatorOptions {
   /** How long a handled event is remembered. Default 8 days: retries of an event may take 7. */
   ttlSeconds?: number
   /**
-   * How long an event that is being handled is left to its process, which may have died. Default 60. Work that takes
-   * longer may be done twice.
+   * How long a process may handle an event before another takes it over, because the first may have died. Default 60.
+   * Work that takes longer may be done twice.
    */
   leaseSeconds?: number
 }
 
 export interface Deduplicator {
   /**
-   * Does the work for an event once. Only work that succeeded is remembered: after a failure, the next delivery of the
-   * event does it. Of deliveries that come at the same time one does the work, and the others wait for it.
+   * Does the work for an event once. Only successful work is remembered: after a failure, the next delivery of the
+   * event does the work. Of concurrent deliveries of an event, one does the work and the others wait for it.
    *
-   * @param id the event's
+   * @param id the event's id
    * @returns whether this call did the work; false: the event is a duplicate
-   * @throws what the work throws; {@link EventInProgressError} while another process works on the event
+   * @throws the error of the work; {@link EventInProgressError} while another process works on the event
    */
   once(id: string, work: () => unknown): Promise<boolean>
 }
 
-/** Another process works on the event. Answer 503, so that the delivery comes again. */
+/** Another process works on the event. Answer 503, so that the service retries the delivery. */
 export class EventInProgressError extends Error {
   override readonly name = 'EventInProgressError'
 }
@@ -33,7 +33,7 @@ export class EventInProgressError extends Error {
 const defaultTtlSeconds = 8 * 86_400
 const defaultLeaseSeconds = 60
 
-/** Drops duplicates of events: deliveries come at least once. */
+/** Drops duplicate events, because each event is delivered at least once. */
 export function createDeduplicator({
   store = createMemoryStore(),
   ttlSeconds = defaultTtlSeconds,

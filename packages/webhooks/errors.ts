@@ -1,16 +1,16 @@
 /**
  * Why a delivery was not accepted.
  *
- * - `missing_header`: `webhook-id`, `webhook-timestamp` or `webhook-signature` is absent. Without the last, the
- *   webhook has no secret.
+ * - `missing_header`: `webhook-id`, `webhook-timestamp` or `webhook-signature` is absent. If only the signature is
+ *   absent, the webhook has no secret.
  * - `invalid_timestamp`: `webhook-timestamp` is not a whole number of seconds.
- * - `timestamp_too_old`, `timestamp_too_new`: it is further from now than the tolerance; a replay, or a clock is wrong.
- * - `invalid_signature`: no signature is by any of the secrets.
- * - `invalid_body`: signed, but not an event; or not the raw body.
- * - `batch`: signed, but several events: use `verifyBatch`.
+ * - `timestamp_too_old`, `timestamp_too_new`: further from now than the tolerance: a replay, or a wrong clock.
+ * - `invalid_signature`: no signature matches any of the secrets.
+ * - `invalid_body`: the signed body is not an event, or the given body is not the raw one.
+ * - `batch`: the signed body holds several events: use `verifyBatch`.
  * - `too_large`: the body is longer than `maxBodyBytes`.
- * - `body_used`: something has read the request's body before, and left no raw one. The receiver's own fault.
- * - `invalid_secret`: no secret, an empty one, or a `whpk_` that is no public key. The receiver's own fault.
+ * - `body_used`: other code has already read the body and left no raw copy. An error of the receiver itself.
+ * - `invalid_secret`: no secret, an empty one, or a malformed `whpk_` public key. An error of the receiver itself.
  */
 export type WebhookErrorCode =
   | 'missing_header'
@@ -35,7 +35,7 @@ export class WebhookVerificationError extends Error {
   }
 }
 
-/** Whether the receiver itself is to blame: worth a 500 and a line in the log, not a 400. */
+/** Whether the receiver itself caused the error: answer 500 and log it, rather than answering 400. */
 export function isOwnFault(error: WebhookVerificationError): boolean {
   return error.code === 'invalid_secret' || error.code === 'body_used'
 }

@@ -1,10 +1,10 @@
 /** Where a subscriber receives its notifications. */
 export type Platform = 'web' | 'ios' | 'android'
 
-/** Why a subscriber could not be reached, for good. */
+/** Why a push failed permanently. */
 export type FailureReason = 'gone' | 'rejected' | 'too_large' | 'expired' | 'unreachable'
 
-/** Whom an event is about. */
+/** The subscriber that an event is about. */
 export interface SubscriberData {
   app_id: string
   subscriber_id: string
@@ -13,14 +13,14 @@ export interface SubscriberData {
   platform: Platform
 }
 
-/** What became of one notification on one subscriber's device. */
+/** One notification on one subscriber's device. */
 export interface PushData extends SubscriberData {
   notification_id: string
 }
 
 /** The `data` of each event, by the event's name. Timestamps are UTC: `2026-06-01T08:00:00Z`. */
 export interface EventData {
-  /** Once per notification, when its fan-out has completed, whether it reached anybody or not. */
+  /** Sent once per notification, when its fan-out has completed, even if it reached no subscriber. */
   'notification.sent': {
     notification_id: string
     app_id: string
@@ -32,23 +32,23 @@ export interface EventData {
   }
   /** A device reports that it received the notification. */
   'notification.delivered': PushData & { at: string }
-  /** A device reports a click on the notification, or on the action that is named. */
+  /** A device reports a click on the notification, or on its button `action`. */
   'notification.clicked': PushData & { at: string; action?: string }
   /**
-   * A subscriber could not be reached, for good. `status` is the push provider's, null when none came;
-   * `failure_reason` says in words what happened.
+   * A push failed permanently. `status` is the push provider's HTTP status, null when there was no answer;
+   * `failure_reason` describes the failure in words.
    */
   'notification.failed': PushData & { reason: FailureReason; status: number | null; failure_reason: string }
-  /** A subscriber is new, or active again. */
+  /** A subscriber was created, or became active again. */
   'subscriber.registered': SubscriberData
   /** A subscriber opted out or was deleted. */
   'subscriber.unsubscribed': SubscriberData
-  /** Another webhook of the app was disabled, because its attempts failed for long or its receiver answered 410. */
+  /** Another webhook of the app was disabled: its attempts failed for too long, or its receiver answered 410. */
   'webhook.disabled': {
     app_id: string
     webhook_id: string
     url: string
-    /** In words. */
+    /** Why the webhook was disabled, in words. */
     reason: string
     failure_count: number
   }
@@ -59,10 +59,10 @@ export type EventName = keyof EventData
 /** An event as it is delivered. `switch (event.event)` narrows `event.data`. */
 export type WebhookEvent<Name extends EventName = EventName> = {
   [N in Name]: {
-    /** The same on every attempt to deliver the event: drop duplicates by it. */
+    /** The same on every attempt to deliver the event. Use it to drop duplicates. */
     id: string
     event: N
-    /** When it happened. */
+    /** When the event happened. */
     timestamp: string
     data: EventData[N]
   }
@@ -78,7 +78,7 @@ declare enum UnknownName {
  */
 export type UnknownEventName = UnknownName
 
-/** An event of a server that is newer than this package. */
+/** An event from a server that is newer than this package. */
 export interface UnknownEvent {
   id: string
   event: UnknownEventName
@@ -86,7 +86,7 @@ export interface UnknownEvent {
   data: Record<string, unknown>
 }
 
-/** What a delivery holds: an event of this package's, or one of a newer server. */
+/** An event in a delivery: one that this package knows, or one from a newer server. */
 export type ReceivedEvent = WebhookEvent | UnknownEvent
 
 const known: Record<EventName, true> = {
@@ -99,7 +99,7 @@ const known: Record<EventName, true> = {
   'webhook.disabled': true,
 }
 
-/** Whether this package knows the event's name. A newer server may send others, which verify all the same. */
+/** Whether this package knows the event's name. A newer server may send other events; these verify, too. */
 export function isKnownEvent(event: { readonly event: string }): event is WebhookEvent {
   return Object.hasOwn(known, event.event)
 }

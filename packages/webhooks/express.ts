@@ -3,7 +3,7 @@ import { type ReceiverOptions, receiveDelivery } from './receive.ts'
 
 export type { ReceiverOptions } from './receive.ts'
 
-/** What is used of a request of Express, Connect, Next.js' Pages Router or `node:http`. */
+/** The parts used of a request of Express, Connect, Next.js' Pages Router or `node:http`. */
 export interface NodeRequest extends NodeBodySource {
   readonly headers: { readonly [name: string]: string | readonly string[] | undefined }
 }
@@ -15,8 +15,8 @@ export interface NodeResponse {
 }
 
 /**
- * A route for Express 4 and 5: reads the raw body, or takes that of `express.raw()`, verifies it, calls the handlers and
- * answers. What a handler throws goes to `next`, whose 500 makes the delivery come again.
+ * A route for Express 4 and 5: reads the raw body, or uses the body of `express.raw()`, verifies it, calls the handlers
+ * and answers. A handler's error goes to `next`; after its 500, the service retries the delivery.
  */
 export function receiveWebhooks<Request extends NodeRequest>(
   options: ReceiverOptions<Request>,

@@ -3,13 +3,13 @@ import { defaultMaxBodyBytes } from './read-body.ts'
 import { type ReceiverOptions, receiveDelivery } from './receive.ts'
 
 export interface WebhookPluginOptions extends ReceiverOptions<FastifyRequest> {
-  /** Of the route, below the plugin's `prefix`. Default `/`. */
+  /** The route's path, below the plugin's `prefix`. Default `/`. */
   path?: string
 }
 
 /**
- * A plugin for Fastify 4 and 5 that adds the route `POST path`. Its parser of raw bodies holds for this route alone. What
- * a handler throws goes to the error handler, whose 500 makes the delivery come again.
+ * A plugin for Fastify 4 and 5 that adds the route `POST path`. Its raw-body parser applies to this route only. A
+ * handler's error goes to the error handler; after its 500, the service retries the delivery.
  */
 export async function receiveWebhooks(
   fastify: FastifyInstance,

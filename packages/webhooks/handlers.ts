@@ -1,10 +1,10 @@
 import { type EventName, isKnownEvent, type ReceivedEvent, type WebhookEvent } from './events.ts'
 
-/** What to do with each event. What throws or rejects is answered 500, and the delivery comes again. */
+/** A handler for each event. If a handler throws or rejects, the answer is 500 and the service retries the delivery. */
 export type EventHandlers = {
   readonly [Name in EventName]?: (event: WebhookEvent<Name>) => unknown
 } & {
-  /** For events without a handler of their own, those of a newer server included. Default: they are passed over. */
+  /** Handles events without their own handler, including events from a newer server. Default: they are ignored. */
   readonly otherwise?: (event: ReceivedEvent) => unknown
 }
 

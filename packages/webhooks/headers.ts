@@ -1,6 +1,6 @@
 import { WebhookVerificationError } from './errors.ts'
 
-/** A fetch `Headers`, or an object like Node's `request.headers`, in any case. */
+/** A fetch `Headers`, or an object like Node's `request.headers` with names in upper or lower case. */
 export type WebhookHeaders =
   | { get(name: string): string | null }
   | { readonly [name: string]: string | readonly string[] | undefined }
@@ -12,7 +12,7 @@ export function readHeader(headers: WebhookHeaders, name: string): string {
   return value
 }
 
-/** Several values joined as fetch and Node join them. */
+/** Joins several values of a header in the same way as fetch and Node. */
 function findHeader(headers: object, name: string): string {
   return Object.entries(headers)
     .filter(([key]) => key.toLowerCase() === name)

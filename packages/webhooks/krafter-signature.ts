@@ -4,9 +4,9 @@ import { isSigned } from './signatures.ts'
 
 /**
  * Whether `x-krafter-signature` (`sha256=` + lower-case hex HMAC-SHA256 of the body, keyed by the secret's UTF-8
- * bytes) is by one of the secrets. It covers no time, so a copied delivery passes for ever: prefer `verify`.
+ * bytes) is by one of the secrets. It does not sign a time, so a replayed delivery always passes: prefer `verify`.
  *
- * @throws {WebhookVerificationError} `invalid_secret`, also for a public key; `invalid_body` for no raw body
+ * @throws {WebhookVerificationError} `invalid_secret`, also for a public key; `invalid_body` if the body is not raw
  */
 export async function verifyKrafterSignature(
   rawBody: RawBody,
@@ -14,7 +14,7 @@ export async function verifyKrafterSignature(
   secret: WebhookSecret,
 ): Promise<boolean> {
   const secrets = listSecrets(secret)
-  // Whoever knows a public key could sign with it as an HMAC key.
+  // A public key used as an HMAC key would let anyone who knows it sign.
   if (secrets.some((text) => text.startsWith('whpk_')))
     throw badSecret('a public key cannot verify x-krafter-signature')
   const body = new Uint8Array(viewBytes(rawBody))

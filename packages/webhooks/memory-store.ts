@@ -1,18 +1,18 @@
 import type { DeduplicationStore } from './deduplication-store.ts'
 
 export interface MemoryStoreOptions {
-  /** The oldest are forgotten first. Default 100,000, some 20 MB. */
+  /** When the store is full, it drops the oldest entry. Default 100,000, about 20 MB. */
   maxEntries?: number
   /** Default: the system clock. */
   now?: () => Date
 }
 
-/** Remembers in the memory of this process: enough for one process, and until it ends. */
+/** Stores events in this process's memory: other processes do not see them, and a restart loses them. */
 export function createMemoryStore({
   maxEntries = 100_000,
   now = () => new Date(),
 }: MemoryStoreOptions = {}): DeduplicationStore {
-  /** Until when, in milliseconds. In the order in which they were added. */
+  /** Key → when it expires, in milliseconds since the epoch, in the order in which the keys were added. */
   const entries = new Map<string, number>()
   const has = (key: string) => (entries.get(key) ?? 0) > now().getTime()
   return {

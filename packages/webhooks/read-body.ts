@@ -1,10 +1,10 @@
 import { concat, encode } from './bytes.ts'
 import { WebhookVerificationError } from './errors.ts'
 
-/** The service sends at most 1 MiB: a batch's largest `max_bytes`. */
+/** The service sends at most 1 MiB: the largest `max_bytes` that a batch can have. */
 export const defaultMaxBodyBytes = 1_048_576
 
-/** What is read of a Fetch API request. */
+/** The parts used of a Fetch API request. */
 export interface BodySource {
   readonly headers: { get(name: string): string | null }
   readonly body: ReadableStream<Uint8Array> | null
@@ -28,10 +28,10 @@ export async function readBody(request: BodySource, maxBytes = defaultMaxBodyByt
   return concat(...chunks)
 }
 
-/** What is read of a request of `node:http`, and of what Express makes of it. */
+/** The parts used of a request of `node:http` or Express. */
 export interface NodeBodySource {
   readonly body?: unknown
-  /** As some hosts of functions keep it beside the parsed body. */
+  /** Some serverless hosts provide the raw body here, beside the parsed one. */
   readonly rawBody?: unknown
   readonly readableDidRead: boolean
   on(event: string, listener: (value: unknown) => void): unknown
@@ -56,7 +56,7 @@ export async function readNodeBody(
       chunks.push(chunk)
       length += chunk.length
       if (length <= maxBytes) return
-      // Not destroyed: the sender has to hear the answer.
+      // Paused, not destroyed, so that the sender still receives the answer.
       request.pause()
       reject(tooLarge(maxBytes))
     })
@@ -66,7 +66,7 @@ export async function readNodeBody(
   })
 }
 
-/** For a body that somebody else has read. @throws {WebhookVerificationError} `too_large` */
+/** Checks a body that other code has already read. @throws {WebhookVerificationError} `too_large` */
 export function checkLength(body: Uint8Array, maxBytes = defaultMaxBodyBytes): Uint8Array {
   if (body.length > maxBytes) throw tooLarge(maxBytes)
   return body

@@ -4,7 +4,7 @@ import { type ReceiverOptions, receiveDelivery } from './receive.ts'
 /**
  * A handler of Fetch API requests (Deno, Bun, workers, Next.js): verifies each delivery, calls the handlers, answers.
  *
- * @returns a function that throws what a handler throws: its host answers 500, and the delivery comes again
+ * @returns a function that rethrows a handler's error: its host then answers 500, and the service retries the delivery
  */
 export function receiveWebhooks(options: ReceiverOptions<Request>): (request: Request) => Promise<Response> {
   return async (request) => {

@@ -7,7 +7,7 @@ import type { WebhookSecret } from './secrets.ts'
 import { verifyBatch } from './verify.ts'
 import type { VerifyRequestOptions } from './verify-request.ts'
 
-/** @typeParam Source what the framework gives for each request, for secrets that come with it */
+/** @typeParam Source the framework's request object, for `secret` functions that read the secret from it */
 export interface ReceiverOptions<Source = unknown> extends VerifyRequestOptions {
   secret: WebhookSecret | ((source: Source) => WebhookSecret | Promise<WebhookSecret>)
   handlers: EventHandlers
@@ -15,21 +15,21 @@ export interface ReceiverOptions<Source = unknown> extends VerifyRequestOptions 
   deduplicator?: Deduplicator
 }
 
-/** What to answer a delivery with. The text is a code of {@link WebhookVerificationError}, for whoever looks why. */
+/** The answer to a delivery. For debugging, the text is a code of {@link WebhookVerificationError}. */
 export interface DeliveryAnswer {
   status: 204 | 400 | 413 | 503
   text: string
   headers: Record<string, string>
 }
 
-/** A receiver of another process works on the event: by then it is done, or its claim has lapsed. */
+/** After this time, another process has handled the event, or its claim on the event has expired. */
 const retryAfterSeconds = 60
 
 /**
  * Reads and verifies a delivery, and calls the handlers for its events, one after the other.
  *
- * @param read gives the raw body
- * @throws what a handler throws, and the receiver's own faults (`invalid_secret`, `body_used`): answer 500
+ * @param read returns the raw body
+ * @throws a handler's error, or an error of the receiver itself (`invalid_secret`, `body_used`): answer 500
  */
 export async function receiveDelivery<Source>(
   source: Source,

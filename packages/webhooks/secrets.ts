@@ -2,8 +2,8 @@ import { encode, fromBase64 } from './bytes.ts'
 import { WebhookVerificationError } from './errors.ts'
 
 /**
- * The webhook's secret, or the `whpk_…` public key of its Ed25519 signatures. Several during a rotation: one match
- * is enough.
+ * The webhook's secret, or the `whpk_…` public key of its Ed25519 signatures. Pass several during a rotation: one
+ * match is enough.
  */
 export type WebhookSecret = string | readonly string[]
 
@@ -13,18 +13,18 @@ export interface Key {
   bytes: Uint8Array<ArrayBuffer>
 }
 
-/** @throws {WebhookVerificationError} `invalid_secret` when there is none, or one is empty */
+/** @throws {WebhookVerificationError} `invalid_secret` when there is no secret, or one is empty */
 export function listSecrets(secret: WebhookSecret): readonly string[] {
   const secrets = typeof secret === 'string' ? [secret] : (secret ?? [])
   if (secrets.length === 0) throw badSecret('there is no secret')
-  // An unset environment variable must not become a key that everybody knows.
+  // Otherwise an unset environment variable would become the empty key, which everybody knows.
   if (secrets.some((text) => typeof text !== 'string' || text === '')) throw badSecret('a secret is empty')
   return secrets
 }
 
 /**
- * `whpk_` + base64 of 32 bytes is an Ed25519 public key, and never an HMAC key, since it is no secret. `whsec_` +
- * base64 of 24 to 64 bytes is those bytes, any other secret its UTF-8 bytes, as the service signs.
+ * `whpk_` + base64 of 32 bytes is an Ed25519 public key, and never an HMAC key, because it is not secret. `whsec_` +
+ * base64 of 24 to 64 bytes stands for those bytes, any other secret for its UTF-8 bytes, as in the service.
  */
 export function toKey(secret: string): Key {
   const bytes = decodeAfter(/^wh(?:pk|sec)_(.*)$/s, secret)
@@ -37,7 +37,7 @@ export function toKey(secret: string): Key {
 
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-/** The bytes whose base64 the form's first group has; none where it does not match. */
+/** Decodes the base64 in the first group of `form`. Returns no bytes if the secret does not match. */
 export function decodeAfter(form: RegExp, secret: string): Uint8Array<ArrayBuffer> {
   const encoded = form.exec(secret)?.[1]
   return encoded !== undefined && base64.test(encoded) ? fromBase64(encoded) : new Uint8Array()

@@ -2,13 +2,13 @@ import { concat, encode, toBase64, toHex } from './bytes.ts'
 import type { EventName, WebhookEvent } from './events.ts'
 import { badSecret, decodeAfter, listSecrets, toKey, type WebhookSecret } from './secrets.ts'
 
-/** An event to sign; `id` and `timestamp` are made where they are absent. */
+/** An event to sign. If `id` or `timestamp` is absent, it is generated. */
 export type EventToSign =
   | { [N in EventName]: Partial<WebhookEvent<N>> & Pick<WebhookEvent<N>, 'event' | 'data'> }[EventName]
   | { id?: string; event: string; timestamp?: string; data: Record<string, unknown> }
 
 export interface SignOptions {
-  /** The `webhook-id`. Default: the event's id; a new one for a batch or a text. */
+  /** The `webhook-id`. Default: the event's id, or a new id for a batch or a text. */
   id?: string
   /** Default: the system clock. */
   now?: () => Date
@@ -22,8 +22,8 @@ export interface SignedDelivery {
 
 /**
  * Signs a delivery as the service does, for tests of a receiver: an event, a batch of events, or a text as it stands.
- * The secret is the webhook's; `whsk_` + base64 of 32 bytes is an Ed25519 private key. Several secrets sign all, as
- * during a rotation.
+ * The secret is the webhook's; `whsk_` + base64 of 32 bytes is an Ed25519 private key. With several secrets, each adds
+ * a signature, as during a rotation.
  *
  * @throws {WebhookVerificationError} `invalid_secret`
  */
@@ -55,7 +55,7 @@ export async function sign(
   }
 }
 
-/** What {@link sign} makes, as a Fetch API `Request` to a route under test. */
+/** Like {@link sign}, but returns a Fetch API `Request` to a route under test. */
 export async function signRequest(
   url: string,
   content: EventToSign | readonly EventToSign[] | string,

@@ -1,7 +1,7 @@
 import { fromBase64 } from './bytes.ts'
 import { badSecret, type Key } from './secrets.ts'
 
-/** More signatures than any rotation needs; bounds the work that a forged header can cause. */
+/** More signatures than any rotation needs. It limits the work that a forged header can cause. */
 const maxSignatures = 16
 
 export interface Signature {
@@ -11,14 +11,14 @@ export interface Signature {
 
 /**
  * The base64 of 32 and of 64 bytes. The last character's spare bits must be 0: otherwise a changed signature would
- * be taken for the same.
+ * decode to the same bytes and be accepted.
  */
 const signatureForms = [
   /^(v1),([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/,
   /^(v1a),([A-Za-z0-9+/]{85}[AQgw]==)$/,
 ]
 
-/** The signatures of a `webhook-signature` header. Other versions and malformed entries are passed over. */
+/** The signatures of a `webhook-signature` header. Other versions and malformed entries are skipped. */
 export function readSignatures(header: string): Signature[] {
   return header
     .split(/,? /, maxSignatures)

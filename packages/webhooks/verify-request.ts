@@ -4,7 +4,7 @@ import type { WebhookSecret } from './secrets.ts'
 import { type VerifyOptions, verify, verifyBatch } from './verify.ts'
 
 export interface VerifyRequestOptions extends VerifyOptions {
-  /** Longer bodies are refused, unread. Default 1,048,576: the longest that the service sends. */
+  /** Longer bodies are refused without reading all of them. Default 1,048,576: the service sends no longer body. */
   maxBodyBytes?: number
 }
 
@@ -22,7 +22,7 @@ export async function verifyRequest(
 }
 
 /**
- * Reads and verifies a Fetch API `Request` of any form; see {@link verifyBatch}.
+ * Reads and verifies a Fetch API `Request` with one event or a batch; see {@link verifyBatch}.
  *
  * @throws {WebhookVerificationError} by its `code`
  */

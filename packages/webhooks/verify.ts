@@ -18,7 +18,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Verifies a delivery of one event (Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, `webhook-signature`).
- * An event whose name is not known here verifies too: see `isKnownEvent`.
+ * Events whose name this package does not know verify, too: see `isKnownEvent`.
  *
  * @throws {WebhookVerificationError} by its `code`, also for a batch of events (`batch`)
  */
@@ -36,10 +36,10 @@ export async function verify(
 }
 
 /**
- * Verifies a delivery of any form: a batch (`x-krafter-batch`, a JSON array of events) gives its events in order, a
- * single event a list of one. The body decides which it is, since the header is not signed.
+ * Verifies a delivery of either form. A batch (`x-krafter-batch`, a JSON array of events) returns its events in order;
+ * a single event returns a list of one. The body decides which form it is, because the header is not signed.
  *
- * @throws {WebhookVerificationError} by its `code`; one malformed event refuses the batch
+ * @throws {WebhookVerificationError} by its `code`; one malformed event makes the whole batch invalid
  */
 export async function verifyBatch(
   rawBody: RawBody,
@@ -52,7 +52,7 @@ export async function verifyBatch(
 }
 
 /**
- * Verifies the signature and the time of a Standard Webhooks request, whatever its body is.
+ * Verifies the signature and the timestamp of a Standard Webhooks request with any body.
  *
  * @returns the bytes that were verified
  * @throws {WebhookVerificationError} by its `code`
@@ -78,7 +78,7 @@ async function openDelivery(
   const signatures = readSignatures(readHeader(headers, 'webhook-signature'))
   checkTimestamp(timestamp, toleranceSeconds, now())
   const prefix = encode(`${id}.${timestamp}.`)
-  // A copy, that nobody else can change between the check and the parser.
+  // The signature check and the parser use one copy, so that other code cannot change the body in between.
   const content = concat(prefix, viewBytes(rawBody))
   if (!(await isSigned(content, signatures, keys))) {
     throw new WebhookVerificationError(
@@ -97,7 +97,7 @@ function checkTimestamp(timestamp: string, toleranceSeconds: number, now: Date):
     )
   }
   const ageSeconds = Math.floor(now.getTime() / 1_000) - Number(timestamp)
-  // Negated, so that a tolerance or clock that is not a number accepts nothing.
+  // The comparisons are negated so that a NaN tolerance or clock accepts nothing.
   if (!(ageSeconds <= toleranceSeconds)) {
     throw new WebhookVerificationError('timestamp_too_old', `the delivery is ${ageSeconds} seconds old`)
   }
@@ -114,7 +114,7 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** The envelope is checked, the data is what the service signed. */
+/** Checks the envelope only. The fields of `data` are trusted, because the service signed them. */
 function asEvent(value: unknown): ReceivedEvent {
   const { id, event, timestamp, data } = (value ?? {}) as Record<string, unknown>
   const texts = [id, event, timestamp].every((text) => typeof text === 'string')

@@ -8,7 +8,7 @@ import { authenticate } from './authenticate.ts'
 import { createKnownKeys } from './known-keys.ts'
 import type { RateLimits } from './rate-limits.ts'
 
-/** Who may ask, and how often. */
+/** Decides who may send requests, and how many. */
 export interface Admission {
   /**
    * Finds the key of a request and counts the request.
@@ -17,9 +17,9 @@ export interface Admission {
    * @throws 401 without a working key, 429 when the minute's requests are used up
    */
   admit(request: FastifyRequest, reply: FastifyReply): Promise<readonly string[]>
-  /** Counts as many requests more. @throws 429 where not all are left */
+  /** Counts this many additional requests. @throws 429 when fewer are left */
   countMore(request: FastifyRequest, reply: FastifyReply, requests: number): void
-  /** Does what an admitted request asks for by requests of its own: those are not counted again. */
+  /** Runs work of an admitted request that sends requests itself. Those requests are not counted again. */
   onBehalf<T>(work: () => Promise<T>): Promise<T>
 }
 
@@ -42,7 +42,7 @@ export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limit
       return key.scopes
     },
     countMore: (request, reply, requests) => limits.take('default', request.teamId, reply, requests),
-    // Awaited within: what is lazy begins only then.
+    // Awaits inside the context, because a lazy promise starts only when it is awaited.
     onBehalf: (work) => counted.run(true, async () => await work()),
   }
 }

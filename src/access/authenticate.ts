@@ -6,26 +6,25 @@ import type { Scope } from './key-store.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose key the request carries; empty on routes without one. */
+    /** The team whose key the request carries; empty on routes without a key. */
     teamId: string
   }
   interface FastifyContextConfig {
-    /** What the route's key must allow. */
+    /** The scope that the key needs for this route. */
     scope?: Scope
-    /** Counted in the `strict` bucket besides `default`: once, or for each entry of a field of the body. */
+    /** Also counted in the `strict` bucket: once, or once per entry of the body field `rowsIn`. */
     strict?: true | { rowsIn: string }
-    /** Takes no key, from any client: counted in the `public` bucket. */
+    /** Any client may call the route without a key. Requests count in the `public` bucket. */
     open?: boolean
-    /** It takes a publishable key instead of an API key. */
+    /** The route takes a publishable key instead of an API key. */
     publishable?: boolean
   }
 }
 
 /**
- * A key that works, as sent with the request; undefined when it is missing, malformed, unknown, expired or revoked.
+ * The working key that the request carries; undefined when it is missing, malformed, unknown, expired or revoked.
  *
- * @param mayLookUp whether the database is asked for the key with this hash if it is not in memory; false: it counts as
- *   unknown
+ * @param mayLookUp whether to query the database for a key that is not in memory; false: the key counts as unknown
  */
 export async function authenticate(
   deps: Pick<Deps, 'keys'>,

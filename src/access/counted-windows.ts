@@ -1,25 +1,25 @@
 /** Requests of one subject since its window began. */
 export interface CountedWindow {
-  /** As far as this process knows. */
+  /** All requests that this process knows of. */
   count: number
-  /** Those of them that only this process knows of. */
+  /** The part of `count` that only this process knows of. */
   unsettled: number
   /** Milliseconds since 1970. */
   endsAtMs: number
 }
 
 export interface CountedWindows {
-  /** The subject's window at that time; a new one when it has none. */
+  /** The subject's window at `nowMs`; a new window if the subject has none. */
   at(subject: string, nowMs: number): CountedWindow
   /** @returns undefined when the subject has not been counted, or its window is over */
   find(subject: string, nowMs: number): CountedWindow | undefined
 }
 
-/** @param maxSubjects beyond it, the windows that began first are forgotten */
+/** @param maxSubjects above this number, the oldest windows are forgotten */
 export function createCountedWindows(windowMs: number, maxSubjects: number): CountedWindows {
-  /** In the order in which they began, and so in that in which they end. */
+  /** In the order in which the windows began, which is also the order in which they end. */
   const windows = new Map<string, CountedWindow>()
-  /** A window that ends later began before the clock was set back. */
+  /** A window that ends later than this began before the clock was set back, so it is ignored. */
   const maxAheadMs = 2 * windowMs
 
   const find = (subject: string, nowMs: number) => {

@@ -4,7 +4,7 @@ import { ConfigError } from '../platform/config-error.ts'
 import { type CryptoAtRest, DecryptionError } from '../platform/crypto-at-rest.ts'
 import type { Db } from '../platform/db/db.ts'
 
-/** Whether the database has secrets: it has been started with an encryption key before. Its tables may be missing. */
+/** Whether the database has secrets, from an earlier start with an encryption key. Its tables may be missing. */
 export async function hasSecrets(db: Db): Promise<boolean> {
   const { rows } = await sql<{
     exists: boolean
@@ -17,7 +17,7 @@ const checkText = 'krafter-push'
 const checkContext = 'install-check'
 
 /**
- * Refuses to start with a key that is not the one the stored secrets were encrypted with.
+ * Refuses to start if the stored secrets were encrypted with another key.
  *
  * @throws ConfigError
  */

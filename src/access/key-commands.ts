@@ -3,7 +3,7 @@ import { type Clock, toTimestamp, toTimestampOrNull } from '../platform/clock.ts
 import type { Db } from '../platform/db/db.ts'
 import { type ApiKey, createKey, listKeys, revokeKey, scopes } from './key-store.ts'
 
-/** What a new key is to be. A team of that name is made when there is none. */
+/** The properties of a new key. The team is created if it does not exist. */
 export const keyRequest = z.object({
   name: z.string(),
   team: z.string(),
@@ -11,7 +11,7 @@ export const keyRequest = z.object({
   expires_at: z.iso.datetime().nullable(),
 })
 
-/** A key as `krafter-push keys list` shows it; the key itself is not stored. Times as the API writes them. */
+/** A key as `krafter-push keys list` shows it. The key itself is not stored. Times have the API's format. */
 export interface ShownKey {
   id: string
   key_prefix: string
@@ -24,16 +24,16 @@ export interface ShownKey {
   created_at: string
 }
 
-/** What the command line does with keys: on the open database, or by way of a service that has it open. All plain JSON. */
+/** The command line's key operations, on the open database or through a service that has it open. All plain JSON. */
 export interface KeyCommands {
-  /** @returns the key, which can be read nowhere else afterwards */
+  /** @returns the key, which cannot be read again later */
   create(given: z.infer<typeof keyRequest>): Promise<{ id: string; key: string }>
   list(): Promise<ShownKey[]>
   /** @returns false when there is no such key */
   revoke(id: string): Promise<boolean>
 }
 
-/** @param onRevoked told the hash of a key in hex that has just been revoked */
+/** @param onRevoked called with the hash, in hex, of a key that has just been revoked */
 export function createKeyCommands(
   { db, clock }: { db: Db; clock: Clock },
   onRevoked: (keyHash: string) => void = () => {},

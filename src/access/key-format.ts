@@ -16,7 +16,7 @@ export function hashKey(key: string): Buffer {
   return hash('sha256', key, 'buffer')
 }
 
-/** The first 12 characters, by which people tell their keys apart. */
+/** The first 12 characters, so that people can tell their keys apart. */
 export function keyPrefix(key: string): string {
   return key.slice(0, 12)
 }

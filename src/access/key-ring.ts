@@ -9,9 +9,9 @@ import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
 import { findWorkingKey, touchKeys } from './key-store.ts'
 
 const maxKeys = 20_000
-/** `last_used_at` is kept to the minute: a write for every request would cost more than the request. */
+/** `last_used_at` is accurate to the minute: a write for every request would cost more than the request. */
 const lastUsedStepMs = 60_000
-/** Between statements that store when keys were used. */
+/** The pause between statements that store when keys were used. */
 const storeEveryMs = 250
 
 export function createKeyRing({

@@ -6,7 +6,7 @@ import type { Db, Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
 import { generateKey, hashKey, keyPrefix } from './key-format.ts'
 
-/** A key as it is listed; the key itself is not stored. */
+/** A key as it is listed. The key itself is not stored. */
 export interface ApiKey {
   id: string
   teamId: string
@@ -47,7 +47,7 @@ export async function listWorkingKeyHashes(db: Db, now: Date, limit: number): Pr
   return keys.map(({ key_hash }) => key_hash)
 }
 
-/** Stores when keys were used, by their ids: one statement, however many there are. */
+/** Stores when keys were used, by their ids, in one statement for any number of keys. */
 export async function touchKeys(db: Db, usedAt: ReadonlyMap<string, Date>): Promise<void> {
   await sql`
     update api_keys set last_used_at = greatest(last_used_at, used.at)
@@ -57,15 +57,15 @@ export async function touchKeys(db: Db, usedAt: ReadonlyMap<string, Date>): Prom
 
 export interface NewKey {
   name: string
-  /** A team of this name is made when there is none. */
+  /** The team's name. The team is created if it does not exist. */
   team: string
   scopes: readonly Scope[]
   expiresAt: Date | null
-  /** Absent: a random one. */
+  /** Default: a random key. */
   key?: string
 }
 
-/** @returns the key, which can be read nowhere else afterwards */
+/** @returns the key, which cannot be read again later */
 export async function createKey(trx: Trx, given: NewKey, now: Date): Promise<{ id: string; key: string }> {
   const team = await trx.selectFrom('teams').select('id').where('name', '=', given.team).executeTakeFirst()
   const teamId = team?.id ?? newId()
@@ -111,7 +111,7 @@ export async function listKeys(db: Db): Promise<ApiKey[]> {
 }
 
 /**
- * Revokes a key and tells every process of it.
+ * Revokes a key and announces it to every process.
  *
  * @returns its hash in hex; undefined when there is no such key
  */
@@ -130,14 +130,14 @@ export async function revokeKey(db: Db, id: string, now: Date): Promise<string |
   })
 }
 
-/** Any number that no other lock of ours has; processes that start together take turns by it. */
+/** An arbitrary number that no other advisory lock uses. Processes that start together take turns with it. */
 const firstStartLock = 7_206_114
 
 /**
- * Makes the team `default` and its first key when there is no key at all.
+ * Creates the team `default` and its first key if there are no keys at all.
  *
- * @param bootstrapKey the key to make, instead of a random one
- * @returns the key when this call made it
+ * @param bootstrapKey the key to create, instead of a random one
+ * @returns the key if this call created it
  */
 export async function ensureFirstKey(
   db: Db,

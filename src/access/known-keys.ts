@@ -2,20 +2,20 @@ import type { Clock } from '../platform/clock.ts'
 import type { Db } from '../platform/db/db.ts'
 import { listWorkingKeyHashes } from './key-store.ts'
 
-/** Which keys there are, from memory. */
+/** The hashes of all working keys, in memory. */
 export interface KnownKeys {
   /** Whether a key with this hash worked a moment ago. */
   has(keyHash: Buffer): Promise<boolean>
 }
 
-/** For how long the keys are not read again, whatever is asked: a new key can be unknown for as long. */
+/** The keys are read at most once in this time, so a new key can be unknown for as long. */
 const maxAgeMs = 2_000
-/** 32 bytes each; an install with more keys than this has the latest of them here. */
+/** 32 bytes each. An install with more keys has only the latest of them here. */
 const maxKeys = 100_000
 
 /**
- * Judges keys of clients that sent too many bad ones. They cost one statement every two seconds in all, however many
- * come, and whoever has a working key is let in beside them, as clients behind one proxy are.
+ * Checks keys of clients that sent too many bad ones. All these checks together cost one statement every two seconds.
+ * A working key is still admitted, for example from another client behind the same proxy.
  */
 export function createKnownKeys({ db, clock }: { db: Db; clock: Clock }): KnownKeys {
   let loaded: Promise<Set<string>> | undefined

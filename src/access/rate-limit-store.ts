@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../platform/db/db.ts'
 
-/** Requests of one subject in its window, over all processes. */
+/** Requests of one subject in its window, summed over all processes. */
 export interface SharedCount {
   key: string
   points: number
@@ -10,10 +10,10 @@ export interface SharedCount {
 }
 
 /**
- * Adds what was counted to what the other processes have counted: one statement, however many subjects there are. Where
- * no window is open, that of the given count begins.
+ * Adds counts to the counts of the other processes, in one statement for any number of subjects. If a subject has no
+ * open window, the window of the given count begins.
  *
- * @returns all counts of the subjects' windows
+ * @returns the total counts of the subjects' windows
  */
 export async function addCounts(
   db: Db,

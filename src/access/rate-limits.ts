@@ -8,30 +8,30 @@ import { type CountedWindow, type CountedWindows, createCountedWindows } from '.
 import { addCounts, deleteWindowsBefore } from './rate-limit-store.ts'
 
 const windowMs = 60_000
-/** In a bucket of this process. */
+/** Teams or clients that this process remembers per bucket. */
 const maxSubjects = 100_000
-/** What processes count is not known to the others for as long, and the time of a statement. */
+/** Processes learn of each other's counts with this delay, plus the time of one statement. */
 const settleEveryMs = 250
-/** Of one statement; the others wait for the next. */
+/** Windows per statement; further ones wait for the next statement. */
 const maxSettled = 5_000
 const cleanEveryMs = 300_000
 
 const buckets = ['default', 'strict', 'public', 'unauthorized'] as const
 export type Bucket = (typeof buckets)[number]
 
-/** Requests per window, by team or client. Nobody waits for the database: processes tell each other in the background. */
+/** Counts requests per window, by team or client. Requests never wait for the database: counts are shared later. */
 export interface RateLimits {
   /**
    * Counts a request and puts the bucket's headers on the reply.
    *
    * @param subject a team's id or a client's address
-   * @param requests as many at once, or none where not all are left
+   * @param requests counted all together; none is counted if fewer are left
    * @throws 429 when the window is used up
    */
   take(bucket: Bucket, subject: string, reply: FastifyReply, requests?: number): void
   /** Whether the next request would be refused; counts nothing. */
   isUsedUp(bucket: Bucket, subject: string): boolean
-  /** Tells the others what they do not know yet. */
+  /** Shares the counts that other processes do not know yet. */
   stop(): Promise<void>
 }
 
@@ -40,7 +40,7 @@ export interface RateLimitOptions {
   limits: Record<Bucket, number>
   clock: Clock
   log: Logger
-  /** Where processes count together; absent: there is only this one. */
+  /** The database where processes share their counts; absent: there is only this process. */
   shared: Db | undefined
 }
 
@@ -59,7 +59,7 @@ export function createRateLimits({ limits, clock, log, shared }: RateLimitOption
       if (!isRefused) {
         window.count += requests
         window.unsettled += requests
-        // What nobody has a key for costs no statement: those are counted in each process.
+        // Requests without a working key cost no statement: each process counts them for itself.
         if (bucket !== 'unauthorized') sharing?.add(`${bucket}:${subject}`, window)
       }
       reply.headers({
@@ -83,7 +83,7 @@ interface Sharing {
   stop(): Promise<void>
 }
 
-/** Settles windows with the database, many in one statement. The table is worth nothing once its windows are over. */
+/** Settles windows with the database, many in one statement. Rows are worthless once their windows have ended. */
 function createSharing(db: Db, clock: Clock, log: Logger): Sharing {
   const unsettled = new Map<string, CountedWindow>()
   let cleanedAtMs = 0
@@ -108,7 +108,7 @@ function createSharing(db: Db, clock: Clock, log: Logger): Sharing {
         const row = counted.get(key)!
         window.unsettled -= points
         window.count = row.points + window.unsettled
-        // The clock of the process that began it may be ahead.
+        // The clock of the process that started the window may be ahead.
         window.endsAtMs = Math.min(row.expire, nowMs + windowMs)
       }
     } catch (error) {

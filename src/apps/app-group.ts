@@ -3,25 +3,25 @@ import type { Db } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import { AppIsLocked } from './app-store.ts'
 
-/** Items of any apps, committed in groups; given a transaction of the caller's instead of the database, in that. */
+/** Commits items of any apps in groups. If the caller passes a transaction as `db`, the items commit in it. */
 export interface AppGroup<Item, Result> {
-  /** @throws what `commit` refuses the item with, and 429 when too many wait */
+  /** @throws the error with which `commit` refuses the item; 429 when too many items wait */
   commit(given: { db: Db }, item: Item): Promise<Result>
-  /** In their order. @returns a result for each */
+  /** @returns a result for each item, in their order */
   commitAll(given: { db: Db }, items: readonly Item[]): Promise<(Result | Error)[]>
 }
 
 const maxGroup = 256
-/** Of one transaction of a batch: others have their turn between two. */
+/** Items per transaction of a batch. Other work gets its turn between two transactions. */
 const maxBatchGroup = 500
 
 /**
- * Lets items that arrive while a transaction is under way share the next one. One whose app is being deleted waits for
- * the end of that by itself, and finds out what became of it.
+ * Lets items that arrive during a transaction share the next one. An item whose app is being deleted is committed on
+ * its own: it waits for the end of the deletion without delaying the other items.
  *
- * @param maxWaiting some seconds of work
- * @param commit in one transaction; with `skip locked` it answers items of apps that are gone or being deleted with
- *   {@link AppIsLocked}
+ * @param maxWaiting items that may wait: some seconds of work
+ * @param commit commits in one transaction; with `skip locked` it answers items of apps that are gone or being deleted
+ *   with {@link AppIsLocked}
  */
 export function createAppGroup<Item, Result>(
   home: Db,
@@ -54,7 +54,7 @@ export function createAppGroup<Item, Result>(
       const results: (Result | Error)[] = []
       for (let start = 0; start < items.length; start += maxBatchGroup) {
         const part = items.slice(start, start + maxBatchGroup)
-        // The caller's transaction cannot go on after a row that the database refuses.
+        // In the caller's transaction there is no second try: a row that the database refuses aborts it.
         const committed = db === home ? commitHalving(part, (some) => commit(db, some)) : commit(db, part)
         results.push(...(await committed))
       }

@@ -15,7 +15,7 @@ import { deleteApp, insertApp, listApps, readApp, readApps } from './app-store.t
 import { changeApp, vapidKeyContext } from './change-app.ts'
 import { checkIdentityRequirement, publicRegistrationField } from './public-registration.ts'
 
-/** As cursors name it. */
+/** The name of this list in cursors. */
 const list = 'a'
 const maxSettingsBytes = 16_384
 const name = requiredText(255).describe('A name for people.')
@@ -142,7 +142,7 @@ export function registerAppRoutes(
   )
 }
 
-/** @throws 422 naming the key that is missing or wrong; undefined when neither is given */
+/** @returns undefined when neither key is given. @throws 422 naming the key that is missing or wrong */
 function givenVapidKeys(body: {
   vapid_public_key?: string
   vapid_private_key?: string

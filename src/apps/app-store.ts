@@ -9,10 +9,10 @@ export interface App {
   id: string
   name: string
   vapidPublicKey: string
-  /** Of the pairs before the current one, the latest first. */
+  /** Public keys of the earlier pairs, the latest first. */
   formerPublicKeys: string[]
   settings: Record<string, unknown>
-  /** Active ones: kept by triggers (migrations/0004_subscriber_count.ts), never counted. */
+  /** Active subscribers. Triggers maintain the number (migrations/0004_subscriber_count.ts); no query counts rows. */
   subscriberCount: number
   publishableKey: string
   /** Who may register with the publishable key; null: nobody. */
@@ -50,9 +50,9 @@ const selectApps = (db: Db) =>
     ])
 
 /**
- * Apps of a team, oldest first: `limit` and one more where there are more.
+ * Apps of a team, oldest first: up to `limit`, plus one more if the list goes on.
  *
- * @param after only those after this app
+ * @param after returns only apps after this one
  */
 export async function listApps(
   db: Db,
@@ -67,7 +67,7 @@ export async function listApps(
     .execute()
 }
 
-/** Those of the teams' apps that there are, in any order: one statement. */
+/** Reads the apps that exist, in any order, in one statement. */
 export async function readApps(
   db: Db,
   keys: readonly { teamId: string; id: string }[],
@@ -102,7 +102,7 @@ export async function findApp(db: Db, id: string): Promise<KnownApp | undefined>
     .executeTakeFirst()
 }
 
-/** The app whose publishable key it is: an app keeps its key for life. */
+/** The app with this publishable key. An app's key never changes. */
 export async function findIdByPublishableKey(db: Db, key: string): Promise<string | undefined> {
   const app = await db.selectFrom('apps').select('id').where('publishable_key', '=', key).executeTakeFirst()
   return app?.id
@@ -137,7 +137,7 @@ export async function insertApp(
     .execute()
 }
 
-/** What is given changes. */
+/** Only the given fields change. */
 export interface AppChange {
   name?: string
   settings?: Record<string, unknown>
@@ -159,11 +159,12 @@ export async function updateApp(db: Db, id: string, change: AppChange, now: Date
 }
 
 /**
- * Replaces an identity secret; signatures by the one before it go on being accepted until `previousUntil`.
+ * Replaces an identity secret. Signatures by the previous secret are accepted until `previousUntil`.
  *
  * @param secret encrypted at rest
- * @param previousUntil null: they are refused at once
- * @returns until when they are accepted, null when there was no secret or is no overlap; undefined when the app is gone
+ * @param previousUntil null: signatures by the previous secret are refused at once
+ * @returns until when those signatures are accepted, null without a previous secret or an overlap; undefined when the
+ *   app is gone
  */
 export async function replaceIdentitySecret(
   db: Db,
@@ -191,8 +192,8 @@ export async function replaceIdentitySecret(
 }
 
 /**
- * Keeps an app from being deleted until the transaction ends. A transaction that changes several rows of an app takes
- * it first: found out later, by a foreign key, the two would wait for each other.
+ * Keeps an app from being deleted until the transaction ends. A transaction that changes several rows of an app calls
+ * this first: if a foreign key locked the app only later, the change and the deletion would wait for each other.
  *
  * @returns false when the app is gone
  */
@@ -202,7 +203,7 @@ export async function holdApp(trx: Trx, id: string): Promise<boolean> {
 }
 
 /**
- * Keeps an app from being changed or deleted until the transaction ends, and others who lock it waiting.
+ * Keeps an app from being changed or deleted until the transaction ends. Other callers wait for their turn.
  *
  * @returns undefined when the app is gone
  */
@@ -227,9 +228,9 @@ export async function lockApp(
 }
 
 /**
- * Like {@link holdApp} for several, always in the same order, so that two transactions never wait for each other.
+ * Like {@link holdApp} for several apps, always in the same order, so that two transactions never wait for each other.
  *
- * @param waiting `skip locked`: apps that are being deleted count as gone, and nobody waits for their end
+ * @param waiting `skip locked`: apps that are being deleted count as gone, and the caller does not wait for them
  */
 export async function holdApps(
   trx: Trx,
@@ -240,24 +241,24 @@ export async function holdApps(
   return new Set(rows.map(({ id }) => id))
 }
 
-/** The statement of {@link holdApps}, to be part of another one. */
+/** The statement of {@link holdApps}, for use inside another statement. */
 export function selectHeldApps(ids: readonly string[], waiting?: 'skip locked'): RawBuilder<{ id: string }> {
   return sql<{ id: string }>`
     select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) order by id
     for key share ${sql.raw(waiting ?? '')}`
 }
 
-/** Its app is being deleted: whoever does not want to wait for the end of that has this for an answer. */
+/** The app is being deleted. Callers that do not wait for the deletion get this error. */
 export class AppIsLocked extends Error {
   override name = 'AppIsLocked'
 }
 
 /**
- * Deletes an app and all that is its. First it waits for those who hold the app, so that nothing is added meanwhile;
- * deliveries go before webhooks, in the order in which results are recorded.
+ * Deletes an app and everything that belongs to it. It first waits for transactions that hold the app, so that nothing
+ * is added meanwhile. It deletes deliveries before webhooks, the order in which results are recorded.
  */
 export async function deleteApp(trx: Trx, id: string): Promise<void> {
-  // A request that has taken a key comes for the app next: waited for with the app in hand, neither would go on.
+  // A request takes its key first and then holds the app. Locking the app before the keys could deadlock with it.
   await deleteKeysOfApp(trx, id)
   await trx.selectFrom('apps').select('id').where('id', '=', id).forUpdate().execute()
   await trx.deleteFrom('deliveries').where('app_id', '=', id).execute()

@@ -8,15 +8,17 @@ import { lockApp, updateApp } from './app-store.ts'
 import { checkIdentityRequirement } from './public-registration.ts'
 import { maxVapidPairs, replaceVapidPair } from './vapid-pair-store.ts'
 
-/** What an app's private keys are encrypted for: they can be decrypted as this app's only. */
+/** The encryption context of an app's private keys. They can be decrypted only as keys of this app. */
 export function vapidKeyContext(appId: string): string {
   return `vapid-private-key:${appId}`
 }
 
 /**
- * Changes what is given; `updated_at` moves when something is different then. A key pair becomes the current one; subscriptions keep the pair that they were made with.
+ * Changes the given fields. `updated_at` moves only if something changes. A given key pair becomes the current one;
+ * subscriptions keep the pair that they were made with.
  *
- * @throws 404 when the app is gone; 422 when the app has too many key pairs, or requires identities without a secret for them
+ * @throws 404 when the app is gone; 422 when the app has too many key pairs, or requires identities without an identity
+ *   secret
  */
 export async function changeApp(
   deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'apps'>,

@@ -6,14 +6,14 @@ import type { Server } from '../platform/http/server.ts'
 import { rotateIdentitySecret } from './identity.ts'
 import { identityDocs, presentIdentitySecret } from './identity-schema.ts'
 
-/** May be left out, as by clients from before it had fields. */
+/** The body is optional: clients from before it had fields send none. */
 const body = z.preprocess(
   (given) => given ?? {},
   z.object({ overlap_seconds: overlapField('is accepted as well') }),
 )
 const params = z.object({ app_id: z.string() })
 
-/** Makes the secret with which an app's backend signs identities. */
+/** The route that creates the secret with which an app's backend signs identities. */
 export function registerIdentityRoutes(
   server: Server,
   deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { toTimestampOrNull } from '../platform/clock.ts'
 import { defineShape, idOf, one, type RouteDocs, timestampField } from '../platform/http/answers.ts'
 
-/** The one answer that has the secret in it. */
+/** The only answer that contains the secret. */
 export function presentIdentitySecret(
   appId: string,
   { secret, previousUntil }: { secret: string; previousUntil: Date | null },

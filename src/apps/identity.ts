@@ -5,14 +5,15 @@ import type { KnownApp } from '../lookups.ts'
 import { found } from '../platform/errors.ts'
 import { replaceIdentitySecret } from './app-store.ts'
 
-/** What an app's identity secret is encrypted for. */
+/** The encryption context of an app's identity secret. */
 const identityContext = (appId: string) => `identity-secret:${appId}`
 
 /**
- * Makes the secret with which an app's backend signs who its users are.
+ * Creates the secret with which an app's backend signs the ids of its users.
  *
- * @param overlapSeconds for how long signatures by the one before it are accepted, too
- * @returns the secret, `id_live_` and 43 base64url characters; until when the one before it is accepted, null when it is not
+ * @param overlapSeconds how long signatures by the previous secret are accepted as well
+ * @returns the secret (`id_live_` and 43 base64url characters), and until when the previous secret is accepted; null:
+ *   it is not accepted
  * @throws 404 when the app is gone
  */
 export async function rotateIdentitySecret(
@@ -33,15 +34,15 @@ export async function rotateIdentitySecret(
   return { secret, previousUntil }
 }
 
-/** What {@link isSignedIdentity} needs of an app. */
+/** The app fields that {@link isSignedIdentity} needs. */
 export type IdentityKeys = Pick<
   KnownApp,
   'id' | 'previousIdentitySecret' | 'previousIdentitySecretExpiresAt'
 > & { identitySecret: Uint8Array }
 
 /**
- * Whether a signature says who the user is: the lower-case hex HMAC-SHA256 of the `user_id`, keyed by the app's identity
- * secret as it is shown, or by the one before it while that is accepted.
+ * Whether a signature proves the user's identity. It must be the lower-case hex HMAC-SHA256 of the `user_id`, keyed by
+ * the app's identity secret as it is shown, or by the previous secret while that is accepted.
  */
 export function isSignedIdentity(
   { crypto, clock }: Pick<Deps, 'crypto' | 'clock'>,
@@ -58,7 +59,7 @@ export function isSignedIdentity(
 
 function isSignatureBy(secret: Uint8Array, userId: string, signature: string): boolean {
   const expected = Buffer.from(createHmac('sha256', secret).update(userId).digest('hex'))
-  // In bytes: as many characters can be more of them.
+  // Compares lengths in bytes: the same number of characters can take more bytes.
   const given = Buffer.from(signature)
   return given.length === expected.length && timingSafeEqual(given, expected)
 }

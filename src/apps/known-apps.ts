@@ -6,10 +6,10 @@ import { refusals } from '../platform/errors.ts'
 import { createAnnouncedMemory, createLookupMemory } from '../platform/lookup-memory.ts'
 import { findApp, findIdByPublishableKey } from './app-store.ts'
 
-/** Characters of settings, and as many for the rest of an app. */
+/** In characters. An app weighs the length of its settings, plus `weightOfRest` for its other fields. */
 const maxWeight = 16_000_000
 const weightOfRest = 500
-/** Publishable keys: they never change, and what was deleted is not found by its id. */
+/** Publishable keys in memory. They never change, and a deleted app is not found by its id. */
 const maxKeys = 100_000
 const keyMaxAgeMs = 86_400_000
 

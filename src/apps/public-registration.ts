@@ -32,7 +32,7 @@ export const publicRegistrationField = z
     description: 'Who may register with the publishable key, without your backend; null: nobody.',
   })
 
-/** @throws 422 when identities are required that nobody could sign */
+/** @throws 422 when identities are required but the app has no secret to sign them */
 export function checkIdentityRequirement(
   registration: PublicRegistration | null | undefined,
   hasIdentitySecret: boolean,
@@ -44,12 +44,12 @@ export function checkIdentityRequirement(
 
 const wildcard = '*.'
 
-/** As browsers write it in `Origin`; undefined for what is not an origin where a service worker can be. */
+/** The origin as browsers write it in `Origin`; undefined if it is not an origin where a service worker can run. */
 function readOrigin(text: string): string | undefined {
   const [, scheme = '', any = '', rest = ''] = /^(https?:\/\/)(\*\.)?(.*)$/i.exec(text.trim()) ?? []
   const url = URL.parse(scheme + rest)
   if (!url || url.username || url.password || url.pathname !== '/' || url.search || url.hash) return undefined
-  // A wildcard is a whole first label, and URL parsers take the asterisk.
+  // A wildcard must be the whole first label, but URL parsers accept any asterisk.
   if (url.hostname.includes('*')) return undefined
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
   if (url.protocol === 'http:' && !isLocal) return undefined
@@ -57,7 +57,7 @@ function readOrigin(text: string): string | undefined {
   return url.origin.replace('://', `://${any && wildcard}`)
 }
 
-/** Whether a request's `Origin` is one of the list, or a subdomain of a `*.` in it. */
+/** Whether a request's `Origin` is in the list, or is a subdomain of a `*.` entry. */
 export function allowsOrigin(origins: readonly string[], origin: string | undefined): boolean {
   if (origin === undefined) return false
   return origins.some((allowed) => {

@@ -4,15 +4,15 @@ import type { Platform } from '../message-content.ts'
 import { vapidKeyContext } from './change-app.ts'
 import { readSendingApps } from './vapid-pair-store.ts'
 
-/** An app as far as sending for it goes. */
+/** The parts of an app that sending needs. */
 export interface SendingApp {
   id: string
   settings: Record<string, unknown>
-  /** What it has for each channel. */
+  /** The app's credentials for each channel. */
   credentials: Partial<Record<Platform, ChannelApp['credentials']>>
 }
 
-/** Reads apps and their key pairs: two statements, however many there are. @returns by id; without those that are gone */
+/** Reads any number of apps and their key pairs in two statements. @returns the apps by id, without deleted ones */
 export async function readSenders(
   deps: Pick<Deps, 'db' | 'crypto'>,
   appIds: readonly string[],

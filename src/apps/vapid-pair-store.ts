@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type Db, pipelined, type Trx } from '../platform/db/db.ts'
 
-/** Key pairs that an app may have, the current one included. */
+/** The most key pairs that an app may have, including the current one. */
 export const maxVapidPairs = 20
 
 /** A key pair as it is stored: the point in base64url, the scalar encrypted at rest. */
@@ -10,7 +10,7 @@ export interface StoredVapidPair {
   privateKey: Uint8Array
 }
 
-/** @returns the numbers of the app's pairs that have the public keys, by key; none for a key that is not the app's */
+/** @returns the pair numbers by public key, without keys that are not the app's */
 export async function findVapidPairs(
   db: Db,
   appId: string,
@@ -62,10 +62,10 @@ export async function readSendingApps(db: Db, appIds: readonly string[]): Promis
 }
 
 /**
- * Makes a pair the app's current one. The one before stays for the subscriptions that were made with it; a pair that
- * the app had before gets its number back.
+ * Makes a pair the app's current one. The previous pair stays for the subscriptions that were made with it. A pair that
+ * the app had before gets its old number again.
  *
- * @returns false when the app has {@link maxVapidPairs} others already; nothing is changed then
+ * @returns false when the app already has {@link maxVapidPairs} others; the current pair then stays
  */
 export async function replaceVapidPair(
   trx: Trx,

@@ -1,6 +1,6 @@
 import type { MessageContent, Platform } from '../message-content.ts'
 
-/** A notification as channels get it; each builds its payload of it. */
+/** A notification as channels receive it. Each channel builds its payload from it. */
 export interface Message {
   id: string
   appId: string
@@ -8,11 +8,11 @@ export interface Message {
   content: MessageContent
   /** The app's settings, e.g. `default_icon`. */
   appSettings: Record<string, unknown>
-  /** Seconds for which push services keep it: what is left of its time to live. */
+  /** Seconds for which push services keep the message: the rest of its time to live. */
   ttlSeconds: number
 }
 
-/** How push services are to treat a push. */
+/** How push services should treat a push. */
 export interface DeliveryOptions {
   ttlSeconds: number
   urgency: 'very-low' | 'low' | 'normal' | 'high'
@@ -20,19 +20,19 @@ export interface DeliveryOptions {
   topic: string | null
 }
 
-/** The field to shorten when a payload does not fit into a push, and what to say of it. */
+/** The field to shorten when a payload does not fit into a push, and the error message for it. */
 export interface Oversize {
   field: string
   message: string
 }
 
-/** Four weeks: what the common push services keep a message for at most. */
+/** Four weeks: the longest time for which the common push services keep a message. */
 export const maxTtlSeconds = 2_419_200
 
-/** Keys of an override that steer the delivery and are not shown. */
+/** Keys of an override that control the delivery and are not shown. */
 const optionKeys = ['ttl', 'urgency', 'topic']
 
-/** The options that `platform_overrides.web` asks for. */
+/** The delivery options that `platform_overrides.web` sets. */
 export function deliveryOptions(content: MessageContent): DeliveryOptions {
   const { ttl, urgency, topic } = (content.platform_overrides?.web ?? {}) as {
     ttl?: number
@@ -42,7 +42,10 @@ export function deliveryOptions(content: MessageContent): DeliveryOptions {
   return { ttlSeconds: ttl ?? maxTtlSeconds, urgency: urgency ?? 'normal', topic: topic ?? null }
 }
 
-/** What a device is to show: the notification with the app's defaults and the platform's overrides, absent fields left out. */
+/**
+ * The fields that a device shows: the notification with the defaults of the app and the overrides of the platform.
+ * Absent fields are left out.
+ */
 export function shownFields(
   { id, appId, title, content, appSettings }: Omit<Message, 'ttlSeconds'>,
   platform: Platform,

@@ -1,14 +1,14 @@
-/** Why a subscriber could not be reached for good; the word the API and the events use. */
+/** Why a subscriber permanently cannot be reached, in the word that the API and the events use. */
 export type FailureReason = 'gone' | 'rejected' | 'too_large' | 'expired' | 'unreachable'
 
 /**
- * What became of one push.
- * - `sent`: the push service accepted it.
- * - `gone`: it says that the token is no longer valid; the subscriber turns inactive.
- * - `retry`: it may work later; `afterSeconds` is what the push service asked for (Retry-After), if it did.
- * - `deferred`: it was not attempted: the push service is left alone for `afterSeconds`, or the page's time was up.
- * - `rejected`: it will never work, though the token may be fine.
- * `status` is the provider's HTTP status, null when no answer came; `error` says in words what happened then.
+ * The outcome of one push.
+ * - `sent`: the push service accepted the push.
+ * - `gone`: the push service says that the token is no longer valid. The subscriber becomes inactive.
+ * - `retry`: the push may work later. `afterSeconds` is the wait that the push service asked for (Retry-After), if any.
+ * - `deferred`: the push was not attempted: its push service is paused for `afterSeconds`, or the page's time was up.
+ * - `rejected`: the push will never work, though the token may be valid.
+ * `status` is the HTTP status of the push service, null when no answer arrived. `error` describes what happened.
  */
 export type Outcome =
   | { kind: 'sent'; status: number }
@@ -23,9 +23,9 @@ export type Outcome =
       keyRefusal?: KeyRefusal
     }
 
-/** A push service says that the subscription was made with another key pair than the one that signed. */
+/** A push service says that the subscription was made with a key pair other than the signing one. */
 export interface KeyRefusal {
-  /** When the same service last took a push signed with that pair; null: not since this process started. */
+  /** When this push service last accepted a push signed with that key pair; null: not since this process started. */
   acceptedAt: Date | null
 }
 

@@ -3,10 +3,12 @@ import type { Channel } from './channel.ts'
 import type { Message, Oversize } from './message.ts'
 import { createWebPushChannel, type WebPushOptions } from './web-push/web-push-channel.ts'
 
-/** The platforms that can be sent to; subscribers of the others fail with a clear reason. */
+/** The channels by platform. Subscribers of a platform without a channel fail with a clear reason. */
 export type Channels = Partial<Record<Platform, Channel>>
 
-/** Makes every channel of this version. A new one is a folder here, a line here, and passes `conformance.test.ts`. */
+/**
+ * Creates every channel of this version. A new one needs a folder and a line here, and passes `conformance.test.ts`.
+ */
 export function createChannels(options: WebPushOptions): Channels {
   return { web: createWebPushChannel(options) }
 }

@@ -3,9 +3,9 @@ import type { Message } from './message.ts'
 import { type Outcome, rejected } from './outcome.ts'
 
 /**
- * Sends a notification to subscribers of one platform. Never rejects: what goes wrong is an outcome.
+ * Sends a notification to subscribers of one platform. Never rejects: every failure is an outcome.
  *
- * @returns an outcome per row, in their order
+ * @returns one outcome per row, in their order
  */
 export async function sendToRows(
   channel: Channel,

@@ -6,7 +6,7 @@ import { createProgram } from './program.ts'
  * Runs `krafter-push <command>`.
  *
  * @param argv as `process.argv`
- * @returns the exit code: 0; 1 after one sentence on stderr; 2, with a hint besides, for a mistake in the command line
+ * @returns the exit code: 0; 1 after one sentence on stderr; 2 after a sentence and a hint, for incorrect usage
  */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const program = createProgram()
@@ -15,12 +15,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     return typeof process.exitCode === 'number' ? process.exitCode : 0
   } catch (error) {
     const code = printFailure(error, `${findCommand(program, argv.slice(2))} --help`)
-    // What the failed start had opened must not hold the process.
+    // Handles that the failed command left open must not keep the process running.
     process.exit(code)
   }
 }
 
-/** As much of the command as there is: `krafter-push keys create`. */
+/** The longest existing command that the words name: `krafter-push keys create`. */
 function findCommand(program: Command, words: readonly string[]): string {
   const [word, ...rest] = words.filter((given) => !given.startsWith('-'))
   const child = program.commands.find((command) => command.name() === word)

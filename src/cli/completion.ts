@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import { UsageError } from './usage-error.ts'
 
-/** `krafter-push completion <shell>`: a script that completes commands and options. */
+/** `krafter-push completion <shell>`: returns a script that completes commands and options. */
 export function completionScript(shell: string, program: Command): string {
   const make = scripts[shell]
   if (!make) throw new UsageError(`cannot complete for "${shell}": choose bash, zsh or fish`)
   return make(wordsAfter(program))
 }
 
-/** What may follow each chain of commands: `''`, `keys`, `keys create`. */
+/** The words that may follow each chain of commands: `''`, `keys`, `keys create`. */
 function wordsAfter(command: Command, path = ''): Map<string, string[]> {
   const words = [
     ...command.commands.map((child) => child.name()),
@@ -51,7 +51,7 @@ compdef _krafter_push krafter-push`,
 ${[...words].flatMap(([path, list]) => list.map((word) => fishLine(path, word, words))).join('\n')}`,
 }
 
-/** The longest chain first: of one that goes on with an argument, what its command takes is offered. */
+/** The longest chain comes first, so that `keys create <argument>` matches `keys create` and not `keys`. */
 function cases(words: Map<string, string[]>, rest: string): string {
   const chains = [...words]
     .filter(([path]) => path !== '')

@@ -2,9 +2,9 @@ import { effectiveSettings } from '../config/effective-config.ts'
 import { readEnvironment, readSettings, type SettingOptions } from './read-settings.ts'
 import { printTable } from './table.ts'
 
-/** `krafter-push config`: what the service would run with, and where each value is from. Secrets are masked. */
+/** `krafter-push config`: prints the effective settings and the source of each. Secrets are masked. */
 export function showConfig(options: SettingOptions & { json?: boolean }): void {
-  // What the service would refuse is refused here.
+  // Rejects the settings that the service would reject.
   readSettings(options)
   const { env, fromOptions } = readEnvironment(options)
   const settings = effectiveSettings(env, fromOptions)

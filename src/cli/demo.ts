@@ -8,28 +8,28 @@ import { createProgress } from './progress.ts'
 const interruptedCode = 130
 
 /**
- * `krafter-push demo`: a whole round on this machine, in a temporary folder that is removed however it ends.
+ * `krafter-push demo`: runs a complete round on this machine, in a temporary folder that is always removed at exit.
  *
- * @throws with one sentence when anything did not verify
+ * @throws Error in one sentence when a check fails
  */
 export async function demo({ subscribers, json }: { subscribers: number; json?: boolean }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-demo-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      // Nothing in flight is worth waiting for: all of it is in the folder.
+      // Nothing in flight is worth waiting for: all data is in the folder.
       console.log('\nInterrupted; everything is cleaned up.')
       process.exit(interruptedCode)
     })
   }
-  // With --json, stdout has the result alone.
+  // With --json, stdout contains only the result.
   const say = json ? console.error : console.log
   say(`Starting a service, a push service and a webhook receiver on this machine, in ${folder}\n`)
   const progress = createProgress(json ? process.stderr : process.stdout)
   const result = await runDemo({ subscribers, folder, progress })
   console.log(json ? JSON.stringify(result) : `\n${describe(result)}`)
   if (result.problems.length > 0) throw new Error(result.problems.join('; '))
-  // Whatever still holds the event loop (a socket that lingers) has nothing left to do.
+  // The work is done: exit although lingering sockets may still hold the event loop.
   process.exit(0)
 }
 

@@ -1,4 +1,4 @@
-/** What went wrong on the way to or from another machine, in a few words. */
+/** Describes a network error in a few words. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException

@@ -7,8 +7,8 @@ import { readSettings, type SettingOptions } from './read-settings.ts'
 import { printTable } from './table.ts'
 
 /**
- * `krafter-push doctor`: looks for what would keep pushes and webhooks from arriving, and changes nothing. Exit code 1
- * when a check failed; a warning is no failure.
+ * `krafter-push doctor`: looks for problems that would keep pushes and webhooks from arriving, and changes nothing. The
+ * exit code is 1 when a check failed. A warning is not a failure.
  */
 export async function runDoctor(options: SettingOptions & { json?: boolean }): Promise<void> {
   const config = readSettings(options)
@@ -23,7 +23,7 @@ export async function runDoctor(options: SettingOptions & { json?: boolean }): P
     checkTls(config).then((finding) => [finding]),
   ])
   print(checked.flat(), options)
-  // A connection that is kept must not hold the process.
+  // Kept-alive connections must not keep the process running.
   process.exit(checked.flat().some(({ state }) => state === 'failed') ? 1 : 0)
 }
 

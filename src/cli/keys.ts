@@ -46,7 +46,7 @@ export async function revokeKeyCommand(id: string, options: Output): Promise<voi
   print(options, { id, revoked: true }, `revoked ${id}`)
 }
 
-/** A service that has the embedded database open does it for us; without one, and on PostgreSQL, we do it ourselves. */
+/** A running service with the embedded database executes the command. Otherwise this process opens the database. */
 async function withKeys<Result>(use: (keys: KeyCommands) => Promise<Result>): Promise<Result> {
   const config = readSettings()
   const service = config.databaseUrl ? undefined : await findRunningService(config.dataDir)

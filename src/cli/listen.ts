@@ -17,11 +17,11 @@ export interface ListenOptions {
   json?: boolean
 }
 
-/** Events under way to the receiver at a time: one that is slow holds the stream up instead of filling the memory. */
+/** Events forwarded at a time. With a slow receiver, the stream waits instead of filling memory. */
 const maxInFlight = 8
 
 /**
- * `krafter-push listen`: posts an app's events to an address of this machine, as a webhook would get them, until Ctrl-C.
+ * `krafter-push listen`: posts an app's events to a local address, as a webhook would get them, until Ctrl-C.
  *
  * @throws ConfigError in one sentence
  */
@@ -33,7 +33,7 @@ export async function listen(options: ListenOptions): Promise<void> {
   const interrupt = new AbortController()
   const { signal } = interrupt
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
-  // A wrong address is to be said at once; a stream that was open is opened again all the same.
+  // No retries, so that a wrong address is reported at once. An open stream still reconnects.
   const krafter = new Krafter({
     ...service,
     timeoutMs: answerTimeoutMs,
@@ -48,7 +48,7 @@ export async function listen(options: ListenOptions): Promise<void> {
     const opened = { service: service.url, app, to, secret: given ? undefined : secret }
     let isFirst = true
     const stream = krafter.events.follow(app.id, {
-      // The service knows which names there are.
+      // The service checks the event names.
       events: options.events?.split(',') as EventType[] | undefined,
       signal,
       onOpen: () => {
@@ -69,7 +69,7 @@ export async function listen(options: ListenOptions): Promise<void> {
   } catch (error) {
     if (!signal.aborted) throw explain(error, service, appId)
   }
-  // Whatever still holds the event loop (a connection that is kept) has nothing left to do.
+  // The work is done: exit although kept-alive connections may still hold the event loop.
   process.exit(0)
 }
 
@@ -77,7 +77,7 @@ const answerTimeoutMs = 15_000
 
 function readAddresses(options: ListenOptions): { url: string; apiKey: string; to: string } {
   const { url, apiKey, urlSource } = readServiceAccess(options)
-  // It becomes a header.
+  // The key is sent in a header.
   if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new ConfigError('KRAFTER_API_KEY is not an API key')
   requireHttp(urlSource, url)
   requireHttp('--forward', options.forward)
@@ -95,7 +95,7 @@ type Line =
       service: string
       app: { id: string; name?: string }
       to: string
-      /** Only one that was made here. */
+      /** Shown only when this run generated it. */
       secret: string | undefined
     }
   | { kind: 'reconnected' }
@@ -130,7 +130,7 @@ function printText(line: Line): void {
 
 const eventWidth = 'subscriber.unsubscribed'.length
 
-/** One object per line; all but events on stderr, so that stdout has one form alone. */
+/** Prints one object per line. Only events go to stdout, so that all its lines have the same form. */
 function printJson(line: Line): void {
   if (line.kind !== 'event') {
     const { kind, ...rest } = line

@@ -3,7 +3,7 @@ import { createLogger } from '../platform/log.ts'
 import { openStorage } from '../storage.ts'
 import { readSettings } from './read-settings.ts'
 
-/** Brings the configured database up to date. The queue's own tables are made by the first `serve`. */
+/** Migrates the configured database. The first `serve` creates the queue's own tables. */
 export async function runMigrate({ json }: { json?: boolean }): Promise<void> {
   const config = readSettings()
   const storage = await openStorage(config, createLogger(config.logLevel, process.stderr))

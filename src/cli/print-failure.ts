@@ -3,13 +3,13 @@ import { ConfigError } from '../platform/config-error.ts'
 import { UsageError } from './usage-error.ts'
 
 const failed = 1
-/** As shells and most commands have it. */
+/** Shells and most commands use this exit code for incorrect usage. */
 const usedWrongly = 2
 
 /**
- * Says in one sentence on stderr why a command failed, for a mistake in the command line with a hint.
+ * Prints on stderr why a command failed, in one sentence. Incorrect usage also gets a hint.
  *
- * @param help the command that shows how to use it right
+ * @param help the command that prints the usage
  * @returns the exit code
  */
 export function printFailure(error: unknown, help: string): number {
@@ -23,7 +23,7 @@ export function printFailure(error: unknown, help: string): number {
   return isUsage ? usedWrongly : failed
 }
 
-/** A configuration error is a sentence already; of anything else the message is what can be said in one. */
+/** A configuration error is already one sentence. For other errors, the first line of the message has to do. */
 function sentence(error: unknown): string {
   if (error instanceof CommanderError) return error.message.replace(/^error: /, '').replaceAll('\n', ' ')
   if (error instanceof ConfigError) return error.message

@@ -5,14 +5,14 @@ import { addApiCommands } from './api/api-commands.ts'
 import { withService } from './api/service-command.ts'
 import { completionScript } from './completion.ts'
 
-/** The commands and their options. What a command needs is loaded when it runs. */
+/** Defines the commands and their options. A command's modules are loaded only when it runs. */
 export function createProgram(): Command {
   const program = new Command('krafter-push')
     .description('Self-hosted push notifications, with webhooks that lose nothing')
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .showSuggestionAfterError()
-    // Commands that are made from here on take these over.
+    // Commands created after this line inherit these settings.
     .exitOverride()
     .configureOutput({ outputError: () => {} })
   addServiceCommands(program)
@@ -52,7 +52,7 @@ function addServiceCommands(program: Command): void {
     .action(async (options) => (await import('./demo.ts')).demo(options))
 }
 
-/** Options that stand for a variable. */
+/** Adds the options that override an environment variable. */
 function withSettings(command: Command): Command {
   return command
     .option('--port <port>', 'port of the API (PORT, 8080)')

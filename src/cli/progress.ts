@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress'
 import type { Progress } from '../demo/run-demo.ts'
 
-/** A plain line at each of so many equal steps, where there is no terminal. */
+/** Without a terminal, progress is this many plain lines at equal steps. */
 const plainLines = 4
 
 const nameWidth = 12
@@ -26,7 +26,7 @@ function createBar(stream: NodeJS.WriteStream): Progress {
         barCompleteChar: '█',
         barIncompleteChar: '░',
         hideCursor: true,
-        // Ctrl-C is the command's to handle.
+        // The command handles Ctrl-C itself.
         gracefulExit: false,
       })
       bar.start(total, 0)

@@ -3,7 +3,7 @@ import { readSecretFiles } from '../config/secret-files.ts'
 import { ConfigError } from '../platform/config-error.ts'
 import { UsageError } from './usage-error.ts'
 
-/** Options that stand for a variable, by the option's name. */
+/** Options that override an environment variable, by the option's name. */
 export interface SettingOptions {
   port?: string
   host?: string
@@ -13,7 +13,7 @@ export interface SettingOptions {
 const variables = { port: 'PORT', host: 'HOST', dataDir: 'KRAFTER_DATA_DIR' } as const
 const flags = { PORT: '--port', HOST: '--host', KRAFTER_DATA_DIR: '--data-dir' } as const
 
-/** The variables as a command sees them, and which of them its options have set. */
+/** Returns the variables with the command's options applied, and the names that the options set. */
 export function readEnvironment(options: SettingOptions): {
   env: Record<string, string | undefined>
   fromOptions: (keyof typeof flags)[]
@@ -29,9 +29,9 @@ export function readEnvironment(options: SettingOptions): {
 }
 
 /**
- * The configuration of a command: its options, and the environment.
+ * Reads a command's configuration from its options and the environment.
  *
- * @throws UsageError when an option is wrong; ConfigError when a variable is
+ * @throws UsageError when an option is invalid; ConfigError when a variable is invalid
  */
 export function readSettings(options: SettingOptions = {}): Config {
   const { env, fromOptions } = readEnvironment(options)

@@ -8,12 +8,12 @@ import { compileWasmInTurn } from '../platform/wasm-compilation.ts'
 import { readSettings, type SettingOptions } from './read-settings.ts'
 import { createTerminalLogger } from './terminal-log.ts'
 
-/** Beyond the service's own deadline for draining: then it has hung, and is ended. */
+/** Longer than the service's own drain deadline. A service still draining after it has hung, and the process exits. */
 const killAfterMs = 30_000
-/** Those who route requests here ask `/readyz` every few seconds; a person who presses Ctrl-C does not wait for them. */
+/** Load balancers poll `/readyz` every few seconds. At a terminal the delay is 0, so that Ctrl-C stops at once. */
 const usualDrainDelayMs = 5_000
 
-/** A first start takes seconds: said before anything is loaded or done. */
+/** A first start takes seconds, so the message is printed before anything is loaded. */
 function announceFirstStart({ databaseUrl, dataDir }: Config): void {
   if (databaseUrl || existsSync(databasePathIn(dataDir))) return
   console.log(`Preparing the database (first start only)… ${resolve(dataDir)}`)
@@ -28,7 +28,7 @@ export async function serve(roles: readonly Role[], options: SettingOptions = {}
   compileWasmInTurn()
   const config = readSettings(options)
   announceFirstStart(config)
-  // Loaded after: what is wrong with the configuration is said at once.
+  // Loaded only now, so that configuration errors are reported at once.
   const { startService } = await import('../app.ts')
   const log = await createTerminalLogger(config.logLevel, process.stdout)
   const stopped = Promise.withResolvers<void>()
@@ -42,7 +42,7 @@ export async function serve(roles: readonly Role[], options: SettingOptions = {}
   const starting = startService(config, { roles, log, onFirstKey })
   const service = await Promise.race([starting, signaled.promise.then(() => undefined)])
   if (!service) {
-    // Nothing is in flight yet, and a start that is broken off leaves nothing half done.
+    // Nothing is in flight yet, and an interrupted start leaves nothing half done.
     log.info('service.stopped')
     process.exit(0)
   }
@@ -66,6 +66,6 @@ export async function serve(roles: readonly Role[], options: SettingOptions = {}
     stopped.resolve()
   })
   await stopped.promise
-  // Whatever still holds the event loop (a socket that lingers) has nothing left to do.
+  // The work is done: exit although lingering sockets may still hold the event loop.
   process.exit(0)
 }

@@ -1,4 +1,4 @@
-/** Prints rows with their columns one below the other. */
+/** Prints rows with aligned columns. */
 export function printTable(rows: readonly (readonly string[])[]): void {
   const widths = rows.reduce<number[]>(
     (widest, row) => row.map((cell, column) => Math.max(widest[column] ?? 0, cell.length)),

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino'
 import { createLogger } from '../platform/log.ts'
 
-/** Readable lines at a terminal, with colours unless `NO_COLOR` is set; JSON anywhere else. */
+/** Logs readable lines at a terminal, in colour unless `NO_COLOR` is set, and JSON elsewhere. */
 export async function createTerminalLogger(level: string, stream: NodeJS.WriteStream): Promise<Logger> {
   return stream.isTTY ? createReadableLogger(level, stream) : createLogger(level)
 }
 
-/** Loaded when it is needed: a service under systemd or in a container never is. */
+/** Loads pino-pretty only when needed: under systemd or in a container it never is. */
 export async function createReadableLogger(level: string, stream: NodeJS.WritableStream): Promise<Logger> {
   const { default: pretty } = await import('pino-pretty')
   const readable = pretty({

@@ -1,4 +1,4 @@
 import { ConfigError } from '../platform/config-error.ts'
 
-/** The command line itself is wrong: one sentence and a hint, and exit code 2. */
+/** Incorrect usage of the command line: printed as one sentence and a hint, with exit code 2. */
 export class UsageError extends ConfigError {}

@@ -71,7 +71,7 @@ const dnsServers = z.string().transform((value, context) => {
   return servers
 })
 
-/** Its value may hold a password. */
+/** The URL may hold a password, so error messages must not repeat it. */
 const outboundProxy = z
   .string()
   .refine(
@@ -127,7 +127,7 @@ const vapidSubject = z.string().superRefine((value, context) => {
   if (message) context.addIssue({ code: 'custom', message })
 })
 
-/** Those of today's browsers. */
+/** The push services of today's browsers. */
 const knownPushHosts = [
   'fcm.googleapis.com',
   '*.push.services.mozilla.com',
@@ -205,44 +205,44 @@ export const environment = z.object({
   OTEL_SDK_DISABLED: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false'),
 })
 
-/** How this process is to run; plain data, made once at start and handed to what needs it. */
+/** The configuration of this process: plain data, read once at start and passed to the parts that need it. */
 export interface Config {
   port: number
   host: string
-  /** Of a listener for `/metrics` and the probes, on `host`. Absent: the API has `/metrics`. */
+  /** Port of a separate listener on `host` for `/metrics` and the probes. Absent: the API's port serves `/metrics`. */
   metricsPort: number | undefined
   /** Absent: the embedded database in `dataDir`. */
   databaseUrl: string | undefined
-  /** Connections that requests and workers share; with PostgreSQL only. */
+  /** Database connections that requests and workers share (PostgreSQL only). */
   databaseConnections: number
-  /** How long a statement of a request may take; with PostgreSQL only. */
+  /** How long a request's SQL statement may take (PostgreSQL only). */
   statementTimeoutMs: number
   dataDir: string
-  /** AES-256 keys: the first encrypts, all decrypt. Absent only in embedded mode, which then makes its own. */
+  /** AES-256 keys: the first encrypts, all decrypt. Absent only in embedded mode, which then creates a key. */
   encryptionKeys: Buffer[] | undefined
   /** Where clients reach the service, without a trailing slash. */
   publicUrl: string | undefined
-  /** CIDR networks that the address guard lets through although they are not public. */
+  /** CIDR networks that the address guard allows although they are not public. */
   allowNetworks: string[]
-  /** Name servers, `address` or `address:port`, for the names that users give; absent: the system's. */
+  /** DNS servers (`address` or `address:port`) for user-supplied host names. Absent: the system's servers. */
   dnsServers: string[] | undefined
   /** An HTTP proxy for all connections to webhooks and push services; may hold credentials. */
   outboundProxy: URL | undefined
   retryScheduleSeconds: number[]
   deliveryTimeoutMs: number
-  /** How long a streak of failures must have lasted before it disables a webhook. */
+  /** How long an unbroken series of failures must last before it disables a webhook. */
   disableAfterSeconds: number
-  /** Within which a request has to arrive, body included. */
+  /** How long a request may take to arrive, body included. */
   requestTimeoutMs: number
-  /** Where the operator is told that a webhook was disabled because of its attempts. */
+  /** Receives an alert for the operator when failed attempts disable a webhook. */
   alertWebhookUrl: string | undefined
-  /** Event streams open at a time, in this process. */
+  /** How many event streams this process may have open at a time. */
   maxStreams: number
   maxStreamsPerTeam: number
   maxWebhooksPerApp: number
-  /** Of a webhook's filter, as JSON. */
+  /** The largest size of a webhook's filter as JSON. */
   maxFilterBytes: number
-  /** How long a push is retried at most, in seconds; its time to live may be over before. */
+  /** How long a push is retried at most, in seconds. Its time to live may end earlier. */
   pushMaxAgeSeconds: number
   /** How long `notification.sent` waits for pushes that are still being retried, in seconds. */
   sentAfterSeconds: number
@@ -250,15 +250,15 @@ export interface Config {
   retentionDays: number
   /** Requests per 60 s window; 0 turns a bucket off. */
   rateLimits: { default: number; strict: number; public: number; unauthorized: number }
-  /** Hosts of push services at which pages may register without an API key; `*.` stands for subdomains. */
+  /** Push service hosts whose subscriptions pages may register without an API key; `*.` matches subdomains. */
   publicPushHosts: string[]
-  /** Proxies (CIDR) whose X-Forwarded-For is believed. */
+  /** Proxies (CIDR) whose X-Forwarded-For header is trusted. */
   trustProxy: string[]
   logLevel: string
-  /** The contact in VAPID tokens; undefined where none is configured that Apple takes. */
+  /** The contact in VAPID tokens. Undefined: none is configured that Apple accepts. */
   vapidSubject: string | undefined
   bootstrapApiKey: string | undefined
-  /** How long the service goes on while it says that it will stop. Absent: for as long as where it runs asks for. */
+  /** How long the service keeps serving after it announces that it will stop. Absent: 0 at a terminal, else 5 s. */
   drainDelayMs: number | undefined
   /** Undefined: no traces are exported. */
   traces: TracesConfig | undefined
@@ -268,7 +268,7 @@ export interface Config {
  * Reads the configuration from environment variables.
  *
  * @param env the variables, normally `process.env`; unknown ones are ignored
- * @throws ConfigError naming the first variable that is wrong; never repeats the value of a secret one
+ * @throws ConfigError naming the first invalid variable; it never repeats the value of a secret
  */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const given = Object.fromEntries(

@@ -1,19 +1,19 @@
 import { environment } from './config.ts'
 
-/** A setting as it is in effect. */
+/** A setting with its effective value. */
 export interface EffectiveSetting {
   name: string
-  /** As a variable has it, secrets masked; null: not set, and there is no default. */
+  /** The text of the variable, with secrets masked. Null: not set, and there is no default. */
   value: string | null
-  /** `file`: the variable `<name>_FILE` names it. */
+  /** `file`: the value is in the file that `<name>_FILE` names. */
   from: 'option' | 'variable' | 'file' | 'default' | 'unset'
 }
 
 /**
- * Every setting, in the order of the documentation.
+ * Lists every setting, in the order of the documentation.
  *
  * @param env the variables, after {@link readSecretFiles}
- * @param fromOptions names that an option of the command line has set
+ * @param fromOptions names of the settings that a command-line option has set
  */
 export function effectiveSettings(
   env: Record<string, string | undefined>,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError } from '../platform/config-error.ts'
 
-/** Settings that may be in a file, as orchestrators mount secrets: the variable `<name>_FILE` names it. */
+/** Settings that may be read from a file, as orchestrators mount secrets: `<name>_FILE` holds its path. */
 const secrets = [
   'DATABASE_URL',
   'KRAFTER_ENCRYPTION_KEY',
@@ -13,7 +13,7 @@ const secrets = [
 ]
 
 /**
- * The variables, with the secrets that are in files.
+ * Returns the variables, including the secrets that are in files.
  *
  * @throws ConfigError when a file cannot be read, or a secret is given twice
  */
@@ -29,9 +29,9 @@ export function readSecretFiles(env: Record<string, string | undefined>): Record
 }
 
 /**
- * @param setting what names the file, for errors
+ * @param setting the option or variable that names the file, for error messages
  * @param path `-`: standard input
- * @throws ConfigError when it cannot be read, or is empty
+ * @throws ConfigError when the file cannot be read or is empty
  */
 export function readSecretFile(setting: string, path: string): string {
   let text: string

@@ -1,12 +1,12 @@
 /**
- * The contact in VAPID tokens of an install that names none. RFC 8292 §2.1 does not ask for one, but push services
- * differ: Mozilla's wants one and takes this one, Apple's refuses it.
+ * The contact in VAPID tokens when an install configures none. RFC 8292 §2.1 does not require one, but push services
+ * differ: Mozilla's requires a contact and accepts this one; Apple's rejects it.
  */
 export const fallbackVapidSubject = 'mailto:push@krafter.invalid'
 
 /**
- * What is wrong with a VAPID subject, in words that follow its variable's name; undefined: nothing. Apple answers 403
- * BadJwtToken to contacts in a domain that is not public.
+ * Describes what is wrong with a VAPID subject, as text to follow its variable's name; undefined when it is valid.
+ * Apple answers 403 BadJwtToken to contacts in a domain that is not public.
  */
 export function vapidSubjectProblem(subject: string): string | undefined {
   const domain = domainOf(subject)
@@ -15,12 +15,12 @@ export function vapidSubjectProblem(subject: string): string | undefined {
   return 'must name a public domain: Apple refuses localhost, .local and .invalid'
 }
 
-/** The subject that a public URL makes, where it makes one that push services take. */
+/** Returns the public URL as the VAPID subject, if push services accept it. */
 export function vapidSubjectFrom(publicUrl: string | undefined): string | undefined {
   return publicUrl !== undefined && vapidSubjectProblem(publicUrl) === undefined ? publicUrl : undefined
 }
 
-/** @returns undefined when it is neither a mailto: address nor an https: URL */
+/** @returns undefined when the subject is neither a mailto: address nor an https: URL */
 function domainOf(subject: string): string | undefined {
   const [, domain] = /^mailto:[^@\s]+@([^@\s]+)$/.exec(subject) ?? []
   if (domain !== undefined) return domain.split('?')[0]

@@ -8,7 +8,7 @@ const answerTimeoutMs = 10_000
 /**
  * Looks for a service that has the data folder open and answers on its socket (control-socket.ts).
  *
- * @returns what it does for us; undefined when there is none
+ * @returns the key commands that it executes; undefined when no service answers
  * @throws ConfigError when the folder belongs to another user
  */
 export async function findRunningService(dataDir: string): Promise<KeyCommands | undefined> {
@@ -42,7 +42,7 @@ export async function findRunningService(dataDir: string): Promise<KeyCommands |
     return keys
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    // Nobody ever answered there, or whoever did was killed.
+    // No service has run in this folder, or it was killed.
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
     if (code !== 'EACCES') throw cause
     throw new ConfigError(

@@ -1,8 +1,8 @@
 import { join, relative } from 'node:path'
 
 /**
- * Where the process that has the data folder answers the command line. The kernel takes some 100 bytes for the name of
- * a socket, so it is spelt the shorter way.
+ * The path of the socket on which the process that owns the data folder answers the command line. The kernel limits
+ * socket paths to about 100 bytes, so the shorter of the relative and the absolute path is used.
  */
 export function controlPath(dataDir: string): string {
   const path = join(dataDir, 'control.sock')

@@ -10,11 +10,11 @@ const requestTimeoutMs = 5_000
 
 /**
  * Answers the command line of the same user on a Unix socket (mode 0600) in the data folder: only the process that has
- * the embedded database open can change it. Call with the folder locked; a socket that a crash left there is replaced.
+ * the embedded database open can change it. Lock the folder before the call. A socket left by a crash is replaced.
  *
- * A file system without sockets is no reason not to start: it is logged, and commands need the service stopped.
+ * On a file system without sockets the service still starts. It logs a warning, and commands need the service stopped.
  *
- * @returns what ends it and removes the socket
+ * @returns a function that closes the server and removes the socket
  */
 export async function openControlSocket(
   dataDir: string,

@@ -4,32 +4,32 @@ import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 import type { Order } from './lane/lane.ts'
 
-/** Where a delivery goes, as it is stored: what is encrypted at rest still is. */
+/** A delivery's destination as stored: secrets and headers are still encrypted. */
 export interface DueWebhook {
   id: string
   generation: number
   url: string
   /** Null: deliveries are not signed. */
   secret: Uint8Array | null
-  /** Signs too; null once it has expired. */
+  /** Also signs; null once it has expired. */
   previousSecret: Uint8Array | null
   /** Ed25519 seed, for the `ed25519` signature only. */
   signingKey: Uint8Array | null
   headerValues: Uint8Array | null
-  /** Seconds between attempts; null: the install's. */
+  /** Seconds between attempts; null: the install's schedule. */
   retrySchedule: number[] | null
   /** Requests per second; null: no limit. */
   rateLimit: number | null
   maxInFlight: number | null
   batch: BatchSettings | null
-  /** The certificates trusted for it, PEM; absent: the public authorities. */
+  /** PEM certificates trusted for this webhook; absent: the public authorities. */
   caPem: string | null
   ordered: Order | null
   /** Whether its deliveries carry a `traceparent` header. */
   traceparent: boolean
 }
 
-/** Each webhook once, however many deliveries go to it. One disabled or deleted in between is not returned. */
+/** Reads each webhook once, however many deliveries go to it. Disabled and deleted webhooks are not returned. */
 export async function readDueWebhooks(
   db: Db,
   deliveries: readonly { appId: string; webhookId: string }[],
@@ -44,7 +44,7 @@ export async function readDueWebhooks(
   return new Map(rows.map((row) => [row.id, row]))
 }
 
-/** What attempts to webhooks take, enabled or not. */
+/** Selects the webhook columns that an attempt needs, whether the webhook is enabled or not. */
 export const selectDueWebhooks = (db: Db, now: Date) =>
   db
     .selectFrom('webhooks')
@@ -67,15 +67,15 @@ export const selectDueWebhooks = (db: Db, now: Date) =>
       'traceparent',
     ])
 
-/** An attempt and what it makes of its delivery. */
+/** An attempt, and the new state of its delivery. */
 export type AttemptRecord = Database['attempts'] &
   Pick<Database['deliveries'], 'status' | 'next_attempt_at' | 'finished_at'>
 
 /**
- * Writes attempts and moves their deliveries on, in one statement. Of a delivery that is gone or has had an attempt of
- * this number it writes nothing.
+ * Writes attempts and updates their deliveries, in one statement. It writes nothing for a delivery that is gone or
+ * already has an attempt of this number.
  *
- * @returns the ids of the deliveries that it moved on
+ * @returns the ids of the updated deliveries
  */
 export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[]): Promise<Set<string>> {
   if (attempts.length === 0) return new Set()
@@ -103,14 +103,14 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
   return new Set(rows.map(({ id }) => id))
 }
 
-/** A delivery as a job has it: whoever holds it may act on it while it has had so many attempts. */
+/** A delivery with the attempt count known to its holder, who may act on it only while the count is unchanged. */
 export interface HeldDelivery {
   appId: string
   id: string
   attemptCount: number
 }
 
-/** Ends deliveries without an attempt: their webhook was disabled or deleted since. */
+/** Cancels deliveries without an attempt, because their webhook was disabled or deleted since. */
 export async function cancelDeliveries(trx: Trx, held: readonly HeldDelivery[], now: Date): Promise<void> {
   if (held.length === 0) return
   const keys = held.map(({ appId, id, attemptCount }) => ({ appId, id, attemptCount }))

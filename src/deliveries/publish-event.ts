@@ -6,15 +6,15 @@ import { pipelined, type Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
 import { type Filter, matchesFilter, storedFilter } from '../webhooks/filter.ts'
 
-/** Something that happened and that webhooks may hear of. */
+/** An event to publish to webhooks and streams. */
 export type NewEvent = {
   [Type in EventType]: { appId: string; type: Type; data: EventData<Type>; occurredAt: Date }
 }[EventType]
 
 /**
- * Publishes an event in the transaction of the fact: its row, and a delivery for each webhook that is enabled, names it
- * and whose filter lets it pass at this moment. The body is fixed here, so that every attempt sends the same bytes. An
- * event that no webhook of the app names, enabled or not, and that nobody follows, is not kept.
+ * Publishes an event in the transaction of the change it reports: inserts its row, and a delivery for each enabled
+ * webhook that names it and whose filter matches now. The body is fixed here, so that every attempt sends the same
+ * bytes. An event is not stored when no webhook of the app names it, enabled or not, and no stream follows the app.
  */
 export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
   await emitEvents(trx, [event])
@@ -23,9 +23,9 @@ export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
 /**
  * Like {@link emitEvent} for many events at once: a fixed number of statements, however many events and apps there are.
  *
- * @param keepAll also those that no webhook names and nobody follows
- * @param hearers of their apps, when the transaction has read them already
- * @returns those that are kept
+ * @param keepAll whether to store events that no webhook names and no stream follows
+ * @param hearers the hearers of the events' apps, if the transaction has already read them
+ * @returns the stored events
  */
 export async function emitEvents(
   trx: Trx,
@@ -63,15 +63,15 @@ export async function emitEvents(
   return rows.map(({ id, event }) => ({ appId: event.appId, id }))
 }
 
-/** Who hears of the events of some apps. */
+/** The webhooks and streams that receive the events of some apps. */
 export interface Hearers {
   /** Webhooks, enabled or not, by app. */
   listeners: Map<string, Listener[]>
-  /** Apps whose events somebody follows. */
+  /** Apps whose events a stream follows. */
   streamed: Set<string>
 }
 
-/** Reads who hears of the events of some apps: once a transaction holds them, that stays so. */
+/** Reads the hearers of some apps. The result stays valid while the transaction holds those apps. */
 export async function readHearers(trx: Trx, appIds: readonly string[], now: Date): Promise<Hearers> {
   const [listeners, streamed] = await pipelined([readListeners(trx, appIds), readStreamed(trx, appIds, now)])
   return { listeners, streamed }
@@ -103,7 +103,7 @@ async function readListeners(trx: Trx, appIds: readonly string[]): Promise<Map<s
   return Map.groupBy(known, ({ appId }) => appId)
 }
 
-/** Of the apps, those whose events somebody follows as they happen (events/stream-routes.ts). */
+/** Returns the apps whose events a stream follows (events/stream/stream-routes.ts). */
 async function readStreamed(trx: Trx, appIds: readonly string[], now: Date): Promise<Set<string>> {
   const { rows } = await sql<{ appId: string }>`
     select distinct app_id as "appId" from event_streams
@@ -120,7 +120,7 @@ export function subscriberOf(data: object): string | null {
   return (data as { subscriber_id?: string }).subscriber_id ?? null
 }
 
-/** In the order of the events, so that their ids are as well. */
+/** Rows are in the order of the events, and so are their ids. */
 function toRows(events: readonly NewEvent[]): EventRow[] {
   const ids = events.map(newId).sort()
   return events.map((event, index) => {
@@ -150,19 +150,19 @@ async function insertEvents(trx: Trx, events: readonly EventRow[]): Promise<void
       as row (app_id uuid, id uuid, type text, body text, occurred_at timestamptz)`.execute(trx)
 }
 
-/** A delivery to be made of an event: to a webhook, as it stands. */
+/** A delivery to create: an event, and the webhook in its current generation. */
 export interface NewDelivery {
   appId: string
   row: { id: string; type: string }
   webhookId: string
   generation: number
-  /** By which a webhook may want its deliveries in order, now or later. */
+  /** The key by which a webhook may order its deliveries, now or later. */
   subscriberId: string | null
-  /** The replay that asked for it. */
+  /** The replay that requested the delivery. */
   replayId?: string
 }
 
-/** Inserts deliveries, due now, in the caller's transaction; their lanes hear of them once it commits. @returns their ids */
+/** Inserts deliveries, due now, in the caller's transaction. Its commit notifies their lanes. @returns their ids */
 export async function insertDeliveries(
   trx: Trx,
   given: readonly NewDelivery[],

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { NotificationStats } from '../../packages/client/index.ts'
 import { openStage, type Stage } from './stage.ts'
 
-/** How far a part of the demo has come. */
+/** Reports the progress of each part of the demo. */
 export interface Progress {
-  /** Begins a part of so many steps; the one before is over. */
+  /** Begins a part with `total` steps, after the previous part has ended. */
   begin(name: string, total: number): void
   update(done: number): void
   end(): void
@@ -12,34 +12,34 @@ export interface Progress {
 
 export interface DemoOptions {
   subscribers: number
-  /** For the embedded database; whoever made it removes it. */
+  /** Holds the embedded database; the caller removes it. */
   folder: string
   progress: Progress
 }
 
-/** What the round came to. */
+/** The demo's results. */
 export interface DemoResult {
   subscribers: number
   /** From the first registration to the last. */
   registrationMs: number
-  /** From the notification's creation to its end. */
+  /** From the notification's creation to its completion. */
   sendingMs: number
-  /** From the notification's end to the webhook's arrival. */
+  /** From the notification's completion to the webhook's arrival. */
   webhookMs: number
   sentCount: number
   failedCount: number
-  /** Why something did not verify, a sentence each; none when all is well. */
+  /** Failed checks, one sentence each; empty when all passed. */
   problems: string[]
 }
 
-/** Beyond every retry of a delivery, and as much again as pushing takes on a slow machine. */
+/** One minute for the delivery and its retries, plus 10 ms per subscriber for pushing on a slow machine. */
 const deadlineMs = (subscribers: number) => 60_000 + subscribers * 10
 
 /**
- * The whole round on this machine, over the documented HTTP API: an app, a webhook, subscribers, a notification, a
- * push to each, a verified webhook.
+ * Runs a complete round on this machine over the documented HTTP API: an app, a webhook, subscribers, a notification,
+ * a push to each subscriber, a verified webhook.
  *
- * @throws when a call is refused or no webhook comes in time
+ * @throws when a call is refused or no webhook arrives in time
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { progress } = options
@@ -88,7 +88,7 @@ async function playRound(stage: Stage, { subscribers, progress }: DemoOptions): 
     subscribers,
     registrationMs,
     sendingMs: completedAt - createdAt,
-    // The delivery may be under way before the line is written.
+    // The delivery may start before the log line is written.
     webhookMs: Math.max(0, event.receivedAt - completedAt),
     sentCount: stats.sent_count,
     failedCount: stats.failed_count,
@@ -124,7 +124,7 @@ function countProblems(
   if (refused.count > 0) {
     problems.push(`the push service refused ${refused.count} pushes, the first because ${refused.reason}`)
   }
-  // On a machine that is busy enough, an answer comes too late and its push again: at least once.
+  // Counts devices, not pushes: on a busy machine a late answer makes the service push again (at least once).
   if (reached !== subscribers) {
     problems.push(`${subscribers} devices were to get a push, ${reached} got one`)
   }
@@ -134,7 +134,7 @@ function countProblems(
   return problems
 }
 
-/** @throws when it does not come in time */
+/** @throws when the promise does not settle in time */
 async function inTime<T>(awaited: Promise<T>, timeoutMs: number): Promise<T> {
   const over = new AbortController()
   const deadline = sleep(timeoutMs, undefined, { signal: over.signal }).then(

@@ -3,34 +3,35 @@ import type { Certificates } from '../local-ends/certificates.ts'
 import { type ReceivedRequest, startTlsServer } from '../local-ends/tls-server.ts'
 import { vapidProblem } from './verify-vapid.ts'
 
-/** RFC 8291 §4: what a push service has to take at least, and what the common ones take at most. */
+/** A push service must accept this size (RFC 8291 §4), and the common ones accept no more. */
 const maxBodyBytes = 4_096
 
-/** What a browser's `PushManager.subscribe()` returns, as the API takes it. */
+/** The result of a browser's `PushManager.subscribe()`, in the form that the API accepts. */
 export interface Subscription {
   platform: 'web'
   token: string
   keys: { p256dh: string; auth: string }
 }
 
-/** A push service as the browsers' vendors run it, as far as a sender can tell. */
+/** To a sender, this looks like a browser vendor's push service. */
 export interface SimulatedPushService {
   origin: string
-  /** A new device that lets the holder of this key (base64url) send to it: RFC 8292 §4. */
+  /** Adds a device that accepts pushes from the holder of this key (base64url): RFC 8292 §4. */
   subscribe(applicationServerKey: string): Subscription
-  /** Pushes taken. */
+  /** Pushes accepted. */
   readonly taken: number
-  /** Devices that a push was taken for. */
+  /** Devices with at least one accepted push. */
   readonly reached: number
-  /** Pushes refused, and why the first was. */
+  /** Pushes refused, with the reason for the first. */
   readonly refused: { count: number; reason: string | undefined }
   stop(): Promise<void>
 }
 
 /**
- * Starts it on a free port, HTTP/2 and TLS. It refuses what a real one refuses, and answers the rest with 201.
+ * Starts the push service on a free port, with HTTP/2 and TLS. It refuses the pushes that a real one refuses, and
+ * answers the rest with 201.
  *
- * @param onTaken is told how many pushes were taken, after each
+ * @param onTaken called after each accepted push with the total so far
  */
 export async function startSimulatedPushService(
   certificates: Certificates,
@@ -86,7 +87,7 @@ export async function startSimulatedPushService(
   }
 }
 
-/** RFC 8030 §5, RFC 8188 §2 and the limit on size. */
+/** Checks RFC 8030 §5, RFC 8188 §2 and the size limit. */
 function requestProblem({ method, headers, body }: ReceivedRequest) {
   if (method !== 'POST') return { status: 405, reason: 'a push is a POST' }
   if (headers[':scheme'] !== 'https') return { status: 505, reason: 'a push is sent over HTTP/2' }
@@ -96,7 +97,7 @@ function requestProblem({ method, headers, body }: ReceivedRequest) {
   return undefined
 }
 
-/** A sender signs one token for many pushes, and the common services check each token once, too. */
+/** Checks each token once, as the common services do: a sender signs one token for many pushes. */
 function rememberVerified(): (authorization: string | undefined, subscription: Scope) => string | undefined {
   let verified: string | undefined
   return (authorization, subscription) => {

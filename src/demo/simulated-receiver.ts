@@ -2,9 +2,9 @@ import type { Certificates } from '../local-ends/certificates.ts'
 import { startTlsServer } from '../local-ends/tls-server.ts'
 import { webhookProblems } from './verify-webhook.ts'
 
-/** A `notification.sent` as it arrived. */
+/** A received `notification.sent` event. */
 export interface ReceivedEvent {
-  /** What is wrong with it, a sentence each; none when both signatures verify. */
+  /** The event's problems, one sentence each; empty when both signatures verify. */
   problems: string[]
   /** Milliseconds since the epoch. */
   receivedAt: number
@@ -14,17 +14,15 @@ export interface ReceivedEvent {
   failedCount: number
 }
 
-/** Somebody's backend that takes webhooks: TLS on a free port. */
+/** A simulated customer backend that receives webhooks, with TLS on a free port. */
 export interface SimulatedReceiver {
   url: string
-  /** The first event that came. */
+  /** The first event received. */
   received: Promise<ReceivedEvent>
   stop(): Promise<void>
 }
 
-/**
- * @param secret what deliveries have to be signed with; others are answered 401
- */
+/** @param secret the secret that deliveries must be signed with; the receiver answers 401 to others */
 export async function startSimulatedReceiver(
   certificates: Certificates,
   secret: string,

@@ -7,25 +7,25 @@ import { createLogger } from '../platform/log.ts'
 import { type SimulatedPushService, startSimulatedPushService } from './simulated-push-service.ts'
 import { type SimulatedReceiver, startSimulatedReceiver } from './simulated-receiver.ts'
 
-/** Everybody who takes part in the demo, in this process, each listening on a free port. */
+/** The demo's service, push service and receiver, all in this process, each listening on a free port. */
 export interface Stage {
   /** Where the service listens. */
   url: string
   krafter: Krafter
   pushService: SimulatedPushService
   receiver: SimulatedReceiver
-  /** What the receiver expects deliveries to be signed with. */
+  /** The secret that the receiver verifies deliveries with. */
   secret: string
-  /** When the notification's end was in the database; milliseconds since the epoch. */
+  /** When the notification's completion was committed, in milliseconds since the epoch. */
   completedAt: Promise<number>
-  /** Stops all of it; the folder stays. */
+  /** Stops all three; the folder stays. */
   close(): Promise<void>
 }
 
 /**
- * Starts the service on the embedded database in `folder`, a push service and a receiver. Their certificates are
- * signed by an authority that this process alone trusts, and the loopback is opened for this service alone. No
- * environment variable plays a part, so the demo never comes near an install's data.
+ * Starts the service on the embedded database in `folder`, a push service and a receiver. Only this process trusts the
+ * authority that signs their certificates, and only this service may send to the loopback. The demo ignores environment
+ * variables, so it never touches an install's data.
  */
 export async function openStage(folder: string, onPush: (taken: number) => void): Promise<Stage> {
   const certificates = await makeCertificates()
@@ -57,7 +57,7 @@ export async function openStage(folder: string, onPush: (taken: number) => void)
   }
 }
 
-/** The API's timestamps are whole seconds; the log line comes with the commit. */
+/** Reads the completion time from the log line at the commit, because the API's timestamps are whole seconds. */
 function watchLog() {
   const { promise: completedAt, resolve } = Promise.withResolvers<number>()
   const write = (line: string) => {

@@ -1,22 +1,22 @@
 import { createPublicKey, verify } from 'node:crypto'
 
-/** Claims of a VAPID token: RFC 8292 §2. */
+/** The claims of a VAPID token (RFC 8292 §2). */
 interface Claims {
   aud?: unknown
   exp?: unknown
   sub?: unknown
 }
 
-/** RFC 8292 §2: `exp` must not lie further ahead. */
+/** RFC 8292 §2: `exp` must not be further in the future. */
 const maxLifetimeSeconds = 86_400
 
 /**
- * Why a push service must refuse a request's VAPID token: RFC 8292, read from the side of the push service.
+ * Explains why a push service must refuse a request's VAPID token, by the rules of RFC 8292 for push services.
  *
- * @param authorization the header
+ * @param authorization the value of the `Authorization` header
  * @param subscription who may send (§4.2): the key the subscription was made with, base64url, and the service's origin
  * @param now seconds since the epoch
- * @returns undefined when there is nothing to refuse
+ * @returns undefined when the token is valid
  */
 export function vapidProblem(
   authorization: string | undefined,
@@ -41,7 +41,7 @@ function claimProblem({ aud, exp, sub }: Claims, origin: string, now: number): s
   return undefined
 }
 
-/** ES256 as in RFC 7518 §3.4: r and s side by side. */
+/** Verifies ES256 (RFC 7518 §3.4): the signature is r followed by s. */
 function isSigned(signed: string, signature: string, key: string): boolean {
   const point = Buffer.from(key, 'base64url')
   if (point.length !== 65 || point[0] !== 4) return false

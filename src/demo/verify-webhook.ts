@@ -1,12 +1,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { ReceivedRequest } from '../local-ends/tls-server.ts'
 
-/** How far a receiver's clock and the sender's may be apart: Standard Webhooks, "Verifying webhook authenticity". */
+/** How far the receiver's and sender's clocks may differ: Standard Webhooks, "Verifying webhook authenticity". */
 const toleranceSeconds = 300
 
 /**
- * What is wrong with a delivery's two signatures, as a receiver finds out: written from the published rules and not
- * from src/webhooks/sign.ts, whose judge it is.
+ * Checks a delivery's two signatures as a receiver would. The code follows the published rules and shares nothing with
+ * src/webhooks/sign.ts, because it checks that module.
  *
  * @param secret `whsec_` and base64
  * @param now seconds since the epoch
@@ -38,13 +38,13 @@ function verifiesStandard(
   if (Math.abs(now - Number(timestamp)) > toleranceSeconds) return false
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
   const expected = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')
-  // Several are sent while a secret is replaced; one that fits is enough.
+  // During a secret rotation several signatures are sent; one valid signature is enough.
   return String(signatures)
     .split(' ')
     .some((signature) => equal(signature, `v1,${expected}`))
 }
 
-/** In a time that tells nothing about where they differ. */
+/** Compares in constant time, so that timing does not reveal where the values differ. */
 function equal(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)]
   return a.length === b.length && timingSafeEqual(a, b)

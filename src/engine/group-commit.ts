@@ -1,25 +1,25 @@
 import { isAboutARow } from '../platform/db/database-errors.ts'
 import { statementContext } from '../platform/db/statement-context.ts'
 
-/** Callers that share transactions. */
+/** Groups the items of concurrent callers into shared transactions. */
 export interface GroupCommit<Item, Result> {
   /**
    * Resolves once the item's group has committed.
    *
-   * @throws the item's own refusal, or what went wrong with the whole group; see {@link GroupCommitOptions}
+   * @throws the item's own refusal, or the error of the whole group; see {@link GroupCommitOptions}
    */
   add(item: Item): Promise<Result>
-  /** Items not yet committed. */
+  /** Number of items not yet committed. */
   size(): number
 }
 
 export interface GroupCommitOptions<Item, Result> {
-  /** Items of one transaction at most. */
+  /** Maximum items per transaction. */
   maxGroup: number
-  /** Items that may wait; one beyond is refused with `overloaded()`. */
+  /** Maximum items that may wait; any further item is refused with `overloaded()`. */
   maxWaiting: number
   overloaded: () => Error
-  /** Transactions at a time. While they run, the next group gathers. */
+  /** Maximum transactions at a time. While they run, the next group gathers. */
   groupsAtOnce: number
   /**
    * Commits a group in one transaction.
@@ -31,15 +31,15 @@ export interface GroupCommitOptions<Item, Result> {
 
 interface Waiting<Item, Result> {
   item: Item
-  /** Of its caller's statements. */
+  /** The statement timeout of the item's caller. */
   timeoutMs: number | undefined
   resolve: (result: Result) => void
   reject: (error: unknown) => void
 }
 
 /**
- * Lets items that arrive while a transaction is under way share the next one. An item that comes alone waits for nobody.
- * A row that the database refuses never fails its company, see {@link commitHalving}.
+ * Items that arrive while a transaction runs share the next one. An item that arrives alone does not wait for others.
+ * A row that the database refuses does not fail the other items of its group, see {@link commitHalving}.
  */
 export function createGroupCommit<Item, Result>(
   options: GroupCommitOptions<Item, Result>,
@@ -51,7 +51,7 @@ export function createGroupCommit<Item, Result>(
 
   const commitGroup = async (group: Waiting<Item, Result>[]): Promise<void> => {
     const items = group.map(({ item }) => item)
-    // Of no team in particular, whoever came first.
+    // The group runs with the first caller's statement timeout, and counts towards no team's share of connections.
     const [{ timeoutMs }] = group as [Waiting<Item, Result>]
     const results = await statementContext.run({ timeoutMs }, () => commitHalving(items, commit))
     for (const [index, { resolve, reject }] of group.entries()) {
@@ -76,7 +76,7 @@ export function createGroupCommit<Item, Result>(
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
       waiting.push({ item, timeoutMs: statementContext.getStore()?.timeoutMs, resolve, reject })
       uncommitted += 1
-      // After what this turn of the event loop brings: requests that came in one read go together.
+      // Runs after this turn of the event loop, so that requests that arrived in one read share a group.
       setImmediate(next)
       return promise
     },
@@ -85,9 +85,9 @@ export function createGroupCommit<Item, Result>(
 }
 
 /**
- * Commits items in one transaction. When the database refuses a row, they are halved until that row stands alone.
+ * Commits items in one transaction. When the database refuses a row, the items are halved until that row is alone.
  *
- * @returns a result for each item, in their order; an Error for one that is not committed. Never rejects.
+ * @returns a result for each item, in their order; an Error for an item that was not committed. Never rejects.
  */
 export async function commitHalving<Item, Result>(
   items: readonly Item[],

@@ -2,17 +2,17 @@ import { refusals } from '../platform/errors.ts'
 import { createGroupCommit } from './group-commit.ts'
 
 const maxGroup = 200
-/** A second of work, and more. */
+/** More than a second of work. */
 const maxWaiting = 5_000
 const groupsAtOnce = 2
 
 /**
- * Lets reads of single rows that are asked for while a statement is under way share the next one. Whoever asks sees what
- * was committed before.
+ * Groups reads of single rows: reads requested while a statement runs share the next one. Each read sees everything
+ * that was committed before its request.
  *
- * @param read in one statement, whatever the number of keys
- * @param nameOf tells rows apart, and finds them by their keys
- * @returns reads one; undefined when there is no such row. @throws 429 when too many wait
+ * @param read reads rows in one statement, whatever the number of keys
+ * @param nameOf a unique name for a row, the same for the row and its key
+ * @returns a function that reads one row; undefined when it does not exist. @throws 429 when too many reads wait
  */
 export function createGroupRead<Key, Row>(
   read: (keys: readonly Key[]) => Promise<readonly Row[]>,

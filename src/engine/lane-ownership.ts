@@ -6,41 +6,41 @@ import { bucketCount, type Holding, onBucketsReleased, releaseBuckets, renewBuck
 import { startSweeper } from './sweeper.ts'
 
 /**
- * Which lanes this process owns. Every lane (a webhook's deliveries, an app's sending) belongs to one of
- * {@link bucketCount} buckets by its id, and each bucket is leased by one process at a time.
+ * Knows which lanes this process owns. The id of a lane (a webhook's deliveries, an app's sending) assigns it to one of
+ * {@link bucketCount} buckets. Each bucket is leased by one process at a time.
  */
 export interface LaneOwnership {
-  /** Whether work of the lane may start here now. False as soon as the lease might have lapsed. */
+  /** Whether work of the lane may start in this process now. False as soon as the lease might have lapsed. */
   owns(laneId: string): boolean
-  /** Buckets in which work may start here now. */
+  /** Number of buckets in which this process may start work now. */
   bucketsOwned(): number
-  /** Calls back when buckets came to this process: their lanes have to be looked through. */
+  /** Calls `callback` when this process gains buckets: it must then look for due work in their lanes. */
   onGained(callback: () => void): void
-  /** A bucket that is to be handed back stays while `isBusy` says that work of one of its lanes is under way. */
+  /** Keeps a bucket that is being handed back while `isBusy` reports work under way in one of its lanes. */
   onLeaving(isBusy: (bucket: number) => boolean): void
-  /** Hands every bucket back: the idle ones at once, the others as they become idle, all of them after `timeoutMs`. */
+  /** Hands back idle buckets at once, the others when they become idle, and all of them after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>
 }
 
 export interface LeaseTimes {
-  /** How long a lease holds; a crashed process's lanes are taken over after it. */
+  /** How long a lease is valid. After this time, other processes take over the lanes of a crashed process. */
   leaseMs: number
-  /** How often leases are renewed, and free ones looked for. */
+  /** How often to renew leases and look for free buckets. */
   renewMs: number
 }
 
 export const leaseTimes: LeaseTimes = { leaseMs: 10_000, renewMs: 3_000 }
-/** A lease counts as lapsed here before it does in the database, whose clock decides. */
+/** A lease counts as lapsed here this long before it lapses in the database, whose clock decides. */
 const marginMs = 1_000
-/** How often a bucket that is leaving is looked at. */
+/** How often to check whether a bucket that is being handed back has become idle. */
 const leavingPollMs = 50
 
-/** @returns the bucket of a lane: by the random end of its UUIDv7 */
+/** @returns the bucket of a lane, computed from the random end of its UUIDv7 */
 export function bucketOf(laneId: string): number {
   return Number.parseInt(laneId.slice(-4), 16) % bucketCount
 }
 
-/** For a process that is alone with its database: it owns all lanes. */
+/** For the only process on a database: it owns all lanes. */
 export function ownAllLanes(): LaneOwnership {
   return {
     owns: () => true,
@@ -51,7 +51,7 @@ export function ownAllLanes(): LaneOwnership {
   }
 }
 
-/** For a process without a worker. */
+/** For a process without a worker: it owns no lanes. */
 export function noLanes(): LaneOwnership {
   return {
     owns: () => false,
@@ -63,9 +63,9 @@ export function noLanes(): LaneOwnership {
 }
 
 /**
- * Leases buckets, a fair share of them: with two processes each has half. Takes what it can get before it resolves.
+ * Leases a fair share of the buckets: two processes lease half each. Takes the free ones before it resolves.
  *
- * @param now milliseconds of a clock that also runs while the process is stopped
+ * @param now a clock in milliseconds that also runs while the process is suspended
  */
 export async function leaseLanes(
   { db, log, notices }: { db: Db; log: Logger; notices: Notices },

@@ -5,27 +5,27 @@ import { getOrInsert } from '../platform/get-or-insert.ts'
 import { bucketOf, type LaneOwnership } from './lane-ownership.ts'
 import { startSweeper } from './sweeper.ts'
 
-/** What the lanes of a stage have in common, and how they differ from those of another. */
+/** Defines how the lanes of one stage behave. */
 export interface LaneKind<Lane> {
-  /** Named in log lines. */
+  /** The name in log lines. */
   name: string
-  /** How long work is gathered before a sweep. */
+  /** How long to gather work before a sweep. */
   gatherMs: number
   create(appId: string, laneId: string): Lane
-  /** Something of the lane may be due at this time; milliseconds since the epoch. */
+  /** Notes that work of the lane may be due at `atMs`, milliseconds since the epoch. */
   noteDue(lane: Lane, atMs: number): void
   /** Whether work of the lane is under way. */
   isBusy(lane: Lane): boolean
   /** Whether a lane that is not busy can be forgotten. */
   isIdle(lane: Lane, nowMs: number): boolean
-  /** What is remembered of a lane may no longer hold: announcements may have been lost. */
+  /** Discards what is remembered of a lane, because announcements may have been lost. */
   invalidate?(lane: Lane): void
-  /** Lanes where something is due, now or later, looked for in the database. */
+  /** Finds the lanes in the database where work is due, now or later. */
   discover(): Promise<readonly DueLane[]>
   /**
-   * Does what is due in the lanes that this process owns; those that were served last are at the end.
+   * Does the due work of the lanes that this process owns. The lanes served last are at the end of the list.
    *
-   * @returns when something else is due, milliseconds since the epoch; 0: more is due now
+   * @returns when more work is due, milliseconds since the epoch; 0: more is due now
    */
   sweep(lanes: readonly Lane[], nowMs: number): Promise<number>
 }
@@ -39,31 +39,31 @@ export interface DueLane {
 /** The lanes of one stage that are known to this process. */
 export interface LaneSet<Lane> {
   get(laneId: string): Lane | undefined
-  /** How many of them this process owns. */
+  /** Number of known lanes that this process owns. */
   count(): number
-  /** Something of a lane is due now. Others own it, or this process sweeps soon. */
+  /** Notes that work of a lane is due now. If this process owns the lane, it sweeps soon. */
   noteDue(appId: string, laneId: string): void
   /**
-   * Lets lanes have their turn: they go to the end of the line. When it fails they are due again.
+   * Runs a turn for lanes and moves them to the end of the line. If the turn fails, the lanes are due again.
    *
-   * @param laneIds of lanes that are known
+   * @param laneIds ids of known lanes
    */
   serve(laneIds: readonly string[], turn: () => Promise<void>): Promise<void>
-  /** Keeps work that must have ended before the process stops. Sweeps once it has. */
+  /** Registers work that must end before the process stops. A sweep follows when the work ends. */
   track(work: Promise<void>): void
   wake(): void
-  /** Looks for lanes in the database soon. */
+  /** Makes the next sweep look for lanes in the database, and starts it soon. */
   rediscover(): void
-  /** Whether nothing more may start. */
+  /** True once no more work may start. */
   readonly isStopping: boolean
-  /** Starts nothing more and lets what is under way end; calls `breakOff` when it has not after `timeoutMs`. */
+  /** Starts no more work and waits for work under way. Calls `breakOff` if it has not ended after `timeoutMs`. */
   stop(timeoutMs: number, breakOff: () => void): Promise<void>
 }
 
-/** How often lanes are looked for when transactions announce what they made, and when they cannot. */
+/** How often to look for lanes in the database: while announcements of new work are heard, and while they are not. */
 const discoverAnnouncedMs = 30_000
 const discoverUnannouncedMs = 1_000
-/** Of the time until the next: loops that ask at once would keep a connection each. */
+/** Random share cut from that interval: loops that query at the same time would each hold a connection. */
 const discoverSpread = 0.5
 
 export function startLanes<Lane>(
@@ -98,7 +98,7 @@ export function startLanes<Lane>(
   }
   const sweep = async () => {
     const now = nowMs()
-    // Farther away than that, the clock has gone back.
+    // If the wait is longer than the longest interval, the clock was set back.
     const waitMs = discoverAtMs - now
     if (waitMs <= 0 || waitMs > discoverAnnouncedMs) await discover(now)
     const owned: Lane[] = []

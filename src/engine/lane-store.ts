@@ -2,23 +2,23 @@ import { sql } from 'kysely'
 import type { Db } from '../platform/db/db.ts'
 import type { Notices } from '../platform/db/notices.ts'
 
-/** More than processes would be of use on one database; each owner's lanes are spread over some. */
+/** More buckets than processes are useful on one database. Each owner's lanes are spread over several buckets. */
 export const bucketCount = 64
 
-/** What a process holds. */
+/** The buckets that a process holds. */
 export interface Holding {
   buckets: number[]
-  /** Processes with a worker that were heard of within a lease, this one included. */
+  /** Number of processes with a worker that were seen within one lease period, including this one. */
   processes: number
 }
 
-/** After so many leases without a word a process is forgotten. */
+/** A process that has not been seen for this many lease periods is forgotten. */
 const forgottenAfterLeases = 6
 
 /**
- * Renews the leases of a process, one statement for all of them, and leases free buckets up to a fair share.
+ * Renews all leases of a process and leases free buckets up to a fair share, in one statement.
  *
- * @param take false: renews only, and no longer counts as a process, so that others take what it gives back
+ * @param take false: only renew, and no longer count this process, so that others take the buckets it gives back
  */
 export async function renewBuckets(db: Db, owner: string, leaseMs: number, take: boolean): Promise<Holding> {
   const lease = sql`make_interval(secs => ${leaseMs / 1_000}::float8)`
@@ -50,14 +50,14 @@ export async function renewBuckets(db: Db, owner: string, leaseMs: number, take:
   return { buckets: rows[0]!.buckets ?? [], processes: rows[0]!.processes }
 }
 
-/** PostgreSQL's channel on which a process tells the others that it gave buckets back. */
+/** PostgreSQL channel on which a process tells the others that it gave buckets back. */
 const channel = 'krafter_push_buckets'
 
 export function onBucketsReleased(notices: Notices, released: () => void): void {
   notices.on(channel, { received: released, missed: released })
 }
 
-/** Gives buckets back, for others to take at once. A process that gives back all that it has says good-bye. */
+/** Gives buckets back for others to take at once. A process that gives back all its buckets leaves `workers`. */
 export async function releaseBuckets(db: Db, owner: string, buckets: readonly number[]): Promise<void> {
   await sql`
     with released as (

@@ -1,24 +1,24 @@
-/** Work under way, limited for each key (a webhook, a host, a push service) by how well it answers. */
+/** Limits the work under way per key (a webhook, a host, a push service) by how well that key answers. */
 export interface Slots {
-  /** How much more may start now. */
+  /** Number of slots free now. */
   room(key: string): number
   inUse(key: string): number
   take(key: string): void
   /**
-   * @param hungSince when work began that got no answer, by the same clock: halves the limit, unless the key has
-   *   answered other work since. Null: an answer of any kind, which raises the limit by one.
+   * @param hungSince null: the work got an answer of any kind, which raises the limit by one. Otherwise when the
+   *   unanswered work began, by the same clock: the limit is halved, unless the key has answered other work since.
    */
   give(key: string, hungSince: number | null): void
-  /** Gives back a slot that was not used: nothing is learned. */
+  /** Gives back a slot that was not used. The limit stays the same. */
   cancel(key: string): void
 }
 
 export interface SlotLimits {
-  /** A key that nothing is known of. */
+  /** The limit of an unknown key. */
   initial: number
-  /** A key that answers. */
+  /** The highest limit, for a key that answers. */
   max: number
-  /** What no limit is cut below. */
+  /** The lowest limit. */
   floor: number
 }
 
@@ -28,12 +28,12 @@ interface State {
   answeredAt: number
 }
 
-/** Keys remembered at most; the idle ones are forgotten first. */
+/** Maximum keys remembered. Beyond it, the idle keys are forgotten. */
 const maxKeys = 10_000
 
 /**
- * Additive increase, multiplicative decrease, as TCP does it (RFC 5681 §3.1): a receiver that hangs is soon down to one
- * request at a time and costs that one. One that answers doubles its limit with every round of answers.
+ * Additive increase, multiplicative decrease, as in TCP (RFC 5681 §3.1). A receiver that hangs is soon limited to
+ * `floor` requests at a time. A receiver that answers doubles its limit with every round of answers.
  *
  * @param now milliseconds
  */

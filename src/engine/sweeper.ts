@@ -1,35 +1,35 @@
 import type { Logger } from 'pino'
 import { createWakeUp } from './wake-up.ts'
 
-/** A loop over what is due. */
+/** A loop that repeatedly does the work that is due. */
 export interface Sweeper {
-  /** Something may be due: sweeps soon, with whatever else comes by then. */
+  /** Signals that work may be due. A sweep follows soon and includes other work that arrives before it. */
   wake(): void
-  /** Resolves once the sweep under way has ended; there is none after it. */
+  /** Resolves once the sweep under way has ended. No sweep starts after it. */
   stop(): Promise<void>
 }
 
 export interface SweeperOptions {
-  /** Named in log lines. */
+  /** The name in log lines. */
   name: string
   log: Logger
-  /** How long work is gathered before a sweep, so that what comes together is swept together. */
+  /** How long to gather work before a sweep, so that work that arrives together is swept together. */
   gatherMs: number
-  /** The longest wait without being woken. */
+  /** The longest wait between sweeps when nothing wakes the sweeper. */
   maxIdleMs: number
   /**
-   * Does what is due, with a fixed number of statements.
+   * Does the due work, with a fixed number of statements.
    *
-   * @returns milliseconds until something else is due that nobody wakes the sweeper for; 0: more is due now
+   * @returns milliseconds until more work is due for which nobody wakes the sweeper; 0: more is due now
    */
   sweep(): Promise<number>
 }
 
-/** After a sweep failed, doubling: a database that is away is not asked all the time, and is back within seconds. */
+/** Pause after a failed sweep, doubling: it spares a database that is down, and sweeps resume within seconds. */
 const firstErrorPauseMs = 250
 const maxErrorPauseMs = 4_000
 
-/** Starts a loop that sweeps when it is woken, and when the last sweep said that more would be due. */
+/** Starts a loop that sweeps when it is woken, and at the time that the last sweep returned. */
 export function startSweeper({ name, log, gatherMs, maxIdleMs, sweep }: SweeperOptions): Sweeper {
   const wakeUp = createWakeUp()
   let stopping = false

@@ -1,11 +1,11 @@
 import { getOrInsert } from '../platform/get-or-insert.ts'
-/** Items that wait, of many owners. The owners take turns; what one owner has waiting goes in its order. */
+/** Waiting items of many owners. The owners take turns; the items of one owner keep their order. */
 export interface TurnQueue<Item> {
   readonly size: number
   push(owner: string, item: Item): void
   /** Takes the first item of the owner whose turn it is; that owner then goes to the end of the line. */
   shift(): Item | undefined
-  /** Takes out all items of which the test is true, wherever they are. */
+  /** Removes and returns all items for which the test is true, wherever they are in the queue. */
   removeIf(test: (item: Item) => boolean): Item[]
 }
 

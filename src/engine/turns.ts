@@ -1,21 +1,21 @@
-/** What one lane could do now. */
+/** How much work one lane could do now. */
 export interface Wish {
   laneId: string
-  /** Items that its own limits allow, at least 1. */
+  /** Number of items that the lane's own limits allow, at least 1. */
   room: number
 }
 
 /**
- * Shares a budget among lanes: nobody gets more than its room, and what one leaves the others have. A lane that comes
- * late in the list goes short only when there are more lanes than budget; so whoever was served goes to the end of it.
+ * Shares a budget among lanes. No lane gets more than its room, and the others get what one lane leaves. A lane late in
+ * the list goes short only when there are more lanes than budget, so callers move served lanes to the end.
  *
- * @param budget items over all lanes
- * @returns items for each lane that gets any
+ * @param budget number of items over all lanes
+ * @returns number of items for each lane that gets any
  */
 export function shareBudget(wishes: readonly Wish[], budget: number): Map<string, number> {
   const shares = new Map<string, number>()
   let left = budget
-  // By room: what the modest leave over is then shared among the others.
+  // Lanes with the least room come first: the budget that they leave is then shared among the others.
   const modestFirst = wishes
     .slice(0, Math.max(0, budget))
     .map((wish, index) => ({ ...wish, index }))

@@ -1,7 +1,7 @@
 /** Lets a loop sleep until something rings. */
 export interface WakeUp {
   ring(): void
-  /** Resolves `atLeastMs` from now if it rang by then, else when it rings, or after `atMostMs`. */
+  /** Resolves after `atLeastMs` if `ring` was called by then, otherwise at the next `ring` or after `atMostMs`. */
   wait(atLeastMs: number, atMostMs: number): Promise<void>
 }
 

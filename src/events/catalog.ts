@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What a subscriber's device is. */
+/** The platform of a subscriber's device. */
 export const platformField = z
   .enum(['web', 'ios', 'android'])
   .meta({ id: 'Platform', description: 'Browsers (web push), iOS (APNs) or Android (FCM).' })
@@ -15,7 +15,7 @@ const subscriber = {
 const push = { notification_id: idOf('notification'), ...subscriber }
 const count = z.int().meta({ minimum: 0 })
 
-/** Every event there is, by the name that webhooks subscribe to, and the form of its `data`. */
+/** All events: the name that webhooks subscribe to, and the schema of its `data`. */
 export const catalog = {
   'notification.sent': z.object({
     notification_id: idOf('notification'),
@@ -62,7 +62,7 @@ export type EventData<Type extends EventType> = z.infer<(typeof catalog)[Type]>
 
 export const eventTypes = Object.keys(catalog) as [EventType, ...EventType[]]
 
-/** Every field that the `data` of some event has. */
+/** All fields that occur in the `data` of any event. */
 export const dataFields: ReadonlySet<string> = new Set(
   Object.values(catalog).flatMap((data) => Object.keys(data.shape)),
 )

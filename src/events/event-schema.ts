@@ -4,12 +4,12 @@ import { quote } from '../platform/http/fields.ts'
 import { describedAs } from '../platform/openapi/components.ts'
 import { catalog, type EventData, type EventType, eventTypes } from './catalog.ts'
 
-/** What is said about an event where events are documented: openapi.json, docs/reference/events.md. */
+/** The documentation of an event, for openapi.json and docs/reference/events.md. */
 export interface EventDocs<Type extends EventType = EventType> {
   when: string
-  /** Whether this version emits it; a webhook may name the others already. */
+  /** Whether this version emits the event. Webhooks may already name events that are not emitted yet. */
   emitted: boolean
-  /** A whole body as it is sent. */
+  /** A complete body as sent. */
   example: { id: string; event: Type; timestamp: string; data: EventData<Type> }
 }
 
@@ -99,7 +99,7 @@ export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
   },
 }
 
-/** Whole bodies of events, as receivers get them. */
+/** Schemas of the complete event bodies that receivers get. */
 const eventSchemas = Object.fromEntries(
   Object.entries(catalog).map(([type, data]) => [type, bodySchema(type as EventType, data)]),
 ) as { [Type in EventType]: ReturnType<typeof bodySchema<Type>> }
@@ -132,7 +132,7 @@ export const eventTypeField = z
   .enum(eventTypes)
   .meta({ id: 'EventType', description: 'The name of an event. Later versions may have more.' })
 
-/** An event that a request names, refused in our words. */
+/** An event named by a request, with the service's own error message. */
 export const knownEvent = z
   .enum(eventTypes, { error: ({ input }) => `has an unknown event: ${quote(input)}` })
   .meta(describedAs('EventType'))
@@ -146,9 +146,9 @@ const header = (name: string, description: string, required = true) => ({
 })
 
 /**
- * The deliveries of emitted events, as OpenAPI 3.1 describes what a service sends by itself.
+ * Describes the deliveries of emitted events, as OpenAPI 3.1 describes requests that a service sends.
  *
- * @param describe a schema as JSON Schema
+ * @param describe converts a schema to JSON Schema
  */
 export function eventRequests(
   describe: (schema: z.ZodType) => Record<string, unknown>,

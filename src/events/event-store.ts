@@ -1,24 +1,24 @@
 import type { Db } from '../platform/db/db.ts'
 import type { IdRange } from '../platform/http/time-window.ts'
 
-/** An event as it is kept: its body is what receivers get, byte for byte. */
+/** An event as stored: receivers get its body byte for byte. */
 export interface LoggedEvent {
   id: string
   type: string
   body: string
 }
 
-/** What of an app's events is wanted. */
+/** A query for an app's events. */
 export interface EventQuery extends IdRange {
   event: string | undefined
-  /** Only older ones than this event. */
+  /** Only events older than this one. */
   after: string | undefined
   limit: number
 }
 
 const columns = ['id', 'type', 'body'] as const
 
-/** Events of an app, newest first: `limit` and one more where there are more. */
+/** Lists events of an app, newest first: `limit`, and one more if there are more. */
 export async function listEvents(
   db: Db,
   appId: string,
@@ -37,7 +37,7 @@ export async function listEvents(
     .execute()
 }
 
-/** @returns undefined when the app has no such event, or none any more */
+/** @returns undefined when the app does not have the event, or no longer has it */
 export async function readEvent(db: Db, appId: string, id: string): Promise<LoggedEvent | undefined> {
   return db
     .selectFrom('events')

@@ -3,7 +3,7 @@ import { hrefFrom } from './links.ts'
 import { escapeHtml, type RenderedPage } from './render-markdown.ts'
 import type { Hit } from './search.ts'
 
-/** A page around its content. */
+/** The parts of a page. */
 interface Page {
   /** Below /docs/guide/. */
   path: string
@@ -12,7 +12,7 @@ interface Page {
   main: string
   contents: ContentsSection[]
   query?: string
-  /** Of the same page as Markdown. */
+  /** Link to the same page as Markdown. */
   markdown?: string
 }
 
@@ -29,7 +29,7 @@ export function guidePage(path: string, rendered: RenderedPage, contents: Conten
   return layOut({ path, title: rendered.title, main, contents, markdown })
 }
 
-/** What a search found, as HTML. */
+/** The search results as HTML. */
 export function searchPage(query: string, hits: readonly Hit[], contents: ContentsSection[]): string {
   const path = 'search'
   const found = hits.map(
@@ -46,7 +46,7 @@ export function searchPage(query: string, hits: readonly Hit[], contents: Conten
   return layOut({ path, title: 'Search', main, contents, query })
 }
 
-/** The answer to an address that is not of the guide. */
+/** The answer to an address that the guide does not have. */
 export function missingPage(path: string, contents: ContentsSection[]): string {
   const main = '<h1>Page not found</h1><p>Look in the contents, or search.</p>'
   return layOut({ path, title: 'Page not found', main, contents })

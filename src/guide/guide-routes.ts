@@ -6,7 +6,7 @@ import { pageHeaders } from '../platform/http/static-page.ts'
 import { packageFile } from '../platform/package-files.ts'
 import type { Guide } from './guide.ts'
 
-/** The page has no script, and asks nobody but this service. */
+/** The pages have no scripts and make requests only to this service. */
 const headers = {
   ...pageHeaders({ 'style-src': "'self'", 'img-src': "'self'", 'form-action': "'self'" }),
   'cache-control': 'public, max-age=300',
@@ -19,8 +19,8 @@ const files = new Map([
 ])
 
 /**
- * The documentation, at `/docs/guide/`: for people as pages, for programs as Markdown that `/llms.txt` lists. It is loaded
- * with its first reader, so that starts stay fast.
+ * Serves the documentation at `/docs/guide/`: pages for people, and Markdown, listed in `/llms.txt`, for programs. The
+ * first request loads it, so that starts stay fast.
  *
  * @param publicUrl where clients reach the service, if that is configured
  */
@@ -28,7 +28,7 @@ export function registerGuideRoutes(server: Server, publicUrl: string | undefine
   let loading: Promise<Guide> | undefined
   const load = () => {
     loading ??= import('./guide.ts').then(({ loadGuide }) => loadGuide())
-    // The next reader tries again.
+    // After a failure, the next request loads the guide again.
     loading.catch(() => {
       loading = undefined
     })
@@ -45,9 +45,9 @@ export function registerGuideRoutes(server: Server, publicUrl: string | undefine
   server.get('/llms-full.txt', { schema }, async (request, reply) =>
     sendMarkdown(reply, (await load()).llmsFullTxt(ownUrl(request, publicUrl)), 'text/plain'),
   )
-  // Pages name each other by relative paths, so that a proxy may serve them below another one.
+  // Links between pages are relative, so that a proxy may serve the guide below another path.
   server.get('/docs/guide', { schema }, async ({ url }, reply) => {
-    // The server takes a path with a trailing slash for the same path without it.
+    // The router treats a path with a trailing slash like the same path without it.
     if (!url.split('?', 1)[0]!.endsWith('/')) return reply.code(308).header('location', 'guide/').send()
     return send(reply, (await load()).pages.get('')!)
   })

@@ -12,7 +12,7 @@ import { createSearch } from './search.ts'
 export interface Guide {
   /** HTML of each page, by its path below /docs/guide/. */
   pages: ReadonlyMap<string, string>
-  /** Its Markdown, by the same path with `.md`. */
+  /** Markdown of each page, by the same path with `.md`. */
   files: ReadonlyMap<string, string>
   search(query: string): string
   missing(path: string): string
@@ -21,7 +21,7 @@ export interface Guide {
   llmsFullTxt(url: string): string
 }
 
-/** Reads and renders all of docs/ that its contents name. Takes some 100 ms and holds about 1 MB. */
+/** Reads and renders all pages in the table of contents of docs/. Takes about 100 ms and 1 MB of memory. */
 export async function loadGuide(): Promise<Guide> {
   const index = await readDoc('README.md')
   const contents: ContentsSection[] = readContents(index)

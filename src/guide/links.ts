@@ -1,30 +1,30 @@
 import { posix } from 'node:path'
 
-/** Where the guide's pages are, seen from `/docs/guide/`: '' is its first page. */
+/** A page's path below `/docs/guide/`; '' is the first page. */
 export type GuidePath = string
 
-/** The way from one page to another, without the origin, so that a proxy may serve the guide below another path. */
+/** The relative link from one page to another, so that a proxy may serve the guide below another path. */
 export function hrefFrom(page: GuidePath, target: string): string {
   const href = posix.relative(posix.dirname(`/docs/guide/${page}x`), `/docs/guide/${target}`)
   return target === '' || target.endsWith('/') ? `${href || '.'}/` : href
 }
 
 /**
- * A link of a Markdown file as the guide has it.
+ * Rewrites a link of a Markdown file for the guide.
  *
  * @param file below docs/, with `.md`
- * @returns undefined when it leads to a file that is not served
+ * @returns undefined when the link's target is not served
  */
 export function guideLink(file: string, href: string): string | undefined {
   return replaceTarget(file, href, (target) => hrefFrom(pageOf(file), pageOf(target)))
 }
 
 /**
- * A link of a file by another one's address, the anchor kept. Links to elsewhere and within the file stay as they are.
+ * Replaces the target of a link and keeps its anchor. External links and links within the file stay unchanged.
  *
  * @param file below docs/, with `.md`
- * @param toHref makes the address, of a file below docs/ or of `../../openapi.json` seen from there as it is served
- * @returns undefined when it leads to a file that is not served
+ * @param toHref maps a file below docs/, or `../../openapi.json` (as served, relative to the guide), to its address
+ * @returns undefined when the link's target is not served
  */
 export function replaceTarget(
   file: string,
@@ -39,7 +39,7 @@ export function replaceTarget(
   return toHref(target) + (anchor === undefined ? '' : `#${anchor}`)
 }
 
-/** The page that a file below docs/ is. */
+/** The page that serves a file below docs/. */
 export function pageOf(file: string): GuidePath {
   return file === 'README.md' ? '' : file.replace(/\.md$/, '')
 }

@@ -1,8 +1,8 @@
 import { withAbsoluteLinks } from './markdown-links.ts'
 
 /**
- * `/llms.txt`: what there is to read, for programs that read for a model (https://llmstxt.org). The guide's contents have
- * the form already: a title, a summary, and sections of links with notes.
+ * `/llms.txt`: the list of pages, for programs that read for a model (https://llmstxt.org). The guide's contents
+ * already have that form: a title, a summary, and sections of links with notes.
  *
  * @param index docs/README.md
  * @param url where the service is reached, without a slash at the end

@@ -1,12 +1,12 @@
 import { posix } from 'node:path'
 import { hrefFrom, pageOf, replaceTarget } from './links.ts'
 
-/** A file as `/docs/guide/<page>.md` serves it: links to what is not served are text. @param file below docs/ */
+/** The file as `/docs/guide/<page>.md` serves it. Links to unserved files become text. @param file below docs/ */
 export function withServedLinks(file: string, markdown: string): string {
   return replaceLinks(file, markdown, (target) => hrefFrom(pageOf(file), target))
 }
 
-/** A file as it can be read anywhere. @param url where the service is reached, without a slash at the end */
+/** The file with absolute links. @param url where clients reach the service, without a slash at the end */
 export function withAbsoluteLinks(file: string, markdown: string, url: string): string {
   return replaceLinks(file, markdown, (target) => url + posix.join('/docs/guide', target))
 }
@@ -20,7 +20,7 @@ function replaceLinks(file: string, markdown: string, toHref: (target: string) =
       const target = replaceTarget(file, href, toHref)
       return target === undefined ? label : `[${label}](${target})`
     })
-  // Every other part is code.
+  // Every second part is code.
   return markdown
     .split(fences)
     .map((part, index) => (index % 2 === 0 ? replaceIn(part) : part))

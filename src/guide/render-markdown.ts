@@ -3,7 +3,7 @@ import { guideLink } from './links.ts'
 
 /** A part of a page, from one heading to the next. */
 export interface Section {
-  /** '' for what comes before the first heading below the title. */
+  /** '' for the text before the first heading below the title. */
   anchor: string
   heading: string
   text: string
@@ -15,7 +15,7 @@ export interface RenderedPage {
   sections: Section[]
 }
 
-/** Makes HTML of a Markdown file of ours. @param file below docs/, with `.md` */
+/** Renders a Markdown file of the documentation as HTML. @param file below docs/, with `.md` */
 export function renderMarkdown(file: string, markdown: string): RenderedPage {
   const marked = new Marked({ renderer: rendererFor(file) })
   const tokens = marked.lexer(markdown)
@@ -41,7 +41,7 @@ function rendererFor(file: string): Renderer {
     const target = guideLink(file, href)
     return target === undefined ? text : `<a href="${escapeHtml(target)}">${text}</a>`
   }
-  // Wide ones scroll on a phone, and by keyboard.
+  // Wide tables scroll on a phone and by keyboard.
   renderer.table = function (token) {
     return `<div class="table" tabindex="0" role="region" aria-label="Table">${table.call(this, token)}</div>\n`
   }
@@ -60,14 +60,14 @@ function cutSections(tokens: Token[]): Section[] {
   return sections
 }
 
-/** What a reader sees of it. */
+/** The text that a reader sees. */
 function plainText(token: Token): string {
   const { tokens, items, header, rows, text } = token as Partial<Tokens.Generic>
   const parts = tokens ?? items ?? (header ? [...header, ...rows.flat()] : undefined)
   return parts ? parts.map(plainText).join(header || items ? ' ' : '') : (text ?? '')
 }
 
-/** As GitHub makes it of a heading, so that links work there and here. */
+/** Derives the anchor as GitHub does, so that links work on GitHub and in the guide. */
 export function toAnchor(heading: string): string {
   return heading
     .toLowerCase()

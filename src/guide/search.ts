@@ -1,7 +1,7 @@
 import MiniSearch from 'minisearch'
 import type { RenderedPage } from './render-markdown.ts'
 
-/** A section of the guide that fits a query. */
+/** A section of the guide that matches a query. */
 export interface Hit {
   /** The page, with the section's anchor. */
   path: string
@@ -12,7 +12,7 @@ export interface Hit {
 
 export type Search = (query: string) => Hit[]
 
-/** Longer queries are cut: each further term costs a walk through the index. */
+/** Longer queries are cut, because each further term costs another search of the index. */
 const maxQueryLength = 100
 const maxTerms = 8
 const maxHits = 20

@@ -7,23 +7,23 @@ import { fingerprint } from './request-fingerprint.ts'
 
 type OnceDeps = Pick<Deps, 'db' | 'clock' | 'crypto'>
 
-/** What a POST answers when it did what was asked: `{"data": …}`. */
+/** The answer of a POST that succeeded: `{"data": …}`. */
 export interface Success {
   status: number
   data: unknown
 }
 
-/** Makes the change and keeps its answer in one transaction. All that changes the database uses the given deps. */
+/** Makes the change and stores its answer in one transaction. Every database write must use the given deps. */
 export type Commit<D> = (change: (deps: D) => Promise<Success>) => Promise<Success>
 
 const maxKeyLength = 255
 
 /**
- * Answers a POST, once for each `Idempotency-Key`: repeated within 24 hours, the request answers as it did first and
- * changes nothing. What is refused leaves its key unused. Every POST that takes an API key answers through this.
+ * Answers a POST, once for each `Idempotency-Key`. A request repeated within 24 hours gets the first answer again and
+ * changes nothing. A refused request leaves its key unused. Every POST that takes an API key answers through this.
  *
- * @param scopeId whose keys they are: the app, or the team where an app is created
- * @param work what waits for the network comes before `commit`, whose transaction never waits for it
+ * @param scopeId the owner of the keys: the app, or the team when the request creates an app
+ * @param work waits for the network only before it calls `commit`, so that the transaction never does
  * @throws 422 when the key was used for another request
  */
 export async function answerOnce<D extends OnceDeps>(
@@ -71,7 +71,7 @@ async function once<D extends OnceDeps>(
   )
 }
 
-/** What the keys of fingerprints are derived for. */
+/** The purpose for which the fingerprint keys are derived. */
 const purpose = 'idempotency'
 
 function readKey({ headers }: FastifyRequest): string | undefined {

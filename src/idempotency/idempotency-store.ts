@@ -1,17 +1,17 @@
 import { dayMs } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 
-/** How long a key answers as the first request did. */
+/** How long a key repeats the first request's answer. */
 const idempotencyKeyLifeMs = dayMs
 
-/** A key of a client. */
+/** An `Idempotency-Key` that a client sent. */
 export interface KeyOfRequest {
-  /** The app that the request changes; for one that creates an app, the team. */
+  /** The app that the request changes; the team if the request creates an app. */
   scopeId: string
   key: string
 }
 
-/** What a key was used for. */
+/** The request that used a key, and its answer. */
 export interface KeptAnswer {
   fingerprint: Uint8Array
   status: number | null
@@ -19,7 +19,7 @@ export interface KeptAnswer {
   answer: Uint8Array | null
 }
 
-/** What the key was used for in the last 24 hours; undefined: nothing that has committed. */
+/** The key's use in the last 24 hours; undefined: no request with it has committed. */
 export async function findAnswer(
   db: Db,
   { scopeId, key }: KeyOfRequest,
@@ -37,7 +37,7 @@ export async function findAnswer(
 /**
  * Takes a key for a request. A second request with the same key waits here until the first has committed.
  *
- * @returns undefined when the key is new or expired, now taken by this transaction; else what it was used for
+ * @returns undefined when the key was new or expired and this transaction has taken it; else the key's earlier use
  */
 export async function takeKey(
   trx: Trx,
@@ -60,7 +60,7 @@ export async function takeKey(
   return findAnswer(trx, { scopeId, key }, now)
 }
 
-/** Keeps the answer of the request that {@link takeKey} took the key for. */
+/** Stores the answer of the request that {@link takeKey} took the key for. */
 export async function keepAnswer(
   trx: Trx,
   { scopeId, key }: KeyOfRequest,
@@ -80,7 +80,7 @@ export async function deleteKeysOfApp(trx: Trx, appId: string): Promise<void> {
   await trx.deleteFrom('idempotency_keys').where('app_id', '=', appId).execute()
 }
 
-/** @returns how many went */
+/** @returns how many were deleted */
 export async function deleteOldIdempotencyKeys(db: Db, now: Date): Promise<number> {
   const { numDeletedRows } = await db
     .deleteFrom('idempotency_keys')

@@ -1,19 +1,19 @@
 import { createHmac } from 'node:crypto'
 
-/** What makes a request the one that it is. */
+/** The parts of a request that identify it. */
 export interface FingerprintedRequest {
   /** The route's pattern, e.g. `/api/v1/push/apps/:app_id/webhooks`. */
   route: string
   params: unknown
-  /** As validated: without unknown fields, with defaults. */
+  /** The body after validation: without unknown fields, with defaults. */
   body: unknown
 }
 
 /**
- * Tells two requests apart. Their JSON values count, not how they are written: the order of keys does not matter, and
- * a field that is null is the same as one that is absent.
+ * Tells two requests apart by their JSON values, not their spelling: the order of keys does not matter, and a null
+ * field equals an absent field.
  *
- * @param key a body may hold a secret: without this key nobody can test guesses against what is stored
+ * @param key a body may hold a secret: without this key nobody can test guesses against the stored fingerprint
  * @returns HMAC-SHA256, 32 bytes
  */
 export function fingerprint(key: Buffer, { route, params, body }: FingerprintedRequest): Buffer {

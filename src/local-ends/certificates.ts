@@ -13,7 +13,7 @@ import {
   utf8,
 } from './der.ts'
 
-/** PEM texts: the authority to trust, and a key and certificate that it signed. */
+/** PEM texts: the authority to trust, the server's key, and its certificate signed by the authority. */
 export interface Certificates {
   ca: string
   key: string
@@ -23,10 +23,10 @@ export interface Certificates {
 let made: Promise<Certificates> | undefined
 
 /**
- * A certificate authority and a server certificate signed by it, for 127.0.0.1, ::1, localhost and
- * *.test.example, valid for a year. Made once per process: the tests of one file share it.
+ * Creates a certificate authority and a server certificate signed by it, for 127.0.0.1, ::1, localhost and
+ * *.test.example, valid for a year. Created once per process: the tests of one file share them.
  *
- * Node reads certificates and does not issue them. The libraries that do weigh 9 MB installed, for the demo alone.
+ * Node reads certificates but cannot issue them. Libraries that issue them would add 9 MB, for the demo alone.
  */
 export function makeCertificates(): Promise<Certificates> {
   made ??= Promise.resolve(generateCertificates())
@@ -72,7 +72,7 @@ const alternativeNames = [
   ipAddress(...Array(15).fill(0), 1),
 ]
 
-/** A certificate of `subject` for the public half of `key`, RFC 5280 §4.1, as PEM. */
+/** Issues a certificate of `subject` for the public half of `key` (RFC 5280 §4.1), as PEM. */
 function issue(issuer: Issuer, subject: string, key: KeyObject, extensions: Buffer[]): string {
   const certificate = sequence(
     version3,

@@ -1,4 +1,4 @@
-/** An element of DER (ITU-T X.690): its tag, its length, its content. */
+/** A DER element (ITU-T X.690): tag, length, content. */
 export function element(tag: number, ...content: Uint8Array[]): Buffer {
   const body = Buffer.concat(content)
   return Buffer.concat([Buffer.from([tag]), lengthOf(body.length), body])
@@ -18,11 +18,11 @@ export const set = (...content: Uint8Array[]) => element(0x31, ...content)
 export const octets = (...content: Uint8Array[]) => element(0x04, ...content)
 export const utf8 = (text: string) => element(0x0c, Buffer.from(text))
 export const isTrue = element(0x01, Buffer.from([0xff]))
-/** @param unused how many of the last byte's low bits do not count */
+/** @param unused how many low bits of the last byte are unused */
 export const bits = (content: Uint8Array, unused = 0) => element(0x03, Buffer.from([unused]), content)
-/** @param bytes big-endian; the first one's high bit is clear */
+/** @param bytes big-endian; the first byte's high bit is clear */
 export const positive = (bytes: Uint8Array) => element(0x02, bytes)
-/** @param tag of the context: `[0]` is 0 */
+/** @param tag the context-specific tag number: 0 for `[0]` */
 export const explicit = (tag: number, ...content: Uint8Array[]) => element(0xa0 | tag, ...content)
 /** A GeneralizedTime, to the second. */
 export const time = (at: Date) =>

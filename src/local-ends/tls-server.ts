@@ -9,7 +9,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Certificates } from './certificates.ts'
 
-/** A request as it arrived, its body whole. Header names are lower-case. */
+/** A received request with its complete body. Header names are lower-case. */
 export interface ReceivedRequest {
   method: string
   path: string
@@ -17,28 +17,28 @@ export interface ReceivedRequest {
   body: Buffer
 }
 
-/** Speaks HTTP/2 and HTTP/1.1 as the client prefers, on 127.0.0.1. */
+/** A server on 127.0.0.1 that speaks HTTP/2 or HTTP/1.1, as the client prefers. */
 export interface TlsServer {
   /** `https://127.0.0.1:<port>` */
   origin: string
-  /** Breaks off what is open. */
+  /** Closes the server and destroys open connections. */
   stop(): Promise<void>
 }
 
 export interface TlsServerOptions {
-  /** 0: a free one. */
+  /** 0: any free port. */
   port?: number
   /** False: HTTP/1.1 only. */
   http2?: boolean
 }
 
-/** What the simulated ends of the demo, the tests and the benchmarks stand on. A handler need not answer. */
+/** Starts the server behind the simulated services of the demo, tests and benchmarks. A handler need not answer. */
 export async function startTlsServer(
   { key, cert }: Pick<Certificates, 'key' | 'cert'>,
   handle: (request: ReceivedRequest, response: Http2ServerResponse) => void,
   { port = 0, http2 = true }: TlsServerOptions = {},
 ): Promise<TlsServer> {
-  // A server that can HTTP/2 offers it, whatever ALPNProtocols says.
+  // An HTTP/2 server always offers HTTP/2, whatever ALPNProtocols says.
   const server = http2
     ? createSecureServer({ key, cert, allowHTTP1: true, settings: { maxConcurrentStreams: 1_000 } })
     : createServer({ key, cert })
@@ -47,7 +47,7 @@ export async function startTlsServer(
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
-  // The other end may go at any time; that is its business.
+  // The client may disconnect at any time; that is not an error here.
   server.on('sessionError', () => {})
   server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
     const chunks: Buffer[] = []

@@ -5,18 +5,18 @@ import { toRequest } from './tool-request.ts'
 import { type ToolResult, toRefusal, toResult } from './tool-result.ts'
 import type { Tool } from './tools.ts'
 
-/** What a call is carried out by. */
+/** The parts that a tool call runs with. */
 export interface ToolCallParts {
   admission: Admission
-  /** Asks the service itself. */
+  /** Sends a request to this service, in the process. */
   inject(options: InjectOptions): Promise<LightMyRequestResponse>
 }
 
 /**
- * Carries a tool out by the route itself, with the caller's key: what holds for requests holds for tools.
+ * Runs a tool through its API route with the caller's key, so that requests and tools follow the same rules.
  *
- * @param request the one that calls the tool, admitted
- * @param reply gets what the route says of rate limits
+ * @param request the admitted request that calls the tool
+ * @param reply receives the route's rate limit headers
  */
 export async function callTool(
   { admission, inject }: ToolCallParts,

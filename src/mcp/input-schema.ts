@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Json } from '../platform/openapi/components.ts'
 import { isObject } from './json-rpc.ts'
 
-/** What an object may have. */
+/** The fields of an object schema. */
 export interface Inputs {
   properties: Record<string, Json>
   required: string[]
@@ -13,8 +13,8 @@ type Schemas = Record<string, Json>
 const componentPrefix = '#/components/schemas/'
 
 /**
- * The fields of a body. One that is of several kinds has the fields of all: models are not given alternatives at the top
- * level, and the route checks what belongs together.
+ * Returns the fields of a body. A body of several kinds gets the fields of all kinds: models get no alternatives at the
+ * top level, and the route checks which fields belong together.
  */
 export function inputsOfBody(schema: Json, schemas: Schemas): Inputs {
   const target =
@@ -38,12 +38,12 @@ function joinKinds(kinds: Inputs[]): Inputs {
   return { properties, required }
 }
 
-/** A JSON Schema (2020-12) that holds everything that it refers to. */
+/** Builds a JSON Schema (2020-12) that contains every schema that it refers to. */
 export function toInputSchema({ properties, required }: Inputs, schemas: Schemas): Json {
   const $defs: Record<string, Json> = {}
   const define = (name: string) => {
     if ($defs[name]) return
-    // Before what is in it: a filter has filters.
+    // Set before the content is visited, because a filter contains filters.
     $defs[name] = {}
     $defs[name] = localise(schemas[name]!, define)
   }
@@ -57,10 +57,10 @@ export function toInputSchema({ properties, required }: Inputs, schemas: Schemas
   }
 }
 
-/** @param refer told each name that the schema refers to */
+/** @param refer called with each name that the schema refers to */
 function localise<T extends Json>(schema: T, refer: (name: string) => void): T {
   const text = JSON.stringify(schema, (key, value) => {
-    // OpenAPI's own; `propertyName` tells it from a field of that name.
+    // An OpenAPI keyword; `propertyName` distinguishes it from a field named `discriminator`.
     if (key === 'discriminator' && isObject(value) && 'propertyName' in value) return undefined
     if (key !== '$ref' || typeof value !== 'string') return value
     const name = value.slice(componentPrefix.length)

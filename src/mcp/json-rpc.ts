@@ -1,7 +1,7 @@
-/** Of a request, to find its answer by. */
+/** Matches an answer to its request. */
 export type RpcId = string | number
 
-/** A request when it has an id, otherwise a notification. */
+/** A message with an id is a request; one without is a notification. */
 export interface RpcMessage {
   id: RpcId | undefined
   method: string
@@ -13,7 +13,7 @@ export type RpcAnswer = { jsonrpc: '2.0'; id: RpcId | null } & (
   | { error: { code: number; message: string; data?: unknown } }
 )
 
-/** https://www.jsonrpc.org/specification#error_object, and from -32020 on those of MCP 2026-07-28. */
+/** Codes of https://www.jsonrpc.org/specification#error_object; those from -32020 on are of MCP 2026-07-28. */
 export const rpcCodes = {
   parseError: -32_700,
   invalidRequest: -32_600,
@@ -23,15 +23,15 @@ export const rpcCodes = {
   unsupportedRevision: -32_022,
 } as const
 
-/** A message that is not answered with a result. */
+/** The error with which a message is answered. */
 export class RpcError extends Error {
   override name = 'RpcError'
   readonly code: number
-  /** Of the HTTP answer. */
+  /** Status of the HTTP answer. */
   readonly status: number
   readonly data: unknown
 
-  /** @param status 200: the message was understood, and what it asks for is wrong */
+  /** @param status 200: the message is well-formed, but its method or parameters are wrong */
   constructor(
     code: keyof typeof rpcCodes,
     message: string,
@@ -45,10 +45,10 @@ export class RpcError extends Error {
 }
 
 /**
- * Reads a message of a client.
+ * Reads a client's message.
  *
- * @returns undefined for an answer: this server asks clients for nothing, so nobody waits for it
- * @throws RpcError when it is none
+ * @returns undefined for an answer: this server sends no requests to clients, so it expects no answers
+ * @throws RpcError when the value is not a message
  */
 export function readMessage(value: unknown): RpcMessage | undefined {
   const invalid = (message: string) => new RpcError('invalidRequest', message, { status: 400 })
@@ -64,7 +64,7 @@ export function readMessage(value: unknown): RpcMessage | undefined {
   return { id: id as RpcId | undefined, method, params }
 }
 
-/** The id of what cannot be read as a message, so that its sender learns of it. */
+/** Finds the id in an invalid message, so that its sender can match the error. */
 export function idOf(value: unknown): RpcId | null {
   const id = isObject(value) ? value.id : null
   return typeof id === 'string' || Number.isSafeInteger(id) ? (id as RpcId) : null

@@ -10,20 +10,20 @@ import { isTrustedOrigin } from './origin.ts'
 import { allowsBatches, readRevision } from './revision.ts'
 import { makeTools, type Tool } from './tools.ts'
 
-/** Messages in one body; all at once, since each may wait for a receiver. */
+/** Messages in one body. They are answered in parallel, because each may wait for a receiver. */
 const maxBatch = 20
 
-/** What tools are made of and carried out by. */
+/** The parts that tools are built from and run with. */
 export interface McpParts extends ToolCallParts {
   /** The API's description, once all routes are registered. */
   describe(): Json
 }
 
 /**
- * The Model Context Protocol over Streamable HTTP, at `/mcp`: a tool for each operation of the API. There are no sessions
- * and no streams, so every answer is JSON.
+ * Serves the Model Context Protocol over Streamable HTTP at `/mcp`: a tool for each operation of the API. There are no
+ * sessions and no streams, so every answer is JSON.
  *
- * @param server a scope of its own: refusals of messages are JSON-RPC
+ * @param server a separate scope, because its error handler answers in JSON-RPC
  */
 export function registerMcpRoutes(
   server: Server,
@@ -92,7 +92,7 @@ async function answerBatch(
   return answers.length > 0 ? answers : reply.code(202).send()
 }
 
-/** @returns no answer for a notification */
+/** @returns a status without an answer for a notification */
 async function answerMessage(
   body: unknown,
   { headers }: FastifyRequest,

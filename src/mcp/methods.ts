@@ -3,7 +3,7 @@ import { handshakeRevisions, serverInfoKey, statelessRevision } from './revision
 import type { ToolResult } from './tool-result.ts'
 import type { Tool } from './tools.ts'
 
-/** Who asks, and what can be done for them. */
+/** The caller's scopes, and the tools that it can call. */
 export interface Caller {
   scopes: readonly string[]
   tools: readonly Tool[]
@@ -14,7 +14,7 @@ export interface Caller {
 
 type Method = (params: Record<string, unknown>, caller: Caller) => object | Promise<object>
 
-/** What clients may keep of the list: a key's scopes never change, and another version of the service starts anew. */
+/** How long clients may cache the list. Only a new version of the service changes it: a key's scopes are fixed. */
 const cacheMs = 300_000
 
 const capabilities = { tools: {} }
@@ -54,7 +54,7 @@ export async function answerRequest(
   return isStateless ? describeItself(result, caller) : result
 }
 
-/** Without a session each result says whose it is. */
+/** Without a session, each result names its server. */
 function describeItself(result: object, { version }: Caller): object {
   return { resultType: 'complete', ...result, _meta: { [serverInfoKey]: serverInfo(version) } }
 }
@@ -81,7 +81,7 @@ function discover() {
   }
 }
 
-/** All on one page: there is no cursor to come back with. */
+/** Lists all tools on one page, so every cursor is unknown. */
 function listTools({ cursor }: Record<string, unknown>, { scopes, tools }: Caller) {
   if (cursor !== undefined) throw new RpcError('invalidParams', 'Unknown cursor')
   const allowed = tools.filter(({ scope }) => covers(scopes, scope))

@@ -1,20 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isObject, RpcError, type RpcMessage } from './json-rpc.ts'
 
-/** Every message says of itself what it is: https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning */
+/** Every message names its own revision: https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning */
 export const statelessRevision = '2026-07-28'
-/** They begin with `initialize`; newest first. https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle */
+/** Begun by `initialize`; newest first. https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle */
 export const handshakeRevisions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26']
-/** The last that has batches, and the one of a message that names none. */
+/** The last revision with batches, and the default for messages that name no revision. */
 export const batchRevision = '2025-03-26'
 
 const metaKey = (name: string) => `io.modelcontextprotocol/${name}`
 export const serverInfoKey = metaKey('serverInfo')
 
 /**
- * By which revision of MCP a message is to be read.
+ * Determines the MCP revision of a message.
  *
- * @throws RpcError when it is unknown, or when the headers contradict the message
+ * @throws RpcError when the revision is unknown, or when the headers contradict the message
  */
 export function readRevision(headers: IncomingHttpHeaders, message: RpcMessage): string {
   const named = headers['mcp-protocol-version'] as string | undefined
@@ -49,7 +49,7 @@ function requireKnown(requested: string): void {
   })
 }
 
-/** The headers by which proxies route say what the message says: .../basic/transports/streamable-http#server-validation */
+/** Headers that proxies route by must match the message: .../basic/transports/streamable-http#server-validation */
 function requireMetadata(
   headers: IncomingHttpHeaders,
   { method, params }: RpcMessage,
@@ -64,7 +64,7 @@ function requireSame(header: string, value: string | string[] | undefined, inBod
   if (value !== inBody) throw mismatch(header, value, inBody)
 }
 
-/** What a header cannot hold is in it as `=?base64?…?=`. */
+/** Values that a header cannot hold are encoded as `=?base64?…?=`. */
 function decode(value: string | string[] | undefined): string | undefined {
   const [, encoded] = /^=\?base64\?(.*)\?=$/.exec(String(value)) ?? []
   return encoded === undefined

@@ -1,7 +1,7 @@
 import { refusals } from '../platform/errors.ts'
 import type { ToolRoute } from './tools.ts'
 
-/** What a tool asks of the API. */
+/** The API request for a tool call. */
 export interface ToolRequest {
   method: ToolRoute['method']
   url: string
@@ -9,16 +9,16 @@ export interface ToolRequest {
   payload?: Record<string, unknown>
 }
 
-/** An id, or what the route answers as if it were an unknown one; never a step out of the path. */
+/** An id, or text that the route answers like an unknown id. Other values get a 404: they could leave the path. */
 const segment = /^[\w-]{1,255}$/
-/** What an HTTP header can hold. */
+/** The values that an HTTP header can hold. */
 const headerValue = /^[\x20-\x7e]{1,255}$/
 
 /**
- * Puts the arguments of a call where the route takes them. Names that nothing is known of go to the route too, which
- * says in its answer that it ignores them.
+ * Puts a call's arguments into the path, query, headers and body that the route expects. Unknown names also go to the
+ * route, which reports in its answer that it ignores them.
  *
- * @throws the refusal that the route would answer when an argument cannot be put into a path or a header
+ * @throws the route's own refusal when an argument cannot be put into a path or a header
  */
 export function toRequest(route: ToolRoute, args: Record<string, unknown>): ToolRequest {
   const { method, pathNames, queryNames, headers: headerNames, hasBody } = route

@@ -1,9 +1,9 @@
 import { ApiError } from '../platform/errors.ts'
 
-/** What the API answered. */
+/** The API's answer to a tool call. */
 export interface ToolAnswer {
   status: number
-  /** JSON, or '' without a body. */
+  /** JSON, or '' when there is no body. */
   text: string
   /** The header `x-krafter-ignored`. */
   ignored?: string | undefined
@@ -16,7 +16,7 @@ export interface ToolResult {
   isError?: true
 }
 
-/** An answer for a model: as text, and as data for programs. A refusal says its status too. */
+/** Turns an answer into text for the model and data for programs. A refusal includes its status. */
 export function toResult({ status, text, ignored }: ToolAnswer): ToolResult {
   const body = text === '' ? undefined : (JSON.parse(text) as object)
   if (status >= 400) return toErrorResult(status, body)
@@ -27,7 +27,7 @@ export function toResult({ status, text, ignored }: ToolAnswer): ToolResult {
   }
 }
 
-/** A refusal of ours, as the API would have answered it. */
+/** Turns an `ApiError` into the refusal that the API would have answered. */
 export function toRefusal(error: unknown): ToolResult {
   if (!(error instanceof ApiError)) throw error
   const { status, error: sentence, details } = error.shape

@@ -3,7 +3,7 @@ import { type Inputs, inputsOfBody, toInputSchema } from './input-schema.ts'
 
 /** An operation of the API as a model sees and calls it. */
 export interface Tool {
-  /** As `tools/list` shows it: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#tool */
+  /** The entry in `tools/list`: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#tool */
   shown: {
     name: string
     title: string
@@ -11,12 +11,12 @@ export interface Tool {
     inputSchema: Json
     annotations: Record<string, boolean>
   }
-  /** Of the key. */
+  /** The scope that the API key needs. */
   scope: string
   route: ToolRoute
 }
 
-/** How a tool is carried out. */
+/** The API route that runs a tool. */
 export interface ToolRoute {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** `/api/v1/push/apps/{app_id}` */
@@ -48,10 +48,10 @@ interface Parameter {
 }
 
 /**
- * A tool for each operation that an API key allows and that answers at once, but for batches, in the description's order.
+ * Makes a tool for each operation that takes an API key, except streams and batches, in the description's order.
  *
  * @param description OpenAPI 3.1, as `/openapi.json` gives it
- * @throws when an operation takes two inputs of one name
+ * @throws when an operation takes two inputs with the same name
  */
 export function makeTools(description: Json): Tool[] {
   const { paths, components } = description as {
@@ -61,7 +61,7 @@ export function makeTools(description: Json): Tool[] {
   return Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations)
       .filter(([, operation]) => operation['x-required-scope'] !== undefined && !isStream(operation))
-      // Nobody lets a model write a thousand rows, and it reads the schema of every tool at each start.
+      // Nobody lets a model write a thousand rows, and the model reads every tool's schema at each start.
       .filter(() => !path.endsWith('/batch'))
       .map(([method, operation]) => makeTool(method.toUpperCase(), path, operation, components.schemas)),
   )
@@ -116,7 +116,7 @@ function join(operationId: string, one: Inputs, other: Inputs): Inputs {
   }
 }
 
-/** Hints for those who approve calls. A POST that creates only adds; every other change replaces or deletes. */
+/** Hints for people who approve calls. A creating POST only adds; every other change replaces or deletes. */
 function annotate(method: string, { responses }: Operation): Record<string, boolean> {
   if (method === 'GET') return { readOnlyHint: true }
   const creates = method === 'POST' && ('201' in responses || '202' in responses)

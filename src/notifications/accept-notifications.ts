@@ -11,14 +11,14 @@ import { type Priority, rankOf, smallAudience } from '../sending/rank.ts'
 import { presentNotification } from './notification-schema.ts'
 import { insertNotifications } from './notification-store.ts'
 
-/** A notification as it was asked for, its fields checked. */
+/** A requested notification, whose fields were checked. */
 export interface NotificationRequest {
   app: { id: string; settings: Record<string, unknown> }
   title: string
   content: NotificationContent
   targeting: unknown
   priority: Priority
-  /** The `traceparent` header that came with it; absent where nobody wants traces. */
+  /** The request's `traceparent` header; absent when traces are not configured. */
   traceparent?: string | undefined
 }
 
@@ -33,11 +33,11 @@ export function checkPayload(channels: Channels, { app, title, content }: Notifi
 }
 
 /**
- * Accepts notifications of any apps in the caller's transaction and a fixed number of statements: a row each, due now,
- * which the lanes of their apps hear of once it commits.
+ * Accepts notifications of any apps in the caller's transaction, with a fixed number of statements. Each notification
+ * is a row that is due now. The lanes of the apps are told after the commit.
  *
- * @param waiting `skip locked`: notifications of apps that are gone or being deleted are answered AppIsLocked
- * @returns each as the API shows it, in their order; a 404 for one whose app is gone
+ * @param waiting `skip locked`: returns AppIsLocked for notifications of apps that are deleted or being deleted
+ * @returns the notifications as the API shows them, in the given order; a 404 for each whose app is deleted
  */
 export async function acceptNotifications(
   trx: Trx,

@@ -9,14 +9,14 @@ import {
 } from './accept-notifications.ts'
 import { acceptSpan } from './accept-span.ts'
 
-/** Some seconds of work. */
+/** How many notifications may wait: some seconds of work. */
 const maxWaiting = 5_000
 
-/** Accepts notifications; given a transaction of the caller's instead of the database, it accepts them in that. */
+/** Accepts notifications. If the caller gives a transaction instead of the database, it is used for them. */
 export interface Acceptor {
-  /** @throws 404 when its app is gone, 422 when it is too long to be pushed, 429 when too many wait */
+  /** @throws 404 when the app is deleted, 422 when the payload is too long to be pushed, 429 when too many wait */
   accept(given: { db: Db }, request: NotificationRequest): Promise<AcceptedNotification>
-  /** In one transaction, their payloads checked before. @returns a result for each, in their order */
+  /** Accepts requests with checked payloads in one transaction. @returns a result for each, in the given order */
   acceptAll(
     given: { db: Db },
     requests: readonly NotificationRequest[],

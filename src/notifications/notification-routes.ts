@@ -20,11 +20,11 @@ import {
 import { listNotifications, readNotification } from './notification-store.ts'
 import { checkShownTogether, shownOptions } from './shown-options.ts'
 
-/** Every field has to fit into a push; the exact limit is on the whole payload. */
+/** Every field must fit into a push; the exact limit applies to the whole payload. */
 const maxFieldLength = 4_000
 const field = text(maxFieldLength).nullable().optional()
 
-/** Far above what fits, so that the field in it that is too long is named. */
+/** Far above what fits into a push, so that the refusal can name the field that is too long. */
 const maxOverridesBytes = 131_072
 
 const webOverrides = bounded(
@@ -111,14 +111,14 @@ const body = z
   })
   .meta({ id: 'CreateNotificationRequest', description: 'What to push, and to whom.' })
 
-/** Notifications of one batch. */
+/** The maximum number of notifications in one batch. */
 const maxBatch = 100
-/** As cursors name it. */
+/** The name of this list in cursors. */
 const list = 'n'
 const ofApp = z.object({ app_id: z.string() })
 const ofNotification = z.object({ app_id: z.string(), notification_id: z.string() })
 
-/** Notifications: contract section 4. */
+/** Registers the routes of notifications: contract section 4. */
 export function registerNotificationRoutes(
   server: Server,
   deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'channels' | 'traces'>,
@@ -208,7 +208,7 @@ export function registerNotificationRoutes(
   )
 }
 
-/** @throws 422 when it cannot be sent as it is */
+/** @throws 422 when the notification is a draft or scheduled for later */
 function toRequest(
   app: NotificationRequest['app'],
   asked: z.output<typeof body>,
@@ -241,7 +241,7 @@ function toRequestOrRefusal(
   }
 }
 
-/** Sending at once what was meant for later would be the one answer that nobody wants. */
+/** Refuses drafts and scheduled notifications: nobody wants them to be sent at once instead. */
 function refuseWhatWouldWait(
   status: 'draft' | undefined,
   scheduledAt: string | null | undefined,

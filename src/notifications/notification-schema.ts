@@ -160,7 +160,7 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
 
 const tags = ['notifications']
 
-/** What the API's description says about the routes of notifications. */
+/** The API description of the notification routes. */
 export const notificationDocs = {
   list: {
     operationId: 'listNotifications',

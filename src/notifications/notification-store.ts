@@ -12,15 +12,15 @@ export interface NewNotification {
   title: string
   content: NotificationContent
   targeting: unknown
-  /** Its place in its app's lane: sending/rank.ts. */
+  /** The notification's place in its app's lane: sending/rank.ts. */
   rank: number
 }
 
 /**
- * Inserts notifications of those apps that exist, due now, and holds the apps, in one statement.
+ * Holds the apps that exist and inserts their notifications, due now, in one statement.
  *
- * @param waiting as `holdApps` has it
- * @returns them by id
+ * @param waiting the same option as in `holdApps`
+ * @returns the inserted notifications by id
  */
 export async function insertNotifications(
   trx: Trx,
@@ -33,7 +33,7 @@ export async function insertNotifications(
     app_id: appId,
     id,
     title,
-    // Text in JSON: what is a JSON document of its own is kept to the letter, NUL characters included.
+    // JSON documents are nested as text, so that they are stored unchanged, including NUL characters.
     content: JSON.stringify(content),
     targeting: targeting === undefined ? null : JSON.stringify(targeting),
     rank,
@@ -73,13 +73,13 @@ function asInserted({ appId, ...given }: NewNotification, now: Date): Notificati
   }
 }
 
-/** Notifications of an app, newest first: `limit` and one more where there are more. */
+/** Lists an app's notifications, newest first: `limit` of them, plus one when there are more. */
 export async function listNotifications(
   db: Db,
   appId: string,
   filter: {
     status?: NotificationStatus
-    /** Only those older than this notification. */
+    /** Lists only notifications older than this one. */
     after: string | undefined
     limit: number
     offset: number

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * What `showNotification` of browsers throws at, and so must be as it is here; whatever else an override has, a browser
- * takes or ignores. https://notifications.spec.whatwg.org/#create-a-notification
+ * The options for which a browser's `showNotification` throws if their values are not valid. A browser accepts or
+ * ignores all other fields of an override. https://notifications.spec.whatwg.org/#create-a-notification
  */
 export const shownOptions = {
   title: z
@@ -31,7 +31,7 @@ export const shownOptions = {
 
 const shape = z.looseObject(shownOptions)
 
-/** For {@link z.ZodType.superRefine}: what browsers take each of, and not together. */
+/** For {@link z.ZodType.superRefine}: refuses options that browsers accept separately but not together. */
 export function checkShownTogether(override: z.infer<typeof shape>, context: z.RefinementCtx): void {
   const refuse = (field: string, message: string) =>
     context.addIssue({ code: 'custom', path: [field], message })

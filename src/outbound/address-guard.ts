@@ -1,10 +1,10 @@
 import ipaddr from 'ipaddr.js'
 import { createResolver } from './resolver.ts'
 
-/** Characters in a URL that a user may store; more than any push service or receiver hands out. */
+/** Maximum characters of a URL that a user may store; more than any push service or receiver uses. */
 export const maxUrlLength = 2_048
 
-/** How long storing a URL may wait for its name to resolve. */
+/** How long storing a URL may wait for its host name to resolve. */
 const storageResolveTimeoutMs = 3_000
 
 const refusedMessage = 'must not point to a private or reserved address'
@@ -14,27 +14,27 @@ type Network = [Address, number]
 
 export type UrlVerdict = { ok: true; url: URL } | { ok: false; message: string }
 
-/** All addresses of a name; rejects when it has none. */
+/** Resolves a name to all its addresses; rejects when it has none. */
 export type ResolveAddresses = (hostname: string) => Promise<{ address: string }[]>
 
 /** Decides which addresses the service may connect to (contract, section 5). Messages fit API validation details. */
 export interface AddressGuard {
-  /** Judges a URL without looking its name up. */
+  /** Checks a URL without resolving its host name. */
   checkUrl(text: string): UrlVerdict
-  /** Judges the host of a parsed URL, name or literal, with or without brackets; null when allowed. */
+  /** Checks the host of a parsed URL: a name or an address, with or without brackets. Null when allowed. */
   checkHost(hostname: string): string | null
-  /** Judges one address, as text; null when allowed. */
+  /** Checks one address in text form; null when allowed. */
   checkAddress(address: string): string | null
-  /** Judges what a name (or a literal) resolved to: one refused address refuses it; null when allowed. */
+  /** Checks the addresses of a name (or a literal). One refused address refuses the name; null when allowed. */
   checkResolved(hostname: string, addresses: readonly string[]): string | null
   /**
-   * Judges a URL that is about to be stored: like checkUrl, and its name must not resolve to a refused address. A
-   * name that does not resolve (in time) is accepted: it may be set up later, and every connection is checked again.
+   * Checks a URL that is about to be stored: like checkUrl, and its name must not resolve to a refused address. A name
+   * that does not resolve, or not in time, is accepted: it may be set up later, and every connection is checked again.
    */
   checkForStorage(text: string): Promise<UrlVerdict>
 }
 
-// Names that clouds answer with instance credentials. Those in .internal or of one label are refused anyway.
+// Names at which clouds serve instance credentials. Names in .internal or with only one label are refused anyway.
 const metadataNames = new Set([
   'metadata.goog',
   'metadata.azure.com',
@@ -48,21 +48,21 @@ const metadataNames = new Set([
 
 const refusedSuffixes = ['.localhost', '.localdomain', '.local', '.internal']
 
-// Azure's "wire server": it hands out the machine's configuration, and its address looks public.
+// Azure's "wire server" serves the machine's configuration, although its address looks public.
 const azureWireServer = '168.63.129.16'
 
 const globalUnicastIpv6 = ipaddr.IPv6.parseCIDR('2000::/3')
 
-// IETF protocol assignments (RFC 2928): Teredo, benchmarking, ORCHID and their like; nothing there is a web server.
+// IETF protocol assignments (RFC 2928): Teredo, benchmarking, ORCHID and similar. None of them is a web server.
 const ietfAssignmentsIpv6 = ipaddr.IPv6.parseCIDR('2001::/23')
 
 /**
- * Makes the one guard that every user-given address passes.
+ * Creates the guard that checks every user-supplied address.
  *
- * @param allowNetworks CIDR networks opened for development although they are not public. Refused names (localhost,
- *   .local and so on) pass only when there is one, and then only into an opened network.
- * @param resolve looks names up that are to be stored; absent: a resolver with the system's name servers
- * @throws Error when an entry is no CIDR network
+ * @param allowNetworks CIDR networks that are allowed for development although they are not public. Refused names
+ *   (localhost, .local and so on) are allowed only if there is such a network and they resolve into it.
+ * @param resolve resolves the names of URLs to be stored; default: a resolver that asks the name servers of the system
+ * @throws Error when an entry is not a CIDR network
  */
 export function createAddressGuard(
   allowNetworks: readonly string[],
@@ -127,11 +127,11 @@ function checkParsedUrl(url: URL): string | null {
   if (url.username || url.password) {
     return 'must not contain a user name or password'
   }
-  // `https://a..b/` parses, but names nothing.
+  // `https://a..b/` parses, but its host is not a valid name.
   return withoutTrailingDot(url.hostname).split('.').includes('') ? 'must be a valid URL' : null
 }
 
-/** Whether a name is for this machine or this network only, whatever it resolves to. */
+/** Whether a name belongs to this machine or this network only, whatever it resolves to. */
 function isRefusedName(hostname: string): boolean {
   const name = withoutTrailingDot(hostname.toLowerCase())
   return (
@@ -144,7 +144,7 @@ function isPublic(address: Address): boolean {
   if (address instanceof ipaddr.IPv4) {
     return address.range() === 'unicast' && address.toString() !== azureWireServer
   }
-  // ipaddr.js says unicast for all that nobody assigned, so the one block in use is asked for by name.
+  // ipaddr.js reports unassigned addresses as unicast, so the one block in use is checked explicitly.
   return (
     address.match(globalUnicastIpv6) && !address.match(ietfAssignmentsIpv6) && address.range() === 'unicast'
   )
@@ -154,7 +154,7 @@ function isOpened(address: Address, opened: readonly Network[]): boolean {
   return opened.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
 }
 
-/** Strict: the four-part decimal form or an IPv6 address. URLs are parsed before, which unravels the other forms. */
+/** Accepts only the four-part decimal form or an IPv6 address. URL parsing has already converted all other forms. */
 function parseAddress(text: string): Address | null {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
     return ipaddr.IPv4.parse(text)

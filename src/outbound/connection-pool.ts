@@ -4,35 +4,35 @@ import { Client } from 'undici'
 import type { GuardedConnect } from './guarded-connect.ts'
 import { createResponseHead, type ResponseHead } from './response-head.ts'
 
-/** What the pool may hold; every number is a limit. */
+/** Limits of the pool. */
 export interface PoolLimits {
-  /** Connections to one origin that speaks HTTP/1.1, where each carries one exchange at a time. */
+  /** Connections to one origin that speaks HTTP/1.1. Each carries one exchange at a time. */
   http1ConnectionsPerOrigin: number
   /** Connections to one origin that speaks HTTP/2. */
   http2ConnectionsPerOrigin: number
-  /** Exchanges at a time on one HTTP/2 connection; the peer may allow fewer, then the rest wait in it. */
+  /** Concurrent exchanges on one HTTP/2 connection. If the peer allows fewer, the others wait in its client. */
   http2StreamsPerConnection: number
-  /** Exchanges broken off on one HTTP/2 connection before it is replaced; see {@link ConnectionPool.noteBrokenOff}. */
+  /** Exchanges aborted on one HTTP/2 connection before it is replaced; see {@link ConnectionPool.noteBrokenOff}. */
   http2BrokenOffPerConnection: number
-  /** Bytes of one answer that an HTTP/2 peer may send ahead of what is read. */
+  /** Bytes of one answer that an HTTP/2 peer may send before the client has read them. */
   http2WindowBytes: number
-  /** Idle connections kept over all origins; above it the longest idle one is closed. */
+  /** Idle connections kept across all origins. Above this limit, the pool closes the longest idle one. */
   idleConnections: number
-  /** How long an idle HTTP/1.1 connection is kept, unless its Keep-Alive header says otherwise. */
+  /** How long the pool keeps an idle HTTP/1.1 connection, unless the Keep-Alive header says otherwise. */
   http1IdleMs: number
   http1MaxIdleMs: number
   http2IdleMs: number
-  /** Bytes of an answer's headers (HTTP/1.1; Node caps HTTP/2 header lists itself). */
+  /** Maximum bytes of an answer's headers (HTTP/1.1; Node limits HTTP/2 header lists itself). */
   headerBytes: number
 }
 
-/** Where exchanges go that may share connections. */
+/** The target of an exchange. Exchanges to destinations with the same key share connections. */
 export interface Destination {
   readonly key: string
   readonly url: URL
-  /** The PEM certificates trusted there, instead of those that the service trusts. */
+  /** PEM certificates trusted for this destination, instead of the certificates that the service trusts. */
   readonly ca: string | undefined
-  /** Whether no other exchange goes there. */
+  /** Whether the destination has only one exchange, which shares its connection with no other. */
   readonly alone: boolean
 }
 
@@ -45,39 +45,39 @@ export function toDestination(
   return { key, url, ca, alone }
 }
 
-/** Somebody who waits for a connection. Exactly one of the two is called, unless it leaves first. */
+/** An exchange that waits for a connection. Either `start` or `fail` is called, once, unless it leaves first. */
 export interface Waiter {
-  /** Milliseconds of performance.now(): only a connection opened later will do. */
+  /** Milliseconds of performance.now(). The waiter accepts only a connection that was opened later. */
   readonly openedAfter?: number | undefined
   start(connection: Connection): void
   fail(error: Error): void
 }
 
-/** One open connection. `client` is dispatched to between `start` and `release`. */
+/** One open connection. An exchange may dispatch to `client` between `start` and `release`. */
 export interface Connection {
   readonly client: Client
   readonly multiplexed: boolean
   readonly capacity: number
-  /** Milliseconds of performance.now() when it last brought an answer; tells a dead connection from a slow answer. */
+  /** Milliseconds of performance.now() at the last answer; tells a dead connection from a slow answer. */
   lastAnswerAt: number
   /** Milliseconds of performance.now(). */
   readonly openedAt: number
-  /** Whether it has waited for an exchange: the peer may have closed it meanwhile. */
+  /** Whether the connection has been idle: the peer may have closed it meanwhile. */
   hasIdled: boolean
-  /** HTTP/1.1 only: what has come in of the answer. */
+  /** HTTP/1.1 only: the filter that reads the head of the answer. */
   head: ResponseHead | null
   active: number
   brokenOff: number
   usable: boolean
-  /** What the socket said before undici listened to it, or besides. */
+  /** The first error of the socket, even one that occurs before undici listens to the socket. */
   socketError: Error | null
   readonly origin: Origin
-  /** The open socket until the first exchange; undici watches it only from then on. */
+  /** The open socket until the first exchange. Before that, undici does not watch the socket. */
   unused: TLSSocket | null
 }
 
 interface Dial {
-  /** Null before there is one. */
+  /** Null until the connection attempt has started. */
   socket: { destroy(): void } | null
   abandoned: boolean
 }
@@ -85,22 +85,22 @@ interface Dial {
 /** A destination and the connections to it. */
 interface Origin {
   readonly destination: Destination
-  /** In order of arrival; a set, because whoever's deadline passes leaves from the middle. */
+  /** In order of arrival. A set, because a waiter whose deadline passes leaves from the middle. */
   readonly waiting: Set<Waiter>
   connections: Connection[]
   readonly dials: Set<Dial>
-  /** What the last handshake agreed on; null before the first. */
+  /** Whether the last handshake agreed on HTTP/2; null before the first handshake. */
   multiplexed: boolean | null
 }
 
-/** How long undici may hold a request that an HTTP/2 peer allows no stream for, after its exchange was given up. */
+/** How long undici may keep a request after its exchange gave up, if the HTTP/2 peer allows no stream for it. */
 const strandedRequestMs = 30_000
 
 /**
- * Connections by origin, opened as they are needed: the first one alone, since only its handshake tells whether the
- * origin speaks HTTP/2 (few connections, many streams) or HTTP/1.1 (many connections). Parsing and framing are
- * undici's, one Client per connection. Its Pool and Agent are not used because a request cannot leave their queue:
- * behind a host that hangs, requests whose deadline has passed would pile up, each good for one more connection.
+ * Connections by origin, opened on demand. The first connection is opened alone, because its handshake tells whether
+ * the origin speaks HTTP/2 (few connections, many streams) or HTTP/1.1 (many connections). undici does the parsing and
+ * framing, with one Client per connection. Its Pool and Agent are not used because a request cannot leave their queue:
+ * behind a host that hangs, requests whose deadline has passed would pile up, and each would open one more connection.
  */
 export class ConnectionPool {
   readonly #connect: GuardedConnect
@@ -114,12 +114,12 @@ export class ConnectionPool {
     this.#limits = limits
   }
 
-  /** Origins known now: those with a connection, a dial or somebody waiting. */
+  /** Number of known origins: origins with a connection, a dial or a waiter. */
   get originCount(): number {
     return this.#origins.size
   }
 
-  /** Waits for room on a connection to a destination; `waiter.start` may run before this returns. */
+  /** Queues a waiter for a connection to a destination; `waiter.start` may run before this returns. */
   enter(destination: Destination, waiter: Waiter): void {
     const origin = this.#origin(destination)
     origin.waiting.add(waiter)
@@ -127,7 +127,7 @@ export class ConnectionPool {
     this.#dialAsNeeded(origin)
   }
 
-  /** Stops waiting. The last one to leave gives up the dials it waited for. */
+  /** Removes a waiter. When the last waiter leaves, the pool abandons the dials to that destination. */
   leave({ key }: Destination, waiter: Waiter): void {
     const origin = this.#origins.get(key)
     if (!origin?.waiting.delete(waiter) || origin.waiting.size > 0) {
@@ -150,7 +150,7 @@ export class ConnectionPool {
     this.#forgetIfUnused(connection.origin)
   }
 
-  /** Takes a connection out of use; what still runs on it may finish. */
+  /** Takes a connection out of use. Exchanges that still run on it may finish. */
   retire(connection: Connection): void {
     const { origin } = connection
     connection.usable = false
@@ -162,8 +162,9 @@ export class ConnectionPool {
   }
 
   /**
-   * Counts an exchange that was broken off while it ran. A peer that got too many stream resets takes them for an attack
-   * (CVE-2023-44487; Node.js after 1,000) and closes the connection with all that runs on it: it goes before that.
+   * Counts an exchange that was aborted while it ran. A peer that gets too many stream resets takes them for an attack
+   * (CVE-2023-44487; Node.js after 1,000) and closes the connection with all its exchanges. The pool replaces it
+   * before.
    */
   noteBrokenOff(connection: Connection): void {
     connection.brokenOff += 1
@@ -171,7 +172,7 @@ export class ConnectionPool {
     if (connection.multiplexed && connection.usable && isWorn) this.retire(connection)
   }
 
-  /** Fails everybody who waits and breaks off what runs. */
+  /** Fails all waiters and aborts all running exchanges. */
   async close(error: Error): Promise<void> {
     this.#closed = true
     const closing: Promise<void>[] = []
@@ -207,16 +208,16 @@ export class ConnectionPool {
 
   #forgetIfUnused(origin: Origin): void {
     const isUnused = origin.waiting.size + origin.connections.length + origin.dials.size === 0
-    // A connection that is given back late may belong to one forgotten before, and known again since.
+    // A connection released late may belong to an origin that was forgotten and has since been created again.
     if (isUnused && this.#origins.get(origin.destination.key) === origin) {
       this.#origins.delete(origin.destination.key)
     }
   }
 
-  /** Hands free connections to those who wait, in order. */
+  /** Hands free connections to the waiters, in order of arrival. */
   #serve(origin: Origin): void {
     for (const waiter of origin.waiting) {
-      // From the front, so that connections at the back fall idle and close when fewer are needed.
+      // Searches from the front, so that connections at the back become idle and close when fewer are needed.
       const { openedAfter = Number.NEGATIVE_INFINITY } = waiter
       const connection = origin.connections.find(
         ({ active, capacity, openedAt }) => active < capacity && openedAt > openedAfter,
@@ -266,7 +267,7 @@ export class ConnectionPool {
     })
   }
 
-  /** While other connections live, those who wait are served by them; the next to enter dials again. */
+  /** If the origin has other connections, they serve the waiters. The next waiter to enter dials again. */
   #dialFailed(origin: Origin, error: Error): void {
     if (origin.connections.length === 0) {
       failAll(origin, error)
@@ -312,7 +313,7 @@ export class ConnectionPool {
     }
   }
 
-  /** Other connections were quicker: this one is kept for the next exchange as if it had had one. */
+  /** Other connections served all waiters first. This one is kept idle, as if it had already had an exchange. */
   #keepUnused(connection: Connection, socket: TLSSocket): void {
     const giveUp = () => {
       if (connection.unused) {
@@ -327,7 +328,7 @@ export class ConnectionPool {
     this.#keepIdle(connection)
   }
 
-  /** A Client on a socket that is open already. Should it have to connect again (GOAWAY), it does so guarded. */
+  /** Creates a Client on an open socket. If the Client has to reconnect (GOAWAY), it uses the guarded connect. */
   #makeClient(origin: Origin, opened: TLSSocket, head: ResponseHead | null): Client {
     let next: TLSSocket | null = opened
     const multiplexed = head === null
@@ -336,7 +337,7 @@ export class ConnectionPool {
         const socket = next
         next = null
         if (socket) {
-          // Not at once: the Client is still inside the call that asked for the connection.
+          // Deferred, because the Client is still inside the call that asked for the connection.
           queueMicrotask(() => callback(null, readThrough(head, socket)))
         } else {
           this.#connect(origin.destination, (error, socket) =>
@@ -349,7 +350,7 @@ export class ConnectionPool {
       keepAliveMaxTimeout: this.#limits.http1MaxIdleMs,
       headersTimeout: strandedRequestMs,
       h2Options: { maxConcurrentStreams: this.#limits.http2StreamsPerConnection },
-      // Where undici 8 reads it from, whatever its types say of h2Options.
+      // undici 8 reads this option here, although its types place it in h2Options.
       initialWindowSize: this.#limits.http2WindowBytes,
     })
   }
@@ -380,12 +381,12 @@ function failAll(origin: Origin, error: Error): void {
   }
 }
 
-/** Lets whoever reads from a socket see only what passes: undici has no hook between the two. */
+/** Filters everything that is read from a socket through `head`: undici has no hook between socket and parser. */
 function readThrough(head: ResponseHead | null, socket: TLSSocket): TLSSocket {
   if (!head || socket.alpnProtocol === 'h2') return socket
   const read = socket.read.bind(socket)
   socket.read = (size?: number) => {
-    // Node's own way of asking for more.
+    // Node calls `read(0)` to fetch more data.
     if (size === 0) return read(0)
     for (;;) {
       const chunk: Buffer | null = read(size)

@@ -2,15 +2,15 @@ import { errors } from 'undici'
 import { RefusedAddressError } from './guarded-connect.ts'
 import type { ExchangeError } from './outbound.ts'
 
-/** Why an exchange failed: in one word, and in a few of {@link reasons}. */
+/** Why an exchange failed: the error in one word, and one of the {@link reasons}. */
 export interface ExchangeFailure {
   error: ExchangeError
   reason: string
 }
 
 /**
- * Every reason that a caller is told. Fixed texts: what the system says would name addresses, which the guard keeps to
- * itself. docs/receive/deliveries.md lists them.
+ * Every reason that a caller sees. The texts are fixed, because system messages contain addresses, which the guard does
+ * not reveal. docs/receive/deliveries.md lists them.
  */
 export const reasons = {
   nameUnknown: 'the host name does not exist',
@@ -69,7 +69,7 @@ const noTls: Kind = ['tls', 'noTls']
 const tlsVersion: Kind = ['tls', 'tlsVersion']
 const invalidHeader: Kind = ['protocol', 'invalidHeader']
 
-/** By the code of an error. Certificate codes are OpenSSL's verification results as Node names them. */
+/** Kinds by error code. Certificate codes are OpenSSL's verification results as Node names them. */
 const kindByCode: Readonly<Record<string, Kind>> = {
   ENOTFOUND: ['dns', 'nameUnknown'],
   EAI_NONAME: ['dns', 'nameUnknown'],
@@ -146,7 +146,7 @@ const certificateCodes = new Set([
   'PATH_LENGTH_EXCEEDED',
 ])
 
-/** What tells that a connection is gone, and not only the exchange on it. */
+/** Error codes that mean that the whole connection is lost, not only the exchange on it. */
 const lostCodes = new Set([
   'ECONNRESET',
   'ECONNABORTED',
@@ -156,7 +156,7 @@ const lostCodes = new Set([
   'ERR_HTTP2_INVALID_SESSION',
 ])
 
-/** What a peer tells with an alert (RFC 8446 §6); Node names the TLS version of it, too. */
+/** Alerts of the peer (RFC 8446 §6). Node's codes also contain the TLS version, so they are matched by pattern. */
 const alerts: readonly (readonly [RegExp, Kind])[] = [
   [/_CERTIFICATE_REQUIRED$/, ['tls', 'clientCertificateWanted']],
   [/_PROTOCOL_VERSION$/, tlsVersion],
@@ -165,8 +165,8 @@ const alerts: readonly (readonly [RegExp, Kind])[] = [
 ]
 
 /**
- * Sorts what a socket, TLS, the HTTP parser or undici threw, by its class and code, never by its text. What is none
- * of the others is `protocol`: the peer was reached and did not speak HTTP as it should.
+ * Classifies an error of a socket, TLS, the HTTP parser or undici by its class and code, never by its text. Any other
+ * error is `protocol`: the peer was reached but did not speak valid HTTP.
  */
 export function classifyError(error: Error): ExchangeFailure {
   const [kind, reason] = kindOf(firstOf(error))
@@ -196,12 +196,12 @@ function kindOf(error: NodeJS.ErrnoException): Kind {
   return ['protocol', 'notHttp']
 }
 
-/** c-ares names the query (`queryA`), the system's resolver itself. */
+/** c-ares reports the query as the syscall (`queryA`); the resolver of the system reports `getaddrinfo`. */
 function isFromLookup({ syscall = '' }: NodeJS.ErrnoException): boolean {
   return syscall === 'getaddrinfo' || syscall.startsWith('query')
 }
 
-/** When every address of a name failed, Node reports them together; the first one speaks for all. */
+/** When every address of a name fails, Node reports all errors together. The first one counts. */
 function firstOf(error: Error): NodeJS.ErrnoException {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
 }

@@ -14,20 +14,20 @@ const forbiddenNames: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
-  // A plain object takes it for its prototype.
+  // As a key of a plain object, this name sets the prototype.
   '__proto__',
 ])
 
-/** Headers between a client and its proxy. */
+/** Prefix of the headers between a client and its proxy. */
 const forbiddenPrefix = 'proxy-'
 
-/** RFC 9110 §5.6.2. Pseudo-headers (`:path`) are no tokens. */
+/** RFC 9110 §5.6.2. Pseudo-headers (`:path`) are not tokens. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /** RFC 9110 §5.5, ASCII only and not empty: visible characters, with spaces and tabs between them. */
 const fieldValue = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/
 
-/** Why a header may not be sent: its name is not one, its name is forbidden, or its value is not one. */
+/** Why a header may not be sent: its name is not valid, its name is forbidden, or its value is not valid. */
 export type HeaderFault = 'name' | 'forbidden' | 'value'
 
 /** @returns null when every request may carry the header, over HTTP/1.1 and HTTP/2 */

@@ -7,7 +7,7 @@ import type { AddressGuard } from './address-guard.ts'
 import type { LookupAll } from './lookup-all.ts'
 import { openTunnel } from './proxy-tunnel.ts'
 
-/** A connection that the address guard does not allow. */
+/** The address guard does not allow the connection. */
 export class RefusedAddressError extends Error {
   override name = 'RefusedAddressError'
   readonly code = 'ERR_REFUSED_ADDRESS'
@@ -18,13 +18,13 @@ export interface GuardedConnectOptions {
   /** PEM certificates trusted besides the default roots. */
   ca?: string | Buffer | undefined
   lookup: LookupAll
-  /** For name look-up, TCP and TLS together. */
+  /** Time limit for name look-up, TCP and TLS together. */
   connectTimeoutMs: number
   /** An HTTP proxy through which every connection goes. */
   proxy?: URL | undefined
 }
 
-/** Whom to connect to; `ca` are the PEM certificates trusted for this connection, instead of the others. */
+/** The target of a connection. `ca` holds the PEM certificates trusted for it, instead of all others. */
 export interface ConnectTarget {
   url: URL
   ca?: string | undefined
@@ -33,22 +33,25 @@ export interface ConnectTarget {
 export type ConnectCallback = (...result: [null, TLSSocket] | [Error, null]) => void
 
 /**
- * Opens a TLS connection, offering h2 and http/1.1 (`socket.alpnProtocol` tells which). Returns what gives up early,
- * null when it was refused before there was anything; the callback runs once, unless it was given up.
+ * Opens a TLS connection that offers h2 and http/1.1 (`socket.alpnProtocol` tells which was chosen). Returns a handle
+ * to abandon the attempt, or null if it was refused at once. The callback runs once, unless abandoned.
  */
 export type GuardedConnect = (target: ConnectTarget, callback: ConnectCallback) => { destroy(): void } | null
 
-/** Authorities of webhooks whose settings are kept ready. */
+/** Certificate authorities of webhooks whose connectors are cached. */
 const maxAuthorities = 1_000
 
 /** Addresses of one name that are tried through a proxy. */
 const maxProxiedAddresses = 4
 
 /**
- * Makes the only function of the service that connects to a user-given address. It is judged three times: a literal
- * before connecting (Node calls no look-up for one), every address of a name when it is resolved (once, and that
- * result is connected to, so that a name that changes meanwhile gains nothing), and the peer's address at the end.
- * A proxy is asked for the judged address, never for the name; there the peer is the proxy.
+ * Creates the only function of the service that connects to a user-supplied address. The guard checks it three times:
+ * - an address literal before connecting, because Node does not look it up;
+ * - every address of a name when it is resolved. The service connects to that same result, so a name that changes
+ *   meanwhile gains nothing;
+ * - the address of the peer once the connection is open.
+ *
+ * A proxy is asked for the checked address, never for the name. The peer is then the proxy.
  */
 export function createGuardedConnect(options: GuardedConnectOptions): GuardedConnect {
   const { guard, proxy } = options
@@ -67,8 +70,8 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
   const connectors = new Map<string, buildConnector.connector>()
 
   /**
-   * One for each authority: a connector resumes TLS sessions, which skips the check of the certificate. Without the
-   * public roots a new one takes 0.2 ms, with them 15 ms.
+   * One connector per authority: a connector resumes TLS sessions, which skips the certificate check. Creating one
+   * takes 0.2 ms without the public roots and 15 ms with them.
    */
   function connectorFor(ca: string | undefined): buildConnector.connector {
     if (ca === undefined) return ownConnector
@@ -84,13 +87,13 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
     const { url, ca } = target
     const { host, protocol, port } = url
     const to = { hostname: hostnameOf(url), host, protocol, port, ...(httpSocket && { httpSocket }) }
-    // undici's types say void; it returns the socket, needed to give a connection up that nobody waits for.
+    // undici's types say void, but it returns the socket, which is needed to abandon an attempt that nobody waits for.
     return connectorFor(ca)(to, callback) as unknown as TLSSocket
   }
 
   function connectDirectly(target: ConnectTarget, callback: ConnectCallback) {
     const socket = startTls(target, callback as buildConnector.Callback)
-    // Before TLS says anything to it.
+    // Runs before TLS sends anything to the peer.
     socket.prependOnceListener('connect', () => {
       const refusedPeer = guard.checkResolved(hostnameOf(target.url), [socket.remoteAddress ?? ''])
       if (refusedPeer !== null) socket.destroy(new RefusedAddressError(refusedPeer))
@@ -131,7 +134,7 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
     throw failure!
   }
 
-  /** @throws what the look-up ended in, or RefusedAddressError */
+  /** @throws the error of the look-up, or RefusedAddressError */
   function judgedAddresses(hostname: string): Promise<string[]> {
     return new Promise((resolve, reject) => {
       if (isIP(hostname) !== 0) {
@@ -154,19 +157,19 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
     try {
       return proxy ? connectThrough(proxy, target, callback) : connectDirectly(target, callback)
     } catch (error) {
-      // A host that Node takes for no server name at all, or certificates that it does not take.
+      // Node does not accept the host as a server name, or does not accept the certificates.
       queueMicrotask(() => callback(error as Error, null))
       return null
     }
   }
 }
 
-/** Without the brackets of an IPv6 address. */
+/** The host name, without the brackets of an IPv6 address. */
 function hostnameOf({ hostname }: URL): string {
   return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
 }
 
-/** By authority, for all connections: parsing some 150 roots takes 15 ms. */
+/** Cached by authority for all connections: parsing about 150 roots takes 15 ms. */
 const secureContexts = new Map<string | undefined, SecureContext>()
 
 function secureContextOf(ca: string | undefined): SecureContext {
@@ -179,7 +182,7 @@ function rootsWith(ca: string | undefined): string[] {
   return [...getCACertificates('default'), ...(ca === undefined ? [] : [ca])]
 }
 
-/** A look-up for sockets that answers with checked addresses only. */
+/** A look-up function for sockets that returns only checked addresses. */
 function guardLookup(guard: AddressGuard, lookupAll: LookupAll): LookupFunction {
   return (hostname, options, callback) => {
     lookupAll(hostname, { ...options, family: 0, all: true }, (error, addresses) => {

@@ -1,6 +1,6 @@
 import type { LookupAddress, LookupOptions } from 'node:dns'
 
-/** `dns.lookup` asked for all addresses. */
+/** The signature of `dns.lookup` when it is asked for all addresses. */
 export type LookupAll = (
   hostname: string,
   options: LookupOptions & { all: true },

@@ -2,21 +2,21 @@ import { getOrInsert } from '../platform/get-or-insert.ts'
 import { lookupError } from './query-addresses.ts'
 
 export interface TurnLimits {
-  /** Look-ups under way. */
+  /** Look-ups that may run at a time. */
   lookups: number
-  /** Of them, for names of one parent; see {@link parentOf}. */
+  /** Look-ups that may run at a time for names of one parent; see {@link parentOf}. */
   lookupsPerParent: number
-  /** Look-ups that wait for their turn; more are refused. */
+  /** Look-ups that may wait for their turn; further ones are refused. */
   waitingLookups: number
 }
 
-/** Lets look-ups begin, the parents in turn, as far as the limits allow. */
+/** Starts look-ups within the limits. Parents take turns. */
 export interface LookupTurns {
   /**
    * Waits for a turn.
    *
-   * @returns what ends it; to be called once
-   * @throws an error with the code `ERR_LOOKUPS_BUSY` when none came in time
+   * @returns a function that ends the turn; call it once
+   * @throws an error with the code `ERR_LOOKUPS_BUSY` when no turn comes in time or too many look-ups wait
    */
   take(hostname: string, timeoutMs: number): Promise<() => void>
 }
@@ -48,7 +48,7 @@ export function createLookupTurns(limits: TurnLimits): LookupTurns {
       if (!hasRoom(parent)) continue
       const [start] = starts
       start!()
-      // To the end of the line.
+      // Moves the parent to the end of the queue.
       if (waiting.delete(parent) && starts.size > 0) waiting.set(parent, starts)
     }
   }
@@ -82,8 +82,8 @@ export function createLookupTurns(limits: TurnLimits): LookupTurns {
 }
 
 /**
- * What a name server is usually responsible for: the last two labels, or three below what looks like `co.uk`. Without
- * the list of public suffixes this is a guess; a wrong one makes some names share a limit.
+ * The domain that a name server is usually responsible for: the last two labels, or three below a suffix like `co.uk`.
+ * This is a guess, made without the list of public suffixes. A wrong guess makes some names share a limit.
  */
 export function parentOf(hostname: string): string {
   const labels = hostname.toLowerCase().replace(/\.$/, '').split('.')

@@ -16,18 +16,18 @@ import type { Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from '
 import { createResolver } from './resolver.ts'
 
 export interface OutboundLimits extends PoolLimits {
-  /** For name look-up, TCP and TLS of one connection; an exchange's own deadline may be shorter. */
+  /** Time limit for name look-up, TCP and TLS of one connection. The deadline of an exchange may be shorter. */
   connectTimeoutMs: number
   /**
-   * Bytes of an answer that are read and dropped once its reader has all that it wants, and for how long, so that the
-   * answer ends by itself. One that is broken off costs an HTTP/1.1 connection; an HTTP/2 peer counts it as open for a
-   * while and refuses others, or takes many for an attack.
+   * Once the reader has all the bytes that it wants, the client reads and drops this many more, for at most
+   * `dropTimeoutMs`, so that the answer ends by itself. Aborting an answer costs an HTTP/1.1 connection. An HTTP/2 peer
+   * counts an aborted answer as open for a while and refuses others, or takes many aborts for an attack.
    */
   droppedBytes: number
   dropTimeoutMs: number
-  /** Bytes of a request's headers (counted as RFC 9113 §6.5.2 does): above this it is not sent. */
+  /** Maximum bytes of a request's headers (counted as in RFC 9113 §6.5.2). A request with more is not sent. */
   requestHeaderBytes: number
-  /** Above this it has a connection of its own: some receivers close the whole connection for it. */
+  /** A request with more header bytes gets its own connection: some receivers close the whole connection for it. */
   sharedRequestHeaderBytes: number
 }
 
@@ -36,7 +36,7 @@ export const defaultOutboundLimits: OutboundLimits = {
   http2ConnectionsPerOrigin: 2,
   http2StreamsPerConnection: 128,
   http2BrokenOffPerConnection: 250,
-  // Of an answer little is read; undici's 256 KiB would all be sent by a peer that floods, and decrypted.
+  // The service reads little of an answer. A peer that floods would fill undici's 256 KiB, all to be decrypted.
   http2WindowBytes: 4_096,
   idleConnections: 1_000,
   http1IdleMs: 4_000,
@@ -54,16 +54,17 @@ export interface OutboundOptions {
   guard: AddressGuard
   /** PEM certificates trusted besides the default roots (which include NODE_EXTRA_CA_CERTS). */
   ca?: string | Buffer
-  /** Resolves names; absent: a resolver with the system's name servers. */
+  /** Resolves names. Default: a resolver that asks the name servers of the system. */
   lookup?: LookupAll | undefined
-  /** An HTTP proxy through which every connection goes, after the guard has judged its address. */
+  /** An HTTP proxy for all connections. The guard checks the address before the proxy is asked. */
   proxy?: URL | undefined
   limits?: Partial<OutboundLimits>
 }
 
 /**
- * Makes the guarded HTTP client: https only, HTTP/2 or HTTP/1.1 as the origin prefers, one deadline for the whole
- * exchange (waiting for a connection included), a cap on the answer's body, no redirects, no decompression, no retries.
+ * Creates the guarded HTTP client: https only, HTTP/2 or HTTP/1.1 as the origin prefers. One deadline covers the whole
+ * exchange, including the wait for a connection. The answer's body is capped. The client does not follow redirects or
+ * decompress. It repeats a request only if a used connection is lost before any answer.
  */
 export function createOutbound(options: OutboundOptions): Outbound {
   const limits = { ...defaultOutboundLimits, ...options.limits }
@@ -82,7 +83,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (closed) {
         return Promise.resolve(stopped)
       }
-      // The guard judges hosts when connecting; what it cannot see there is judged here.
+      // The guard checks hosts when connecting, but does not see the scheme and the credentials. They are checked here.
       if (request.url.protocol !== 'https:' || request.url.username || request.url.password) {
         return Promise.resolve(failed({ error: 'refused_address', reason: reasons.refusedUrl }))
       }
@@ -105,9 +106,9 @@ export function createOutbound(options: OutboundOptions): Outbound {
 }
 
 /**
- * One exchange from its deadline's start to its result. It may outlive its result, and with it its place on the
- * connection: a request that was handed to undici but not sent yet is broken off when undici takes it up, and what
- * little an answer has beyond its cap is read until it ends.
+ * One exchange, from the start of its deadline to its result. The exchange may outlive its result and keep its place on
+ * the connection: undici aborts a queued request only when it starts that request, and a short remainder of an answer
+ * beyond the cap is read to its end.
  */
 class Exchange implements Waiter, Dispatcher.DispatchHandler {
   readonly #request: OutboundRequest
@@ -117,7 +118,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
   readonly #resolve: (result: OutboundResult) => void
   readonly #startedAt = performance.now()
   readonly #chunks: Buffer[] = []
-  /** Bytes of the answer so far, and as announced. */
+  /** Bytes of the answer's body received so far, and announced by Content-Length. */
   #size = 0
   #declaredSize = 0
   #timer: NodeJS.Timeout | undefined
@@ -127,9 +128,9 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
   #reusable = true
   #settled = false
   #released = false
-  /** Whether anything of an answer came. */
+  /** Whether any part of an answer has arrived. */
   #heard = false
-  /** Whether its connection had been idle or had brought answers before. */
+  /** Whether the connection had been idle or had brought answers before this exchange. */
   #onUsedConnection = false
   openedAfter: number | undefined
 
@@ -170,14 +171,14 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
           method,
           headers: withIdentityEncoding(headers),
           body,
-          // One deadline for everything is ours.
+          // The deadline of the exchange covers everything.
           headersTimeout: 0,
           bodyTimeout: 0,
         },
         this,
       )
     } catch (error) {
-      // Nothing was sent: a header that no request may carry, or a connection that closed this moment.
+      // Nothing was sent: undici refused a header, or the connection has just closed.
       this.fail(error as Error)
       this.#release(connection.multiplexed)
     }
@@ -239,20 +240,20 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
     }
     clearTimeout(this.#timer)
     const { socketError } = this.#connection!
-    // TLS 1.3: a server asks for a client certificate, and says so, once the handshake is over for us.
+    // In TLS 1.3, a server reports a missing client certificate only after the handshake is over for the client.
     this.fail(socketError && isConnectionLost(error) ? socketError : error)
-    // HTTP/1.1 cannot go on after a broken exchange; an HTTP/2 connection can, unless it has told the pool itself.
+    // A failure makes an HTTP/1.1 connection unusable, but not an HTTP/2 one: if lost, it tells the pool itself.
     this.#release(this.#connection!.multiplexed && !this.#destination.alone)
   }
 
-  /** A peer may close an idle connection at the very moment at which a request is sent on it (RFC 9112 §9.3.1). */
+  /** A peer may close an idle connection just when a request is sent on it (RFC 9112 §9.3.1). */
   #mayTryAgain(error: Error): boolean {
     const heard = this.#heard || (this.#connection!.head?.receivedBytes ?? 0) > 0
     const isFirstTry = this.openedAfter === undefined
     return !this.#settled && !heard && isFirstTry && this.#onUsedConnection && isConnectionLost(error)
   }
 
-  /** Once more on a connection that is opened for it, within the same deadline. */
+  /** Repeats the request on a newly opened connection, within the same deadline. */
   #tryAgain(): void {
     this.#release(false)
     this.#connection = undefined
@@ -271,7 +272,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
 
   #timeOut(): void {
     const connection = this.#connection
-    // Nothing at all came back in this time: new exchanges had better not go into the same hole.
+    // The connection has brought no answer since this exchange began. It may be dead: new exchanges should not use it.
     if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
       this.#pool.retire(connection)
     }
@@ -322,8 +323,8 @@ function withIdentityEncoding(headers: Record<string, string>): Record<string, s
 }
 
 /**
- * Whether every request may carry these headers, each once. Node destroys an HTTP/2 session for some that may not, and
- * with it the exchanges of everybody who shares it.
+ * Whether every request may carry these headers, and no name occurs twice. For some forbidden headers, Node destroys
+ * the whole HTTP/2 session, and with it the exchanges of everybody who shares it.
  */
 function isSendable(headers: Record<string, string>): boolean {
   const entries = Object.entries(headers)

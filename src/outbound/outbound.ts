@@ -1,34 +1,34 @@
-/** Why an exchange got no answer, in one word; `AttemptError` adds the answers that are failures. */
+/** Why an exchange got no answer, in one word. `AttemptError` adds the answers that count as failures. */
 export type ExchangeError = 'timeout' | 'dns' | 'connect' | 'tls' | 'refused_address' | 'aborted' | 'protocol'
 
-/** A request to an address that a user named. */
+/** A request to a user-supplied URL. */
 export interface OutboundRequest {
   url: URL
   method: 'POST'
   headers: Record<string, string>
   body: Uint8Array | string
-  /** For the whole exchange: name look-up, connect, TLS, headers and body. */
+  /** Deadline for the whole exchange: name look-up, connect, TLS, headers and body. */
   timeoutMs: number
-  /** Bytes of the answer's body to keep. What little is beyond is read and dropped, after that it is broken off. */
+  /** Bytes of the answer's body to keep. A short remainder is read and dropped; a longer one is aborted. */
   maxAnswerBytes: number
-  /** The PEM certificates trusted for this request, instead of those that the service trusts. */
+  /** PEM certificates trusted for this request, instead of the certificates that the service trusts. */
   ca?: string | undefined
   signal?: AbortSignal
 }
 
-/** What came back. `headers` has lower-case names; `body` is at most `maxAnswerBytes` long, never decompressed. */
+/** An answer. `headers` has lower-case names; `body` is at most `maxAnswerBytes` long and never decompressed. */
 export interface OutboundAnswer {
   status: number
   headers: Record<string, string | string[] | undefined>
   body: Buffer
 }
 
-/** `reason` is one of a fixed set of texts (`exchange-error.ts`), which name no address. */
+/** `reason` is one of a fixed set of texts (`exchange-error.ts`), none of which contains an address. */
 export type OutboundResult =
   | { ok: true; answer: OutboundAnswer }
   | { ok: false; error: ExchangeError; reason: string }
 
-/** The one way out of the service: guarded, with a deadline and a byte cap, following no redirect. */
+/** The only outbound client of the service: guarded, with a deadline and a byte cap, without following redirects. */
 export interface Outbound {
   /** Never rejects: every failure is a result. */
   exchange(request: OutboundRequest): Promise<OutboundResult>

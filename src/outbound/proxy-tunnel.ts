@@ -5,21 +5,21 @@ import { getCACertificates } from 'node:tls'
 import type { LookupAll } from './lookup-all.ts'
 
 export interface TunnelOptions {
-  /** Gives up while there is no tunnel yet. */
+  /** Aborts the attempt; without effect once the tunnel is open. */
   signal: AbortSignal
-  /** For the proxy's own name. */
+  /** Resolves the proxy's own name. */
   lookup: LookupAll
-  /** PEM certificates trusted besides the default roots, for a proxy that is https. */
+  /** PEM certificates trusted besides the default roots, for an https proxy. */
   ca?: string | undefined
 }
 
 /**
- * Asks an HTTP proxy for a connection (CONNECT, RFC 9110 §9.3.6) to an address, never to a name: the proxy would look it
- * up once more, past the address guard.
+ * Asks an HTTP proxy for a connection (CONNECT, RFC 9110 §9.3.6) to an address, never to a name: the proxy would
+ * resolve the name again, and bypass the address guard.
  *
- * @param proxy `http:` or `https:`, with credentials where it wants them (Basic, RFC 7617)
- * @throws Error with the code `ERR_PROXY_REFUSED`, `ERR_PROXY_UNREACHABLE` or, given up, `ETIMEDOUT`; no message holds
- *   the proxy's address or credentials
+ * @param proxy `http:` or `https:`, with credentials if the proxy requires them (Basic, RFC 7617)
+ * @throws Error with the code `ERR_PROXY_REFUSED`, `ERR_PROXY_UNREACHABLE` or, when aborted, `ETIMEDOUT`; no message
+ *   contains the address or the credentials of the proxy
  */
 export function openTunnel(
   proxy: URL,

@@ -1,29 +1,29 @@
 import type { LookupAddress } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
 
-/** For the first try with each name server; further ones wait longer (c-ares). */
+/** Time limit of the first try with each name server; c-ares waits longer on further tries. */
 const tryTimeoutMs = 1_000
 const tries = 4
 
 export interface QueryOptions {
-  /** Name servers, `address` or `address:port`; absent: the system's. */
+  /** Name servers, as `address` or `address:port`. Default: those of the system. */
   servers?: readonly string[] | undefined
   timeoutMs: number
-  /** How long the addresses of one family are waited for when those of the other are there. */
+  /** How long to wait for the addresses of the second family once those of the first have arrived. */
   otherFamilyMs: number
 }
 
-/** What a name resolved to, IPv4 first, and for how long that holds. */
+/** The addresses of a name, IPv4 first, and how long they are valid. */
 export interface Found {
   addresses: LookupAddress[]
   ttlSeconds: number
 }
 
 /**
- * Asks the name servers for the A and AAAA records of a name. Each call has a channel of its own: what is asked of a
- * dead server for one name is never in the way of another.
+ * Asks the name servers for the A and AAAA records of a name. Each call has its own channel, so that a query to a dead
+ * server for one name never delays another name.
  *
- * @throws an error of c-ares: ENOTFOUND, ENODATA, ESERVFAIL …; ETIMEOUT when there is no answer in time
+ * @throws an error of c-ares: ENOTFOUND, ENODATA, ESERVFAIL …; ETIMEOUT when no answer arrives in time
  */
 export async function queryAddresses(name: string, options: QueryOptions): Promise<Found> {
   const resolver = new Resolver({ timeout: tryTimeoutMs, tries })
@@ -52,14 +52,14 @@ export async function queryAddresses(name: string, options: QueryOptions): Promi
   throw worseOf([v4, v6].flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])))
 }
 
-/** That a name has no address of one family says nothing of the other; that it does not exist does. */
+/** A name without an address of one family may have one of the other. A name that does not exist has neither. */
 function worseOf(errors: readonly NodeJS.ErrnoException[]): NodeJS.ErrnoException {
   const telling = errors.find(({ code }) => code === 'ENOTFOUND')
   const worst = telling ?? errors.find(({ code }) => code !== 'ENODATA') ?? errors[0]!
   return worst.code === 'ECANCELLED' ? lookupError('ETIMEOUT') : worst
 }
 
-/** An error as c-ares would make it. */
+/** An error in the form that c-ares uses. */
 export function lookupError(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`look-up failed: ${code}`), { code, syscall: 'query' })
 }

@@ -6,16 +6,16 @@ import { type Found, lookupError, queryAddresses } from './query-addresses.ts'
 import { createSystemNames, namesToAsk, type SystemFiles } from './system-names.ts'
 
 export interface ResolverLimits extends TurnLimits {
-  /** For a turn: longer than the look-ups of others take, dead ones too. */
+  /** How long a look-up waits for its turn: longer than other look-ups take, even those that time out. */
   waitMs: number
-  /** For the answers to a look-up whose turn it is. */
+  /** How long a look-up waits for answers once its turn has come. */
   timeoutMs: number
   otherFamilyMs: number
-  /** An answer is good for its time to live, at most for so long. */
+  /** An answer is cached for its time to live, but at most for this long. */
   maxTtlSeconds: number
-  /** A name whose name servers were silent is not asked for again for so long. */
+  /** How long a name is not looked up again after its name servers did not answer. */
   silentMs: number
-  /** Names remembered, of both kinds. */
+  /** Maximum names in each of the two caches: resolved names, and names without an answer. */
   rememberedNames: number
 }
 
@@ -32,30 +32,30 @@ const defaultResolverLimits: ResolverLimits = {
 }
 
 export interface ResolverOptions {
-  /** Name servers, `address` or `address:port`; absent: the system's. */
+  /** Name servers, as `address` or `address:port`. Default: those of the system. */
   servers?: readonly string[] | undefined
   files?: SystemFiles
   limits?: Partial<ResolverLimits>
-  /** Milliseconds that only grow. */
+  /** A monotonic clock, in milliseconds. */
   now?: () => number
 }
 
 export interface Resolver {
-  /** All addresses of a name; rejects as c-ares does when it has none. */
+  /** Resolves a name to all its addresses; rejects like c-ares when it has none. */
   resolve(hostname: string): Promise<LookupAddress[]>
-  /** The same, as sockets ask for it. */
+  /** `resolve` with the signature that sockets use. */
   lookup: LookupAll
 }
 
-/** For this machine only, whoever is asked (RFC 6761 §6.3). */
+/** The addresses of `localhost`, which is never looked up (RFC 6761 §6.3). */
 const loopback: LookupAddress[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
 ]
 
 /**
- * Resolves names without getaddrinfo, whose four threads one dead name server would take from everybody. What is asked
- * for one name at the same time is one look-up; the hosts file and `localhost` come before any name server.
+ * Resolves names without getaddrinfo: one dead name server would block its four threads for everybody. Simultaneous
+ * requests for one name share one look-up. The hosts file and `localhost` take precedence over name servers.
  */
 export function createResolver(options: ResolverOptions = {}): Resolver {
   const { servers, now = () => performance.now() } = options

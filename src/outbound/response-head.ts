@@ -1,35 +1,35 @@
-/** `HTTP/1.1 200`: enough of a status line to tell an informational answer from a final one. */
+/** Length of `HTTP/1.1 200`: enough of a status line to tell an informational answer from a final one. */
 const statusBytes = 12
 
 const headEnd = '\r\n\r\n'
 
 /**
- * What stands between a socket and the HTTP/1.1 parser while the head of an answer comes in. undici breaks a connection
- * off at an unsolicited `100 Continue`, and its parser refuses folded headers.
+ * Filters the head of an answer between a socket and the HTTP/1.1 parser. Without it, undici closes a connection on an
+ * unsolicited `100 Continue`, and its parser refuses folded headers.
  */
 export interface ResponseHead {
-  /** Bytes of the peer since {@link begin}, held back ones included. */
+  /** Bytes received from the peer since {@link begin}, including bytes that are still held back. */
   readonly receivedBytes: number
-  /** An exchange begins: what comes next is the head of its answer. */
+  /** Starts an exchange: the next bytes are the head of its answer. */
   begin(): void
-  /** @returns what the parser is to see of the bytes so far, maybe nothing yet */
+  /** @returns the bytes that the parser may see now; may be empty */
   pass(chunk: Buffer): Buffer
 }
 
 type Stage = 'status' | 'informational' | 'headers' | 'rest'
 
 /**
- * Passes informational answers over (RFC 9110 §15.2; 101 excepted, which nobody asked for) and replaces each line
- * folding in the headers with a space (RFC 9112 §5.2). All else goes on as it is: judging it is the parser's.
+ * Skips informational answers (RFC 9110 §15.2; except 101, which the service does not request) and replaces each line
+ * folding in the headers with a space (RFC 9112 §5.2). All other bytes pass unchanged: the parser checks them.
  *
- * @param maxBytes longest part of a head that is held back, or passed over at once
+ * @param maxBytes longest part of a head that is held back, or skipped at once
  */
 export function createResponseHead(maxBytes: number): ResponseHead {
   let stage: Stage = 'status'
   let held: Buffer = Buffer.alloc(0)
   let receivedBytes = 0
 
-  /** Takes one step with all bytes that are not passed yet; null: more are needed. */
+  /** Processes one step of the bytes that have not passed yet; null when more bytes are needed. */
   function step(bytes: Buffer): { passed: Buffer; left: Buffer } | null {
     if (stage === 'status') {
       const start = bytes.toString('latin1', 0, statusBytes)
@@ -92,7 +92,7 @@ function join(passed: Buffer, left: Buffer): Buffer {
   return left.length === 0 ? passed : Buffer.concat([passed, left])
 }
 
-/** A folded line begins with a blank. Directly behind the status line it would be no folding, and stays. */
+/** A folded line begins with a space or tab. A blank directly after the status line is not a folding and stays. */
 function unfold(head: Buffer): Buffer {
   if (head.indexOf('\r\n ') < 0 && head.indexOf('\r\n\t') < 0) return head
   const text = head.toString('latin1')

@@ -2,11 +2,11 @@ import { readFile, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { getOrInsert } from '../platform/get-or-insert.ts'
 
-/** What the machine says of names without asking a name server. */
+/** What the machine knows about names without asking a name server. */
 export interface SystemNames {
   /** Addresses by name in lower case (hosts(5)). */
   hosts: ReadonlyMap<string, string[]>
-  /** Domains in which incomplete names are looked up, and the dots of a complete one (resolv.conf(5)). */
+  /** Search domains for incomplete names, and how many dots a complete name has (resolv.conf(5)). */
   search: readonly string[]
   ndots: number
 }
@@ -21,11 +21,11 @@ const systemFiles: SystemFiles = {
   resolvConf: '/etc/resolv.conf',
 }
 
-/** How long what was read is taken for what is there. */
+/** How long the contents of the files are used before the files are checked again. */
 const freshMs = 5_000
 const maxSearchDomains = 6
 
-/** Reads the files, again when they have changed; one that is not there is empty. */
+/** Reads the files, and again when they have changed. A missing file counts as empty. */
 export function createSystemNames(files: SystemFiles = systemFiles): () => Promise<SystemNames> {
   const readHosts = whenChanged(files.hosts, parseHosts)
   const readSearch = whenChanged(files.resolvConf, parseResolvConf)
@@ -64,7 +64,7 @@ function whenChanged<T>(path: string, parse: (text: string) => T): () => Promise
   }
 }
 
-/** hosts(5): an address and its names a line. */
+/** hosts(5): each line has an address and its names. */
 export function parseHosts(text: string): Map<string, string[]> {
   const hosts = new Map<string, string[]>()
   for (const line of text.split('\n')) {
@@ -99,9 +99,9 @@ function fieldsOf(line: string): string[] {
 }
 
 /**
- * The names to ask for, in order. A name without a dot belongs to the search domains first. One with fewer dots than
- * `ndots` is taken as it stands first, unlike resolv.conf(5) says: most names here are complete, and a look-up in each
- * domain would come before each of them.
+ * The names to ask for, in order. A name without a dot is tried in the search domains first. A name with fewer dots
+ * than `ndots` is tried unchanged first, unlike in resolv.conf(5): most names here are complete, and each of them would
+ * otherwise cost a look-up in every search domain.
  */
 export function namesToAsk(
   hostname: string,

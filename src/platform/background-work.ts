@@ -1,22 +1,22 @@
 import { statementContext } from './db/statement-context.ts'
 
-/** Work that requests leave behind, done for all of them at once. */
+/** Runs work that several requests cause once for all of them. */
 export interface BackgroundWork {
-  /** Has the work done soon: at once if it has rested, never twice at a time. */
+  /** Runs the work soon: at once unless it ran less than `restMs` ago. Runs never overlap. */
   request(): void
-  /** Does once more what was requested, and no more after that. */
+  /** Runs the work a last time if it was requested, and ignores later requests. */
   stop(): Promise<void>
 }
 
 export interface BackgroundWorkOptions {
   work: () => Promise<void>
-  /** Between the end of the work and its next start. */
+  /** Pause between the end of one run and the start of the next, in milliseconds. */
   restMs: number
-  /** Told what the work failed with; it is tried again after the rest. */
+  /** Called with the error of a failed run. The work is retried after `restMs`. */
   onError: (error: unknown) => void
 }
 
-/** The work's statements are the service's own, whichever request they are for. */
+/** The work's statements count as the service's own, not as those of the request that caused it. */
 export function createBackgroundWork({ work, restMs, onError }: BackgroundWorkOptions): BackgroundWork {
   let isRequested = false
   let isStopped = false

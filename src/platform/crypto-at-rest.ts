@@ -10,16 +10,16 @@ const derivedKeyBytes = 32
 export interface CryptoAtRest {
   /**
    * @param plaintext the secret, as bytes or UTF-8 text
-   * @param context what the value is and whose, e.g. `webhook-secret:<id>`; a value moved elsewhere does not decrypt
+   * @param context kind and owner of the value, e.g. `webhook-secret:<id>`; with another context it does not decrypt
    */
   encrypt(plaintext: Uint8Array | string, context: string): Buffer
-  /** @throws DecryptionError when no key fits or the value was changed */
+  /** @throws DecryptionError when no key matches or the value was changed */
   decrypt(stored: Uint8Array, context: string): Buffer
   /**
-   * Keys for another purpose, which tell nothing of those they come from nor of each other (HKDF-SHA256, RFC 5869).
+   * Derives keys for another purpose (HKDF-SHA256, RFC 5869). They reveal nothing about their source or each other.
    *
-   * @param purpose what they are for, in a word that nothing else uses
-   * @returns 32 bytes for each key, in their order: the first makes, all verify
+   * @param purpose a word that no other purpose uses
+   * @returns 32 bytes for each key, in the same order: the first one signs, all verify
    */
   deriveKeys(purpose: string): Buffer[]
 }

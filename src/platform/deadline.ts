@@ -1,7 +1,7 @@
 /**
- * Waits for `work`, `timeoutMs` at most. The work itself goes on: what it answers later is dropped.
+ * Waits at most `timeoutMs` for `work`. The work itself continues after that, and its late result is dropped.
  *
- * @throws the work's own error, or one that says that the time is up
+ * @throws the work's own error, or a timeout error
  */
 export async function withDeadline<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
   const late = Promise.withResolvers<never>()

@@ -1,12 +1,12 @@
-/** What a map has. */
+/** The part of a Map or WeakMap that {@link getOrInsert} needs. */
 interface Entries<Key, Value> {
   get(key: Key): Value | undefined
   set(key: Key, value: Value): unknown
 }
 
 /**
- * The value of `key`, inserted when there is none. `Map.prototype.getOrInsertComputed` does the same from Node 26 on;
- * the published package runs on Node 22.
+ * Returns the value of `key`, after inserting one if it is missing. `Map.prototype.getOrInsertComputed` does the same
+ * from Node 26 on, but the published package supports Node 22.
  *
  * @param make called only when the key is missing; its value must not be undefined
  */

@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 
 /**
- * Lets the heap grow by half between collections, where V8 would let it grow fourfold on a machine with memory to
- * spare. Sending 100,000 pushes then peaks 110 MB lower, for a collection of 30 ms every three seconds. For the whole
- * process: the command line's business, not the service's.
+ * Lets the heap grow by half between collections. By default V8 lets it grow fourfold on a machine with spare memory.
+ * The peak of sending 100,000 pushes is 110 MB lower, at the cost of a 30 ms collection every three seconds. The flag
+ * affects the whole process, so only the command line sets it.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--heap-growing-percent=50')

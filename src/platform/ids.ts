@@ -2,20 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 
 /**
- * A new id: UUIDv7, so that rows made together lie together in their indexes (RFC 9562 §5.7). Node 22 makes none: the
- * random bits are those of a UUIDv4, which Node takes from a cache.
+ * A new UUIDv7: rows created together are stored together in their indexes (RFC 9562 §5.7). Node 22 has no function for
+ * it, so the random bits come from a UUIDv4, which Node takes from a cache.
  */
 export function newId(): string {
   const milliseconds = Date.now().toString(16).padStart(12, '0')
   return `${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-7${randomUUID().slice(15)}`
 }
 
-/** When a UUIDv7 was made, to the millisecond; of another UUID it tells nothing. */
+/** When a UUIDv7 was created, to the millisecond; meaningless for other UUIDs. */
 export function momentOfId(id: string): Date {
   return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16))
 }
 
-/** The smallest UUID of a moment; all UUIDv7 that are made then or later are not smaller. */
+/** The smallest UUID of a moment: every UUIDv7 created then or later is greater or equal. */
 export function firstIdOf(moment: Date): string {
   const hex = moment.getTime().toString(16).padStart(12, '0')
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`
@@ -24,8 +24,8 @@ export function firstIdOf(moment: Date): string {
 const uuid = z.guid()
 
 /**
- * Reads an id from a request. Every id that a client sends passes here once, so that the code compares, stores and
- * encrypts with one spelling.
+ * Reads an id from a request. Every id from a client passes through here once, so that the code compares, stores and
+ * encrypts with the same spelling.
  *
  * @returns the id in lower case; undefined when the value is not a UUID
  */

@@ -1,4 +1,4 @@
-/** Runs tasks one at a time, in the order of the calls. A task that fails does not stop those after it. */
+/** Runs tasks one at a time, in the order of the calls. A failed task does not stop the next ones. */
 export type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>
 
 export function createInTurn(): InTurn {

@@ -2,8 +2,8 @@ import { type LogFn, type Logger, type LoggerOptions, pino } from 'pino'
 import { isUnavailable } from './db/database-errors.ts'
 
 /**
- * One JSON line per unit of work, on stdout. `error` means that a person should look: a healthy install logs none.
- * Secrets never reach it: callers log ids, counts and milliseconds, and headers that could carry a key are cut.
+ * Logs one JSON line per unit of work to stdout. `error` means that a person should look: a healthy install logs none.
+ * Secrets are never logged: callers log ids, counts and milliseconds, and headers that could carry a key are redacted.
  */
 export function createLogger(level: string, destination?: { write(line: string): void }): Logger {
   const options = {
@@ -17,12 +17,12 @@ export function createLogger(level: string, destination?: { write(line: string):
   return destination ? pino(options, destination) : pino(options)
 }
 
-/** Says nothing. */
+/** Logs nothing. */
 export const silentLog: Logger = pino({ level: 'silent' })
 
 /**
- * While the database is away everything fails for the same reason, many times a second. Whoever owns the connections
- * says so (`database.unavailable`); what failed because of it is logged for debugging only.
+ * During a database outage, work fails for the same reason many times a second. The owner of the connections logs the
+ * outage (`database.unavailable`); the failures that it causes are logged at level `debug` only.
  */
 function logOutagesOnce(this: Logger, args: Parameters<LogFn>, method: LogFn, level: number): void {
   const [bindings] = args as [unknown]

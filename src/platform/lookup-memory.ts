@@ -1,25 +1,25 @@
 import type { Announcements } from './db/announcements.ts'
 import type { Notices } from './db/notices.ts'
 
-/** Rows that are looked up again and again, from memory. What does not exist is not remembered. */
+/** A cache of rows that are often looked up. Missing rows are not cached. */
 export interface LookupMemory<Row> {
-  /** The row if it is remembered, or being read. */
+  /** The row if it is cached or being read; otherwise undefined, without reading it. */
   recall(id: string): Promise<Row | undefined> | undefined
-  /** The row, remembered or read now; undefined when there is none. */
+  /** The row, from the cache or read now; undefined when it does not exist. */
   get(id: string): Promise<Row | undefined>
-  /** What is being read now is read again by whoever asks next. */
+  /** Removes a row. If it is being read now, the next call reads it again. */
   forget(id: string): void
   forgetAll(): void
 }
 
 export interface LookupMemoryOptions<Row> {
   read: (id: string) => Promise<Row | undefined>
-  /** How long a row is remembered. */
+  /** How long a row is cached. */
   maxAgeMs: number
-  /** Of all rows together, as `weigh` says; the ones read first make room. */
+  /** Maximum total weight of all rows, as returned by `weigh`. The rows read first are removed first. */
   maxWeight: number
   weigh: (row: Row) => number
-  /** A clock that never goes back. */
+  /** A monotonic clock. */
   nowMs?: () => number
 }
 
@@ -76,11 +76,11 @@ export function createLookupMemory<Row>(options: LookupMemoryOptions<Row>): Look
   }
 }
 
-/** While changes are heard. Bounds what an announcement that was lost with its connection can do. */
+/** Maximum age while announcements arrive. It limits how long a row stays stale when an announcement is lost. */
 const maxAgeHeardMs = 5_000
 const maxAgeUnheardMs = 1_000
 
-/** A memory that forgets the rows that announcements name. */
+/** A cache that drops the rows that announcements name. */
 export function createAnnouncedMemory<Row>(
   notices: Notices,
   changes: Announcements,

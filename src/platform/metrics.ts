@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
-/** Gauges of the library whose names say that they were counters. The same by kind, without `_total`, are kept. */
+/** Gauges of the library that are named like counters. The same gauges by type, without `_total`, are kept. */
 const misnamed = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
@@ -8,8 +8,8 @@ const misnamed = [
 ]
 
 /**
- * What `/metrics` shows, in the Prometheus text format. Names follow https://prometheus.io/docs/practices/naming/.
- * Labels are bounded: never an id, never a URL.
+ * The metrics of `/metrics`, in the Prometheus text format. Names follow https://prometheus.io/docs/practices/naming/.
+ * Labels have a bounded set of values: never an id or a URL.
  */
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -29,12 +29,12 @@ export function createMetrics() {
     new Gauge(describe(name, help, labels))
   return {
     registry,
-    /** Set gauges from the database before they are shown. One clears its gauge first: no value outlives an outage. */
+    /** Update gauges from the database before a scrape. Each clears its gauge first, so no value outlives an outage. */
     readers: [] as (() => Promise<void>)[],
-    /** Set gauges from what this process knows before they are shown. */
+    /** Update gauges from this process's state before each scrape. */
     samplers: [] as (() => void)[],
 
-    /** `route` is the pattern, `status` the class, such as `2xx`. */
+    /** `route` is the route's pattern, `status` the status class, such as `2xx`. */
     requestSeconds: new Histogram({
       ...describe(
         'http_request_duration_seconds',

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 
 /**
- * A file or folder of the package, such as `web/sdk/`, whether it is there or not.
+ * The URL of a file or folder of the package, such as `web/sdk/`, whether or not it exists.
  *
  * @param path from the root of the package
  */
@@ -15,7 +15,7 @@ export function packagePath(path: string): URL {
 }
 
 /**
- * The same, for what has to be there.
+ * Like {@link packagePath}, for a file or folder that must exist.
  *
  * @throws Error when the package lacks it
  */

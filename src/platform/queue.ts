@@ -6,15 +6,15 @@ import type { z } from 'zod'
 import type { Db, OpenDatabase, Trx } from './db/db.ts'
 import { getOrInsert } from './get-or-insert.ts'
 
-/** A queue and the form of its messages. */
+/** A queue and the schema of its messages. */
 export interface QueueDefinition {
   name: string
   schema: z.ZodType
-  /** How long a process may hold a job before another takes it up. Beyond every deadline inside the job. */
+  /** How long a process may hold a job before another may claim it. Longer than every deadline inside the job. */
   expireInSeconds: number
 }
 
-/** A job as this process claimed it; `retryCount` tells its claim from a later one of the same job. */
+/** A job that this process claimed. `retryCount` distinguishes this claim from later claims of the same job. */
 export interface ClaimedJob<Message> {
   id: string
   retryCount: number
@@ -22,14 +22,14 @@ export interface ClaimedJob<Message> {
 }
 
 export interface JobOptions {
-  /** A UUID; a second job with the same one is dropped while the first is there. */
+  /** A UUID. While a job with this id exists, a second one is dropped. */
   id?: string
   delaySeconds?: number
 }
 
 /** Jobs in the database, claimed and settled through pg-boss. */
 export interface Queue {
-  /** Inserts jobs in the caller's transaction: the change and what follows from it commit together. */
+  /** Inserts jobs in the caller's transaction: the change and its follow-up work commit together. */
   enqueue<Q extends QueueDefinition>(
     trx: Trx,
     queue: Q,
@@ -38,13 +38,13 @@ export interface Queue {
   /**
    * Removes a claimed job in the caller's transaction.
    *
-   * @returns false when it is no longer ours: the claim has lapsed, and what was done must not be accounted
+   * @returns false when the claim has expired: another process may own the job, so its result must not be recorded
    */
   settle(trx: Trx, queue: QueueDefinition, job: { id: string; retryCount: number }): Promise<boolean>
   /**
-   * Runs `handler` for each job, up to `concurrency` at once. The handler settles its job itself. One that throws
-   * is logged and taken up again with a growing delay: no job is ever given up. One whose message is not of the queue's
-   * form is logged and moved to the queue `dead-letter`.
+   * Runs `handler` for each job, up to `concurrency` at once. The handler settles its job itself. A job whose handler
+   * throws is logged and retried with a growing delay, without limit. A job whose message does not match the queue's
+   * schema is logged and moved to the queue `dead-letter`.
    */
   work<Q extends QueueDefinition>(
     queue: Q,
@@ -55,30 +55,30 @@ export interface Queue {
   schedule(queue: QueueDefinition, cron: string, handler: () => Promise<void>): Promise<void>
   /** Jobs not yet settled, by queue. */
   depths(): Promise<{ queue: string; count: number }[]>
-  /** Lets handlers finish, up to `timeoutMs`, and takes no more jobs. */
+  /** Claims no more jobs, and waits up to `timeoutMs` for running handlers. */
   stop(timeoutMs: number): Promise<void>
 }
 
 const schema = 'pgboss'
-/** How often a process looks after expired claims and the like. */
+/** How often a process releases expired claims and does similar maintenance. */
 const upkeepSeconds = 60
 /**
- * Workers look for jobs when they are told of new ones (NOTIFY) and when the time comes of one that this process put off.
- * One worker of each queue looks so often besides, for what others put off; where nobody can be told, it is more often.
+ * Workers look for jobs when NOTIFY announces new ones, and when a job that this process delayed becomes due. One
+ * worker of each queue also polls this often, for jobs that other processes delayed. Without LISTEN it polls sooner.
  */
 const lookSeconds = { announced: 60, unannounced: 5 }
-/** Jobs that no version here could read; an operator moves them back or deletes them. */
+/** Jobs whose message no running version could read; an operator moves them back or deletes them. */
 export const deadLetter = 'dead-letter'
 const oneYearSeconds = 31_536_000
-/** A crashed process's claim counts as a retry; none may ever be the last. */
+/** The claim of a crashed process counts as a retry, so the limit must never be reached. */
 const retryLimit = 1_000_000
 const maxRetryDelaySeconds = 60
 
 /**
- * Starts pg-boss on the open database and makes the queues.
+ * Starts pg-boss on the open database and creates the queues.
  *
  * @param supervise whether this process also runs the upkeep (expired claims, schedules)
- * @param every how often it does, and how often a worker of each queue looks for jobs without being told of any
+ * @param every how often the upkeep runs, and how often a worker of each queue polls for jobs
  */
 export async function startQueue(
   database: OpenDatabase,
@@ -102,10 +102,10 @@ export async function startQueue(
     schedule: supervise,
     superviseIntervalSeconds: every.upkeepSeconds,
     monitorIntervalSeconds: every.upkeepSeconds,
-    // A schedule names a minute, and is looked at within the one after it.
+    // Cron schedules have minute precision: each is checked within the minute after its time.
     cronMonitorIntervalSeconds: 45,
     cronWorkerIntervalSeconds: 45,
-    // What it remembers of queues does not change while a process runs.
+    // Queue settings do not change while a process runs.
     queueCacheIntervalSeconds: 600,
     bamIntervalSeconds: 600,
     flowIntervalSeconds: 600,
@@ -113,19 +113,19 @@ export async function startQueue(
     reindex: database.backend === 'postgres',
     monitorVacuum: database.backend === 'postgres',
     registerInstance: false,
-    // /metrics shows how deep it is.
+    // /metrics shows the depth of each queue instead.
     warningQueueSize: 1_000_000,
   })
   boss.on('error', (error) => log.error({ err: error }, 'queue.error'))
   boss.on('warning', (warning) => log.warn({ warning: warning.message, data: warning.data }, 'queue.warning'))
   await boss.start()
   await makeQueues(boss, [...definitions, { name: deadLetter, expireInSeconds: 60 }])
-  // The embedded database has no other process, so whatever is claimed was claimed by one that died.
+  // Only one process uses the embedded database, so existing claims belong to a process that died.
   if (database.backend === 'pglite') await releaseOrphans(boss, database.db, definitions)
   return createQueue(boss, database.db, log, every.lookSeconds)
 }
 
-/** Those that are there and as they should be cost a start nothing. */
+/** Skips queues that exist with the right options, so that they do not slow down a start. */
 async function makeQueues(
   boss: PgBoss,
   definitions: readonly Omit<QueueDefinition, 'schema'>[],
@@ -165,7 +165,7 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
   const workers = createWorkers(boss)
   const looking = setInterval(workers.look, lookSeconds * 1_000).unref()
 
-  /** A job that throws when it is read would be claimed again for ever, and nobody would hear of it. */
+  /** Moves an unreadable job to the dead-letter queue: otherwise it would be claimed again forever, unnoticed. */
   const bury = async (queue: QueueDefinition, job: BossJob, error: unknown) => {
     log.error({ err: error, queue: queue.name, jobId: job.id, message: job.data }, 'job.unreadable')
     await db.transaction().execute(async (trx) => {
@@ -187,13 +187,13 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
       await handler({ id, retryCount, message: parsed.data as never })
     } catch (error) {
       log.error({ err: error, queue: queue.name, jobId: id, message: parsed.data }, 'job.failed')
-      // pg-boss chooses between half of this and this.
+      // pg-boss picks a random delay between half of this value and this value.
       wakeAfter(queue, Math.min(maxRetryDelaySeconds, 2 ** (retryCount + 1)))
       throw error
     }
   }
 
-  /** NOTIFY tells of jobs that are due. When one is due later, whoever puts it off wakes a worker of its own. */
+  /** NOTIFY announces only jobs that are due now. For a delayed job, the process that delayed it wakes a worker. */
   const wakeAfter = ({ name }: QueueDefinition, seconds: number) => {
     if (seconds <= maxWakeSeconds) setTimeout(workers.wake, seconds * 1_000 + lateMs, name).unref()
   }
@@ -243,9 +243,9 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
   }
 }
 
-/** So much the database's time, by which jobs are due, may be behind ours. */
+/** Due times use the database's clock, which may be this far behind the clock of the process. */
 const lateMs = 100
-/** What is put off for longer is found by a poll. */
+/** Jobs delayed for longer are found by polling. */
 const maxWakeSeconds = 3_600
 
 interface BossJob {
@@ -254,17 +254,17 @@ interface BossJob {
   retryCount?: number
 }
 
-/** Workers of this process, by queue. Each has one job at a time. */
+/** Workers of this process, by queue. Each runs one job at a time. */
 interface Workers {
   start(queueName: string, handle: (job: BossJob) => Promise<void>): Promise<void>
-  /** The queue's workers look for jobs now. */
+  /** Makes the queue's idle workers look for jobs now. */
   wake(queueName: string): void
-  /** One worker of each queue does. */
+  /** Makes one idle worker of each queue look for jobs now. */
   look(): void
 }
 
 function createWorkers(boss: PgBoss): Workers {
-  /** Of each queue, those without a job. */
+  /** The ids of each queue's idle workers. */
   const free = new Map<string, Set<string>>()
   const never = { pollingIntervalSeconds: neverSeconds, notifyPollingIntervalSeconds: neverSeconds }
   const wake = (queueName: string) => {
@@ -277,7 +277,7 @@ function createWorkers(boss: PgBoss): Workers {
       const id = await boss.work<object>(queueName, { batchSize: 1, ...never }, async ([job]) => {
         const self = await started.promise
         idle.delete(self)
-        // Where there is one job there may be more.
+        // Other jobs may be waiting as well.
         wake(queueName)
         try {
           await handle(job!)
@@ -296,5 +296,5 @@ function createWorkers(boss: PgBoss): Workers {
   }
 }
 
-/** pg-boss has no worker that waits to be told. */
+/** pg-boss has no workers without polling; a day between polls amounts to never. */
 const neverSeconds = 86_400

@@ -1,9 +1,9 @@
 /**
- * The module `name` beside the one whose `import.meta.url` is given, for a thread or a process that is to run it. In the
- * bundle, all files lie beside each other: whoever asks as `.ts` gets a `.ts`, as `.js` a `.js`. `scripts/bundle-service.ts`
- * has to list the module.
+ * The URL of the module `name` in the same folder as the calling module, for a thread or process to run. The extension
+ * is the caller's: `.ts` in the sources, `.js` in the bundle, where all files are in one folder.
+ * `scripts/bundle-service.ts` has to list the module.
  *
- * @param name without its ending, e.g. `embedded-thread`
+ * @param name without its extension, e.g. `embedded-thread`
  */
 export function siblingModule(importMetaUrl: string, name: string): URL {
   return new URL(`./${name}${importMetaUrl.slice(importMetaUrl.lastIndexOf('.'))}`, importMetaUrl)

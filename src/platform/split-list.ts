@@ -1,4 +1,4 @@
-/** The entries of a comma-separated list, without blanks around them; empty ones do not count. */
+/** The trimmed entries of a comma-separated list, without empty ones. */
 export function splitList(list: string): string[] {
   return list
     .split(',')

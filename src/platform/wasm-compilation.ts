@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 
 /**
- * Lets V8 compile one function of WebAssembly at a time, of which the embedded database is 9 MB. With a thread for each
- * core, every one of them keeps the memory that its compilations have freed: 22 MB more at rest, for a start that is no
- * faster. For the whole process: the command line's business, not the service's.
+ * Makes V8 compile one WebAssembly function at a time; the embedded database has 9 MB of WebAssembly. With a thread per
+ * core, each thread keeps the memory that its compilations freed: 22 MB more at rest, without a faster start. The flag
+ * affects the whole process, so only the command line sets it.
  */
 export function compileWasmInTurn(): void {
   setFlagsFromString('--wasm-num-compilation-tasks=1')

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 
-/** A number in JSON, from `min` to `max`. */
+/** A whole number in JSON, from `min` to `max`. */
 export const wholeNumber = (min: number, max: number) =>
   z
     .int()
     .refine((value) => value >= min && value <= max, `must be ${min} to ${max}`)
     .meta({ minimum: min, maximum: max })
 
-/** The same as text, which queries and variables are. */
+/** Like {@link wholeNumber}, but parsed from text, for queries and environment variables. */
 export const wholeNumberText = (min: number, max: number) =>
   z
     .string()

@@ -21,32 +21,32 @@ import {
   readNextEvents,
 } from './replay-store.ts'
 
-/** A replay makes no more deliveries while it has more than this pending: those of the moment come before the past. */
+/** A replay pauses while more than this many of its deliveries are pending: current events go before past ones. */
 const maxPending = 200
 const maxDeliveriesPerStep = 200
-/** Events that one step looks at. Of a long window there may be few that are wanted. */
+/** Events that one step reads. A long window may have few events that pass the filter. */
 const maxEventsPerStep = 2_000
 const eventsWithDataAtOnce = 200
 
 /**
- * An event is in the log when its transaction commits, under an id made before that: only after this time is the log
- * of a moment taken for whole.
+ * An event's id is created before its transaction commits and the event becomes visible. The log up to a moment is
+ * therefore considered complete only after this time.
  */
 const settlesAfterMs = 5_000
 
-/** How long a step waits for its turn itself, and after that the queue. */
+/** A step first waits `waitMs` for its turn itself; then the queue delays it for `waitSeconds`. */
 const waitMs = 1_000
 const lookAgainMs = 50
 const waitSeconds = 1
 
 type ReplayDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'log'>
 
-/** What a step makes of a replay. */
+/** The state of a replay after a step. */
 type Outcome = { status: 'running'; delaySeconds: number } | { status: 'completed' | 'canceled' }
 
 /**
- * ReplayStep → the next deliveries of a replay, how far it has come, and the next step, in one transaction: a process
- * killed anywhere leaves the step undone, to be taken up again, or done.
+ * Creates the next deliveries of a replay, saves its position and enqueues the next step, all in one transaction. If
+ * the process is killed, the step is either done, or undone and run again.
  */
 export async function runReplayStep(deps: ReplayDeps, job: ClaimedJob<ReplayStep>): Promise<void> {
   const { appId, replayId } = job.message
@@ -59,21 +59,21 @@ export async function runReplayStep(deps: ReplayDeps, job: ClaimedJob<ReplayStep
     const outcome = await takeStep(trx, deps, replay)
     if (outcome.status !== 'running') return endReplay(trx, replay, outcome.status, deps.clock.now())
     const { delaySeconds } = outcome
-    // Under an id of its own: the worker that has this job completes it by its id when we are done.
+    // The next step needs its own id: the worker completes this job by its id when this handler returns.
     await deps.queue.enqueue(trx, replayStep, [{ delaySeconds, message: job.message }])
     return undefined
   })
   if (ended) reportReplay(deps, appId, ended)
 }
 
-/** One line for the end of a replay, however it ended. */
+/** Logs one line when a replay ends, completed or canceled. */
 export function reportReplay({ log }: Pick<Deps, 'log'>, appId: string, replay: Replay): void {
   const { id, webhookId, status, eventCount, createdAt, finishedAt } = replay
   const ms = finishedAt!.getTime() - createdAt.getTime()
   log.info({ appId, replayId: id, webhookId, status, events: eventCount, ms }, 'replay.ended')
 }
 
-/** Deliveries take milliseconds, a job put back for its time about a second: a little patience keeps the pace. */
+/** Waits here for pending deliveries, which take milliseconds: a job put back into the queue takes about a second. */
 async function waitForTurn({ db }: ReplayDeps, { appId, replayId }: ReplayStep): Promise<void> {
   const deadline = performance.now() + waitMs
   while (performance.now() < deadline && (await hasManyPending(db, appId, replayId))) await sleep(lookAgainMs)
@@ -81,7 +81,7 @@ async function waitForTurn({ db }: ReplayDeps, { appId, replayId }: ReplayStep):
 
 async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise<Outcome> {
   const webhook = await findReplayTarget(trx, replay.appId, replay.webhookId)
-  // A later generation: it was disabled since, though it may be enabled again.
+  // A later generation means that the webhook was disabled since, even if it is enabled again.
   if (!webhook?.enabled || webhook.generation !== replay.generation) return { status: 'canceled' }
   if (await hasManyPending(trx, replay.appId, replay.id)) {
     return { status: 'running', delaySeconds: waitSeconds }
@@ -110,7 +110,7 @@ async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise
   return { status: 'running', delaySeconds: (replay.until.getTime() - settled.getTime()) / 1_000 }
 }
 
-/** Of the next events those to be delivered, in their order: more than a step takes say only that there are more. */
+/** Selects the events to deliver, in order. A result of more than one step's deliveries only shows that more follow. */
 async function select(
   trx: Trx,
   replay: HeldReplay,

@@ -15,7 +15,7 @@ import { presentReplay, replayDocs } from './replay-schema.ts'
 import { holdReplay, listReplays, readReplay } from './replay-store.ts'
 import { replayDelivery, startReplay } from './start-replay.ts'
 
-/** As cursors name it. */
+/** The name of this list in cursors. */
 const list = 'r'
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
@@ -26,7 +26,7 @@ const events = z
   .max(100)
   .transform((names) => [...new Set(names)])
 
-/** Deliveries made once more: one, or those of a window. */
+/** Registers the routes that deliver events again: one delivery, or the events of a window. */
 export function registerReplayRoutes(
   server: Server,
   deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'log'>,

@@ -67,7 +67,7 @@ export const replayShape = defineShape<ReturnType<typeof presentReplay>>(
 
 const tags = ['replays']
 
-/** What the API's description says about the routes of replays. */
+/** The API description of the replay routes. */
 export const replayDocs = {
   deliver: {
     operationId: 'replayDelivery',

@@ -6,7 +6,7 @@ import type { Db, Trx } from '../platform/db/db.ts'
 import { firstIdOf } from '../platform/ids.ts'
 import { type Filter, storedFilter } from '../webhooks/filter.ts'
 
-/** Deliveries of past events, made anew for one webhook. */
+/** A replay creates new deliveries of past events for one webhook. */
 export interface Replay {
   id: string
   webhookId: string
@@ -35,7 +35,7 @@ const columns = [
   'finished_at as finishedAt',
 ] as const
 
-/** What of a webhook decides on a replay. */
+/** The parts of a webhook that a replay depends on. */
 export interface ReplayTarget {
   id: string
   enabled: boolean
@@ -44,7 +44,7 @@ export interface ReplayTarget {
   filter: Filter | null
 }
 
-/** A webhook as it stands; null when the app has no such one. */
+/** Reads the current webhook; null when the app has no such webhook. */
 export async function findReplayTarget(
   db: Db,
   appId: string,
@@ -83,7 +83,7 @@ export async function insertReplay(trx: Trx, replay: NewReplay, now: Date): Prom
     .executeTakeFirstOrThrow()
 }
 
-/** Replays of a webhook, newest first: `limit` and one more where there are more. @param after only older ones */
+/** Lists replays, newest first: `limit`, plus one when there are more. @param after lists only older replays */
 export async function listReplays(
   db: Db,
   appId: string,
@@ -117,10 +117,10 @@ export async function readReplay(
     .executeTakeFirst()
 }
 
-/** A replay that a transaction holds: nobody else moves it on or ends it meanwhile. */
+/** A replay that is locked: nobody else can continue or end it until the transaction ends. */
 export interface HeldReplay extends Replay {
   appId: string
-  /** The webhook's when it was asked for. */
+  /** The webhook's generation when the replay was requested. */
   generation: number
   lastEventId: string | null
 }
@@ -142,7 +142,7 @@ export async function holdReplay(trx: Trx, appId: string, id: string): Promise<H
   return replay ?? null
 }
 
-/** @param lastEventId how far it has come. @param made deliveries made since */
+/** @param lastEventId the last processed event. @param made deliveries created since the last call */
 export async function moveReplay(
   trx: Trx,
   { appId, id }: HeldReplay,
@@ -172,12 +172,12 @@ export async function endReplay(
     .executeTakeFirstOrThrow()
 }
 
-/** Those that ended so long ago that their deliveries are gone. */
+/** Deletes replays that ended so long ago that their deliveries are deleted. */
 export async function deleteOldReplays(db: Db, before: Date): Promise<void> {
   await db.deleteFrom('replays').where('finished_at', '<', before).execute()
 }
 
-/** How many deliveries of a replay are pending, up to `most`. */
+/** Counts the pending deliveries of a replay, up to `most`. */
 export async function countPending(db: Db, appId: string, id: string, most: number): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from (select ${pendingOf(appId, id)} limit ${most}) pending`.execute(db)
@@ -185,8 +185,8 @@ export async function countPending(db: Db, appId: string, id: string, most: numb
 }
 
 /**
- * Locks the deliveries of a replay that are pending, but for those whose attempt is being recorded: what records it
- * may wait for others of them.
+ * Locks the pending deliveries of a replay, except those whose attempt is being recorded: the recording transaction
+ * may be waiting for other deliveries of the replay.
  */
 export async function lockPending(trx: Trx, { appId, id }: HeldReplay): Promise<HeldDelivery[]> {
   const { rows } = await sql<HeldDelivery>`
@@ -204,7 +204,7 @@ export interface ReplayedEvent {
   type: string
 }
 
-/** Events of a replay's window that it has not come to yet, oldest first. @param before exclusive */
+/** Reads the events in a replay's window that are not processed yet, oldest first. @param before exclusive */
 export async function readNextEvents(
   trx: Trx,
   { appId, since, lastEventId }: HeldReplay,
@@ -223,8 +223,8 @@ export async function readNextEvents(
 }
 
 /**
- * Of some events, oldest first, those that the webhook got or is about to get. A look-up for each: planned as a join,
- * it could read the whole log instead.
+ * Finds which of the events (oldest first) the webhook received or is about to receive. Each event is looked up
+ * separately, because a join could be planned to read the whole log.
  */
 export async function findReceived(
   trx: Trx,

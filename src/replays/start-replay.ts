@@ -10,20 +10,20 @@ import { found, refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import { findReplayTarget, insertReplay, type Replay, type ReplayTarget } from './replay-store.ts'
 
-/** What is asked for: the events of a window, all of them or those that the webhook did not get. */
+/** A requested replay: all events of a window, or only those that the webhook did not receive. */
 export interface ReplayRequest {
   since: Date
   /** Exclusive; absent: now. */
   until: Date | undefined
-  /** Absent: those that the webhook names. */
+  /** Absent: the event types that the webhook names. */
   events: string[] | undefined
   selection: 'failed' | 'all'
 }
 
 /**
- * Accepts a replay: its row and its first step in one transaction.
+ * Accepts a replay: inserts its row and enqueues its first step in one transaction.
  *
- * @throws 404 when the app has no such webhook; 422 when it is disabled or the window is none
+ * @throws 404 when the app has no such webhook; 422 when it is disabled or the window is not valid
  */
 export async function startReplay(
   deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
@@ -48,9 +48,10 @@ export async function startReplay(
 }
 
 /**
- * Delivers the event of a delivery once more, whatever became of the first: the new delivery and its message.
+ * Delivers the event of a delivery again, whatever the outcome of the first delivery.
  *
- * @throws 404 when the webhook has no such delivery; 422 when the webhook is disabled or the event no longer kept
+ * @returns the new delivery
+ * @throws 404 when the webhook has no such delivery; 422 when it is disabled or the event is past the retention
  */
 export async function replayDelivery(
   deps: Pick<Deps, 'db' | 'queue' | 'clock'>,

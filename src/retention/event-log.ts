@@ -3,26 +3,26 @@ import { dayMs } from '../platform/clock.ts'
 import type { Db } from '../platform/db/db.ts'
 import { ensurePartitions, type PartitionedTable, readHorizons } from '../platform/db/partitions.ts'
 
-/** What is kept for `KRAFTER_RETENTION_DAYS` only. */
+/** The tables whose rows are stored for `KRAFTER_RETENTION_DAYS` only. */
 export const eventLog: readonly PartitionedTable[] = [
   { name: 'events' },
-  // Half of the rows of a page are updated soon after they were inserted, and find room beside themselves.
+  // Half of a page's rows are updated soon after they are inserted; the free space lets them stay in the page.
   { name: 'deliveries', storage: 'fillfactor = 80' },
   { name: 'attempts' },
   { name: 'receipts' },
 ]
 
-/** Clocks of several machines differ, and a notification's receipts begin when it does. */
+/** The clocks of machines differ, and receipts are stored under the time of their notification. */
 const behindMs = dayMs
-/** For as long may the job that makes partitions fail. */
+/** How long the job that creates partitions may fail before any are missing. */
 const aheadMs = 14 * dayMs
 
-/** When less than this is left, the job that makes partitions has failed for days. */
+/** When less than this is left, the job that creates partitions has failed for days. */
 const nearMs = 3 * dayMs
 
 /**
- * Makes the partitions of the event log that are missing for the coming days, each of a fifth of the retention: around
- * `now`, and around the system's time, which new ids have whatever clock the service was given.
+ * Creates the event log's missing partitions for the coming days; each spans a fifth of the retention. They cover the
+ * time around `now` and around the system time, because new ids use the system time, whatever `clock` the service has.
  *
  * @param moments other moments that need a partition
  */
@@ -40,7 +40,7 @@ export async function prepareEventLog(
   await ensurePartitions(db, eventLog, [...around, ...others], Math.max(1, Math.round(retentionDays / 5)))
 }
 
-/** How long each table of the event log still has partitions for; 0: it has none for now. */
+/** Reads for how long each event log table still has partitions; 0: it has no partition for `now`. */
 export async function readEventLogHorizons(
   db: Db,
   now: Date,

@@ -10,9 +10,9 @@ const checkViolation = '23514'
 const keyInDetail = /\(([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)/
 
 /**
- * Reads from a database's error that a row has no partition: a check violated, and of no constraint that has a name.
+ * Recognizes the database error for a row without a partition: a check violation that names no constraint.
  *
- * @returns the row's moment; undefined when the error is about something else
+ * @returns the time of the row's id; undefined for any other error
  */
 function momentWithoutPartition(error: unknown): Date | undefined {
   const { code, constraint, detail = '' } = Object(error) as Record<string, string | undefined>
@@ -22,9 +22,9 @@ function momentWithoutPartition(error: unknown): Date | undefined {
 }
 
 /**
- * Makes partitions of the event log where a transaction of `deps.db` misses one, and has it run again. It should not come
- * to that: they are made in advance. A clock that jumped, or upkeep that failed for two weeks, is no reason to lose what
- * was to be recorded.
+ * When a transaction of `deps.db` fails because the event log lacks a partition, creates it and runs the transaction
+ * again. This is rare, because partitions are created in advance. But no record may be lost because a clock jumped or
+ * upkeep failed for two weeks.
  */
 export function surviveMissingPartitions({
   db,
@@ -36,7 +36,7 @@ export function surviveMissingPartitions({
   retryTransactions(db, async (error) => {
     const moment = momentWithoutPartition(error)
     if (!moment) return false
-    // All that fail at once wait for the same.
+    // Transactions that fail at the same time wait for the same repair.
     mending ??= (async () => {
       log.error({ err: error, moment }, 'partitions.missing')
       await prepareEventLog(db, config.retentionDays, clock.now(), [moment])

@@ -4,7 +4,7 @@ import { dropPartitions } from '../platform/db/partitions.ts'
 import { deleteOldReplays } from '../replays/replay-store.ts'
 import { eventLog, prepareEventLog, reportNearHorizon } from './event-log.ts'
 
-/** Nightly: partitions of the event log for the days to come are made, and those that are past the retention go. */
+/** Nightly: creates the event log's partitions for the coming days and drops those past the retention. */
 export async function runRetention(
   deps: Pick<Deps, 'db' | 'backend' | 'clock' | 'config' | 'log'>,
 ): Promise<void> {

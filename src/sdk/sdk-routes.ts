@@ -5,12 +5,12 @@ import type { Server } from '../platform/http/server.ts'
 import { etagOf, sendUnlessKnown } from '../platform/http/static-page.ts'
 import { packageFile } from '../platform/package-files.ts'
 
-/** An hour: what a browser may not have heard of yet after an upgrade. Old scripts go on working. */
+/** One hour: browsers may use the old script that long after an upgrade. Old scripts keep working. */
 const maxAge = 'max-age=3600'
-/** What the worker's script has in place of where it is served. */
+/** The placeholder for the service's origin in the worker's script. */
 const serverPlaceholder = /[`'"]__KRAFTER_SERVER__[`'"]/
 
-/** The scripts for browsers: `/sdk/krafter-push.js` for pages, `/sdk/krafter-push-sw.js` for service workers. */
+/** Serves the browser scripts: `/sdk/krafter-push.js` for pages, `/sdk/krafter-push-sw.js` for service workers. */
 export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config'>): void {
   const page = readFileSync(packageFile('web/sdk/krafter-push.js'), 'utf8')
   const worker = readFileSync(packageFile('web/sdk/krafter-push-sw.js'), 'utf8')
@@ -19,10 +19,10 @@ export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config
     answer(request, reply, page, 'public'),
   )
   server.get('/sdk/krafter-push-sw.js', { schema }, async (request, reply) => {
-    // What the request itself says may be wrong, or made up: no cache may hand it to anybody else.
+    // The request's own host may be wrong or forged, so no cache may give this answer to other clients.
     if (!config.publicUrl) reply.header('vary', 'host, x-forwarded-host, x-forwarded-proto')
     const origin = config.publicUrl ?? `${request.protocol}://${request.host}`
-    // Also as a worker of its own, for pages that are served through the same proxy.
+    // Lets pages served through the same proxy register this script itself as their worker, for all paths.
     reply.header('service-worker-allowed', '/')
     return answer(
       request,

@@ -1,17 +1,17 @@
 /** How the audience of a batch has changed since it was cut. */
 export interface AudienceShift {
-  /** Left before they were sent to: unsubscribed, deleted, inactive, or no longer what the targeting names. */
+  /** Subscribers that left before the send: unsubscribed, deleted, inactive, or no longer in the targeting. */
   skipped: number
-  /** Came into the batch's key range meanwhile: active again, or what the targeting names now. */
+  /** Subscribers that joined the batch's key range since the cut: active again, or now in the targeting. */
   added: number
 }
 
 /**
- * What keeps a notification's sums right: `sent + failed + skipped` is its audience when it has completed. Who is sent
- * to is decided when it is sent, so those who come instead of somebody who left make up for them.
+ * Keeps a notification's sums right: once it has completed, `sent + failed + skipped` is its audience. Recipients are
+ * determined at the time of sending, so a subscriber that joined makes up for one that left.
  *
- * @param expected how many the batch was cut for; null: an earlier version cut it and did not say
- * @param found how many are sent to
+ * @param expected number of subscribers at the cut; null: an earlier version cut the batch and did not store it
+ * @param found number of subscribers that are sent to
  */
 export function audienceShift(expected: number | null, found: number): AudienceShift {
   const difference = found - (expected ?? found)

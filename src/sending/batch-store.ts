@@ -2,15 +2,15 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
-/** A notification's audience as it is cut: batches by key range, each end inclusive. */
+/** A notification's audience, cut into batches by key range. Both ends of a range are inclusive. */
 export interface Cut {
   ranges: { first: string; last: string; count: number }[]
   subscribers: number
 }
 
 /**
- * Cuts an audience by key range where it lies, in one pass along the index: only the ends of the ranges reach this
- * process, never a list of subscribers.
+ * Cuts an audience by key range inside the database, in one pass along the index. Only the ends of the ranges reach
+ * this process, never a list of subscribers.
  */
 export async function cutAudience(
   trx: Trx,
@@ -34,7 +34,7 @@ export async function cutAudience(
   return { ranges, subscribers }
 }
 
-/** A batch to be sent. */
+/** A batch to send. */
 export interface NewBatch {
   appId: string
   notificationId: string
@@ -45,7 +45,7 @@ export interface NewBatch {
   first: string
   last: string
   count: number
-  /** Those to be tried again; null: all in the key range. */
+  /** Subscribers to retry; null: all in the key range. */
   subscriberIds: readonly string[] | null
 }
 
@@ -75,14 +75,14 @@ export async function insertBatches(trx: Trx, batches: readonly NewBatch[]): Pro
   )
 }
 
-/** Which batch. */
+/** Identifies a batch. */
 export interface BatchKey {
   appId: string
   notificationId: string
   number: number
 }
 
-/** Closes batches with their counts, in one statement. @returns those that were open: the others were counted before */
+/** Closes batches with their counts, in one statement. @returns the open ones: the others were counted before */
 export async function closeBatches(
   trx: Trx,
   batches: readonly (BatchKey & { sent: number; failed: number })[],
@@ -107,7 +107,7 @@ export async function closeBatches(
   return closed.rows
 }
 
-/** Puts open batches off until another time, in one statement. @returns those that were open */
+/** Postpones open batches, in one statement. @returns the batches that were open */
 export async function postponeBatches(
   trx: Trx,
   batches: readonly (BatchKey & { dueAt: Date })[],

@@ -5,15 +5,15 @@ import type { NotificationProgress } from './progress-store.ts'
 /** A notification that ends now. */
 export interface CompletedNotification {
   progress: NotificationProgress & { status: 'sent' | 'failed'; failureReason: string | null }
-  /** Recipients still being tried: it is not waited for them. */
+  /** Number of recipients still being tried. The notification does not wait for them. */
   pendingCount: number
   event(now: Date): NewEvent
 }
 
 /**
- * Ends a notification. It is `failed` when there was somebody to reach, nobody was, and nobody is still being tried.
+ * Ends a notification. It is `failed` when pushes failed, nobody was reached, and nobody is still being tried.
  *
- * @param firstError why, in words, should nobody have been reached
+ * @param firstError why nobody was reached, in words; stored only when the status is `failed`
  */
 export function completion(progress: NotificationProgress, firstError: string | null): CompletedNotification {
   const { appId, id, title, totalCount, sentCount, failedCount, skippedCount } = progress
@@ -38,7 +38,7 @@ export function completion(progress: NotificationProgress, firstError: string | 
   }
 }
 
-/** One line and one count per notification; call it once the transaction has committed. */
+/** Writes one log line and counts the notification. Call it once the transaction has committed. */
 export function reportCompletion(
   deps: Pick<Deps, 'log' | 'metrics'>,
   { progress, pendingCount }: CompletedNotification,

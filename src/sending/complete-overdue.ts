@@ -7,8 +7,8 @@ import { findOverdue, lockNotifications, saveProgress } from './progress-store.t
 const maxAtOnce = 500
 
 /**
- * Ends the notifications of some apps that have been sending for `KRAFTER_SENT_AFTER`: `notification.sent` goes out with
- * what is known, and those still being tried are counted on.
+ * Ends the notifications of some apps that have been sending for `KRAFTER_SENT_AFTER`. `notification.sent` is emitted
+ * with the counts so far. Recipients still being tried are counted later.
  */
 export async function completeOverdue(
   deps: Pick<Deps, 'db' | 'clock' | 'config' | 'log' | 'metrics'>,

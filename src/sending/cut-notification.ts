@@ -9,12 +9,12 @@ import { lockNotifications, saveProgress } from './progress-store.ts'
 import { priorityOf, rankOf } from './rank.ts'
 import { resolveSpan } from './sending-spans.ts'
 
-/** What bounds the memory of a worker: subscribers of a page. */
+/** Subscribers per page; this bounds the memory of a worker. */
 export const batchSize = 1_000
 
 type CutDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'metrics' | 'traces'>
 
-/** Cuts the audience of a notification into batches, in one transaction. An audience of nobody completes it on the spot. */
+/** Cuts the audience of a notification into batches, in one transaction. An empty audience completes it at once. */
 export async function cutNotification(deps: CutDeps, notification: DueNotification): Promise<void> {
   const startedAt = performance.now()
   const { appId, id } = notification

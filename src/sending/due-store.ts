@@ -4,15 +4,15 @@ import type { DueLane } from '../engine/lane-set.ts'
 import type { Db } from '../platform/db/db.ts'
 import { largeRank, rankCount } from './rank.ts'
 
-/** What is to be read of one app's lane. */
+/** How much to read of one app's lane. */
 export interface LaneRead {
   appId: string
-  /** Of each rank of small audiences, and of each of the others. */
+  /** Maximum rows of each rank: `small` for ranks of small audiences, `large` for the others. */
   small: number
   large: number
 }
 
-/** A notification as far as sending goes. */
+/** The fields of a notification that sending needs. */
 export interface SentNotification {
   appId: string
   id: string
@@ -24,30 +24,30 @@ export interface SentNotification {
   startedAt: Date
 }
 
-/** A notification whose audience is to be resolved. */
+/** A notification whose audience has yet to be resolved. */
 export interface DueNotification extends SentNotification {
   dueAt: Date
 }
 
-/** A part of a notification's audience that is to be sent: a key range, or some of it again. */
+/** A part of a notification's audience to send to: a key range, or a retry of some subscribers in it. */
 export interface DueBatch extends SentNotification {
   number: number
   attempt: number
   dueAt: Date
   first: string
   last: string
-  /** Active ones in it when it was made. */
+  /** Number of active subscribers in the batch when it was created. */
   subscriberCount: number | null
-  /** Those to be tried again; null: all in the key range. */
+  /** Subscribers to retry; null: all in the key range. */
   subscriberIds: string[] | null
 }
 
 const limitOfRank = sql`case when rank.rank < ${largeRank}::int then lane.small else lane.large end`
 
 /**
- * Notifications whose time has come, of each lane the first ones of each rank, and one that comes later.
+ * Reads the first notifications by due time, for each rank of each lane. Some may be due only later.
  *
- * @param taken keys (page.ts) of those to leave out
+ * @param taken keys (page.ts) of notifications to leave out
  */
 export async function readDueNotifications(
   db: Db,
@@ -70,9 +70,9 @@ export async function readDueNotifications(
 }
 
 /**
- * Batches whose time has come, of each lane the first ones of each rank, and one that comes later.
+ * Reads the first open batches by due time, for each rank of each lane. Some may be due only later.
  *
- * @param taken keys (page.ts) of those to leave out
+ * @param taken keys (page.ts) of batches to leave out
  */
 export async function readDueBatches(
   db: Db,
@@ -97,7 +97,7 @@ export async function readDueBatches(
   return rows
 }
 
-/** A subquery, not an array: the planner would compare each of its elements with every index and partition. */
+/** A subquery, because the planner would compare each element of an array with every index and partition. */
 function rowsOf(keys: readonly string[]) {
   return sql`(select unnest(${sql.val(keys)}::text[]))`
 }
@@ -108,8 +108,8 @@ function laneRows(lanes: readonly LaneRead[]) {
 }
 
 /**
- * Finds the apps that have something to send, and when, by skipping from one to the next in the indexes. A rank that this
- * version does not know is for a later one.
+ * Finds the apps that have something to send, and when, by skipping from app to app in the indexes. Ranks that this
+ * version does not know are left to a later version.
  */
 export async function findDueApps(db: Db): Promise<DueLane[]> {
   const { rows } = await sql<DueLane>`

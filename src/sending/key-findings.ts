@@ -1,16 +1,16 @@
 import type { Outcome } from '../channels/outcome.ts'
 
-/** What a batch says about the VAPID key pairs that subscriptions were made with. */
+/** What a batch shows about the VAPID key pairs that subscriptions were created with. */
 export interface KeyFindings {
-  /** Subscribers whose push was refused for its key; `acceptedAt`: when that service last took the same from another. */
+  /** Subscribers whose key was refused; `acceptedAt`: when that service last accepted the same pair from another. */
   refused: { subscriberId: string; acceptedAt: Date }[]
   /** Subscribers that had been refused before and were reached now. */
   reached: string[]
 }
 
 /**
- * A refused key counts against a subscriber only where the same push service takes the same key pair from others: what
- * it takes from nobody is the app's fault (a wrong key, a wrong clock, a contact that is refused).
+ * A refused key counts against a subscriber only if the same push service accepts the same key pair for others. A pair
+ * that it accepts for nobody is the app's fault (a wrong key, a wrong clock, a contact that is refused).
  */
 export function keyFindings(
   outcomes: readonly { subscriberId: string; keyRefusals: number; outcome: Outcome }[],

@@ -5,24 +5,24 @@ import { reportCompletion } from './complete-notification.ts'
 import { pageKey } from './page.ts'
 import { recordPages, type SentPage } from './record-pages.ts'
 
-/** Sent pages on their way to the database. */
+/** Records sent pages in the database. */
 export interface PageRecorder {
   /**
-   * Resolves once the page is accounted; false: it had been before, or its notification is gone.
+   * Resolves once the page is recorded; false: it had been recorded before, or its notification is gone.
    *
-   * @throws what kept it from being recorded, however often it was tried
+   * @throws the error of the last try
    */
   record(sent: SentPage): Promise<boolean>
 }
 
 const maxGroup = 256
 const maxWaiting = 4_096
-/** While the database is away. */
+/** The tries bridge a time when the database is unavailable. */
 const maxTries = 8
 const firstPauseMs = 250
 const maxPauseMs = 4_000
 
-/** Records pages that end while a transaction is under way together in the next one. */
+/** Pages that end while a transaction runs are recorded together in the next one. */
 export function createPageRecorder(deps: Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>): PageRecorder {
   const group = createGroupCommit<SentPage, boolean>({
     maxGroup,

@@ -3,13 +3,13 @@ import type { NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
-/** How far a notification has come, as the transaction that holds its row sees it. */
+/** The progress of a notification, as seen by the transaction that holds its row. */
 export interface NotificationProgress {
   appId: string
   id: string
   title: string
   status: NotificationStatus
-  /** Its audience is still to be resolved. */
+  /** Whether its audience has yet to be resolved. */
   isUnresolved: boolean
   totalCount: number
   totalBatches: number
@@ -19,7 +19,7 @@ export interface NotificationProgress {
   skippedCount: number
 }
 
-/** Locks notifications in the order of their ids. @returns those that exist, by id */
+/** Locks notifications in the order of their ids. @returns the notifications that exist, by id */
 export async function lockNotifications(
   trx: Trx,
   keys: readonly { appId: string; notificationId: string }[],
@@ -36,8 +36,8 @@ export async function lockNotifications(
 }
 
 /**
- * Writes how far locked notifications have come, in one statement. Their audiences are resolved by now. `failureReason`
- * says, of one that is sending, why pushes are being retried; of one that ends, why nobody was reached.
+ * Saves the progress of locked notifications, in one statement. Their audiences are resolved by now. `failureReason`
+ * says why pushes are being retried while a notification is sending, and why nobody was reached when it ends.
  */
 export async function saveProgress(
   trx: Trx,
@@ -71,7 +71,7 @@ export async function saveProgress(
     where n.app_id = row.app_id and n.id = row.id and ${isOneOf('n', notifications)}`.execute(trx)
 }
 
-/** Of the apps, notifications that have been sending since before a moment and are not to be waited for any longer. */
+/** Finds notifications of the apps that have been sending since `startedBefore` or longer, and so are overdue. */
 export async function findOverdue(
   db: Db,
   appIds: readonly string[],
@@ -86,7 +86,7 @@ export async function findOverdue(
   return rows
 }
 
-/** Adds what devices reported to each notification. */
+/** Adds the deliveries and clicks that devices reported to each notification's counts. */
 export async function addReceiptCounts(
   trx: Trx,
   counts: readonly { appId: string; id: string; delivered: number; clicked: number }[],

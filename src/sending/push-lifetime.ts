@@ -1,4 +1,4 @@
-/** How long a push may still be tried, and what it failed of when that is over. */
+/** How long a push may still be tried, and the failure reason once that time is over. */
 export interface TimeLeft {
   /** May be negative. */
   seconds: number
@@ -7,14 +7,14 @@ export interface TimeLeft {
 
 const firstBackoffSeconds = 5
 const maxBackoffSeconds = 900
-/** Rounded up to a step, so that a page of answers with many different waits does not become as many batches. */
+/** Requested waits are rounded up to this step: many different waits in a page must not become as many batches. */
 const delayStepSeconds = 5
-/** Of a wait that is ours to choose. */
+/** Random variation of a backoff, as a share. A wait that a push service asked for has none. */
 const jitter = 0.2
 
 /**
  * A push is tried until its time to live is over (RFC 8030 §5.2: beyond it the message is worthless), or until the
- * install's limit if that is first.
+ * install's limit if that comes first.
  *
  * @param ageSeconds since the notification was due to be sent
  */
@@ -24,10 +24,10 @@ export function timeLeft(ttlSeconds: number, maxAgeSeconds: number, ageSeconds: 
     : { seconds: maxAgeSeconds - ageSeconds, reason: 'unreachable' }
 }
 
-/** A time to live of 0 means now or never: so much may pass between the request and the first attempt. */
+/** A time to live of 0 means now or never: the first attempt may begin up to this long after the request. */
 const nowSeconds = 30
 
-/** Whether a push may still be sent. The limit of the install ends retries, and not a first attempt that comes late. */
+/** Whether a push may still be sent. The install's limit ends retries, but does not prevent a late first attempt. */
 export function isInTime(
   ttlSeconds: number,
   maxAgeSeconds: number,
@@ -39,18 +39,18 @@ export function isInTime(
     : timeLeft(ttlSeconds, maxAgeSeconds, ageSeconds).seconds > 0
 }
 
-/** What is left of the time to live, for the `TTL` header: whole seconds, the one that has begun counted. */
+/** Remaining time to live for the `TTL` header, rounded up to whole seconds. */
 export function remainingTtl(ttlSeconds: number, ageSeconds: number): number {
   return Math.max(0, Math.ceil(ttlSeconds - ageSeconds))
 }
 
 /**
- * When a push is tried again: after what the push service asked for, or 5 s doubling to 15 min, ±20 %; a last time just
- * before its time is over.
+ * The wait before a push is retried: the wait that the push service asked for, or 5 s doubling to 15 min, ±20 %. If
+ * that backoff is longer than the time left, one last retry comes just before the time is over.
  *
- * @param attempt the one that failed, from 1; null: none was made
- * @param afterSeconds what is to be waited at least; null: nothing says so
- * @returns seconds; null: there is no time left for another
+ * @param attempt number of the attempt that failed, from 1; null: no attempt was made
+ * @param afterSeconds the minimum wait; null: none was asked for
+ * @returns seconds; null: no time is left for another attempt
  */
 export function nextDelaySeconds(
   attempt: number | null,

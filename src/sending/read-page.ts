@@ -3,7 +3,7 @@ import { type AudienceMember, readAudiencePage, readNamedMembers } from '../subs
 import { audienceCondition } from '../subscribers/targeting.ts'
 import type { DueBatch } from './due-store.ts'
 
-/** The members of a batch that are still active and that the targeting still fits. */
+/** Reads the members of a batch that are still active; in a key range, only those that still match the targeting. */
 export async function readPageMembers(db: Db, batch: DueBatch): Promise<AudienceMember[]> {
   const { appId, subscriberIds } = batch
   if (!subscriberIds) return readAudiencePage(db, appId, batch, audienceCondition(batch.targeting))

@@ -18,21 +18,21 @@ export interface SentPage {
   page: Page
   tally: Tally
   keys: KeyFindings
-  /** Why pushes are tried again, in words. */
+  /** Why pushes are retried, in words. */
   retryReason: string | null
 }
 
-/** What recording did. */
+/** The result of recording pages. */
 export interface RecordedPages {
-  /** Keys of pages that were not counted: they had been before, or their notification is gone. */
+  /** Keys of pages that were not counted: they had been counted before, or their notification is gone. */
   lapsed: Set<string>
   completed: CompletedNotification[]
 }
 
 /**
- * Accounts sent pages in one transaction and a fixed number of statements, whatever the number of pages and apps: the
- * counters, the tokens that are gone, new batches for those to be tried again, an event for each subscriber that was
- * given up, and for what is complete the notification's end and its event.
+ * Records sent pages in one transaction and a fixed number of statements, whatever the number of pages and apps. This
+ * updates counters, invalidates tokens that are gone, creates batches for retries and emits an event for each failed
+ * subscriber. A notification that is complete ends here, with its event.
  */
 export async function recordPages(
   trx: Trx,
@@ -92,7 +92,7 @@ export async function recordPages(
   return { lapsed: new Set(lapsed), completed }
 }
 
-/** Whether a batch stays as it is, but for its time: nothing was attempted. It is written once, not at every try. */
+/** Whether only the due time of a batch changes, because nothing was attempted. No new batch replaces it. */
 export function isPostponed({ page, tally }: Pick<SentPage, 'page' | 'tally'>): boolean {
   return page.number !== null && isAllDeferred(tally, page.attempt)
 }
@@ -114,7 +114,7 @@ function dueAtOf({ delaySeconds }: Retry, now: Date): Date {
   return new Date(now.getTime() + delaySeconds * 1_000)
 }
 
-/** How far a notification is after some of its pages. */
+/** Computes the progress of a notification after some of its pages. */
 function advance(before: NotificationProgress, pages: readonly SentPage[]) {
   const sum = (count: (sent: SentPage) => number) => pages.reduce((total, sent) => total + count(sent), 0)
   const retries = sum(({ tally }) => tally.retries.length)
@@ -125,7 +125,7 @@ function advance(before: NotificationProgress, pages: readonly SentPage[]) {
     totalCount:
       before.totalCount +
       sum(({ page }) => (page.number === null ? page.members.length : shiftOf(page).added)),
-    // A small audience counts as a batch, as one that was cut would.
+    // A small audience that was not cut counts as one batch.
     totalBatches: before.totalBatches + whole.filter(({ page }) => page.members.length > 0).length + retries,
     completedBatches:
       before.completedBatches +

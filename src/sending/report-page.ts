@@ -5,7 +5,7 @@ import type { RetryReason } from './retry-reasons.ts'
 import type { MemberOutcome } from './send-page.ts'
 import { countByReason, type Tally } from './tally.ts'
 
-/** One line and one count of outcomes for each page. */
+/** Writes one log line for a page and counts its outcomes. */
 export function reportPage(
   deps: Pick<Deps, 'log' | 'metrics'>,
   { appId, id: notificationId, number, attempt, expected, members }: Page,

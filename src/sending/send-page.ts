@@ -9,7 +9,7 @@ import type { Page } from './page.ts'
 import { isInTime, remainingTtl, timeLeft } from './push-lifetime.ts'
 import { type Addressee, type Tally, tallyOutcomes } from './tally.ts'
 
-/** What is not sent by then is deferred to another page: the push service that it waits for must not hold the rest. */
+/** Pushes not sent by then are deferred to another page: a slow push service must not hold up the rest. */
 const pageDeadlineMs = 60_000
 
 export type MemberOutcome = Addressee & { keyRefusals: number; outcome: Outcome }
@@ -17,7 +17,7 @@ export type MemberOutcome = Addressee & { keyRefusals: number; outcome: Outcome 
 type SendDeps = Pick<Deps, 'clock' | 'random' | 'config' | 'channels'>
 
 /**
- * Sends a page through its members' channels. Never rejects: what goes wrong is an outcome.
+ * Sends a page through its members' channels. Never rejects: an error becomes an outcome.
  *
  * @param signal aborted when the process is about to end
  */
@@ -44,7 +44,7 @@ function ageSeconds({ clock }: Pick<Deps, 'clock'>, { startedAt }: Page): number
   return (clock.now().getTime() - startedAt.getTime()) / 1_000
 }
 
-/** Deferred beyond its time, so that it is counted for what it failed of. */
+/** Deferred for longer than any time left, so that the tally counts it as failed, with the reason. */
 const tooLate: Outcome = {
   kind: 'deferred',
   status: null,

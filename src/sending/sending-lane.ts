@@ -1,20 +1,20 @@
 import { largeRank } from './rank.ts'
 
-/** Small audiences and pages of large ones have rooms of their own, so that neither waits for the other. */
+/** Small audiences and pages of large ones have separate limits, so that neither waits for the other. */
 export type PageKind = 'small' | 'large'
 
 export function kindOf(rank: number): PageKind {
   return rank < largeRank ? 'small' : 'large'
 }
 
-/** What one app has to send, as the process that owns its lane knows it. */
+/** The pending work of one app, as known to the process that owns its lane. */
 export interface SendingLane {
   appId: string
-  /** When something of a kind may be due, milliseconds since the epoch; infinite: nothing is known of. */
+  /** When work of a kind may be due, milliseconds since the epoch; infinite: no work is known. */
   dueAtMs: Record<PageKind, number>
-  /** Keys of the pages under way, and of notifications whose audience is being cut. */
+  /** Keys of pages under way and of notifications whose audience is being cut. */
   underWay: Record<PageKind, Set<string>>
-  /** Keys of what failed of a fault of ours → how often, and until when it is left alone, milliseconds since the epoch. */
+  /** Key of a page that failed through our fault → how often, and until when it is paused (ms since the epoch). */
   failed: Map<string, { failures: number; untilMs: number }>
 }
 
@@ -27,7 +27,7 @@ export function createSendingLane(appId: string): SendingLane {
   }
 }
 
-/** Something of the kind is due at this time, or sooner. */
+/** Notes that work of the kind is due at this time or sooner. */
 export function noteDue(lane: SendingLane, kind: PageKind, atMs: number): void {
   lane.dueAtMs[kind] = Math.min(lane.dueAtMs[kind], atMs)
 }
@@ -36,12 +36,12 @@ export function isBusy({ underWay }: SendingLane): boolean {
   return underWay.small.size + underWay.large.size > 0
 }
 
-/** Whether nothing is known to be due. */
+/** Whether no work is known to be due. */
 export function isIdle({ dueAtMs }: SendingLane): boolean {
   return Math.min(dueAtMs.small, dueAtMs.large) === Number.POSITIVE_INFINITY
 }
 
-/** Keys that are not to be read: what is under way, and what is left alone for now. */
+/** Keys to leave out of a read: work under way and paused pages. */
 export function keysTaken({ underWay, failed }: SendingLane, nowMs: number): string[] {
   for (const [key, { untilMs }] of failed) if (untilMs < nowMs - maxPauseMs) failed.delete(key)
   const paused = [...failed].flatMap(([key, { untilMs }]) => (untilMs > nowMs ? [key] : []))
@@ -52,10 +52,10 @@ const firstPauseMs = 10_000
 const maxPauseMs = 160_000
 
 /**
- * A page could not be sent or recorded: it is left alone for a while, doubling. When it is sent again some may get it
- * twice, nobody is counted twice.
+ * Pauses a page that could not be sent or recorded; the pause doubles with each failure. When the page is sent again,
+ * some subscribers may get the push twice, but nobody is counted twice.
  *
- * @returns for how long
+ * @returns the pause in milliseconds
  */
 export function noteFailed(lane: SendingLane, kind: PageKind, key: string, nowMs: number): number {
   const before = lane.failed.get(key)?.failures ?? 0
@@ -65,17 +65,17 @@ export function noteFailed(lane: SendingLane, kind: PageKind, key: string, nowMs
   return pauseMs
 }
 
-/** What is read of a lane, in the order in which it goes, without what was under way when it was read. */
+/** Work read from a lane, in sending order, without the work that was under way at the time of the read. */
 export interface Candidate {
   rank: number
   dueAt: Date
 }
 
 /**
- * Chooses what of a lane goes now: of each kind, the first ones that are due. What is left of a kind makes it due
- * again, now or at its time.
+ * Chooses the work of a lane to send now: the first due candidates of each kind. Work that is left over makes its kind
+ * due again, now or at the due time of that work.
  *
- * @param read whether there may be more than was read, by kind
+ * @param mayHaveMore whether the database may hold more work than was read, by kind
  */
 export function choosePages<Item extends Candidate>(
   lane: SendingLane,

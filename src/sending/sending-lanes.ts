@@ -40,9 +40,9 @@ import { recordSpan, resolveSpan, sendSpan } from './sending-spans.ts'
 
 /** The sending lanes that this process owns. */
 export interface SendingLanes {
-  /** Lanes with something to do. */
+  /** Number of lanes with something to do. */
   count(): number
-  /** Begins nothing more and lets pages under way end; after `timeoutMs` what is left of them is deferred. */
+  /** Begins no more pages and lets those under way end. After `timeoutMs`, their unsent pushes are deferred. */
   stop(timeoutMs: number): Promise<void>
 }
 
@@ -61,10 +61,10 @@ type LaneDeps = Pick<
   | 'notices'
 >
 
-/** Pages at a time. A large one holds a thousand subscribers in memory; while one is recorded, others are on the wire. */
+/** Maximum pages at a time. A large page holds 1,000 subscribers in memory. While one is recorded, others are sent. */
 const maxPages = { small: 1_024, large: 6 }
 const maxPagesPerLane = { small: 256, large: 3 }
-/** Of a notification to named users; one with more is cut like any large one. */
+/** Maximum subscribers of a notification to named users; with more, it is cut like any large one. */
 const maxSmallMembers = 1_000
 const gatherMs = 2
 const overdueEveryMs = 5_000
@@ -72,20 +72,20 @@ const overdueEveryMs = 5_000
 type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | DueBatch }
 
 /**
- * Sends what is due in the lanes that this process owns. Each sweep reads what is due of all lanes and resolves the
- * small audiences, a fixed number of statements however many there are; pages of large ones are read as they are begun.
+ * Sends the due work of the lanes that this process owns. Each sweep reads the due work of all lanes and resolves the
+ * small audiences, with a fixed number of statements. Each page of a large audience is read when it begins.
  */
 export function startSendingLanes(deps: LaneDeps): SendingLanes {
   const recorder = createPageRecorder(deps)
   const stopped = new AbortController()
-  /** Pages, over all lanes. */
+  /** Number of pages under way, over all lanes. */
   const underWay = { small: 0, large: 0 }
   let overdueAtMs = 0
 
   const nowMs = () => deps.clock.now().getTime()
   const laneOf = (appId: string) => lanes.get(appId)!
 
-  /** Room of a kind in each lane where something of it is due. */
+  /** Shares the room for a kind of page among the lanes where pages of that kind are due. */
   const shareRoom = (owned: readonly SendingLane[], kind: PageKind, now: number): Map<string, number> => {
     const wishes = owned
       .filter(({ dueAtMs }) => dueAtMs[kind] <= now)
@@ -115,9 +115,9 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
 
   const readAndBegin = async (appIds: readonly string[], room: Record<PageKind, Map<string, number>>) => {
     const reads = appIds.map((appId) => toRead(appId, room))
-    // As of before the read: what ends during it is still due in what the read sees, and must not be sent again.
+    // Collected before the read: a page that ends during the read still looks due in it, and must not be sent again.
     const taken = appIds.flatMap((appId) => keysTaken(laneOf(appId), nowMs()))
-    // What is announced from here on is not seen by the read, and must not be forgotten after it.
+    // Reset before the read: the read may miss work announced from here on, so its due time must be kept.
     for (const kind of ['small', 'large'] as const) {
       for (const appId of room[kind].keys()) laneOf(appId).dueAtMs[kind] = Number.POSITIVE_INFINITY
     }
@@ -183,7 +183,7 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     }
   }
 
-  /** Holds a place in the lane until the work has ended, one way or the other. */
+  /** Occupies a place in the lane until the work has succeeded or failed. */
   const track = (lane: SendingLane, kind: PageKind, key: string, work: Promise<void>) => {
     lane.underWay[kind].add(key)
     underWay[kind] += 1
@@ -209,14 +209,14 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     } else if (small && small.length <= maxSmallMembers) {
       await sendAndRecord(lane, toPage(what, small), app)
     } else {
-      // A large audience, or one that only looked small: a user that has thousands of subscribers.
+      // A large audience, or one that only looked small, such as a user with thousands of subscribers.
       await cutNotification(deps, what)
       noteDue(lane, 'large', nowMs())
     }
   }
 
   const sendAndRecord = async (lane: SendingLane, page: Page, app: SendingApp | undefined) => {
-    // The app is gone, and all that is its.
+    // The app is gone, together with all its data.
     if (!app) return
     const startedAt = performance.now()
     const takenFrom = (from: number) => ({ endedAt: deps.clock.now(), durationMs: performance.now() - from })
@@ -257,7 +257,7 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
   return { count: lanes.count, stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
 }
 
-/** One more of each rank than may be taken: it tells whether there are more, and when they are due. */
+/** Reads one row more of each rank than may be sent: that row tells whether there is more work, and when it is due. */
 function toRead(appId: string, room: Record<PageKind, Map<string, number>>): LaneRead {
   const limit = (kind: PageKind) => {
     const wanted = room[kind].get(appId) ?? 0
@@ -270,7 +270,7 @@ function keyOf(what: DueNotification | DueBatch): string {
   return pageKey({ id: what.id, number: 'number' in what ? what.number : null })
 }
 
-/** @returns undefined when the audience is not a list of names */
+/** @returns undefined when the audience is not a list of subscribers or users */
 function toNamed(what: DueNotification | DueBatch): Named | undefined {
   const { appId } = what
   if ('number' in what) return what.subscriberIds ? { appId, subscriberIds: what.subscriberIds } : undefined

@@ -2,11 +2,11 @@ import type { FinishedSpan, Taken } from '../platform/traces/traces.ts'
 import type { Page } from './page.ts'
 import type { Tally } from './tally.ts'
 
-/** The steps of a notification's trace here. Attributes are ids, counts and words of ours: never a title or a token. */
+/** The sending steps of a notification's trace. Attributes are ids, counts and our words, never a title or a token. */
 
 type Step = Pick<Page, 'appId' | 'id'>
 
-/** @param batches into which the audience was cut; null: it is sent to as a whole */
+/** @param batches number of batches into which the audience was cut; null: it was not cut */
 export function resolveSpan(
   step: Step,
   taken: Taken,

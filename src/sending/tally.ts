@@ -3,56 +3,56 @@ import type { Platform } from '../database.ts'
 import { getOrInsert } from '../platform/get-or-insert.ts'
 import { nextDelaySeconds, type TimeLeft } from './push-lifetime.ts'
 
-/** A subscriber, as far as accounting needs to know it. */
+/** The fields of a subscriber that accounting needs. */
 export interface Addressee {
   subscriberId: string
   userId: string | null
   platform: Platform
 }
 
-/** A subscriber that is given up for this notification. */
+/** A subscriber to which this notification will not be tried again. */
 export interface Failure extends Addressee {
   reason: FailureReason
   /** The provider's last HTTP status; null when it gave none. */
   status: number | null
-  /** What happened, in words. */
+  /** The error, in words. */
   error: string
 }
 
-/** Subscribers that are to be tried again at the same time. */
+/** Subscribers to retry at the same time. */
 export interface Retry {
   delaySeconds: number
-  /** The one that it will be, from 1. */
+  /** Number of the next attempt, from 1. */
   attempt: number
   subscriberIds: string[]
 }
 
-/** What a page's outcomes add up to. */
+/** The totals of a page's outcomes. */
 export interface Tally {
   sent: number
   failed: number
-  /** Subscribers whose token is gone; counted in `failed`. */
+  /** Subscribers whose token is gone; they are also counted in `failed`. */
   gone: string[]
-  /** Counted nowhere yet. */
+  /** Not yet counted in `sent` or `failed`. */
   retries: Retry[]
-  /** One for each that is counted in `failed`. */
+  /** One for each subscriber counted in `failed`. */
   failures: Failure[]
-  /** What the first failure said, for people. */
+  /** The error of the first failure, for people. */
   firstError: string | null
 }
 
 export interface TallyContext {
-  /** The one that these are outcomes of, from 1. */
+  /** Number of the attempt that had these outcomes, from 1. */
   attempt: number
   /** How long the push may still be tried; see push-lifetime.ts. */
   left: TimeLeft
-  /** In [0, 1): spreads what would come back at the same moment. */
+  /** In [0, 1): spreads retries that would otherwise be due at the same moment. */
   random: number
 }
 
 /**
- * Adds up the outcomes of a page. A push that may work later is tried again as long as it may be; one that was not
- * attempted has lost nothing by it.
+ * Adds up the outcomes of a page. A push that may succeed later is retried while it has time left. A push that was not
+ * attempted keeps its attempt number.
  *
  * @param outcomes one per subscriber
  */
@@ -103,7 +103,7 @@ export function tallyOutcomes(
   return tally
 }
 
-/** How many failed for each reason. */
+/** Number of failures for each reason. */
 export function countByReason(failures: readonly Failure[]): Partial<Record<FailureReason, number>> {
   const counts: Partial<Record<FailureReason, number>> = {}
   for (const { reason } of failures) counts[reason] = (counts[reason] ?? 0) + 1
@@ -111,9 +111,9 @@ export function countByReason(failures: readonly Failure[]): Partial<Record<Fail
 }
 
 /**
- * Whether nothing was attempted and all come back together, as when a push service is down.
+ * Whether no push was attempted and all are retried at the same time, as when a push service is down.
  *
- * @param attempt the one that the outcomes are of
+ * @param attempt number of the attempt that had these outcomes
  */
 export function isAllDeferred({ sent, failed, retries }: Tally, attempt: number): boolean {
   return sent + failed === 0 && retries.length === 1 && retries[0]!.attempt === attempt

@@ -4,7 +4,7 @@ import { dayMs } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
-/** A subscriber as the channels need it, and as events name it. */
+/** The fields of a subscriber that channels and events need. */
 export interface AudienceMember {
   id: string
   userId: string | null
@@ -12,9 +12,9 @@ export interface AudienceMember {
   token: string
   p256dh: Uint8Array | null
   auth: Uint8Array | null
-  /** The number of the app's key pair that it was made with. */
+  /** The number of the app's key pair that the subscription was made with. */
   vapidPair: number
-  /** Pushes in a row that were refused for their key. */
+  /** Consecutive pushes that were refused because of their key. */
   keyRefusals: number
   userEpoch: number
 }
@@ -23,8 +23,8 @@ const columns = sql`id, user_id as "userId", platform, token, p256dh, auth, vapi
   key_refusals as "keyRefusals", user_epoch as "userEpoch"`
 
 /**
- * One page of an audience: the active subscribers in a key range that the targeting still fits. Those who left since
- * the range was cut are not in it.
+ * One page of an audience: the active subscribers in a key range that still match the targeting. Subscribers that left
+ * since the range was cut are not included.
  *
  * @param range first and last id, both inclusive
  */
@@ -42,7 +42,7 @@ export async function readAudiencePage(
   return rows
 }
 
-/** Whom a page is for: users, or subscribers by their ids. */
+/** Who receives a page: users, or subscribers by their ids. */
 export interface Named {
   appId: string
   userIds?: readonly string[]
@@ -50,11 +50,11 @@ export interface Named {
 }
 
 /**
- * The active subscribers of several small audiences, in one statement. Each name is looked up by itself: compared with a
- * list of names, the planner reads the app's whole audience while its statistics are young.
+ * The active subscribers of several small audiences, in one statement. Each name gets its own look-up: given a list of
+ * names, the planner reads the app's whole audience while its statistics are young.
  *
- * @param most of each audience; one more tells that there are more
- * @returns for each audience its members, by id
+ * @param most members per audience; one more is returned if there are more
+ * @returns the members of each audience, ordered by id
  */
 export async function readNamedMembers(
   db: Db,
@@ -86,14 +86,14 @@ export async function readNamedMembers(
   return audiences.map((_, place) => byPlace.get(place) ?? [])
 }
 
-/** What events say of a subscriber besides its id, and whose reports are about it. */
+/** The subscriber fields in events besides the id, and the user epoch that a report must match to count. */
 export interface KnownSubscriber {
   userId: string | null
   platform: Platform
   userEpoch: number
 }
 
-/** @returns by id, as far as they exist */
+/** @returns the existing subscribers by id */
 export async function readSubscribers(
   trx: Trx,
   keys: readonly { appId: string; subscriberId: string }[],
@@ -104,10 +104,10 @@ export async function readSubscribers(
   return new Map(rows.map(({ id, ...known }) => [id, known]))
 }
 
-/** A device that reports is there; to write that down every time would cost more than it is worth. */
+/** Reports of a device are stored at most this often: a write for each would cost more than it is worth. */
 const seenAgainAfterMs = 7 * dayMs
 
-/** Notes that devices were heard of. Waits for nobody: a row that is being changed is left as it is. */
+/** Stores that devices were seen. It skips rows that another transaction is changing, so it never waits. */
 export async function markSeen(
   trx: Trx,
   keys: readonly { appId: string; subscriberId: string }[],

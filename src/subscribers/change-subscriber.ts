@@ -10,11 +10,11 @@ import { lockSubscriber, type Subscriber, saveSubscribers } from './subscriber-s
 const events = { active: 'subscriber.registered', unsubscribed: 'subscriber.unsubscribed' } as const
 
 /**
- * Changes what is given. One that turns active, or opts out, is an event. Where nothing is different, nothing is
+ * Changes the given fields. A subscriber that turns active or opts out emits an event. If nothing changes, nothing is
  * written.
  *
- * @param app its current key pair is the one that another web token was made with, unless the change names one
- * @throws 404 when the app has no such subscriber; 422 when another one has the token, or its keys are missing
+ * @param app a new web token counts as made with the app's current key pair, unless the change names one
+ * @throws 404 when the app has no such subscriber; 422 when another subscriber has the token, or its keys are missing
  */
 export async function changeSubscriber(
   deps: Pick<Deps, 'db' | 'queue' | 'clock'>,

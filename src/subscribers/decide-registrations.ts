@@ -20,19 +20,19 @@ export interface NamedRegistration extends Registration {
   oldName: string | undefined
 }
 
-/** What became of a registration. */
+/** The result of a registration. */
 export interface Registered {
   subscriber: Subscriber
   created: boolean
 }
 
-/** What registrations come to, one after the other. */
+/** The result of several registrations, applied one after the other. */
 export interface Decision {
-  /** For each registration, in their order; an Error for one that is refused. */
+  /** One for each registration, in their order; an Error if the registration is refused. */
   results: (Registered | Error)[]
   inserts: StoredSubscriber[]
   steps: SubscriberStep[]
-  /** As it was whenever a subscriber became active: an event each. */
+  /** Each subscriber as it was when it became active. Each one emits an event. */
   arrivals: Subscriber[]
   /** The names of tokens whose subscribers are written. */
   written: Set<string>
@@ -50,7 +50,7 @@ export function decideRegistrations(
   given: readonly NamedRegistration[],
   now: Date,
 ): Decision {
-  /** Of tokens that somebody else has by now, or nobody. */
+  /** The current holders of the tokens that this batch wrote; undefined: nobody holds the token any more. */
   const holders = new Map<string, StoredSubscriber | undefined>()
   const holderOf = (name: string) => (holders.has(name) ? holders.get(name) : known.get(name))
   const befores = new Map([...known.values()].map((subscriber) => [subscriber.id, subscriber]))

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
-/** Turns subscribers of any apps inactive whose push service says that the token is gone, in one statement. */
+/** Marks subscribers of any apps inactive in one statement, after their push service reported the token as gone. */
 export async function invalidateSubscribers(
   trx: Trx,
   gone: readonly { appId: string; subscriberId: string }[],

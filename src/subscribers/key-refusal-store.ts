@@ -2,15 +2,15 @@ import { sql } from 'kysely'
 import type { Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
-/** Refusals in a row after which a subscription counts as made with another key. */
+/** After this many consecutive refusals, a subscription counts as made with another key. */
 const maxKeyRefusals = 3
 
 /**
- * Counts pushes that were refused for their key, and turns subscribers inactive that were refused
- * {@link maxKeyRefusals} times in a row. A refusal counts only when the service took the same key pair from others
- * since the one before (`acceptedAt`), so that a fault of the whole app never counts twice.
+ * Counts pushes that were refused because of their key. After {@link maxKeyRefusals} consecutive refusals a subscriber
+ * turns inactive. A refusal counts only if the push service has accepted the same key pair for other subscribers since
+ * the previous refusal (`acceptedAt`), so that a fault of the whole app never counts twice.
  *
- * @returns how many turned inactive
+ * @returns how many subscribers turned inactive
  */
 export async function recordKeyRefusals(
   trx: Trx,
@@ -44,7 +44,7 @@ export async function recordKeyRefusals(
   return changed.filter(({ status }) => status === 'inactive').length
 }
 
-/** Forgets the refusals of subscribers that were reached: their keys are right. */
+/** Resets the refusals of subscribers that received a push: their keys are right. */
 export async function clearKeyRefusals(
   trx: Trx,
   reached: readonly { appId: string; subscriberId: string }[],

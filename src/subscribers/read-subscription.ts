@@ -18,7 +18,7 @@ const expirationTime = z.number().nullable().optional().meta({
     'As browsers give it, in milliseconds. It is not used: push services report when a subscription ends.',
 })
 
-/** The fields of a registration that name the device: ours, or a `PushSubscription.toJSON()` spread out or whole. */
+/** The fields that name the device: the API's own, or a `PushSubscription.toJSON()`, spread out or whole. */
 export const subscriptionFields = {
   platform: platformField
     .optional()
@@ -41,7 +41,7 @@ export const subscriptionFields = {
     .meta({ description: 'A whole `PushSubscription.toJSON()`, in place of `token` and `keys`.' }),
 }
 
-/** What a registration registers, and what its fields are called in the request. */
+/** The subscription in a registration, and the names of its fields in the request. */
 export interface GivenSubscription {
   platform: Platform
   token: string
@@ -52,7 +52,7 @@ export interface GivenSubscription {
 
 const fields = z.object(subscriptionFields)
 
-/** @throws 422 when no device is named, or two */
+/** @throws 422 when the body names no device, or two different ones */
 export function readSubscription(body: z.infer<typeof fields>): GivenSubscription {
   const { subscription } = body
   const endpoints = Object.entries({

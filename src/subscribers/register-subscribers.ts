@@ -15,15 +15,15 @@ import { subscriberEvent } from './subscriber-event.ts'
 import { findByTokens, insertSubscribers, saveSubscribers } from './subscriber-store.ts'
 
 /**
- * Registers subscribers of any apps, or brings those that have the tokens up to date: active, seen now, with the given
- * fields; fields not given keep their values, unless the token moves to another user. A token that nobody has goes to the
- * subscriber of the old token, where one is named and known. One that is new or active again is an event, however many
- * requests come at once. Where nothing is new, nothing is written. All in one transaction and a fixed number of
- * statements; registrations of one token count in their order.
+ * Registers subscribers of any apps. A subscriber that already has the token is updated: active, seen now, with the
+ * given fields. Fields not given keep their values, unless the token moves to another user. If nobody has the token,
+ * the subscriber with the old token gets it, if there is one. A new or reactivated subscriber emits one event, however
+ * many requests come at once. If nothing changes, nothing is written. All changes share one transaction and a fixed
+ * number of statements. Registrations of the same token apply in their order.
  *
- * @param waiting `skip locked`: registrations of apps that are being deleted are answered AppIsLocked
- * @returns a result for each, in their order; a 404 when its app is gone, a 422 for a web token that is not known and
- *   comes without keys
+ * @param waiting `skip locked`: registrations of apps that are being deleted get an AppIsLocked error
+ * @returns a result for each registration, in their order; a 404 when its app is gone, a 422 for an unknown web token
+ *   without keys
  */
 export async function registerSubscribers(
   deps: Pick<Deps, 'db' | 'clock'>,
@@ -31,7 +31,7 @@ export async function registerSubscribers(
   waiting?: 'skip locked',
 ): Promise<(Registered | Error)[]> {
   const registrations = given.map(nameTokens)
-  // What nearly every request is: a browser that says once more that it is there. A look, and no transaction.
+  // Nearly every request is a known browser that registers again. It costs one read and no transaction.
   const known = await findByTokens(deps.db, namesOf(registrations))
   const { results, written } = decideRegistrations(known, registrations, deps.clock.now())
   const places = [...registrations.keys()].filter((place) => written.has(registrations[place]!.name))
@@ -45,7 +45,7 @@ export async function registerSubscribers(
       waiting,
     )
     const ofApps = changing.filter(({ appId }) => apps.has(appId))
-    // What nobody has is not looked for again, unless somebody got it meanwhile.
+    // The first try skips tokens that nobody had. A retry locks all, because somebody may have registered them since.
     const isWorthLocking = (name: string) => tries > 0 || known.has(name)
     tries += 1
     const locked = await findByTokens(trx, namesOf(ofApps).filter(isWorthLocking), 'lock')
@@ -59,7 +59,7 @@ export async function registerSubscribers(
       insertSubscribers(trx, decision.inserts),
       emitEvents(trx, arrived),
     ]).catch((error: unknown) => {
-      // An old token's subscriber was to get a token that has just been registered.
+      // A concurrent request registered the token that the old token's subscriber was to get.
       if (changing.length > 1 || !isTaken(error)) throw error
       throw new ConflictError('a token was registered at the same time')
     })
@@ -73,7 +73,7 @@ export async function registerSubscribers(
   return results
 }
 
-/** Of all tokens that count, each once, in the order in which they are locked. */
+/** The names of all tokens and old tokens, each once, in the order in which they are locked. */
 function namesOf(registrations: readonly NamedRegistration[]): string[] {
   const names = registrations.flatMap(({ name, oldName }) =>
     oldName === undefined ? [name] : [name, oldName],

@@ -5,14 +5,14 @@ import type { Registered } from './decide-registrations.ts'
 import { registerSubscribers } from './register-subscribers.ts'
 import type { Registration } from './subscriber-change.ts'
 
-/** Some seconds of work. */
+/** Registrations that may wait: some seconds of work. */
 const maxWaiting = 10_000
 
-/** Registers subscribers; given a transaction of the caller's instead of the database, it registers them in that. */
+/** Registers subscribers. If the caller passes a transaction as `db`, the registrations happen in it. */
 export interface Registrar {
-  /** @throws 404 when its app is gone, 422 when it lacks keys, 429 when too many wait */
+  /** @throws 404 when the app is gone, 422 when keys are missing, 429 when too many registrations wait */
   register(given: { db: Db }, registration: Registration): Promise<Registered>
-  /** In their order. @returns a result for each, see {@link registerSubscribers} */
+  /** @returns a result for each registration, in their order, see {@link registerSubscribers} */
   registerAll(given: { db: Db }, registrations: readonly Registration[]): Promise<(Registered | Error)[]>
 }
 

@@ -8,7 +8,7 @@ const keys = keysField.optional().meta({
   description: 'The keys of the subscription. Required, unless the endpoint is registered already.',
 })
 
-/** A registration in one of its forms, as the description shows it; `registrationBody` reads them all. */
+/** The forms of a registration, as the API's description shows them. `registrationBody` reads them all. */
 export const registrationKinds = z
   .xor([
     z

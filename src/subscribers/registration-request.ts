@@ -17,7 +17,7 @@ const maxMetadataBytes = 16_384
 export const tagField = requiredText(100)
 export const userIdField = text(255)
 
-/** What registrations and changes may say of a subscriber besides its device. */
+/** The fields besides the device that registrations and changes may set on a subscriber. */
 export const optionalFields = {
   vapid_public_key: text(200)
     .nullable()
@@ -54,13 +54,13 @@ export const registrationBody = z
   })
   .meta(describedAs('RegisterSubscriberRequest'))
 
-/** A registration, but for the number of the key pair that it names. */
+/** A registration that names its key pair by public key; the pair's number is not known yet. */
 export interface CheckedRegistration extends Omit<Registration, 'vapidPair'> {
   vapidKey: string | undefined
 }
 
 /**
- * Checks what a request registers; a name is looked up for it.
+ * Checks a requested registration. For a web endpoint, this resolves the host name.
  *
  * @throws 422 naming the field that is wrong
  */
@@ -80,7 +80,7 @@ export async function checkRegistration(
     vapidKey: namedKey(platform, body.vapid_public_key),
     currentVapidPair: app.vapidPair,
     userId: body.user_id,
-    // Clients that send every field send null for those that they do not set.
+    // Clients that send every field send null for the fields that they do not set.
     tags: body.tags ?? undefined,
     metadata: body.metadata ?? undefined,
     keepUnsubscribed: body.keep_unsubscribed,
@@ -88,7 +88,7 @@ export async function checkRegistration(
 }
 
 /**
- * Finds the key pairs that registrations of an app name.
+ * Finds the key pairs that an app's registrations name.
  *
  * @returns each registration, or a 422 when the app has no such pair
  */
@@ -106,15 +106,15 @@ export async function findPairs<Given extends { vapidKey: string | undefined }>(
   })
 }
 
-/** The public key that a subscription was made with, in the spelling that is stored. */
+/** The public key that a subscription was made with, in its stored spelling. */
 export function namedKey(platform: Platform, publicKey: string | null | undefined): string | undefined {
   if (platform !== 'web' || publicKey === undefined || publicKey === null) return undefined
   return normalizeVapidPublicKey(publicKey)
 }
 
 /**
- * @param name what the request calls them
- * @throws 422 naming the one that is wrong
+ * @param name the request's name for the keys
+ * @throws 422 naming the key that is wrong
  */
 export function checkKeys(
   platform: Platform,

@@ -11,35 +11,35 @@ export interface SubscriberKeys {
   auth: Uint8Array
 }
 
-/** A registration as it was asked for, its fields checked. */
+/** A requested registration, with its fields checked. */
 export interface Registration {
   appId: string
   platform: Platform
   token: string
-  /** What the device had before the browser gave it `token`. */
+  /** The device's token before the browser replaced it with `token`. */
   oldToken?: string | undefined
   keys: SubscriberKeys | null
-  /** The app's key pair that the subscription was made with, where the request names one. */
+  /** The app's key pair that the subscription was made with, if the request names one. */
   vapidPair?: number | undefined
-  /** The app's current one, which a new subscriber gets otherwise. */
+  /** The app's current key pair, the default for a new subscriber. */
   currentVapidPair: number
   userId?: string | null | undefined
   tags?: string[] | undefined
   metadata?: Record<string, unknown> | undefined
-  /** Whoever opted out stays so. */
+  /** Whether a subscriber that opted out stays unsubscribed. */
   keepUnsubscribed?: boolean
   /**
-   * Of a registration without an API key: it changes only subscribers whose secrets it knows. That is the `auth` of the
-   * old token's subscription, and for a token that is registered its keys.
+   * Set for a registration without an API key. It may change only subscribers whose secrets it sends: the `auth` of the
+   * old token's subscription, or the keys of a token that is already registered.
    */
   proof?: { oldAuth: Uint8Array | undefined } | undefined
 }
 
-/** What a backend changes of a subscriber; what is not given stays. */
+/** A backend's change to a subscriber. Fields not given keep their values. */
 export interface SubscriberChange {
   token?: string
   keys?: SubscriberKeys
-  /** The app's key pair that the subscription was made with, where the request names one. */
+  /** The app's key pair that the subscription was made with, if the request names one. */
   vapidPair?: number
   userId?: string | null
   tags?: string[]
@@ -47,11 +47,11 @@ export interface SubscriberChange {
   status?: 'active' | 'unsubscribed'
 }
 
-/** Fields of a subscriber and what they are to be. */
+/** Fields of a subscriber with their new values. */
 export type SubscriberUpdate = Partial<StoredSubscriber>
 
 /**
- * The subscriber that a registration of a token makes which nobody has.
+ * The new subscriber for a registration whose token nobody has.
  *
  * @throws 422 when a web token comes without its keys
  */
@@ -79,9 +79,9 @@ export function newSubscriber(given: Registration, now: Date): StoredSubscriber 
 }
 
 /**
- * What a registration changes of the subscriber that has the token: it is active, seen today, and as given.
+ * The update that a registration makes to the subscriber with its token: active, seen today, and with the given fields.
  *
- * @returns undefined when it is all that already
+ * @returns undefined when nothing changes
  */
 export function changeByRegistration(
   known: StoredSubscriber,
@@ -98,7 +98,7 @@ export function changeByRegistration(
   return isSameDay(known.lastSeenAt, now) ? undefined : { lastSeenAt: now }
 }
 
-/** What it changes of the subscriber that has the device's old token: it is the same device, with another subscription. */
+/** The update for the subscriber with the registration's old token: the same device with a new subscription. */
 export function changeByRenewal(known: StoredSubscriber, given: Registration, now: Date): SubscriberUpdate {
   if (known.platform === 'web' && !given.keys)
     throw refusals.invalid({ keys: ['is required with another token'] })
@@ -112,11 +112,11 @@ export function changeByRenewal(known: StoredSubscriber, given: Registration, no
 }
 
 /**
- * What a backend's change changes. Another token is another subscription of the device: it needs keys of its own on
- * the web, is made with the app's current key pair unless one is named, and shows that the device is there.
+ * The update for a backend's change. A new token is a new subscription of the same device. On the web it needs its own
+ * keys, and it uses the app's current key pair unless the change names one. It also counts as seeing the device.
  *
- * @returns undefined when nothing is different
- * @throws 422 when another web token comes without its keys
+ * @returns undefined when nothing changes
+ * @throws 422 when a new web token comes without its keys
  */
 export function changeByBackend(
   known: StoredSubscriber,
@@ -143,14 +143,14 @@ function stamped(update: SubscriberUpdate | undefined, now: Date): SubscriberUpd
   return update && { ...update, updatedAt: now }
 }
 
-/** The fields in which a subscriber is not as wanted; undefined when there is none. */
+/** The fields in which a subscriber differs from the wanted values; undefined when there are none. */
 function differences(
   known: StoredSubscriber,
   wanted: Omit<SubscriberChange, 'token'>,
 ): SubscriberUpdate | undefined {
   const { keys, vapidPair, userId, status } = wanted
   const isLeft = known.userId !== null && userId !== undefined && userId !== known.userId
-  // Whoever had the token before takes all that was about them along.
+  // Tags and metadata are about the previous user, so a new user starts without them.
   const { tags = isLeft ? [] : undefined, metadata = isLeft ? {} : undefined } = wanted
   const update: SubscriberUpdate = {
     ...(isLeft && { userEpoch: (known.userEpoch + 1) % userEpochs }),
@@ -164,7 +164,7 @@ function differences(
   return Object.keys(update).length > 0 ? update : undefined
 }
 
-/** With the order of keys: it is kept. */
+/** The order of keys counts, because it is stored. */
 function isSameJson(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
@@ -174,7 +174,7 @@ export function ownsToken(holder: StoredSubscriber, { proof, keys }: Registratio
   return proof === undefined || (keys !== null && isSameKeys(keys, holder))
 }
 
-/** Whether it may take over the subscriber that has its old token. */
+/** Whether a registration may take over the subscriber that has its old token. */
 export function ownsOldToken(known: StoredSubscriber, { proof }: Registration): boolean {
   return proof === undefined || isSameBytes(proof.oldAuth, known.auth)
 }

@@ -1,7 +1,7 @@
 import type { NewEvent } from '../deliveries/publish-event.ts'
 import type { Subscriber } from './subscriber-store.ts'
 
-/** The event of a subscriber that came or left at a moment. */
+/** The event of a subscriber that registered or left at `occurredAt`. */
 export function subscriberEvent(
   type: 'subscriber.registered' | 'subscriber.unsubscribed',
   { appId, id, userId, platform }: Pick<Subscriber, 'appId' | 'id' | 'userId' | 'platform'>,

@@ -28,9 +28,9 @@ import { listSubscribers, readSubscriber, readSubscribers } from './subscriber-s
 import { checkToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 
-/** Registrations of one batch. */
+/** Registrations per batch. */
 const maxBatch = 1_000
-/** As cursors name it. */
+/** The name of this list in cursors. */
 const list = 's'
 const ofApp = z.object({ app_id: z.string() })
 const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })

@@ -15,7 +15,7 @@ import {
 } from '../platform/http/answers.ts'
 import type { Subscriber } from './subscriber-store.ts'
 
-/** A subscriber as the API shows it; never its keys. */
+/** A subscriber as the API shows it, without its keys. */
 export function presentSubscriber(subscriber: Subscriber) {
   return {
     id: subscriber.id,

@@ -15,7 +15,7 @@ export interface Subscriber {
   tags: string[]
   metadata: Record<string, unknown>
   status: SubscriberStatus
-  /** Why it turned inactive last; means nothing while it is active. */
+  /** Why the subscriber last turned inactive; meaningless while it is active. */
   inactiveReason: InactiveReason | null
   lastSeenAt: Date
   createdAt: Date
@@ -37,7 +37,7 @@ const columns = [
   'updated_at as updatedAt',
 ] as const
 
-/** A subscriber with all that a change is decided by. */
+/** A subscriber with all fields that decide a change. */
 export interface StoredSubscriber extends Subscriber {
   p256dh: Uint8Array | null
   auth: Uint8Array | null
@@ -53,23 +53,23 @@ const storedColumns = [
   'user_epoch as userEpoch',
 ] as const
 
-/** What tells two subscribers of an app apart, of a token as `checkToken` leaves it (subscriber-token.ts). */
+/** Identifies a subscriber within its app, given a token as `checkToken` returns it (subscriber-token.ts). */
 export function tokenHash(platform: Platform, token: string): Buffer {
-  // Hexadecimal digits: both spellings are one device.
+  // iOS tokens are hexadecimal digits: upper and lower case name the same device.
   const spelled = platform === 'ios' ? token.toLowerCase() : token
   return hash('sha256', `${platform}:${spelled}`, 'buffer')
 }
 
-/** The name of a token in all apps, as text: in 64 hexadecimal digits its hash, then its app's id. */
+/** The name of a token across all apps: its hash in 64 hexadecimal digits, then the app's id. */
 export function nameOfToken(appId: string, platform: Platform, token: string): string {
   return tokenHash(platform, token).toString('hex') + appId
 }
 
 /**
- * The subscribers that have the tokens, whatever their status, of any apps in one statement.
+ * Finds the subscribers that have the tokens, in any status and any app, in one statement.
  *
  * @param names see {@link nameOfToken}
- * @param lock keeps them as they are until the transaction ends; they are locked in the order given
+ * @param lock locks the subscribers until the transaction ends, in the order given
  * @returns by name
  */
 export async function findByTokens(
@@ -83,7 +83,7 @@ export async function findByTokens(
     .selectFrom('subscribers')
     .select([...storedColumns, sql<string>`encode(token_hash, 'hex')`.as('hash')])
     .where(sql<boolean>`app_id = key.app_id and token_hash = key.wanted`)
-    // There is one at most; it makes each a look-up of its own, where a join reads all of a table that is new.
+    // At most one row matches. The limit forces one look-up per token; a join would read all of a new table.
     .limit(1)
     .$if(lock !== undefined, (query) => query.forUpdate())
   const found = await sql<StoredSubscriber & { hash: string }>`
@@ -93,10 +93,10 @@ export async function findByTokens(
 }
 
 /**
- * Inserts subscribers of any apps in one statement, in the order in which tokens are locked. Waits for a transaction that
- * is inserting the same token.
+ * Inserts subscribers of any apps in one statement, in the order in which tokens are locked. Waits for a transaction
+ * that is inserting the same token.
  *
- * @returns how many; fewer than given when a subscriber of the app has the token
+ * @returns the number inserted: lower than given when subscribers of the app already have some of the tokens
  */
 export async function insertSubscribers(trx: Trx, subscribers: readonly StoredSubscriber[]): Promise<number> {
   if (subscribers.length === 0) return 0
@@ -112,15 +112,15 @@ export async function insertSubscribers(trx: Trx, subscribers: readonly StoredSu
   return Number(numAffectedRows)
 }
 
-/** A subscriber as it was read, and as it is to be. */
+/** A subscriber as it was read, and as it is to be stored. */
 export interface SubscriberStep {
   before: StoredSubscriber
   after: StoredSubscriber
 }
 
 /**
- * Writes subscribers of any apps that the transaction has locked, in one statement. With another token or another key
- * pair the refusals of its key are forgotten: they say nothing about the new one.
+ * Writes subscribers of any apps that the transaction has locked, in one statement. A new token or key pair resets the
+ * count of key refusals, because they say nothing about the new one.
  */
 export async function saveSubscribers(trx: Trx, steps: readonly SubscriberStep[]): Promise<void> {
   if (steps.length === 0) return
@@ -138,7 +138,7 @@ export async function saveSubscribers(trx: Trx, steps: readonly SubscriberStep[]
     from ${recordset(rows)} where known.app_id = row.app_id and known.id = row.id`.execute(trx)
 }
 
-/** Metadata travels as text: it is a JSON document of its own, kept to the letter, NUL characters included. */
+/** Metadata is sent as text: it is a separate JSON document, stored unchanged, NUL characters included. */
 const recordset = (rows: readonly object[]) => sql`json_to_recordset(${JSON.stringify(rows)}::text::json)
   as row (app_id uuid, id uuid, platform text, token text, token_hash bytea, p256dh bytea, auth bytea,
     vapid_pair smallint, user_id text, user_epoch smallint, tags text[], metadata text, status text,
@@ -164,25 +164,25 @@ function toRow(subscriber: StoredSubscriber) {
   }
 }
 
-/** Bytes as PostgreSQL reads them in text. */
+/** Bytes in the text form that PostgreSQL reads. */
 function toBytea(hex: string): string {
   return `\\x${hex}`
 }
 
-/** Which of an app's subscribers are wanted. */
+/** The filter for a list of an app's subscribers. */
 export interface SubscriberQuery {
   platform?: Platform
   status?: SubscriberStatus
   userId?: string
   token?: string
   tag?: string
-  /** Only those after this subscriber. */
+  /** Returns only subscribers after this one. */
   after?: string
   limit: number
   offset: number
 }
 
-/** Subscribers of an app, oldest first: `limit` and one more where there are more. */
+/** Subscribers of an app, oldest first: up to `limit`, plus one more if the list goes on. */
 export async function listSubscribers(
   db: Db,
   appId: string,
@@ -207,7 +207,7 @@ export async function listSubscribers(
     .execute()
 }
 
-/** Those of the subscribers that there are, in any order: one statement. */
+/** Reads the subscribers that exist, in any order, in one statement. */
 export async function readSubscribers(
   db: Db,
   keys: readonly { appId: string; id: string }[],
@@ -225,7 +225,7 @@ export async function readSubscriber(db: Db, appId: string, id: string): Promise
   return subscriber
 }
 
-/** Keeps a subscriber as it is until the transaction ends; undefined when the app has no such one. */
+/** Locks a subscriber until the transaction ends. @returns undefined when the app has no such subscriber */
 export async function lockSubscriber(
   trx: Trx,
   key: { appId: string; id: string },
@@ -239,7 +239,7 @@ export async function lockSubscriber(
     .executeTakeFirst()
 }
 
-/** @returns the subscriber as it is now; undefined when it had opted out before, is another user's, or is not there */
+/** @returns the changed subscriber; undefined when it already opted out, is another user's, or does not exist */
 export async function markUnsubscribed(
   trx: Trx,
   key: { appId: string; id: string; userEpoch?: number },
@@ -256,7 +256,7 @@ export async function markUnsubscribed(
     .executeTakeFirst()
 }
 
-/** @returns the subscriber as it was; undefined when the app has no such one */
+/** @returns the deleted subscriber; undefined when the app has no such subscriber */
 export async function deleteSubscriber(
   trx: Trx,
   key: { appId: string; id: string },
@@ -269,7 +269,7 @@ export async function deleteSubscriber(
     .executeTakeFirst()
 }
 
-/** Turns up to `limit` active subscribers inactive that were last seen before `before`. @returns how many */
+/** Marks up to `limit` active subscribers inactive if last seen before `before`. @returns how many changed */
 export async function deactivateUnseen(db: Db, before: Date, now: Date, limit: number): Promise<number> {
   const { numUpdatedRows } = await db
     .updateTable('subscribers')
@@ -280,7 +280,7 @@ export async function deactivateUnseen(db: Db, before: Date, now: Date, limit: n
   return Number(numUpdatedRows)
 }
 
-/** Deletes up to `limit` inactive subscribers that were last seen before `before`. @returns how many */
+/** Deletes up to `limit` inactive subscribers last seen before `before`. @returns how many were deleted */
 export async function deleteUnseen(db: Db, before: Date, limit: number): Promise<number> {
   const { numDeletedRows } = await db
     .deleteFrom('subscribers')

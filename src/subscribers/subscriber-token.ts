@@ -4,10 +4,10 @@ import { maxUrlLength } from '../outbound/address-guard.ts'
 import { refusals } from '../platform/errors.ts'
 
 /**
- * A token as it is stored: without blanks around it, an endpoint as URL parsers write it and without a fragment. Web
- * endpoints pass the address guard; the others look as their platform makes them.
+ * Checks a token and returns its stored form: trimmed, and for an endpoint as URL parsers write it, without a fragment.
+ * Web endpoints must pass the address guard; other tokens must have their platform's format.
  *
- * @param field where the request has it
+ * @param field the request field that has the token
  * @throws 422
  */
 export async function checkToken(
@@ -34,7 +34,7 @@ export async function checkToken(
   return token
 }
 
-/** How a token that is looked for may be stored; nothing is refused. */
+/** The stored form of a token to look up. Any text is accepted. */
 export function respellToken(platform: Platform, given: string): string {
   const url = platform === 'web' ? URL.parse(given) : null
   return url ? writeEndpoint(url) : given.trim()

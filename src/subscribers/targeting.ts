@@ -7,7 +7,7 @@ const maxUserIds = 10_000
 const maxTags = 100
 const maxPlatforms = 3
 
-/** Whom a notification is for. A shape that is none of these is refused, never sent to everybody. */
+/** Who receives a notification. Any other shape is refused, never sent to everybody. */
 export const targetingSchema = z
   .discriminatedUnion(
     'type',

@@ -9,9 +9,9 @@ import { deleteSubscriber, markUnsubscribed, readSubscriber, type Subscriber } f
 type UnsubscribeDeps = Pick<Deps, 'db' | 'queue' | 'clock'>
 
 /**
- * Lets a subscriber opt out, which is an event the first time. It is sent nothing until it registers again.
+ * Opts a subscriber out. The first time emits an event. The subscriber gets no pushes until it registers again.
  *
- * @param key with a `userEpoch` it is only for the user whose epoch it is
+ * @param key with a `userEpoch`, the subscriber opts out only while it still has this epoch's user
  * @returns the subscriber as it is now
  * @throws 404 when the app has no such subscriber
  */
@@ -28,7 +28,7 @@ export async function unsubscribe(
   })
 }
 
-/** Like {@link unsubscribe}; one that was deleted meanwhile has left already. */
+/** Like {@link unsubscribe}, but a subscriber that was deleted meanwhile is not an error. */
 export async function unsubscribeIfThere(...given: Parameters<typeof unsubscribe>): Promise<void> {
   await unsubscribe(...given).catch((error: unknown) => {
     if (!(error instanceof ApiError && error.shape.status === 404)) throw error
@@ -36,7 +36,7 @@ export async function unsubscribeIfThere(...given: Parameters<typeof unsubscribe
 }
 
 /**
- * Deletes a subscriber, which is an event unless it had opted out before.
+ * Deletes a subscriber and emits an event, unless the subscriber had already opted out.
  *
  * @throws 404 when the app has no such subscriber
  */

@@ -4,10 +4,10 @@ import { deactivateUnseen, deleteUnseen } from './subscriber-store.ts'
 
 const inactiveAfterDays = 90
 const deleteAfterDays = 180
-/** Small statements, so that nothing else waits long for a row. */
+/** Rows per statement, kept small so that nothing else waits long for a row. */
 const rowsAtOnce = 1_000
 
-/** Daily: subscribers unseen for 90 days turn inactive, inactive ones unseen for 180 days are deleted. */
+/** Daily: marks subscribers inactive after 90 days unseen, and deletes inactive ones after 180 days unseen. */
 export async function runSubscriberUpkeep(deps: Pick<Deps, 'db' | 'clock' | 'log'>): Promise<void> {
   const now = deps.clock.now()
   const daysAgo = (days: number) => new Date(now.getTime() - days * dayMs)

@@ -5,12 +5,13 @@ import { recordReceipts } from './record-receipts.ts'
 import type { Report } from './report.ts'
 
 const maxGroup = 1_000
-/** Some seconds of work. */
+/** Reports that may wait: some seconds of work. */
 const maxWaiting = 20_000
 
 /**
- * Reports on their way to the database. Devices report in bursts, thousands in a second, and all of one notification: a
- * transaction each would queue for its row. One transaction runs at a time; while it does, the next one's reports gather.
+ * Buffers reports on their way to the database. Devices report in bursts, thousands in a second, all about one
+ * notification. With a transaction for each report, all would queue for the notification's row. One transaction runs at
+ * a time; meanwhile reports gather for the next.
  *
  * @returns `add` resolves once the report is recorded; @throws 429 when more wait than could be recorded soon
  */

@@ -4,10 +4,10 @@ import type { Trx } from '../platform/db/db.ts'
 import type { ReceiptKind } from './report.ts'
 
 /**
- * Notes that devices reported one thing of pushes.
+ * Stores receipts of one kind for pushes.
  *
- * @param reports one at most for each push, in the order in which rows are to be locked
- * @returns those that had not been noted before
+ * @param reports at most one for each push, in the order in which to lock the rows
+ * @returns the reports that were not stored before
  */
 export async function insertReceipts<Report extends TrackedPush & { at: Date }>(
   trx: Trx,

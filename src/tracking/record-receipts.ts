@@ -12,18 +12,17 @@ import { type KnownSubscriber, markSeen, readSubscribers } from '../subscribers/
 import { insertReceipts } from './receipt-store.ts'
 import type { ReceiptKind, Report } from './report.ts'
 
-/** A report of a push that exists, and whom it went to. */
+/** A report of an existing push, with the push's subscriber. */
 interface KnownReport extends Report {
   subscriber: KnownSubscriber
 }
 
 /**
- * Records what devices reported, in one transaction: a receipt, a count on the notification and an event for each
- * thing that is reported of a push for the first time. The rest changes nothing: what was reported before, what is
- * about a notification or a subscriber that is gone or has become another user's, or about a notification older than
- * what is kept.
+ * Records reports from devices in one transaction. The first report of each kind for a push creates a receipt, a count
+ * on the notification and an event. Other reports change nothing: repeated ones, those about a notification older than
+ * the retention, and those whose notification or subscriber is gone or whose subscriber is now another user's.
  *
- * @returns how many were counted
+ * @returns how many reports were counted
  */
 export async function recordReceipts(
   deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config'>,
@@ -48,7 +47,7 @@ export async function recordReceipts(
   })
 }
 
-/** Locks apps and notifications, always in this order: two processes never wait for each other. */
+/** Locks apps and then notifications, always in this order, so that two processes never wait for each other. */
 async function findKnown(trx: Trx, reports: readonly Report[]): Promise<KnownReport[]> {
   const apps = await holdApps(
     trx,

@@ -1,20 +1,20 @@
 import type { TrackedPush } from '../channels/web-push/tracking-token.ts'
 
-/** What a device says of a push: that it came, or that somebody clicked it. */
+/** What a device reports about a push: that it arrived, or that somebody clicked it. */
 export type ReceiptKind = 'delivered' | 'clicked'
 
 export interface Report extends TrackedPush {
   kind: ReceiptKind
-  /** When the report came. */
+  /** When the report was received. */
   at: Date
-  /** The action that was clicked; absent for the notification itself. */
+  /** The clicked action; absent: the notification itself was clicked. */
   action?: string
 }
 
 const maxActionLength = 255
 
 /**
- * The fields of a report's body, whatever it is: what is not as it should be counts as absent.
+ * Reads the fields of a report's body, whatever its content: invalid fields count as absent.
  *
  * @param body parsed JSON
  */

@@ -10,16 +10,16 @@ import { createReceiptBuffer } from './receipt-buffer.ts'
 import { type ReceiptKind, readReportBody } from './report.ts'
 import { clickBody, reportBody, trackingDocs } from './tracking-schema.ts'
 
-/** A token and an action, with room. */
+/** Enough bytes for a token and an action, with room to spare. */
 const bodyLimitBytes = 4_096
 
 type TrackingDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'config' | 'log' | 'metrics' | 'crypto'>
 
 /**
- * Where devices report: no key, any origin, and always the same answer. What is reported is recorded before it is
- * answered.
+ * Registers the routes for reports from devices: no API key, any origin, and always the same answer. A report is
+ * recorded before it is answered.
  *
- * @param server a scope of its own: bodies are read here as nowhere else
+ * @param server a scope of its own, because only these routes accept bodies of any content type
  */
 export function registerTrackingRoutes(server: Server, deps: TrackingDeps, limits: RateLimits): void {
   const keys = deps.crypto.deriveKeys(trackingPurpose)
@@ -57,11 +57,11 @@ export function registerTrackingRoutes(server: Server, deps: TrackingDeps, limit
       return reply.code(204).send()
     },
   )
-  // A day; Chromium keeps it for two hours.
+  // A preflight answer may be cached for a day; Chromium caches it for two hours.
   answerPreflights(server, '/:report', 'POST', 86_400)
 }
 
-/** `navigator.sendBeacon` and simple cross-origin requests send JSON as text. What is no JSON is no report. */
+/** `navigator.sendBeacon` and simple cross-origin requests send JSON as text. Invalid JSON is not a report. */
 function acceptAnyBody(server: Server): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser<string>('*', { parseAs: 'string' }, (_, body, done) => {

@@ -3,7 +3,7 @@ import { empty, type RouteDocs } from '../platform/http/answers.ts'
 
 const t = z.string().meta({ description: 'The field `t` of the payload that the device received.' })
 
-/** As devices send it. Never enforced: what is not so changes nothing. */
+/** A report as devices send it. The schema is never enforced: an invalid report changes nothing. */
 export const reportBody = z.object({ t })
 export const clickBody = z.object({
   t,
@@ -19,7 +19,7 @@ const description =
 const answers = { 204: empty('The report is recorded, if there was something to record.') }
 const token = 'A'.repeat(84)
 
-/** What the API's description says about the routes for devices. */
+/** The OpenAPI description of the routes for devices. */
 export const trackingDocs = {
   delivered: {
     operationId: 'reportDelivered',

@@ -1,12 +1,12 @@
-/** Bytes of a batch's body, unless the webhook says otherwise. Receivers commonly take 1 MiB, some 256 KiB. */
+/** The default limit on a batch's body, in bytes. Most receivers accept 1 MiB, some only 256 KiB. */
 export const defaultBatchBytes = 262_144
 
-/** Bytes of an array of bodies: brackets, and commas between them. */
+/** The bytes of a JSON array of bodies, including brackets and commas. */
 export function batchBytes(bodyBytes: readonly number[]): number {
   return bodyBytes.reduce((sum, bytes) => sum + bytes, 0) + bodyBytes.length + 1
 }
 
-/** How many of the first bodies make a batch of at most `maxBytes`; one at least, however large it is. */
+/** How many of the first bodies fit into a batch of `maxBytes`; at least one, however large it is. */
 export function countWithin(bodyBytes: readonly number[], maxBytes: number): number {
   let bytes = 1
   for (const [index, each] of bodyBytes.entries()) {
@@ -17,10 +17,10 @@ export function countWithin(bodyBytes: readonly number[], maxBytes: number): num
 }
 
 /**
- * What a batch was answered with decides how large the next one may be.
+ * Decides from the answer to a batch how large the next batch may be.
  *
- * @returns half the bytes of a batch of several events that was too large (413), so that each of its events is in a
- *   smaller one next time; null when the answer stands for what was sent
+ * @returns half the bytes of the batch if it had several events and was too large (413), so that its events are sent in
+ *   smaller batches next time; null when the answer applies to the batch as sent
  */
 export function halvedBytes(status: number | null, bodyBytes: readonly number[]): number | null {
   return status === 413 && bodyBytes.length > 1 ? Math.floor(batchBytes(bodyBytes) / 2) : null

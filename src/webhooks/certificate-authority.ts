@@ -7,7 +7,7 @@ const maxCertificates = 10
 
 const certificate = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g
 
-/** `ca_pem` as it is given: certificates in PEM (RFC 7468 §5). What is stored is they alone, a newline behind each. */
+/** Parses `ca_pem`: certificates in PEM (RFC 7468 §5). Only the certificates are stored, each with a final newline. */
 export const certificateAuthority = text(maxCharacters).transform((pem, context) => {
   const found = pem.match(certificate) ?? []
   const problem = findProblem(pem, found)

@@ -18,7 +18,7 @@ import {
 } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
 
-/** What of a webhook is to change, its fields checked one by one. */
+/** A requested change of a webhook, whose fields were checked one by one. */
 export interface WebhookChangeRequest extends WebhookSettings {
   url?: string | undefined
   secret?: string | null | undefined
@@ -30,10 +30,10 @@ export interface WebhookChangeRequest extends WebhookSettings {
 type ChangeDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>
 
 /**
- * Changes what is given. What is given as it is already changes nothing, `updated_at` included.
+ * Changes the given fields. A request with only current values changes nothing, not even `updated_at`.
  *
- * @throws 404 when the app has no such webhook; 422 when the url may not be called, or the filter and the events do not
- *   fit each other
+ * @throws 404 when the app has no such webhook; 422 when the URL is not allowed, the filter does not fit the events, or
+ *   settings cannot be combined
  */
 export async function changeWebhook(
   deps: ChangeDeps,
@@ -73,7 +73,7 @@ function checkFit(before: Webhook, events: string[] | undefined, filter: Filter 
   if (misfit) throw refusals.invalid(filter ? { filter: [misfit] } : { events: [`the filter ${misfit}`] })
 }
 
-/** Whether the secret is what it is to be, and alone. */
+/** Whether the stored secret already is the wanted one, without a previous secret beside it. */
 function isSecretOf(
   { crypto }: Pick<Deps, 'crypto'>,
   { id, secret: stored, previousSecret }: LockedWebhook,
@@ -102,7 +102,7 @@ function omitHeaders({ headers: _, ...others }: WebhookSettings): WebhookSetting
   return others
 }
 
-/** What cannot be decrypted any longer is not what is wanted: setting it anew repairs the webhook. */
+/** A value that can no longer be decrypted counts as different, so that setting it again repairs the webhook. */
 function reads(isEqual: () => boolean): boolean {
   try {
     return isEqual()

@@ -10,7 +10,7 @@ import { findMismatch, type WebhookSettings } from './webhook-settings.ts'
 import { countWebhooks, insertWebhook, type NewWebhook, type Webhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
 
-/** A webhook as it was asked for, its fields checked one by one. */
+/** A requested webhook, whose fields were checked one by one. */
 export interface WebhookRequest extends WebhookSettings {
   url: string
   secret?: string | null | undefined
@@ -20,9 +20,9 @@ export interface WebhookRequest extends WebhookSettings {
 }
 
 /**
- * Makes of a request what is to be stored. Resolves the url's name, so it comes before the transaction.
+ * Converts a request to the webhook to store. It resolves the URL's host name, so it runs before the transaction.
  *
- * @throws 422 when the url may not be called, the filter does not fit the events, or the order the batches
+ * @throws 422 when the URL is not allowed, the filter does not fit the events, or settings cannot be combined
  */
 export async function checkWebhook(
   deps: Pick<Deps, 'crypto' | 'guard'>,
@@ -49,14 +49,14 @@ export async function checkWebhook(
 /**
  * Creates a webhook.
  *
- * @throws 404 when the app is gone; 422 when it has as many webhooks as it may have
+ * @throws 404 when the app is gone; 422 when it already has the maximum number of webhooks
  */
 export async function createWebhook(
   deps: Pick<Deps, 'db' | 'clock' | 'config'>,
   webhook: NewWebhook,
 ): Promise<Webhook> {
   return deps.db.transaction().execute(async (trx) => {
-    // One at a time in an app, so that no two take the last place.
+    // An app creates one webhook at a time, so that two requests cannot both take the last place.
     if (!(await lockApp(trx, webhook.appId))) throw refusals.notFound()
     const { maxWebhooksPerApp } = deps.config
     if ((await countWebhooks(trx, webhook.appId)) >= maxWebhooksPerApp) {

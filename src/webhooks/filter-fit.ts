@@ -4,11 +4,12 @@ import { quote } from '../platform/http/fields.ts'
 import { type FieldTest, type Filter, type FilterValue, isObject } from './filter.ts'
 
 /**
- * Why a filter could never let an event of a webhook pass, or never keep one back: it names a field that none of them
- * has, or compares one with a value that it never has. In words that follow the field's name; undefined when it fits.
+ * Finds a condition that no event of a webhook can meet, or that none can fail. Such a condition names a field that no
+ * event has, or compares a field with a value that it never has.
  *
- * @param filter as filter.ts reads it
- * @param events that the webhook names; with none, the filter has to fit those that there are
+ * @param filter a filter that filter.ts has parsed
+ * @param events the event types that the webhook names; if empty, the filter must fit all event types
+ * @returns the problem, in words that follow the field's name; undefined when the filter fits
  */
 export function findMisfit(filter: Filter, events: readonly string[]): string | undefined {
   const types = events.length > 0 ? (events as readonly EventType[]) : eventTypes
@@ -48,9 +49,9 @@ function valuesOf(test: FieldTest): FilterValue[] {
   return 'in' in test ? test.in : []
 }
 
-/** `web, ios or android`, `a string or null`: what a field may be. */
+/** Describes the values that a field may have: `web, ios or android`, `a string or null`. */
 function describe(fields: readonly z.ZodType[]): string {
-  // Without the names of schemas: a reference to one has no words.
+  // An empty registry hides schema names: a reference to a named schema could not be described.
   const options = { unrepresentable: 'any', metadata: z.registry<{ id?: string }>() } as const
   const words = fields.flatMap((field) => wordsOf(z.toJSONSchema(field, options)))
   const each = [...new Set(words)]
@@ -58,7 +59,7 @@ function describe(fields: readonly z.ZodType[]): string {
 }
 
 function wordsOf(schema: z.core.JSONSchema.BaseSchema): string[] {
-  // A schema with a name of its own is described apart.
+  // A schema with its own name is described under `$defs`.
   if (schema.$defs) return Object.values(schema.$defs).flatMap(wordsOf)
   if (schema.anyOf) return schema.anyOf.flatMap((each) => wordsOf(each as typeof schema))
   if (schema.enum) return schema.enum.map(String)

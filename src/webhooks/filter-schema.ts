@@ -32,7 +32,7 @@ const numberTest = testOf('NumberTest', 'a number', z.number())
 const nullableNumberTest = testOf('NullableNumberTest', 'a number or null', z.number().nullable())
 const platformTest = testOf('PlatformTest', 'a platform', platformField)
 
-/** What a filter may compare: every field that the data of some event has. */
+/** The fields that a filter may test: every field in the data of any event. */
 const tests = {
   notification_id: textTest,
   app_id: textTest,
@@ -58,8 +58,8 @@ const optionalTests = Object.fromEntries(
 ) as { [Name in keyof typeof tests]: z.ZodOptional<(typeof tests)[Name]> }
 
 /**
- * A filter as the API's description shows it. It is read by filter.ts, whose refusals say more than those of a schema
- * would.
+ * A filter as the API description shows it. Requests are checked by filter.ts, because its refusals say more than those
+ * of a schema.
  */
 export const describedFilter: z.ZodType<Filter> = z
   .strictObject({

@@ -4,14 +4,14 @@ import { quote } from '../platform/http/fields.ts'
 import { isWithinJsonBytes } from '../platform/http/json-size.ts'
 import { describedAs } from '../platform/openapi/components.ts'
 
-/** What a field of an event's data is compared with. */
+/** A value that a field of an event's data is compared with. */
 export type FilterValue = string | number | boolean | null
 
-/** A test of one field: equal to a value, one of several, there or not. */
+/** A test of one field: it equals a value, equals one of several values, or exists. */
 export type FieldTest = FilterValue | { in: FilterValue[] } | { exists: boolean }
 
 /**
- * A condition on an event's `data`. All entries of an object have to hold:
+ * A condition on an event's `data`. All entries of an object must hold:
  * `{"platform": "web", "action": {"exists": true}}`; `and`, `or` and `not` combine such objects.
  */
 export type Filter = { and?: Filter[]; or?: Filter[]; not?: Filter } & {
@@ -24,10 +24,10 @@ const maxText = 255
 const combiners = new Set(['and', 'or', 'not'])
 
 /**
- * Reads a filter; what means nothing (an unknown field or test, no condition at all) is refused. Whether it fits the
- * events of its webhook is for filter-fit.ts.
+ * Reads a filter. Unknown fields, unknown tests and empty conditions are refused. filter-fit.ts checks whether the
+ * filter fits the events of its webhook.
  *
- * @param maxBytes of it as JSON, checked before its entries are
+ * @param maxBytes the maximum size of the filter as JSON, checked before its entries
  */
 export const filterSchema = (maxBytes: number) =>
   z
@@ -44,14 +44,14 @@ export const filterSchema = (maxBytes: number) =>
     .meta(describedAs('Filter'))
 
 /**
- * A stored filter; null when there is none, or one of a form that a later version may know: then all events are wanted.
- * A field that only a later version knows is absent from the events of this one.
+ * Reads a stored filter; null (all events pass) without a filter, or when only a later version may understand its form.
+ * Fields that only a later version knows are allowed: they are absent from the events of this version.
  */
 export function storedFilter(value: unknown): Filter | null {
   return value === null || findProblem(value, 1) ? null : (value as Filter)
 }
 
-/** Whether an event is wanted. A field that is absent equals nothing, not even null. */
+/** Whether an event passes the filter. An absent field does not equal any value, not even null. */
 export function matchesFilter(filter: Filter, data: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(filter).every(([name, test]) => {
     if (name === 'and') return (test as Filter[]).every((each) => matchesFilter(each, data))
@@ -66,7 +66,7 @@ function matchesTest(test: FieldTest, value: unknown): boolean {
   return 'in' in test ? test.in.includes(value as FilterValue) : (value !== undefined) === test.exists
 }
 
-/** What is wrong with it, in words that follow the field's name; undefined when it is a filter. */
+/** What is wrong with the value, in words that follow the field's name; undefined when it is a valid filter. */
 function findProblem(value: unknown, depth: number): string | undefined {
   if (!isObject(value)) return 'must be an object'
   if (depth > maxDepth) return `must not be nested deeper than ${maxDepth}`

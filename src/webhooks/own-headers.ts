@@ -5,14 +5,14 @@ import { quote } from '../platform/http/fields.ts'
 const maxHeaders = 20
 const maxHeaderNameLength = 100
 const maxHeaderBytes = 4_096
-/** Receivers take some 8 KiB of headers by default (nginx, Apache); ours are some 600 bytes. */
+/** Receivers accept some 8 KiB of headers by default (nginx, Apache). The service's own take some 600 bytes. */
 const maxHeadersBytes = 7_168
 
-/** Those that every delivery has, or that say how its body is written. */
+/** Headers that every delivery has, or that describe how its body is encoded. */
 const reservedNames = new Set(['accept-encoding', 'content-encoding', 'content-type', 'user-agent'])
 const reservedPrefixes = ['webhook-', 'x-krafter-']
 
-/** A webhook's own headers, their names in lower case. */
+/** A webhook's own headers, with names in lower case. */
 export const headersSchema = z
   .custom<Record<string, string>>(
     (given) => typeof given === 'object' && given !== null && !Array.isArray(given),
@@ -32,7 +32,7 @@ export const headersSchema = z
     maxProperties: maxHeaders,
   })
 
-/** What is wrong with them, in words that follow the field's name. Their number and size come first. */
+/** What is wrong with the headers, in words that follow the field's name. Number and size are checked first. */
 function findHeadersProblem(given: Record<string, unknown>): string | undefined {
   const names = Object.keys(given)
   if (names.length > maxHeaders) return `must be at most ${maxHeaders} headers`

@@ -6,9 +6,9 @@ const firstProbeSeconds = 60
 const maxProbeSeconds = 86_400
 
 /**
- * Asks for the next probe of a webhook that was disabled because of its attempts: after a minute, doubling to a day.
+ * Schedules the next probe of a webhook that failures disabled: after a minute, doubling up to a day.
  *
- * @param number how many were made already
+ * @param number how many probes were made already
  */
 export async function scheduleProbe(
   trx: Trx,
@@ -16,6 +16,6 @@ export async function scheduleProbe(
   message: ProbeWebhook,
 ): Promise<void> {
   const delaySeconds = Math.min(maxProbeSeconds, firstProbeSeconds * 2 ** message.number)
-  // The webhook's id: there is one probe of it at a time.
+  // The job's id is the webhook's, so that a webhook has one probe at a time.
   await queue.enqueue(trx, probeWebhook, [{ id: message.webhookId, delaySeconds, message }])
 }

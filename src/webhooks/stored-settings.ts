@@ -2,7 +2,7 @@ import type { Deps } from '../deps.ts'
 import type { WebhookSettings } from './webhook-settings.ts'
 import type { WebhookChange } from './webhook-store.ts'
 
-/** The settings as they are stored: headers encrypted, JSON as text, what is not given left out. */
+/** Converts settings to their stored form: encrypted headers, JSON as text. Absent settings are omitted. */
 export function storedSettings(
   { crypto }: Pick<Deps, 'crypto'>,
   id: string,

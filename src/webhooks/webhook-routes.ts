@@ -15,7 +15,7 @@ import { presentWebhook, webhookDocs } from './webhook-schema.ts'
 import { settingsFields } from './webhook-settings.ts'
 import { deleteWebhook, listWebhooks, readWebhooks } from './webhook-store.ts'
 
-/** As cursors name it. */
+/** The name of this list in cursors. */
 const list = 'w'
 const url = text(maxUrlLength).meta({
   format: 'uri',
@@ -37,7 +37,7 @@ const enabled = z.boolean().describe('Whether events are sent. Enabling it clear
 const ofApp = z.object({ app_id: z.string() })
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 
-/** Webhooks: contract section 2. */
+/** Registers the routes of webhooks: contract section 2. */
 export function registerWebhookRoutes(
   server: Server,
   deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard' | 'config'>,

@@ -20,10 +20,10 @@ import { signatureField } from './secrets/webhook-secrets.ts'
 import { orderedDocs, traceparentDocs } from './webhook-settings.ts'
 import type { Webhook } from './webhook-store.ts'
 
-/** What a header's value is shown as: it may be a secret. */
+/** Shown in place of a header's value, which may be a secret. */
 export const maskedValue = '***'
 
-/** A webhook as the API shows it, in the contract's order; never its secret. */
+/** A webhook as the API shows it, in the contract's order and never with its secret. */
 export function presentWebhook(webhook: Webhook) {
   return {
     id: webhook.id,
@@ -143,7 +143,7 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
 
 const tags = ['webhooks']
 
-/** What the API's description says about the routes of webhooks. */
+/** The API description of the webhook routes. */
 export const webhookDocs = {
   list: {
     operationId: 'listWebhooks',

@@ -9,7 +9,7 @@ import { headersSchema } from './own-headers.ts'
 const maxRetries = 20
 const maxRetrySeconds = 604_800
 const maxRate = 10_000
-/** No webhook gets more attempts at a time than this, whatever it asks for. */
+/** The highest `max_in_flight` that a webhook can set. */
 const maxInFlightLimit = 64
 
 const retrySchedule = z
@@ -34,14 +34,14 @@ const ordered = z.union([z.boolean(), z.literal('subscriber_id')], {
   error: 'must be true, false or "subscriber_id"',
 })
 
-/** What the API's description says about `ordered`. */
+/** The API description of `ordered`. */
 export const orderedDocs = {
   default: false,
   description:
     '`true`: deliver one event at a time, in their order; `"subscriber_id"`: the same within each subscriber; `false`: in any order. An event that fails holds back the later ones until it has ended.',
 }
 
-/** What the API's description says about `traceparent`. */
+/** The API description of `traceparent`. */
 export const traceparentDocs = {
   default: false,
   description:
@@ -49,9 +49,9 @@ export const traceparentDocs = {
 }
 
 /**
- * What can be set for each webhook beyond the contract's fields, on create and PATCH; null: back to the default.
+ * Settings of a webhook beyond the contract's fields, for create and PATCH; null restores the default.
  *
- * @param maxFilterBytes of a filter as JSON
+ * @param maxFilterBytes the maximum size of a filter as JSON
  */
 export const settingsFields = (maxFilterBytes: number) => ({
   description: text(1_000).nullable().optional().describe('A note for people.'),
@@ -99,9 +99,9 @@ export const settingsFields = (maxFilterBytes: number) => ({
 })
 
 /**
- * Settings that a webhook cannot have together.
+ * Finds settings that a webhook cannot combine.
  *
- * @returns which of those that are given does not fit, and why; undefined: they fit
+ * @returns the given setting that does not fit, and why; undefined when all settings fit
  */
 export function findMismatch(
   given: Pick<WebhookSettings, 'batch' | 'ordered' | 'traceparent'>,

@@ -62,9 +62,9 @@ const columns = [
 ] as const
 
 /**
- * Webhooks of an app, oldest first: `limit` and one more where there are more.
+ * Lists an app's webhooks, oldest first: `limit` of them, plus one when there are more.
  *
- * @param after only those after this webhook
+ * @param after lists only webhooks after this one
  */
 export async function listWebhooks(
   db: Db,
@@ -81,7 +81,7 @@ export async function listWebhooks(
     .execute()
 }
 
-/** Those of the webhooks that there are, in any order: one statement. */
+/** Reads the webhooks that exist, in any order and in one statement. */
 export async function readWebhooks(
   db: Db,
   keys: readonly { appId: string; id: string }[],
@@ -99,7 +99,7 @@ export async function readWebhook(db: Db, appId: string, id: string): Promise<We
   return webhook
 }
 
-/** What of a webhook is set by its owner, as it is stored. What is not given stays as it is. */
+/** The settings of a webhook that its owner controls, as they are stored. Absent fields stay unchanged. */
 export interface WebhookChange {
   url?: string
   /** Encrypted at rest. */
@@ -157,7 +157,7 @@ export async function insertWebhook(db: Db, webhook: NewWebhook, now: Date): Pro
 
 const disabledByApi = 'disabled through the API'
 
-/** Whether a webhook was disabled because of its attempts, and not by its owner. */
+/** Whether a webhook was disabled because its attempts failed, and not by its owner. */
 export function isDisabledByFailures({ enabled, disabledReason }: Webhook): boolean {
   return !enabled && disabledReason !== disabledByApi
 }
@@ -173,10 +173,10 @@ export async function countWebhooks(db: Db, appId: string): Promise<number> {
 }
 
 /**
- * Changes what is given and differs; nothing at all when nothing does. Disabling starts a new generation, which ends
- * the deliveries still pending; enabling forgets the failures.
+ * Writes the given values that differ, and nothing when none does. Disabling starts a new generation, which ends the
+ * pending deliveries. Enabling resets the failures.
  *
- * @param before by {@link lockWebhook} in this transaction
+ * @param before the webhook that {@link lockWebhook} returned in this transaction
  */
 export async function updateWebhook(
   trx: Trx,
@@ -211,7 +211,7 @@ function isHealthy({ enabled, failureCount, failingSince, disabledAt }: LockedWe
   return enabled && failureCount === 0 && failingSince === null && disabledAt === null
 }
 
-/** What of a change is not so already. Encrypted values differ whenever they are given. */
+/** The fields of a change that differ from the stored webhook. A given encrypted value always differs. */
 function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChange {
   const current: Partial<Record<keyof WebhookChange, unknown>> = {
     url: before.url,
@@ -244,9 +244,10 @@ function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChang
 }
 
 /**
- * Replaces a secret; the one before it goes on signing for `overlapSeconds`.
+ * Replaces a secret. The previous secret continues to sign for `overlapSeconds`.
  *
- * @returns until when it does, null when there was none or there is no overlap; undefined when the app has no such webhook
+ * @returns when the previous secret stops signing, null without a previous secret or an overlap; undefined when the app
+ *   has no such webhook
  */
 export async function rotateSecret(
   db: Db,
@@ -288,7 +289,7 @@ export async function deleteWebhook(trx: Trx, appId: string, id: string): Promis
   return true
 }
 
-/** A webhook that nobody else changes until the transaction ends, with what is encrypted of it. */
+/** A webhook, with its encrypted values, that nobody else can change until the transaction ends. */
 export interface LockedWebhook extends Webhook {
   failingSince: Date | null
   secret: Uint8Array | null

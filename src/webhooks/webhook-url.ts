@@ -3,9 +3,9 @@ import { maxUrlLength } from '../outbound/address-guard.ts'
 import { refusals } from '../platform/errors.ts'
 
 /**
- * A webhook's URL as it is stored and called: as the URL parser has it.
+ * Returns a webhook's URL as it is stored and called: in the URL parser's form.
  *
- * @throws 422 when it may not be called, or is too long
+ * @throws 422 when the URL is not allowed or too long
  */
 export async function checkedUrl({ guard }: Pick<Deps, 'guard'>, given: string): Promise<string> {
   const verdict = await guard.checkForStorage(given)

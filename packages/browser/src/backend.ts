@@ -1,7 +1,7 @@
 import type { Identity, Notes } from './notes.ts'
 import type { DirectOptions, PushOptions, Registration } from './options.ts'
 
-/** Whom a page registers with, whichever of the two it is. */
+/** Where a page registers its subscription: your backend or Krafter Push itself. */
 export interface Backend {
   appId: string
   vapidPublicKey: string
@@ -10,7 +10,7 @@ export interface Backend {
   identity?: Identity | undefined
 }
 
-/** @throws when the service does not answer, or refuses the key or the page's origin */
+/** @throws when the service does not answer, or rejects the key or the page's origin */
 export async function findBackend(options: PushOptions): Promise<Backend> {
   if (!('publishableKey' in options)) return options
   const answer = await fetch(publicUrl(options, 'app'))
@@ -19,7 +19,7 @@ export async function findBackend(options: PushOptions): Promise<Backend> {
   return { appId, vapidPublicKey, register: publicUrl(options, 'subscribers'), identity: identityOf(options) }
 }
 
-/** Where a page without a backend goes. */
+/** The URL of a public route of the service, for pages without a backend. */
 export function publicUrl({ serverUrl, publishableKey }: DirectOptions, path: string): string {
   return `${serverUrl.replace(/\/+$/, '')}/api/v1/push/public/${path}?key=${encodeURIComponent(publishableKey)}`
 }
@@ -29,12 +29,12 @@ function identityOf({ user }: DirectOptions): Identity {
   return user ? { user_id: user.id, user_signature: user.signature } : { user_id: null }
 }
 
-/** What proves to the service that the old token was this browser's, and who the user is. */
+/** Proof for the service that the old token belonged to this browser, and of the user's identity. */
 export function proofOf({ identity, auth }: Notes): object {
   return identity ? { ...(auth && { old_auth: auth }), ...identity } : {}
 }
 
-/** @throws when it is refused */
+/** @throws when the registration is refused */
 export async function hand(to: Backend['register'], registration: Registration): Promise<void> {
   if (typeof to === 'function') return void (await to(registration))
   const headers = { 'content-type': 'application/json' }

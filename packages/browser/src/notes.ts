@@ -1,36 +1,36 @@
-/** What page and worker know of a worker's subscription. */
+/** The state of a worker's subscription, shared by page and worker. */
 export interface Notes {
   appId?: string
   vapidPublicKey?: string
-  /** Where the worker registers what the browser renews; absent where `register` is a function of the page. */
+  /** The URL where the worker registers a renewed subscription; absent when `register` is a function of the page. */
   register?: string | undefined
-  /** Besides the subscription, for registrations without a backend. */
+  /** Sent with the subscription by registrations without a backend. */
   identity?: Identity | undefined
-  /** Of the subscription that was registered last. */
+  /** The token of the subscription that was registered last. */
   token?: string | undefined
   auth?: string | undefined
   /** The user opted out in this browser. */
   optedOut?: boolean
-  /** The user asked for notifications, and nobody has been told yet. */
+  /** The user asked for notifications, and the subscription is not registered yet. */
   asked?: boolean
   click?: ClickOptions | undefined
 }
 
-/** Who the user is, as registrations without a backend say it; empty: nobody says. */
+/** The user's identity in registrations without a backend; empty: the registration does not name a user. */
 export interface Identity {
   user_id?: string | null
   user_signature?: string
 }
 
-/** What a click on a notification does with a window that is open already. */
+/** What a click on a notification does when a window is already open. */
 export interface ClickOptions {
-  /** `exact`: a window with the very URL (default); `origin`: any window of the URL's origin. */
+  /** Which window is used. `exact`: one with exactly that URL (default); `origin`: any window of the URL's origin. */
   match?: 'exact' | 'origin'
-  /** `focus`: it is only focused (default), and the page gets the event; `navigate`: it goes to the URL. */
+  /** `focus`: the window is only focused (default), and the page gets the event; `navigate`: it opens the URL. */
   action?: 'focus' | 'navigate'
 }
 
-/** Reads the notes of a worker's scope, changed if `change` is given. */
+/** Reads the notes of a worker's scope. If `change` is given, it is stored first. */
 export function note({ scope }: { scope: string }, change?: Notes): Promise<Notes> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open('krafter-push')

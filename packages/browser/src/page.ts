@@ -5,9 +5,9 @@ import type { BackendOptions, DirectOptions, PushOptions, Registration } from '.
 
 export type PushStatus = 'unsupported' | 'denied' | 'subscribed' | 'unsubscribed' | 'new'
 
-/** Whether this browser can be pushed to. On iOS only a page on the home screen can. */
+/** Whether this browser supports push. On iOS only pages on the home screen support it. */
 export function isSupported(): boolean {
-  // On a server, too, where pages are rendered.
+  // This also runs during server-side rendering, where there is no `navigator`.
   return (
     typeof navigator === 'object' &&
     'serviceWorker' in navigator &&
@@ -18,7 +18,7 @@ export function isSupported(): boolean {
 
 /**
  * `unsupported`; `denied` (only the browser's settings can change that); `subscribed`; `unsubscribed` (the user opted
- * out here); `new` (none of these: offer it).
+ * out in this browser); `new` (none of these: offer to subscribe).
  */
 export async function status({
   serviceWorker,
@@ -33,10 +33,10 @@ export async function status({
 
 /**
  * Asks for permission, registers the service worker, subscribes and registers the subscriber. Call it on a click.
- * Without one it asks nobody anything, and does what {@link resume} does.
+ * Without a click it does not ask for permission: it does the same as {@link resume}.
  *
- * @returns null when the user does not want to
- * @throws when the browser cannot, or the registration was refused
+ * @returns null when the user does not give permission
+ * @throws when the browser does not support push, or the registration was refused
  */
 export async function subscribe(options: PushOptions): Promise<PushSubscription | null> {
   if (navigator.userActivation?.isActive === false) return resume(options)
@@ -44,16 +44,16 @@ export async function subscribe(options: PushOptions): Promise<PushSubscription 
   if ((await Notification.requestPermission()) !== 'granted') return null
   const { serviceWorker, serverUrl } = options
   const registration = (await findWorker(serviceWorker)) ?? (await addWorker(serviceWorker, serverUrl))
-  // Until the registration is done: a later resume() may then undo that the user opted out.
+  // Noted until the registration succeeds. If it fails now, a later resume() may still undo an earlier opt-out.
   await note(registration, { optedOut: false, asked: true })
   return refresh(registration, options)
 }
 
 /**
- * Keeps a subscription known and whole: call it whenever a page loads. It never prompts, and never subscribes somebody
- * who opted out, or who never subscribed.
+ * Renews the subscription and its registration: call it whenever a page loads. It never prompts, and never subscribes
+ * a user who opted out or who never subscribed.
  *
- * @returns null when there is none
+ * @returns null when there is no subscription
  * @throws when the registration was refused
  */
 export async function resume(options: PushOptions): Promise<PushSubscription | null> {
@@ -65,13 +65,13 @@ export async function resume(options: PushOptions): Promise<PushSubscription | n
   return wanted && !optedOut ? refresh(registration, options) : null
 }
 
-/** What {@link unsubscribe} needs: `unregister` of your backend, or the publishable key. */
+/** {@link unsubscribe} needs either `unregister` of your backend, or the publishable key. */
 export type UnsubscribeOptions =
   | Pick<DirectOptions, 'publishableKey' | 'serverUrl' | 'serviceWorker'>
   | (Pick<BackendOptions, 'appId' | 'serviceWorker'> & Required<Pick<BackendOptions, 'unregister'>>)
 
 /**
- * Ends the subscription in this browser, remembers that, and tells your backend or Krafter Push.
+ * Ends the subscription in this browser, remembers the opt-out, and tells your backend or Krafter Push.
  *
  * @returns whether there was a subscription
  */
@@ -121,7 +121,7 @@ async function refresh(
   return subscription
 }
 
-/** A subscription has one key for life. Where another with the new key cannot be had, one with the old key is. */
+/** A subscription's key never changes. If subscribing with the new key fails, it subscribes with the old key again. */
 async function subscribeWith(
   pushManager: PushManager,
   key: Uint8Array<ArrayBuffer>,

@@ -2,10 +2,10 @@ import type { PushOptions } from './options.ts'
 import { isSupported, type PushStatus, status } from './page.ts'
 
 /**
- * What stands between the user and notifications, and what the user can do about it.
+ * Why the user cannot get notifications, and what the user can do about it.
  *
- * - `add-to-home-screen`: iOS pushes to pages on the home screen only.
- * - `update`: this iOS is older than 16.4, which was the first to push to pages.
+ * - `add-to-home-screen`: iOS supports push only for pages on the home screen.
+ * - `update`: this iOS is older than 16.4, the first version that supports push for pages.
  * - `unblock`: the user, or the browser, blocked notifications of this site.
  */
 export interface Obstacle {
@@ -14,7 +14,7 @@ export interface Obstacle {
   steps: string[]
 }
 
-/** @returns undefined: `subscribe()` may be offered, or nothing that the user does would help */
+/** @returns undefined when `subscribe()` can be offered, or when nothing that the user does would help */
 export function findObstacle(): Obstacle | undefined {
   if (isSupported()) {
     return Notification.permission === 'denied' ? { kind: 'unblock', steps: unblockingSteps() } : undefined
@@ -34,9 +34,9 @@ export function findObstacle(): Obstacle | undefined {
 }
 
 /**
- * Tells when the permission changes, for example because the user unblocked notifications in the browser's settings.
+ * Calls the listener when the permission changes, for example when the user unblocks notifications in the settings.
  *
- * @returns stops it
+ * @returns a function that stops watching
  */
 export function watchStatus(
   listener: (status: PushStatus) => void,
@@ -50,14 +50,14 @@ export function watchStatus(
   if (typeof navigator !== 'object') return () => {}
   navigator.permissions?.query({ name: 'notifications' }).then(
     (permission) => permission.addEventListener('change', tell, { signal: stopping.signal }),
-    // Older browsers know no permission of this name.
+    // Older browsers do not know this permission and reject the query.
     () => {},
   )
   return () => stopping.abort()
 }
 
 function isIos(): boolean {
-  // An iPad says that it is a Mac, which has no touch screen.
+  // An iPad claims to be a Mac. A real Mac has no touch screen.
   return (
     /iP(hone|ad|od)/.test(navigator.userAgent) ||
     (/Mac/.test(navigator.userAgent) && navigator.maxTouchPoints > 1)

@@ -1,19 +1,19 @@
-/** What the worker tells the open pages. */
+/** The message that the worker posts to open pages. */
 export interface PushEventMessage {
   /** `received`: a push was shown; `clicked`: the notification, or one of its actions, was clicked. */
   type: 'received' | 'clicked'
-  /** The notification's. */
+  /** The notification's id. */
   id: string
   appId: string
   title: string
   body: string
-  /** Where the click leads; null where it leads nowhere. */
+  /** The URL that the click opens; null when it opens nothing. */
   url: string | null
   /** The action that was clicked; empty: the notification itself. */
   action: string
-  /** What was given as `data`. */
+  /** The notification's `data`, as it was sent. */
   data: Record<string, unknown>
 }
 
-/** The field of a message that is ours: other scripts post to pages, too. */
+/** The field that marks our messages, because other scripts post messages to pages, too. */
 export const messageField = 'krafterPushEvent'

@@ -4,11 +4,11 @@ import { type PushStatus, status as readStatus, resume, subscribe, unsubscribe }
 import { findObstacle, type Obstacle, watchStatus } from './permission.ts'
 
 export interface Push {
-  /** `loading` on the server and until the browser has said. */
+  /** `loading` on the server, and until the browser has reported the status. */
   status: PushStatus | 'loading'
-  /** What the user can do where `subscribe` cannot work. */
+  /** Why `subscribe` cannot work, with what the user can do about it. */
   obstacle: Obstacle | undefined
-  /** A call is under way. */
+  /** A call is in progress. */
   isBusy: boolean
   /** Why the last call failed. */
   error: Error | undefined
@@ -18,8 +18,8 @@ export interface Push {
 }
 
 /**
- * The browser's subscription: resumed when the component mounts and when the user changes, and watched for changes of the
- * permission.
+ * Provides the browser's subscription. The hook resumes it when the component mounts, when the user changes, and when
+ * the permission changes.
  */
 export function usePush(options: PushOptions): Push {
   const [state, setState] = useState<Pick<Push, 'status' | 'obstacle' | 'isBusy' | 'error'>>({

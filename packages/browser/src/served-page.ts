@@ -1,6 +1,6 @@
 import * as page from './index.ts'
 
-/** The script that the service serves at /sdk/krafter-push.js: it knows where it came from. */
+/** The service serves this script at /sdk/krafter-push.js, so the script derives the service's URL from its own. */
 const serverUrl = new URL('..', import.meta.url).href
 
 type Served<Options> = Options extends { serverUrl: string }

@@ -3,7 +3,7 @@ import { createRoot } from 'react-dom/client'
 import type { PushOptions } from '../src/index.ts'
 import { usePush } from '../src/react.ts'
 
-/** A page for the tests in a browser: what the hook says, and buttons for what it does. */
+/** A page for the browser tests: it shows the hook's state and has buttons for its functions. */
 function Page({ options }: { options: PushOptions }) {
   const { status, obstacle, error, subscribe, unsubscribe } = usePush(options)
   return createElement(

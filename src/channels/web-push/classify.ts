@@ -8,7 +8,7 @@ const acceptedStatuses = new Set([200, 201, 202, 204])
 /** WNS throttles with 406 where others answer 429. */
 const retriedStatuses = new Set([406, 408, 429])
 
-/** Where a refused key is reported: RFC 8292 asks for 401 and 403, Apple was seen to answer 400. */
+/** Statuses that report a refused key: RFC 8292 asks for 401 and 403, Apple was seen to answer 400. */
 const keyRefusalStatuses = new Set([400, 401, 403])
 
 /**
@@ -19,9 +19,9 @@ const keyRefusal =
   /VapidPkHashMismatch|BadJwtToken|public key mismatch|not correspond to the (credentials|sender)|UnauthorizedRegistration/i
 
 /**
- * What a push service's answer, or the lack of one, means for the push (RFC 8030 §5, §7.3; RFC 8292 §4).
+ * Turns a push service's answer, or the lack of one, into an outcome (RFC 8030 §5, §7.3; RFC 8292 §4).
  *
- * @param now what a Retry-After date is relative to
+ * @param now the time that a Retry-After date is relative to
  */
 export function classify(result: OutboundResult, now: Date): Outcome {
   if (!result.ok) {
@@ -55,7 +55,7 @@ export function refusesTopic(result: OutboundResult): boolean {
   return result.ok && result.answer.status === 400 && /topic/i.test(explainAnswer(result.answer))
 }
 
-/** What WNS did with a push that it answered 200: it may have dropped it all the same. */
+/** What WNS did with a push: WNS may answer 200 and still drop the push. */
 function wnsStatus({ headers }: OutboundAnswer): string {
   return String(headers['x-wns-notificationstatus'] ?? '').toLowerCase()
 }

@@ -3,17 +3,17 @@ import { createEncryptor } from './encrypt.ts'
 /** Bytes of one recipient's keys in a task: p256dh (65), then auth (16). */
 export const keyBytes = 65 + 16
 
-/** One payload for several recipients, but for a stamp, in few flat arrays: cheap to hand to another thread. */
+/** One payload for several recipients, each with its own stamp. Flat arrays are cheap to pass to another thread. */
 export interface EncryptTask {
   payload: Uint8Array
   /** {@link keyBytes} per recipient. */
   keys: Uint8Array
-  /** What goes over the payload at `stampAt` for each recipient, equally long; without bytes: nothing does. */
+  /** The stamp of each recipient, which overwrites the payload at `stampAt`. All have one length; empty: no stamps. */
   stamps: Uint8Array
   stampAt: number
 }
 
-/** Equally long bodies, one after the other; `failed` holds the indexes whose keys cannot be used. */
+/** Bodies of equal length, one after the other; `failed` holds the indexes of recipients with unusable keys. */
 export interface EncryptedBatch {
   bodies: Uint8Array
   failed: number[]
@@ -35,7 +35,7 @@ export function encryptBatch({ payload, keys, stamps, stampAt }: EncryptTask): E
     try {
       encryptor.encryptInto(bodies.subarray(i * bodyBytes, (i + 1) * bodyBytes), { p256dh, auth })
     } catch (error) {
-      // One bad subscription must not cost its batch.
+      // One bad subscription must not fail its whole batch.
       if ((error as NodeJS.ErrnoException).code !== 'ERR_CRYPTO_ECDH_INVALID_PUBLIC_KEY') {
         throw error
       }

@@ -1,10 +1,10 @@
 import { createCipheriv, createECDH, createHmac, randomBytes } from 'node:crypto'
 import { isP256Point, pointBytes } from './p256-point.ts'
 
-/** Bytes of plaintext that fit a message every push service must take: 4096 − 86 − 1 − 16 (RFC 8291 §4). */
+/** Maximum bytes of plaintext in a message that every push service must accept: 4096 − 86 − 1 − 16 (RFC 8291 §4). */
 export const maxPlaintextBytes = 3_993
 
-/** Bytes an encrypted message is longer than its plaintext: header, padding delimiter, authentication tag. */
+/** Bytes that encryption adds to the plaintext: header, padding delimiter, authentication tag. */
 export const overheadBytes = 86 + 1 + 16
 
 const authBytes = 16
@@ -32,7 +32,7 @@ export interface SubscriptionKeys {
   auth: Uint8Array
 }
 
-/** What is random in a message; given by tests only. */
+/** The random parts of a message; only tests provide them. */
 export interface EncryptionRandomness {
   salt: Uint8Array
   senderPrivateKey: Uint8Array
@@ -58,11 +58,11 @@ export function encrypt(
   return body
 }
 
-/** Encrypts one plaintext again and again; what does not depend on the recipient is done once. */
+/** Encrypts one plaintext many times. Work that does not depend on the recipient is done once. */
 export interface Encryptor {
   /** Length of every body. */
   readonly bodyBytes: number
-  /** Replaces a part of the plaintext by one as long, for the bodies to come. */
+  /** Replaces a part of the plaintext with one of the same length, for all later bodies. */
   replace(at: number, part: Uint8Array): void
   /**
    * Writes a body, as {@link encrypt} returns it.
@@ -150,7 +150,7 @@ export function parseSubscriptionKeys(p256dh: string, auth: string): ParsedSubsc
   return { ok: true, keys: { p256dh: point, auth: secret } }
 }
 
-/** Reads base64 and base64url. Buffer.from skips what is neither; here that is null. */
+/** Decodes base64 and base64url. Returns null for any other characters, which Buffer.from would skip. */
 export function decodeBase64(text: string): Buffer | null {
   return /^[A-Za-z0-9_\-+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : null
 }

@@ -4,22 +4,22 @@ import { siblingModule } from '../../platform/sibling-module.ts'
 import { maxPlaintextBytes, overheadBytes, PayloadTooLargeError, type SubscriptionKeys } from './encrypt.ts'
 import { type EncryptedBatch, type EncryptTask, encryptBatch, keyBytes } from './encrypt-worker.ts'
 
-/** Messages per task: enough to make a thread hop cheap (about 120 µs of work each), few enough to flow evenly. */
+/** Messages per task: enough to make a thread hop cheap (about 120 µs of work each), few enough for an even flow. */
 export const messagesPerTask = 48
 
-/** So few are encrypted where they are: to hand them to a thread takes longer, 0.7 ms on a busy machine. */
+/** Up to this many are encrypted on the calling thread: a hand-over takes longer, 0.7 ms on a busy machine. */
 const messagesInPlace = 3
 
-/** How long a thread without work is kept. */
+/** How long an idle thread is kept. */
 const idleThreadMs = 60_000
 
-/** A payload for many, and where in it each one's stamp goes; null: it is the same for all. */
+/** A payload for many recipients, and where the stamp of each goes; null: the payload is the same for all. */
 export interface Plaintext {
   payload: Uint8Array
   stampAt: number | null
 }
 
-/** Whom a payload is encrypted for. The stamps of a payload are equally long. */
+/** A recipient of a payload. All stamps of one payload have the same length. */
 export interface StampedSubscription extends SubscriptionKeys {
   stamp?: Uint8Array
 }
@@ -31,18 +31,18 @@ export interface EncryptionPool {
    *
    * @returns their request bodies in order; null where p256dh is not a point on the curve
    * @throws PayloadTooLargeError when the payload exceeds maxPlaintextBytes
-   * @throws RangeError when a stamp is missing, or as long as no other
+   * @throws RangeError when a stamp is missing or differs in length
    */
   encrypt(plaintext: Plaintext, subscriptions: readonly StampedSubscription[]): Promise<(Uint8Array | null)[]>
   close(): Promise<void>
 }
 
 /**
- * Encryption is the CPU's share of a push (two P-256 operations, about 115 µs), so it runs in threads beside the one
- * that does the I/O, unless there are few. They start with the first messages; idle ones do not keep the process alive.
+ * Encryption is the CPU cost of a push (two P-256 operations, about 115 µs), so it runs in threads beside the I/O
+ * thread, except for a few messages. Threads start with the first messages; idle threads do not keep the process alive.
  *
- * @param threads at most so many; by default one less than the machine runs in parallel, and two at least: on two
- *   cores, two threads beside the main one were measured to send 8,800 pushes/s, one 6,200
+ * @param threads maximum number of threads. Default: one less than the machine runs in parallel, but at least two. On
+ *   two cores, two threads beside the main one were measured to send 8,800 pushes/s, one thread 6,200
  */
 export function createEncryptionPool(threads = Math.max(2, availableParallelism() - 1)): EncryptionPool {
   const piscina = new Piscina<EncryptTask, EncryptedBatch>({
@@ -51,7 +51,7 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: idleThreadMs,
-    // Arithmetic on small buffers: room for more would only be filled with garbage.
+    // The threads compute on small buffers: a larger heap would only fill with garbage.
     resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
   })
 

@@ -3,14 +3,14 @@ import type { OutboundAnswer } from '../../outbound/outbound.ts'
 /** Characters of a push service's explanation that are kept. */
 const maxExplanationLength = 200
 
-/** What push services ask for when they are asked about a push. */
+/** Headers whose values push services ask for in questions about a push. */
 const traceHeaders = ['apns-id', 'x-wns-msg-id', 'x-wns-debug-trace']
 
 /**
- * What a push service said, in one line: from the JSON of Apple (`reason`), Mozilla (`message`) and FCM
- * (`error.message`), from the headers of WNS, or the body as text; then the ids by which the service knows the push.
+ * Explains a push service's answer in one line. The text comes from the JSON of Apple (`reason`), Mozilla (`message`)
+ * and FCM (`error.message`), from the headers of WNS, or from the body. The ids that the service gave the push follow.
  *
- * @returns '' when it said nothing
+ * @returns '' when the answer says nothing
  */
 export function explainAnswer({ headers, body }: Pick<OutboundAnswer, 'headers' | 'body'>): string {
   const header = (name: string) => [headers[name] ?? []].flat().join(', ')

@@ -1,13 +1,13 @@
-/** Key pairs at push services remembered; the longest unused goes first. */
+/** Entries kept, one per key pair and push service. The least recently used is removed first. */
 const maxRemembered = 10_000
 
 /**
- * When each push service last took a push signed with each key pair. A pair that it takes from nobody is wrong for
- * the whole app, and says nothing about one subscription.
+ * When each push service last accepted a push signed with each key pair. A pair that it accepts from nobody is wrong
+ * for the whole app, and says nothing about one subscription.
  */
 export interface KeyAcceptance {
   note(publicKey: string, origin: string, now: Date): void
-  /** @returns null when this process has seen it take none */
+  /** @returns null when this process has not seen the push service accept the pair */
   lastAt(publicKey: string, origin: string): Date | null
 }
 
@@ -16,7 +16,7 @@ export function createKeyAcceptance(): KeyAcceptance {
   return {
     note(publicKey, origin, now) {
       const key = `${publicKey} ${origin}`
-      // Moves to the end: the first entries are the longest unused.
+      // Moves to the end: the first entries are the least recently used.
       acceptedAt.delete(key)
       acceptedAt.set(key, now)
       if (acceptedAt.size > maxRemembered) acceptedAt.delete(acceptedAt.keys().next().value!)

@@ -1,30 +1,30 @@
-/** Pushes under way at a time to a push service that has not answered yet, or not since something went wrong. */
+/** Pushes that may run at a time to a push service that has not answered yet, or not since its last failure. */
 export const probes = 8
 
-/** A push service is left alone for a while after so many pushes that failed, on so many occasions, without an answer. */
+/** A push service is paused after this many failed pushes, on this many occasions, without an answer. */
 export const failuresBeforePause = 20
 const strikesBeforePause = 3
 
-/** Looks at a push service in a row that find pushes under way and no answer since the last: it is stuck. */
+/** A push service is stuck after this many looks in a row that find running pushes and no new answer. */
 export const quietLooks = 4
 
-/** What is known of how a push service answers. */
+/** What the service knows about how a push service answers. */
 export interface OriginHealth {
-  /** Pushes under way. */
+  /** Running pushes. */
   running: number
-  /** Whether it has answered since it last failed to. */
+  /** Whether the push service has answered since its last failure. */
   answers: boolean
-  /** Whether its latest answer took too long. */
+  /** Whether the latest answer took too long. */
   slow: boolean
-  /** Looks since its latest answer, while pushes were under way. */
+  /** Looks since the latest answer, while pushes were running. */
   quiet: number
-  /** Pushes that failed since its latest answer, and on how many occasions. */
+  /** Pushes that failed since the latest answer, and on how many occasions. */
   failures: number
   strikes: number
-  /** When the latest occasion, and its latest answer, came: milliseconds of performance.now(). */
+  /** When the latest occasion and the latest answer occurred: milliseconds of performance.now(). */
   struckAtMs: number
   answeredAtMs: number
-  /** Whether it has been left alone and has not answered since. */
+  /** Whether the push service has been paused and has not answered since. */
   wasPaused: boolean
 }
 
@@ -43,31 +43,31 @@ export function createOriginHealth(): OriginHealth {
 }
 
 /**
- * Whether nothing comes back from it now. Counted in looks, not in time: when this process itself stands still, it looks
- * no more often than it hears.
+ * Whether the push service answers nothing now. This counts looks, not time: while this process itself is blocked, it
+ * neither looks nor receives answers.
  */
 export function isStuck({ quiet }: OriginHealth): boolean {
   return quiet >= quietLooks
 }
 
-/** How many more pushes may be under way. */
+/** How many more pushes may start. */
 export function roomAt(health: OriginHealth, concurrency: number): number {
   const limit = health.answers && !isStuck(health) ? concurrency : Math.min(concurrency, probes)
   return Math.max(0, limit - health.running)
 }
 
-/** Looks at it once. Call at even intervals while pushes are under way. */
+/** Records one look. Call at regular intervals while pushes are running. */
 export function look(health: OriginHealth): void {
   health.quiet += 1
 }
 
 export function noteEnd(health: OriginHealth): void {
   health.running -= 1
-  // With nothing under way there is nothing to wait for: the next ones tell.
+  // Without running pushes, no answer is due. The next pushes show whether the service answers.
   if (health.running === 0) health.quiet = 0
 }
 
-/** Any answer will do: it is there. */
+/** Any answer counts: it shows that the push service is up. */
 export function noteAnswer(health: OriginHealth, nowMs: number, isSlow: boolean): void {
   health.answers = true
   health.slow = isSlow
@@ -79,10 +79,10 @@ export function noteAnswer(health: OriginHealth, nowMs: number, isSlow: boolean)
 }
 
 /**
- * A push got no answer. All that began before the last occasion are part of it: one connection that is cut is one
- * occasion, however many pushes were on it. What began before the latest answer says nothing about the service.
+ * Records a failed push. Pushes that began before the last occasion belong to that occasion: one lost connection is one
+ * occasion, however many pushes it carried. A push that began before the latest answer says nothing about the service.
  *
- * @returns whether the push service is to be left alone now
+ * @returns whether the push service must be paused now
  */
 export function noteFailure(health: OriginHealth, beganAtMs: number, nowMs: number): boolean {
   if (beganAtMs < health.answeredAtMs) return false
@@ -93,7 +93,7 @@ export function noteFailure(health: OriginHealth, beganAtMs: number, nowMs: numb
     health.struckAtMs = nowMs
   }
   const isDown = health.failures >= failuresBeforePause && health.strikes >= strikesBeforePause
-  // Whoever comes back after a pause and fails once more is still down.
+  // A push service that fails once more after a pause is still down.
   if (!isDown && !(health.wasPaused && health.strikes > 0)) return false
   health.failures = 0
   health.strikes = 0

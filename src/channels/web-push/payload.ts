@@ -5,23 +5,23 @@ import { tokenLength } from './tracking-token.ts'
 
 type Shown = Omit<Message, 'ttlSeconds'>
 
-/** Where each subscriber's own token goes. */
+/** The placeholder for each subscriber's own token. */
 const noToken = '-'.repeat(tokenLength)
 
-/** What a service worker gets: what is to be shown, and last, `t`, by which the device reports; see tracking-token.ts. */
+/** The payload for a service worker: the fields to show and, last, the tracking token `t`; see tracking-token.ts. */
 function payloadOf(message: Shown): Record<string, unknown> {
   const { t: _, ...shown } = shownFields(message, 'web')
   return { ...shown, t: noToken }
 }
 
-/** The payload as its bytes, and where in them each subscriber's token goes. */
+/** The bytes of the payload, and where in them each subscriber's token goes. */
 export function buildPayload(message: Shown): Plaintext {
   const payload = Buffer.from(JSON.stringify(payloadOf(message)))
   const closing = '"}'.length
   return { payload, stampAt: payload.length - closing - tokenLength }
 }
 
-/** Of an override's key in a message: it may be as long as a request. */
+/** Characters of an override's key that an error message shows: the key may be as long as a request. */
 const maxShownKey = 40
 
 /** The field to shorten when the payload would not fit into one push (RFC 8291 §4). */

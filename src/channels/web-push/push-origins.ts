@@ -12,42 +12,42 @@ import {
   roomAt,
 } from './origin-health.ts'
 
-/** How long a push service is left alone after failures, or by an app after a 429 that names no time. */
+/** How long a push service is paused after failures, or one app at it after a 429 that names no time. */
 const pauseSeconds = 30
 
-/** When pushes come back that found no place at a push service that does not answer, or not in time. */
+/** Seconds after which pushes are retried that got no place because their push service was stuck or slow. */
 const stuckSeconds = 10
 
-/** WNS says 406 where others say 429. */
+/** WNS answers 406 where others answer 429. */
 const throttlingStatuses = new Set([406, 429])
 
-/** Push services remembered, and apps throttled by one. There are a handful in the world, but anybody can make up endpoints. */
+/** Push services kept in memory, and throttled apps for each. Few exist, but anybody can invent endpoints. */
 const maxRemembered = 10_000
 
-/** Whoever comes to a push service with pushes: one page of one app. */
+/** A page of one app that has pushes for a push service. */
 export interface Visitor {
   appId: string
-  /** Milliseconds of performance.now(). */
+  /** Milliseconds of performance.now() when the page started. */
   sinceMs: number
 }
 
 /**
- * One push service (an origin): who may send to it now. A service that hangs, throttles or is down then costs its own
- * recipients only, and an app that is throttled only itself.
+ * Decides who may send to one push service (an origin) now. A service that hangs, throttles or is down affects only its
+ * own recipients, and a throttled app affects only itself.
  */
 export interface PushOrigin {
-  /** The outcome of an app's push that is not even tried; null when it is to be tried. */
+  /** The outcome of an app's push that must not be tried now; null when it may be tried. */
   withheld(appId: string, now: number): Outcome | null
   /**
-   * Waits for a place among those under way; {@link leave} must follow. Apps take turns, and so do the pages of one.
+   * Waits for a place among the running pushes; {@link leave} must follow. Apps take turns, and so do pages of an app.
    *
-   * @returns false when there is none in time: the visitor had better come back later; nothing must follow then
+   * @returns false when no place became free in time. The visitor should retry later, and must not call {@link leave}.
    */
   enter(visitor: Visitor): Promise<boolean>
   leave(): void
   /**
-   * Learns from a push. A 429 or a `Retry-After` is the app's affair; no answer, or another one of 500 and above, is a
-   * failure of the push service.
+   * Learns from the outcome of a push. A 429 or a `Retry-After` concerns only the app. No answer, or any other status
+   * of 500 and above, is a failure of the push service.
    *
    * @param beganAtMs milliseconds of performance.now()
    * @param now milliseconds since the epoch
@@ -55,7 +55,7 @@ export interface PushOrigin {
   note(appId: string, outcome: Outcome, beganAtMs: number, now: number): void
 }
 
-/** The outcome of pushes that found no place in time. */
+/** The outcome of pushes that got no place in time. */
 export const stuckOutcome: Outcome = {
   kind: 'deferred',
   status: null,
@@ -64,11 +64,11 @@ export const stuckOutcome: Outcome = {
 }
 
 export interface OriginLimits {
-  /** Pushes under way at a time. */
+  /** Pushes that may run at a time. */
   concurrency: number
-  /** A push service is stuck when it answers nothing for so long, though pushes are under way. */
+  /** A push service is stuck when it answers nothing for this long while pushes are running. */
   quietMs: number
-  /** One that takes longer for an answer is slow: a page waits no longer than this for places there. */
+  /** A push service is slow when an answer takes longer. Pages then wait at most this long for places there. */
   slowMs: number
 }
 
@@ -79,7 +79,7 @@ interface Waiting extends Visitor {
 interface State {
   health: OriginHealth
   waiting: TurnQueue<Waiting>
-  /** By app, milliseconds since the epoch; `pausedUntil` is everybody's. */
+  /** By app, milliseconds since the epoch; `pausedUntil` applies to all apps. */
   throttledUntil: Map<string, number>
   pausedUntil: number
   watch: NodeJS.Timeout | undefined
@@ -90,7 +90,7 @@ export function createPushOrigins(limits: OriginLimits): (origin: string) => Pus
   const origins = new Map<string, { state: State; origin: PushOrigin }>()
   return (name) => {
     const known = origins.get(name) ?? createOrigin(limits)
-    // Moves to the end: the first entries are the longest unused. What is in use stays.
+    // Moves to the end: the first entries are the least recently used. Push services in use are not removed.
     origins.delete(name)
     for (const [key, { state }] of origins) {
       if (origins.size < maxRemembered) break
@@ -176,7 +176,7 @@ function throttle(throttledUntil: Map<string, number>, appId: string, until: num
   if (throttledUntil.size > maxRemembered) throttledUntil.delete(throttledUntil.keys().next().value!)
 }
 
-/** @returns seconds for which an answer asks its app to wait; null: it does not. A 200 of WNS is about one device. */
+/** @returns the seconds that an answer asks its app to wait, or null. A 200 of WNS concerns only one device. */
 function askedPause(outcome: Outcome): number | null {
   if (outcome.kind !== 'retry' || outcome.status === null || outcome.status < 400) return null
   return outcome.afterSeconds ?? (throttlingStatuses.has(outcome.status) ? pauseSeconds : null)

@@ -1,4 +1,4 @@
-/** Push services that want to be spoken to in their own way. */
+/** Push services that need special treatment, and all others. */
 export type PushServiceKind = 'apple' | 'wns' | 'other'
 
 /**

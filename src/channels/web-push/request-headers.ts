@@ -2,7 +2,7 @@ import type { DeliveryOptions } from '../message.ts'
 import type { PushServiceKind } from './push-service.ts'
 import { topicFor } from './topic.ts'
 
-/** The headers of a push (RFC 8030 §5), as its push service wants them. */
+/** The headers of a push (RFC 8030 §5), as its push service expects them. */
 export function requestHeaders(
   push: DeliveryOptions,
   service: PushServiceKind,
@@ -16,7 +16,7 @@ export function requestHeaders(
     'content-type': 'application/octet-stream',
     'accept-encoding': 'identity',
     authorization,
-    // WNS caches by default, and answers 400 when the TTL says otherwise.
+    // WNS caches by default, and answers 400 when the TTL contradicts its cache policy.
     ...(service === 'wns' && { 'x-wns-cache-policy': push.ttlSeconds === 0 ? 'no-cache' : 'cache' }),
   }
 }

@@ -2,13 +2,13 @@ import { getOrInsert } from '../../platform/get-or-insert.ts'
 import type { ChannelApp } from '../channel.ts'
 import type { VapidKeys } from './vapid.ts'
 
-/** What Web Push needs of an app. */
+/** What Web Push needs from an app. */
 export interface WebPushSettings {
-  /** @returns the key pair of a number, or in words why there is none */
+  /** @returns the key pair with this number, or the reason why there is none */
   keysOf(number: number): VapidKeys | string
 }
 
-/** The app's VAPID key pairs, each decrypted when the first subscription made with it is sent to. */
+/** The app's VAPID key pairs. A pair is decrypted for the first subscription that was made with it. */
 export function readWebPushSettings({ credentials }: ChannelApp): WebPushSettings {
   const known = new Map<number, VapidKeys | string>()
   const read = (number: number): VapidKeys | string => {

@@ -4,12 +4,12 @@ import type { SubscriptionKeys } from './encrypt.ts'
 import type { WebPushSettings } from './settings.ts'
 import type { VapidKeys } from './vapid.ts'
 
-/** A subscription that can be encrypted for and sent to. */
+/** A subscription with everything that encrypting and sending need. */
 export interface WebPushTarget extends SubscriptionKeys {
   subscriberId: string
   userEpoch: number
   url: URL
-  /** The pair that it was made with. */
+  /** The key pair that the subscription was made with. */
   vapid: VapidKeys
 }
 

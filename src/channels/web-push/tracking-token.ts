@@ -1,28 +1,28 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * What a push carries so that the device can report on it: which notification, to which subscriber. It proves that the
- * service made it and opens nothing else. No row is kept for it.
+ * The contents of a push's token, with which the device reports on it: which notification, to which subscriber. The
+ * token proves that the service made it and gives access to nothing else. No row is stored for it.
  *
- *   base64url( kind 1 | app id 16 | notification id 16 | subscriber id 16 | HMAC-SHA256 of these, its first 14 )
+ *   base64url( kind 1 | app id 16 | notification id 16 | subscriber id 16 | first 14 bytes of HMAC-SHA256 of these )
  *
- * The low four bits of the kind are the version; the high four the subscriber's user epoch, which grows when its token
- * moves to another user: what one user's pushes carry says nothing about the next.
+ * The low four bits of the kind are the version. The high four bits are the subscriber's user epoch, which grows when
+ * the subscriber's token moves to another user: tokens in one user's pushes say nothing about the next user.
  *
- * 63 bytes, so that each character of the text stands for six bits of them and none can be changed unnoticed.
+ * The token has 63 bytes, so that each character encodes exactly six bits and none can be changed unnoticed.
  */
 export interface TrackedPush {
   appId: string
   notificationId: string
   subscriberId: string
-  /** The subscriber's when the push was made, 0 to 15. */
+  /** The subscriber's user epoch when the push was made, 0 to 15. */
   userEpoch: number
 }
 
-/** User epochs are counted modulo this. */
+/** User epochs are counted modulo this number. */
 export const userEpochs = 16
 
-/** What the keys of tokens are derived for. */
+/** The purpose for which the keys of tokens are derived. */
 export const trackingPurpose = 'tracking-token'
 
 /** Characters of a token, all ASCII. */
@@ -32,16 +32,16 @@ const version = 1
 const versionBits = 4
 const idBytes = 16
 const subjectBytes = 1 + 3 * idBytes
-/** 112 bits: nobody guesses them, over a network least of all (RFC 2104 §5 asks for 80 at least). */
+/** 112 bits cannot be guessed, least of all over a network (RFC 2104 §5 asks for at least 80). */
 const macBytes = 14
 
 const tokenForm = /^[A-Za-z0-9_-]{84}$/
 
 /**
- * Makes the tokens of one notification.
+ * Creates the tokens of one notification.
  *
  * @param key 32 bytes
- * @returns the token for a subscriber's id and user epoch, as the bytes of its text
+ * @returns a function from a subscriber's id and user epoch to the token, as the bytes of its text
  */
 export function createTokenSigner(
   key: Buffer,

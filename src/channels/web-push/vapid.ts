@@ -2,13 +2,13 @@ import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
 import { decodeBase64 } from './encrypt.ts'
 
-/** Push services refuse tokens that live longer than 24 h (RFC 8292 §2); half of it leaves room for wrong clocks. */
+/** Push services refuse tokens valid for more than 24 h (RFC 8292 §2); half of that allows for wrong clocks. */
 const tokenLifetimeSeconds = 12 * 3_600
 
-/** A token is used for so long; Apple slows down those who sign more often than hourly. */
+/** How long a token is reused. Apple slows down apps that sign more often than hourly. */
 const tokenReuseSeconds = 10 * 3_600
 
-/** Tokens kept, one per app and push service; the longest unused goes first. */
+/** Tokens cached, one per app and push service. The least recently used is removed first. */
 export const maxCachedTokens = 10_000
 
 const tokenHeader = base64url(JSON.stringify({ typ: 'JWT', alg: 'ES256' }))
@@ -19,7 +19,7 @@ export interface VapidKeys {
   privateKey: Buffer
 }
 
-/** Makes a P-256 key pair for an app (RFC 8292 §3.2). */
+/** Generates a P-256 key pair for an app (RFC 8292 §3.2). */
 export function generateVapidKeys(): VapidKeys {
   const pair = createECDH('prime256v1')
   pair.generateKeys()
@@ -35,7 +35,7 @@ export type ParsedVapidKeys =
   | { ok: false; field: 'vapid_public_key' | 'vapid_private_key'; message: string }
 
 /**
- * Reads a key pair that was made elsewhere: base64url, with or without padding, or plain base64.
+ * Reads a key pair that was generated elsewhere: base64url, with or without padding, or plain base64.
  *
  * @returns the pair, or which field is wrong and how, in words fit for API validation details
  */
@@ -68,19 +68,19 @@ function derivePublicKey(scalar: Uint8Array): Buffer | null {
   }
 }
 
-/** A public key in the one spelling that is stored: base64url without padding. */
+/** A public key in the form that is stored: base64url without padding. */
 export function normalizeVapidPublicKey(publicKey: string): string {
   return decodeBase64(publicKey)?.toString('base64url') ?? publicKey
 }
 
-/** Makes the Authorization header for an app's requests to a push service. */
+/** Creates the Authorization header for requests of an app to a push service. */
 export interface VapidSigner {
   /**
    * @param publicKey the app's point, base64url
    * @param privateKey the app's scalar, 32 bytes
    * @param origin the endpoint URL's origin
-   * @returns `vapid t=…, k=…` (RFC 8292 §3), the same for some ten hours
-   * @throws Error when the keys are no P-256 pair
+   * @returns `vapid t=…, k=…` (RFC 8292 §3), the same for about ten hours
+   * @throws Error when the keys are not a P-256 pair
    */
   authorization(publicKey: string, privateKey: Uint8Array, origin: string): string
 }
@@ -91,7 +91,7 @@ interface CachedToken {
   signedAt: number
 }
 
-/** @param subject who to write to about the traffic: a mailto: or https: URI (RFC 8292 §2.1) */
+/** @param subject the contact for questions about the traffic: a mailto: or https: URI (RFC 8292 §2.1) */
 export function createVapidSigner(clock: Clock, subject: string): VapidSigner {
   const cache = new Map<string, CachedToken>()
 
@@ -119,7 +119,7 @@ export function createVapidSigner(clock: Clock, subject: string): VapidSigner {
   }
 }
 
-/** A clock that was set back makes a token stale, too: it might outlive the 24 hours. */
+/** A token is also stale if the clock was set back: it might outlive the 24 hours. */
 function isFresh({ signedAt }: CachedToken, now: number): boolean {
   return now >= signedAt && now - signedAt < tokenReuseSeconds * 1_000
 }
@@ -131,7 +131,7 @@ function signToken(
 ): string {
   const unsigned = `${tokenHeader}.${base64url(JSON.stringify(claims))}`
   const key = importPrivateKey(publicKey, privateKey)
-  // JWTs hold r and s side by side, not in DER (RFC 7518 §3.4).
+  // JWT signatures are r and s side by side, not DER (RFC 7518 §3.4).
   const signature = sign('sha256', Buffer.from(unsigned), { key, dsaEncoding: 'ieee-p1363' })
   return `${unsigned}.${signature.toString('base64url')}`
 }

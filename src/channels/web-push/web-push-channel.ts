@@ -29,7 +29,7 @@ import { strictTopic } from './topic.ts'
 import { createTokenSigner } from './tracking-token.ts'
 import { createVapidSigner, type VapidKeys, type VapidSigner } from './vapid.ts'
 
-/** Bytes of a push service's answer that are read: they explain failures in a line. */
+/** Bytes read from a push service's answer: enough to explain a failure in one line. */
 const maxAnswerBytes = 1_024
 
 export interface WebPushOptions extends Partial<OriginLimits> {
@@ -37,13 +37,13 @@ export interface WebPushOptions extends Partial<OriginLimits> {
   clock: Clock
   /** The contact in VAPID tokens: a mailto: or https: URI. */
   vapidSubject: string
-  /** Signs the tokens by which devices report, 32 bytes. */
+  /** Signs the tokens with which devices report, 32 bytes. */
   trackingKey: Buffer
-  /** For one request, connection included. */
+  /** Time limit for one request, including the connection. */
   timeoutMs?: number
 }
 
-/** A target's place in the page, and what its message alone has. */
+/** A target with its index in the page and its own stamp. */
 interface Addressed extends WebPushTarget, StampedSubscription {
   index: number
 }
@@ -57,10 +57,10 @@ interface Parts {
   timeoutMs: number
 }
 
-/** A page's messages to one push service: they share their headers, their limits and their fate. */
+/** A page's messages to one push service with one key pair. They share their headers and their limits. */
 interface Lane extends Visitor {
   origin: PushOrigin
-  /** Whether it found no place in time: the rest comes back later. */
+  /** Whether the lane got no place in time; the rest of its messages is deferred. */
   isStuck: boolean
   headers: Record<string, string>
   plaintext: Plaintext
@@ -131,7 +131,10 @@ function authorize(signer: VapidSigner, { publicKey, privateKey }: VapidKeys, or
   }
 }
 
-/** Says of each refused key when the service last took the same: only what it takes from others can be one's own fault. */
+/**
+ * Adds to each key refusal when the push service last accepted the key pair. Only if it accepts the pair from others
+ * can the fault be in one subscription.
+ */
 function weighKeyRefusals({ keys, clock }: Parts, lane: Lane, publicKey: string, origin: string): void {
   const outcomes = lane.targets.map(({ index }) => lane.outcomes[index])
   if (outcomes.some((outcome) => outcome?.kind === 'sent')) keys.note(publicKey, origin, clock.now())
@@ -141,7 +144,7 @@ function weighKeyRefusals({ keys, clock }: Parts, lane: Lane, publicKey: string,
   }
 }
 
-/** Sends a lane chunk by chunk, with as many chunks encrypted ahead as there are threads to do it. */
+/** Sends a lane chunk by chunk, and encrypts about as many chunks ahead as there are threads. */
 async function sendLane(parts: Parts, lane: Lane): Promise<void> {
   const posts: Promise<void>[] = []
   const ahead: Promise<EncryptedChunk>[] = []
@@ -174,7 +177,7 @@ async function sendLane(parts: Parts, lane: Lane): Promise<void> {
   await Promise.all(posts)
 }
 
-/** Per target the request body, or the outcome of a push that will not be sent. */
+/** For each target, the request body, or the outcome of a push that will not be sent. */
 interface EncryptedChunk {
   targets: Addressed[]
   bodies: (Uint8Array | Outcome)[]
@@ -211,13 +214,13 @@ async function post(parts: Parts, lane: Lane, target: Addressed, body: Uint8Arra
   const now = parts.clock.now()
   const outcome = classify(result, now)
   lane.outcomes[target.index] = outcome
-  // Neither says anything about the push service: who stopped was we.
+  // The service itself stopped these two kinds of push, so they say nothing about the push service.
   if (result.ok || (result.error !== 'aborted' && result.error !== 'refused_address')) {
     lane.origin.note(lane.appId, outcome, beganAtMs, now.getTime())
   }
 }
 
-/** Posts a push; once more with a topic that every service takes when it is the topic that was refused. */
+/** Posts a push. If its topic is refused, posts the push once more with a topic that every service accepts. */
 async function exchange(
   parts: Parts,
   lane: Lane,
@@ -239,12 +242,12 @@ async function exchange(
   if (sentTopic === undefined || !refusesTopic(result)) return result
   const topic = strictTopic(sentTopic)
   if (topic === sentTopic) return result
-  // For the rest of the page, too.
+  // The rest of the lane uses this topic, too.
   lane.headers = { ...lane.headers, topic }
   return send()
 }
 
-/** Why a push is not tried now: the page's time is up, or its push service is left alone. */
+/** Why a push is not tried now: the page's time is up, or its push service is paused or stuck. */
 function withheldOutcome({ clock }: Parts, { appId, origin, signal, isStuck }: Lane): Outcome | null {
   if (signal.aborted) {
     return { kind: 'deferred', status: null, afterSeconds: 0, error: 'the time for its page was up' }

@@ -3,7 +3,7 @@ import { withService } from './service-command.ts'
 
 const manage = () => import('./manage.ts')
 
-/** The commands that ask a running service, with an API key. */
+/** Adds the commands that call a running service with an API key. */
 export function addApiCommands(program: Command): void {
   addSend(program)
   addApps(program)

@@ -19,7 +19,7 @@ async function withApp(
   await use(service, await findApp(service, options))
 }
 
-/** A query whose values the service checks: a 422 names what is wrong. */
+/** Drops undefined values. The service checks the rest: its 422 names the invalid ones. */
 // biome-ignore lint/suspicious/noExplicitAny: it is as the user wrote it
 const query = (values: Record<string, unknown>): any =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
@@ -37,7 +37,7 @@ export async function showApp(id: string, options: ServiceOptions): Promise<void
   printOne(await openService(options).apps.read(id), options)
 }
 
-/** An app goes with its subscribers, webhooks and history: that has to be confirmed. */
+/** Requires `--yes`, because deleting an app also deletes its subscribers, webhooks and history. */
 export async function deleteApp(id: string, options: ServiceOptions & { yes?: boolean }): Promise<void> {
   if (!options.yes) throw new UsageError('this deletes the app with everything that is in it: add --yes')
   await openService(options).apps.delete(id)
@@ -103,7 +103,7 @@ export const showDelivery = (id: string, options: ServiceOptions & { webhook?: s
     printOne(await service.deliveries.read(appId, webhookId, id), options)
   })
 
-/** `krafter-push replay`: one delivery again, or all events of a period. */
+/** `krafter-push replay`: replays one delivery, or all events of a period. */
 export const replay = (
   webhook: string | undefined,
   options: ServiceOptions & { delivery?: string; since?: string; until?: string },
@@ -123,7 +123,7 @@ export const replay = (
   })
 }
 
-/** `krafter-push test`: a sample event to a webhook. Exit code 1 when it is not accepted. */
+/** `krafter-push test`: sends a sample event to a webhook. Exit code 1 when the receiver does not accept it. */
 export const testWebhook = (webhook: string | undefined, options: ServiceOptions & { event?: string }) =>
   withApp(options, async (service, appId) => {
     const webhookId = await findWebhook(service, appId, webhook)

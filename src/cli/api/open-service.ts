@@ -4,17 +4,17 @@ import { ConfigError } from '../../platform/config-error.ts'
 import { UsageError } from '../usage-error.ts'
 import { defaultUrl, type ServiceOptions } from './service-command.ts'
 
-/** Where the service is, and the key for it. */
+/** The service's URL and an API key for it. */
 export interface ServiceAccess {
   url: string
   apiKey: string
-  /** What named it. */
+  /** The option or variable that set the URL. */
   urlSource: '--url' | 'KRAFTER_PUBLIC_URL'
 }
 
 /**
- * What the options and the environment say of the service. A key never stands on the command line, where every user of
- * the machine can read it. Empty values count as absent.
+ * Reads the service's URL and API key from the options and the environment. No option takes the key itself, because
+ * every user of the machine can read command lines. Empty values count as absent.
  *
  * @throws ConfigError in one sentence
  */
@@ -30,14 +30,14 @@ export function readServiceAccess(options: Pick<ServiceOptions, 'url' | 'keyFile
   return { url, apiKey, urlSource: options.url ? '--url' : 'KRAFTER_PUBLIC_URL' }
 }
 
-/** A webhook's secret, of the file or of the environment; undefined: none. */
+/** Reads a webhook's secret from the file or the environment; undefined when neither has one. */
 export function readWebhookSecret({ secretFile }: { secretFile?: string }): string | undefined {
   if (secretFile) return readSecretFile('--secret-file', secretFile)
   return readSecretFiles(process.env).KRAFTER_WEBHOOK_SECRET || undefined
 }
 
 /**
- * A client of the service that the options and the environment name.
+ * Creates a client for the service that the options and the environment name.
  *
  * @throws ConfigError or UsageError in one sentence
  */
@@ -50,14 +50,14 @@ export function openService(options: ServiceOptions): Krafter {
   }
 }
 
-/** @returns the id of the app that `--app` names, or of the only one. @throws ConfigError when there is not just one */
+/** @returns the id of `--app`, or of the team's only app. @throws ConfigError unless there is exactly one */
 export async function findApp(service: Krafter, { app }: ServiceOptions): Promise<string> {
   return (
     app ?? findOnly('app', (await service.apps.list({ limit: 10 })).data, ({ name }) => name, '--app <id>').id
   )
 }
 
-/** @returns the id of the webhook that was named, or of the app's only one. @throws ConfigError when there is not just one */
+/** @returns the given webhook id, or the app's only webhook. @throws ConfigError unless there is exactly one */
 export async function findWebhook(
   service: Krafter,
   appId: string,
@@ -68,9 +68,9 @@ export async function findWebhook(
 }
 
 /**
- * The only one of what a team or an app has.
+ * Picks the only app of a team, or the only webhook of an app.
  *
- * @param how to name one of several
+ * @param how the option or argument that selects one of several
  * @throws ConfigError when there is none, or more than one
  */
 export function findOnly<T extends { id: string }>(

@@ -1,12 +1,12 @@
 import { printTable } from '../table.ts'
 
-/** A value as JSON, or as people read it: a row for each field. */
+/** Prints a value as JSON, or as a table with a row for each field. */
 export function printOne(value: object, { json }: { json?: boolean }): void {
   if (json) console.log(JSON.stringify(value))
   else printTable(Object.entries(value).map(([name, field]) => [name, toText(field)]))
 }
 
-/** Rows as JSON, or as a table of some fields. */
+/** Prints rows as JSON, or as a table of the given fields. */
 export function printRows<T extends object>(
   rows: readonly T[],
   fields: readonly (keyof T & string)[],
@@ -23,7 +23,7 @@ export function printRows<T extends object>(
 function toText(value: unknown): string {
   if (value === null || value === undefined) return '–'
   if (Array.isArray(value) && value.every((entry) => typeof entry !== 'object')) return value.join(',') || '–'
-  // What others have written must not move the cursor of whoever reads it.
+  // Control characters in stored text must not move the reader's cursor.
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
   return text.replace(/\p{Cc}/gu, ' ')
 }

@@ -13,14 +13,14 @@ export interface SendOptions extends ServiceOptions {
   image?: string
   at?: string
   all?: boolean
-  /** Comma-separated, as the next two. */
+  /** Comma-separated, like `tags` and `platforms`. */
   users?: string
   tags?: string
   platforms?: string
   wait?: boolean
 }
 
-/** `krafter-push send`: sends a notification, and with `--wait` prints what became of it. */
+/** `krafter-push send`: sends a notification. With `--wait`, prints the result once it is sent. */
 export async function send(options: SendOptions): Promise<void> {
   const targeting = readTargeting(options)
   const service = openService(options)
@@ -43,7 +43,7 @@ export async function send(options: SendOptions): Promise<void> {
   }
 }
 
-/** Sending to everybody has to be asked for: a forgotten option must not do it. */
+/** Sending to everybody requires `--all`: a forgotten option must not do it. */
 function readTargeting({ all, users, tags, platforms }: SendOptions): Targeting {
   const given = Object.entries({ all, users, tags, platforms }).filter(([, value]) => value !== undefined)
   if (given.length !== 1) {
@@ -51,7 +51,7 @@ function readTargeting({ all, users, tags, platforms }: SendOptions): Targeting 
   }
   if (users !== undefined) return { type: 'user_ids', ids: splitList(users) }
   if (tags !== undefined) return { type: 'tags', tags: splitList(tags) }
-  // The service says which platforms there are.
+  // The service checks the platform names.
   if (platforms !== undefined)
     return { type: 'platform', platforms: splitList(platforms) as ('web' | 'ios' | 'android')[] }
   return { type: 'all' }

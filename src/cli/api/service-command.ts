@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-/** Options of every command that asks a running service. */
+/** Options of every command that calls a running service. */
 export interface ServiceOptions {
   url?: string
   keyFile?: string
@@ -10,7 +10,7 @@ export interface ServiceOptions {
 
 export const defaultUrl = 'http://127.0.0.1:8080'
 
-/** Adds the options that say which service, which app, and how to print. */
+/** Adds the options that select the service, the app and the output format. */
 export function withService(command: Command): Command {
   return command
     .option('--app <id>', 'the app; may be left out when there is only one')

@@ -7,7 +7,7 @@ import { readEventLogHorizons } from '../../retention/event-log.ts'
 import { openStorage, type Storage } from '../../storage.ts'
 import { type Finding, findings, judgeClock } from './finding.ts'
 
-/** Whether the database can be used, its clock, and how far ahead it has partitions. Nothing is migrated. */
+/** Checks that the database is usable, its clock, and how far ahead partitions exist. Migrates nothing. */
 export async function checkDatabase(config: Config, log: Logger): Promise<Finding[]> {
   if (!config.databaseUrl && !existsSync(databasePathIn(config.dataDir))) {
     return [findings.ok('database', `none in ${config.dataDir} yet: the first start makes it`)]
@@ -23,7 +23,7 @@ export async function checkDatabase(config: Config, log: Logger): Promise<Findin
   }
 }
 
-/** The job that makes partitions runs every night and makes them for 14 days. */
+/** Below 3 days the check warns. The nightly job creates partitions for 14 days ahead. */
 const nearSeconds = 3 * 86_400
 
 async function look({ db, backend }: Storage, where: string): Promise<Finding[]> {

@@ -5,14 +5,14 @@ import { type Finding, findings, judgeClock } from './finding.ts'
 
 const timeoutMs = 5_000
 
-/** Of the push services of the browsers: Chrome, Firefox, Safari. */
+/** Origins of the push services of Chrome, Firefox and Safari. */
 const pushServices = [
   'https://fcm.googleapis.com',
   'https://updates.push.services.mozilla.com',
   'https://web.push.apple.com',
 ]
 
-/** Whether push services can be reached, the way the service would, and what time they have. Any answer will do. */
+/** Checks that push services are reachable, through the proxy if one is set, and compares clocks. Any answer counts. */
 export async function checkWayOut(
   { outboundProxy }: Pick<Config, 'outboundProxy'>,
   origins: readonly string[] = pushServices,
@@ -49,14 +49,14 @@ async function reach(
   }
 }
 
-/** Push services want to know whom to write to; Apple refuses every push without it. */
+/** Push services ask for a contact address; Apple refuses every push without one. */
 export function checkVapidSubject({ vapidSubject }: Pick<Config, 'vapidSubject'>): Finding {
   return vapidSubject
     ? findings.ok('VAPID subject', vapidSubject)
     : findings.warning('VAPID subject', 'none: Apple refuses every push; set KRAFTER_VAPID_SUBJECT')
 }
 
-/** Browsers subscribe on https pages only, and those reach only an https service. */
+/** Browsers subscribe on https pages only, and https pages can call only an https service. */
 export async function checkTls({ publicUrl }: Pick<Config, 'publicUrl'>): Promise<Finding> {
   if (!publicUrl) {
     return findings.warning('TLS', 'KRAFTER_PUBLIC_URL is not set: browsers need the service behind https')

@@ -1,4 +1,4 @@
-/** What a check has found; `detail` says what to do about it. */
+/** The result of a check; `detail` says what to do about it. */
 export interface Finding {
   check: string
   state: 'ok' | 'warning' | 'failed'
@@ -11,7 +11,7 @@ const make =
 
 export const findings = { ok: make('ok'), warning: make('warning'), failed: make('failed') }
 
-/** Off by more, tokens of push services and signatures of webhooks are refused by some. */
+/** With a larger clock offset, some push services refuse tokens and some receivers refuse webhook signatures. */
 const tolerableSeconds = 5
 const refusedSeconds = 300
 

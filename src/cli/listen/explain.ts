@@ -1,7 +1,7 @@
 import { ApiError, UnexpectedAnswerError } from '../../../packages/client/index.ts'
 import { ConfigError } from '../../platform/config-error.ts'
 
-/** What the person at the terminal can do about an error of the client, in one sentence. */
+/** Turns an error of the client into one sentence that says what the user can do about it. */
 export function explain(error: unknown, { url }: { url: string }, appId: string | undefined): unknown {
   if (error instanceof ConfigError || !(error instanceof Error)) return error
   const options = { cause: error }

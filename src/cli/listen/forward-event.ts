@@ -5,23 +5,23 @@ import { attemptHeaders } from '../../deliveries/attempt/attempt-delivery.ts'
 import { version } from '../../version.ts'
 import { describeFailure } from '../describe-failure.ts'
 
-/** What became of a forwarded event. */
+/** The result of forwarding an event. */
 export interface Forwarded {
-  /** The answer's; null: none came, see `error`. */
+  /** The HTTP status. Null: there was no answer, see `error`. */
   status: number | null
   error: string | null
   ms: number
 }
 
-/** As long as a delivery of the service's would wait. */
+/** The service's default timeout for deliveries. */
 const timeoutMs = 10_000
 
 /**
- * Posts an event as a delivery would be, signed with `secret`. Never rejects, and never tries again.
+ * Posts an event like a delivery, signed with `secret`. Never rejects and never retries.
  *
- * The address guard is not asked: it keeps a service from being made to post into its own network by those who use it.
- * Here the person at this machine names an address of theirs, nearly always the loopback, and this process posts there
- * by itself. As in a delivery, redirects are not followed: `request` does not unless it is told to.
+ * The address guard does not apply: it stops API users from making a service post into its own network. Here the user
+ * of this machine names one of their own addresses, nearly always the loopback, and this process posts there itself.
+ * As in a delivery, redirects are not followed: `request` does not follow them by default.
  */
 export async function forwardEvent(
   { id, event, data }: StreamMessage,
@@ -38,7 +38,7 @@ export async function forwardEvent(
       method: 'POST',
       headers,
       body: data,
-      // A server that is restarted all the time, as one under development is, would break kept connections.
+      // A server under development restarts often, which would break kept-alive connections.
       reset: true,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })

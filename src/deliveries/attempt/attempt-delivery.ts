@@ -11,7 +11,7 @@ import { traceSubjectOf } from './trace-subject.ts'
 
 /** An attempt that was made. */
 export interface Attempt {
-  /** A UUID v4: the attempt's `x-krafter-webhook-id`. */
+  /** A UUID v4, sent as `x-krafter-webhook-id`. */
   id: string
   startedAt: Date
   durationMs: number
@@ -19,23 +19,23 @@ export interface Attempt {
   requestHeaders: Record<string, string>
 }
 
-/** What goes out in one request: a delivery, or several of one webhook that takes batches. */
+/** The content of one request: a delivery, or several for a webhook that takes batches. */
 export interface Parcel {
   deliveries: PendingDelivery[]
   webhook: DueWebhook
   target: Target
-  /** Whether its body is an array, of however many events. */
+  /** Whether the body is an array, even of a single event. */
   batched: boolean
 }
 
 /** One request as a receiver gets it. */
 export interface Message {
-  /** `webhook-id`: the event's; of a batch, one of its own. */
+  /** `webhook-id`: the event's id; a batch has its own. */
   id: string
   /** `x-krafter-event`. */
   event: string
   body: string
-  /** Headers beside those of every delivery. */
+  /** Headers in addition to those of every delivery. */
   extra: Record<string, string>
 }
 
@@ -84,18 +84,18 @@ function toMessage({ deliveries, batched }: Parcel): Message {
   return { id: delivery.eventId, event: delivery.eventType, body: delivery.body, extra: {} }
 }
 
-/** A batch's body is an array of the very bytes that its events would have had alone. */
+/** Builds a batch: an array in which each event has the same bytes that it would have alone. */
 export function batchMessage(bodies: readonly string[]): Message {
   const extra = { 'x-krafter-batch': String(bodies.length) }
   return { id: newId(), event: 'batch', body: `[${bodies.join(',')}]`, extra }
 }
 
-/** https://www.w3.org/TR/trace-context/#traceparent-header: the attempt is the parent of what the receiver does. */
+/** https://www.w3.org/TR/trace-context/#traceparent-header: the attempt is the parent of the receiver's spans. */
 function traceparentOf(traces: Traces, { id, event, body }: Message, attemptId: string): string {
   return traces.traceparent(traceSubjectOf({ id, type: event, body }), attemptId)
 }
 
-/** The headers of contract section 3, over which no header of the webhook's own goes. */
+/** Returns the headers of contract section 3. The webhook's own headers cannot override them. */
 export function attemptHeaders(
   attemptId: string,
   startedAt: Date,

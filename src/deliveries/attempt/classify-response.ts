@@ -1,29 +1,29 @@
 import type { ExchangeError, OutboundResult } from '../../outbound/outbound.ts'
 import { parseRetryAfter } from '../../outbound/retry-after.ts'
 
-/** Why an attempt failed, in one word: no answer, or an answer that is no success. */
+/** Why an attempt failed, in one word: there was no answer, or its status was not a success. */
 export type AttemptError = ExchangeError | 'status'
 
 /**
- * What an attempt came to. `gone` is an answer of 410: the receiver wants no more (Standard Webhooks 1.0).
- * `responseBody` is text fit for the database, at most {@link maxAnswerBytes} long.
+ * The outcome of an attempt. `gone`: the receiver answered 410 and wants no more deliveries (Standard Webhooks 1.0).
+ * `responseBody` is text that the database can store, at most {@link maxAnswerBytes} long.
  */
 export interface AttemptOutcome {
   succeeded: boolean
   gone: boolean
   status: number | null
   error: AttemptError | null
-  /** Why no answer came: one of the texts of `exchange-error.ts`. */
+  /** Why there was no answer: one of the texts of `exchange-error.ts`. */
   reason: string | null
   responseBody: string | null
-  /** Seconds the receiver asked us to wait (429 and 503 only). */
+  /** Seconds that the receiver asked the service to wait (429 and 503 only). */
   retryAfterSeconds: number | null
 }
 
-/** Bytes of an answer that are read and kept. */
+/** Bytes of an answer that are read and stored. */
 export const maxAnswerBytes = 1_024
 
-/** @param now what an HTTP-date in Retry-After is measured against */
+/** @param now the time that an HTTP-date in Retry-After is compared with */
 export function classifyResponse(result: OutboundResult, now: Date): AttemptOutcome {
   if (!result.ok) {
     return {
@@ -50,7 +50,7 @@ export function classifyResponse(result: OutboundResult, now: Date): AttemptOutc
   }
 }
 
-/** PostgreSQL text holds every character but NUL. */
+/** PostgreSQL text can store every character except NUL. */
 function toText(body: Buffer): string {
   return body.subarray(0, maxAnswerBytes).toString('utf8').replaceAll('\0', '\uFFFD')
 }

@@ -3,7 +3,7 @@ import type { PendingDelivery } from '../lane/due-store.ts'
 import type { Attempt, Parcel } from './attempt-delivery.ts'
 import { traceSubjectOf } from './trace-subject.ts'
 
-/** An attempt in the trace of the event's notification, or of the event. */
+/** The span of an attempt, in the trace of the event's notification or of the event. */
 export function deliverSpan(
   delivery: PendingDelivery,
   { webhook, target }: Pick<Parcel, 'webhook' | 'target'>,

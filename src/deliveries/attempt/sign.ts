@@ -2,7 +2,7 @@ import { createHmac, sign } from 'node:crypto'
 import { standardWebhooksKey } from '../../webhooks/secrets/secret-key.ts'
 import type { SigningKeys } from './target.ts'
 
-/** What is signed: the body's bytes, and for Standard Webhooks the `webhook-id` and the attempt's time with them. */
+/** The signed content: the body's bytes; Standard Webhooks adds the `webhook-id` and the attempt's time. */
 export interface SignedContent {
   messageId: string
   timestampSeconds: number
@@ -10,12 +10,12 @@ export interface SignedContent {
 }
 
 /**
- * The signature headers of an attempt; none without a key.
+ * Returns the signature headers of an attempt; none without a key.
  *
- * - `x-krafter-signature`: `sha256=` + hex HMAC-SHA256 of the body, keyed by the secret's UTF-8 bytes as they stand;
- *   `x-krafter-signature-previous` the same by the secret before the last rotation.
- * - `webhook-signature`, Standard Webhooks 1.0, separated by spaces: for each secret `v1,` + base64 HMAC-SHA256 of
- *   `id.timestamp.body`, keyed by {@link standardWebhooksKey}, and `v1a,` + base64 Ed25519 of the same.
+ * - `x-krafter-signature`: `sha256=` + hex HMAC-SHA256 of the body, keyed by the secret's UTF-8 bytes.
+ * - `x-krafter-signature-previous`: the same, keyed by the secret before the last rotation.
+ * - `webhook-signature` (Standard Webhooks 1.0), values separated by spaces: for each secret `v1,` + base64 HMAC-SHA256
+ *   of `id.timestamp.body`, keyed by {@link standardWebhooksKey}, and `v1a,` + base64 Ed25519 of the same text.
  */
 export function signatureHeaders(keys: SigningKeys, content: SignedContent): Record<string, string> {
   const { secret, previousSecret, ed25519 } = keys

@@ -2,28 +2,28 @@ import { createPrivateKey, type KeyObject } from 'node:crypto'
 import type { Deps } from '../../deps.ts'
 import type { DueWebhook } from '../delivery-store.ts'
 
-/** What an attempt is signed with; all null: it is not signed. */
+/** The keys that sign an attempt; all null: it is not signed. */
 export interface SigningKeys {
   secret: string | null
-  /** The one before the last rotation, while both are valid. */
+  /** The secret before the last rotation, while both are valid. */
   previousSecret: string | null
   ed25519: KeyObject | null
 }
 
-/** Where a delivery goes, ready for use: nothing is encrypted any more. */
+/** A delivery's destination, decrypted and ready for use. */
 export interface Target {
   url: URL
   keys: SigningKeys
-  /** The webhook's own, beside those of every delivery. */
+  /** The webhook's own headers, in addition to those of every delivery. */
   headers: Record<string, string>
-  /** The certificates trusted for it, PEM; absent: the public authorities. */
+  /** PEM certificates trusted for this webhook; absent: the public authorities. */
   ca?: string | undefined
   /** Whether attempts carry a `traceparent` header; absent: they do not. */
   traceparent?: boolean
 }
 
 /**
- * Decrypts what attempts to a webhook take.
+ * Decrypts the secrets and headers that attempts to a webhook use.
  *
  * @throws DecryptionError when a secret was encrypted with a key that is not configured
  */
@@ -44,7 +44,7 @@ export function toTarget({ crypto }: Pick<Deps, 'crypto'>, webhook: DueWebhook):
   }
 }
 
-/** RFC 8410 §7: what comes before an Ed25519 seed in PKCS #8. */
+/** RFC 8410 §7: the bytes before an Ed25519 seed in PKCS #8. */
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 function importSeed(seed: Buffer): KeyObject {

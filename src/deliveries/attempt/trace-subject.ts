@@ -1,4 +1,4 @@
-/** An event as it goes to a webhook. */
+/** An event as a webhook receives it. */
 export interface SentEvent {
   id: string
   type: string
@@ -6,8 +6,9 @@ export interface SentEvent {
 }
 
 /**
- * What the trace is about in which an event is delivered. The end of a notification belongs to the notification. Every
- * other event has a trace of its own, or a notification to a million subscribers would have a million spans.
+ * Returns the subject of the trace in which an event is delivered. A `notification.sent` event belongs to the trace of
+ * its notification. Every other event has its own trace; otherwise a notification to a million subscribers would have a
+ * million spans.
  *
  * @returns a UUID
  */
@@ -16,7 +17,7 @@ export function traceSubjectOf({ id, type, body }: SentEvent): string {
   try {
     return JSON.parse(body).data.notification_id ?? id
   } catch {
-    // Of a form that this version does not know.
+    // The body has a format that this version does not know.
     return id
   }
 }

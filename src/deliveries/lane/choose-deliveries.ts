@@ -3,19 +3,19 @@ import { countWithin } from '../../webhooks/batch-size.ts'
 import type { PendingDelivery } from './due-store.ts'
 import { type Lane, maxBatchBytes } from './lane.ts'
 
-/** What of a lane's pending deliveries goes out now. */
+/** The deliveries of a lane to send now. */
 export interface Choice {
   /** The deliveries of each request. */
   parcels: PendingDelivery[][]
-  /** When the next of them may go, milliseconds since the epoch; infinite: none is left that waits for a time. */
+  /** When the next delivery may start, milliseconds since the epoch; infinite: none of the rest waits for a time. */
   nextAtMs: number
 }
 
 /**
- * Chooses what goes out in which request.
+ * Chooses the deliveries to send now, and groups them into requests.
  *
- * @param pending the lane's first ones, in the order that its settings ask for
- * @param requests that may start
+ * @param pending the lane's first pending deliveries, in the order that its settings ask for
+ * @param requests how many requests may start
  * @param mayHaveMore whether there are pending deliveries beyond these
  */
 export function chooseDeliveries(
@@ -38,15 +38,15 @@ export function chooseDeliveries(
       }
   const taken = parcels.reduce((sum, parcel) => sum + parcel.length, 0)
   const isLeft = parcels.length === requests && taken < due.length
-  // The next read leaves out the keys that wait or are under way, so it finds those beyond them.
+  // The next read leaves out keys that wait or are under way, so it finds the deliveries of other keys.
   const isWorthReading = later === undefined || ordered === 'subscriber_id'
   if (isLeft || (mayHaveMore && isWorthReading)) return { parcels, nextAtMs: nowMs }
   return { parcels, nextAtMs: Math.min(waitsUntilMs, laterAtMs) }
 }
 
 /**
- * Batches that are full, and one that is not when its oldest delivery has waited long enough. What has waited and did
- * not fit goes right after it.
+ * Returns the full batches, and a partial batch once its oldest delivery has waited long enough. Deliveries that waited
+ * with a batch but did not fit are sent right after it.
  */
 function toBatches(
   lane: Lane,
@@ -66,7 +66,7 @@ function toBatches(
     const goesAtMs = Math.min(...times) <= lane.waitedUntilMs ? nowMs : Math.min(...times) + maxWaitMs
     if (isFull || goesAtMs <= nowMs) {
       parcels.push(parcel)
-      // A batch that has all the events it may have says nothing of those after it.
+      // A batch with the maximum number of events does not show that later deliveries have waited long enough.
       if (parcel.length < maxEvents) lane.waitedUntilMs = Math.max(lane.waitedUntilMs, ...times)
     } else waitsUntilMs = goesAtMs
     start += parcel.length
@@ -78,14 +78,14 @@ function bytesOf({ body }: PendingDelivery): number {
   return Buffer.byteLength(body)
 }
 
-/** What a delivery waits for others by where they are in order for each subscriber: those of nobody among themselves. */
+/** The key for ordering by subscriber. All deliveries about no subscriber share one key. */
 export function keyOf({ orderKey }: Pick<PendingDelivery, 'orderKey'>): string {
   return orderKey ?? ''
 }
 
 /**
- * The first pending delivery of each key that has none under way. One that waits for its retry holds the later ones of
- * its key back, and is remembered, so that the next read leaves them out.
+ * Returns the first pending delivery of each key that has none under way. A delivery that waits for its retry blocks
+ * later ones of its key. The lane remembers that key, so that the next read leaves it out.
  */
 function firstOfEachKey(lane: Lane, pending: readonly PendingDelivery[], nowMs: number): PendingDelivery[] {
   const isKeyed = lane.settings?.ordered === 'subscriber_id'

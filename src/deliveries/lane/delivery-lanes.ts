@@ -15,9 +15,9 @@ import { reportAttempt } from './report-attempt.ts'
 
 /** The delivery lanes that this process owns. */
 export interface DeliveryLanes {
-  /** Lanes with something to do. */
+  /** The number of known lanes that this process owns. */
   count(): number
-  /** Starts no more attempts, lets those under way end and records them; breaks them off after `timeoutMs`. */
+  /** Starts no more attempts and records those under way as they end; aborts them after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>
 }
 
@@ -38,27 +38,27 @@ export type LaneDeps = Pick<
   | 'notices'
 >
 
-/** Requests at a time to one webhook, and to one host whatever the webhooks. */
+/** Concurrent requests to one webhook, and to one host over all its webhooks. */
 const webhookSlots = { initial: 8, max: 64, floor: 1 }
-/** Were the floor 1, a webhook that hangs would have its host to itself. */
+/** With a floor of 1, one hanging webhook would take its host's only slot. */
 const hostSlots = { initial: 64, max: 512, floor: 8 }
 export const maxInFlightPerHost = hostSlots.max
-/** Deliveries taken up and not yet recorded, over all webhooks: what bounds memory. A lane with none may take one beyond. */
+/** Limits memory: deliveries claimed and not yet recorded, over all webhooks. A lane with none may exceed it by one. */
 const maxUnderWay = 2_048
-/** Deliveries of one sweep: some milliseconds' work for the database. */
+/** Deliveries per sweep: some milliseconds of work for the database. */
 const maxPerSweep = 512
-/** Deliveries of one webhook that are looked through for those that may go before others of their key. */
+/** Minimum deliveries read of a webhook ordered by subscriber, to find the first of each key. */
 const orderedWindow = 128
 const gatherMs = 3
-/** An attempt without an answer that took so long has hung; a connection refused at once costs nobody anything. */
+/** An attempt without an answer counts as hung after this time. A connection refused at once costs nothing. */
 const hungAfterMs = 1_000
-/** A transaction that made deliveries may commit so long after it gave them their ids. */
+/** A transaction may commit this long after it creates the ids of its deliveries. */
 const latestCommitMs = 3_600_000
 
 /**
- * Delivers what is pending in the lanes that this process owns: each sweep reads what may start now, a fixed number of
- * statements for all lanes, and starts it. Nothing is awaited between the read and the start, so that no attempt
- * starts after a webhook was disabled or deleted.
+ * Delivers the pending deliveries of the lanes that this process owns. Each sweep reads the deliveries that may start
+ * now, in a fixed number of statements for all lanes, and starts them. Nothing is awaited between the read and the
+ * start, so that no attempt starts after a webhook was disabled or deleted.
  */
 export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const webhooks = createSlots(webhookSlots)
@@ -80,7 +80,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     lanes.wake()
   })
 
-  /** What is inserted from now on has a greater id, unless the clock goes back. */
+  /** Deliveries inserted from now on have ids greater than this, unless the clock goes back. */
   const latestId = () => firstIdOf(new Date(nowMs() - latestCommitMs))
   const discover = async () => {
     const latest = latestId()
@@ -92,7 +92,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const slotsOf = ({ webhookId, settings }: Lane) =>
     Math.min(webhooks.room(webhookId), settings ? hosts.room(settings.host) : hostSlots.initial)
 
-  /** Lanes that may start something now, and when another one may. */
+  /** Returns the lanes that may start requests now, and when the next of the others may. */
   const findReady = (owned: readonly Lane[], now: number) => {
     const ready: { lane: Lane; requests: number; laneId: string; room: number }[] = []
     let nextAtMs = Number.POSITIVE_INFINITY
@@ -113,7 +113,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const sweep = async (owned: readonly Lane[], now: number): Promise<number> => {
     const { ready, nextAtMs } = findReady(owned, now)
     const left = Math.min(maxPerSweep, maxUnderWay - underWay)
-    // One that has nothing under way is served whatever the others hold.
+    // A lane with nothing under way is served even when other lanes use up the limit.
     const served =
       left >= ready.length
         ? ready
@@ -131,9 +131,9 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   ) => {
     const reads = chosen.map(({ lane }) => toRead(lane, shares.get(lane.webhookId)!, nowMs()))
     const taken = chosen.flatMap(({ lane }) => [...lane.underWay.keys()])
-    // What is announced from here on is not seen by the read, and must not be forgotten after it.
+    // The read may miss deliveries announced from here on, so `dueAtMs` is reset before the read, not after it.
     for (const { lane } of chosen) lane.dueAtMs = Number.POSITIVE_INFINITY
-    // The clock may have gone back since they were looked for.
+    // The clock may have gone back since the last discovery.
     if (latestId() < oldestId) oldestId = latestId()
     const read = await readLanes(deps.db, reads, taken, oldestId, deps.clock.now())
     if (lanes.isStopping) return
@@ -168,7 +168,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     const target = toLaneTarget(deps, webhook)
     if (!target) return noteDue(lane, now + unreadableRetryMs)
     lane.settings = target.settings
-    // Read in another order than it wants, as it turns out.
+    // The read used another order than the webhook's settings ask for, so the lane is read again.
     if (lane.settings.ordered !== read.ordered) return noteDue(lane, now)
     const { requests: allowed } = roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), now)
     const choice = chooseDeliveries(lane, open, Math.min(requests, allowed), mayHaveMore, now)
@@ -184,7 +184,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     underWay += deliveries.length
   }
 
-  /** A batch that was too large goes again in smaller ones: that is no attempt of its events. */
+  /** Splits a batch that the receiver refused as too large. This does not count as an attempt of its events. */
   const splitTooLarge = (lane: Lane, { deliveries, batched }: Parcel, status: number | null): boolean => {
     const sizes = deliveries.map(({ body }) => Buffer.byteLength(body))
     const maxBytes = batched ? halvedBytes(status, sizes) : null
@@ -196,7 +196,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     return true
   }
 
-  /** What nothing is recorded of is as it was. */
+  /** Nothing was recorded for these deliveries, so they are still pending and due now. */
   const release = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
     for (const { id } of deliveries) lane.underWay.delete(id)
     underWay -= deliveries.length
@@ -213,7 +213,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
       const hung = attempt.outcome.status === null && attempt.durationMs >= hungAfterMs
       webhooks.give(lane.webhookId, hung ? startedAt : null)
       hosts.give(host, hung ? startedAt : null)
-      // It was us who broke it off: that is no failure of the receiver's, and is attempted again by the next owner.
+      // The service aborted this request itself. The receiver did not fail, and the lane's next owner tries again.
       if (lanes.isStopping && attempt.outcome.error === 'aborted') return release(lane, parcel.deliveries)
       if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
       for (const delivery of parcel.deliveries)
@@ -255,7 +255,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   }
 }
 
-/** An operator has to configure the key that the webhook's secrets were encrypted with. */
+/** Pause before a webhook with unreadable secrets is tried again: an operator has to configure its key first. */
 const unreadableRetryMs = 30_000
 
 function toRead(lane: Lane, share: number, nowMs: number): LaneRead {
@@ -264,7 +264,7 @@ function toRead(lane: Lane, share: number, nowMs: number): LaneRead {
   for (const [key, dueAtMs] of lane.waitingKeys) if (dueAtMs <= nowMs) lane.waitingKeys.delete(key)
   const isKeyed = ordered === 'subscriber_id'
   const blockedKeys = isKeyed ? [...lane.waitingKeys.keys(), ...lane.underWay.values()] : []
-  // One more than may go tells when the next is due; a batch is seen whole.
+  // Reading one more than may start tells when the next is due. A webhook with batches needs a full batch.
   const wanted = Math.max(share, settings?.batch?.max_events ?? 0) + 1
   const limit = isKeyed ? Math.max(wanted, orderedWindow) : wanted
   return { appId, webhookId, limit, ordered, blockedKeys }

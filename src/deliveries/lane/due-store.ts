@@ -10,43 +10,43 @@ export interface PendingDelivery {
   appId: string
   id: string
   webhookId: string
-  /** The webhook's when the delivery was made. */
+  /** The webhook's generation when the delivery was created. */
   generation: number
   attemptCount: number
   nextAttemptAt: Date
   eventId: string
   eventType: string
   body: string
-  /** The subscriber that its event is about; null: it is about none. */
+  /** The subscriber that the event is about; null: none. */
   orderKey: string | null
-  /** Its replay was canceled, or its event is gone. */
+  /** Whether the replay was canceled or the event is gone. */
   isCanceled: boolean
 }
 
-/** What is to be read of one lane. */
+/** The read to make for one lane. */
 export interface LaneRead {
   appId: string
   webhookId: string
   limit: number
-  /** In the order of their events, due or not; null: in the order in which they come due. */
+  /** Set: read in the order of the events, due or not; null: in the order of due times. */
   ordered: Order | null
   /** Keys whose deliveries are left out. */
   blockedKeys: readonly string[]
 }
 
-/** A lane with something pending. */
+/** A lane with pending deliveries. */
 export interface PendingLane extends DueLane {
-  /** No pending delivery of the lane has a smaller one. */
+  /** The smallest id of the lane's pending deliveries. */
   firstId: string
 }
 
 /**
- * Reads the first pending deliveries of some lanes and the webhooks that they go to: two statements, three when some
- * lanes are ordered, however many lanes there are.
+ * Reads the first pending deliveries of some lanes and their webhooks: two statements, three when some lanes are
+ * ordered, however many lanes there are.
  *
  * @param underWay ids of deliveries to leave out
- * @param oldestId no pending delivery has a smaller id: spares the partitions before it
- * @returns each lane's deliveries in their order; webhooks by id, without those that are disabled or deleted
+ * @param oldestId no pending delivery has a smaller id, so earlier partitions are not read
+ * @returns each lane's deliveries in their order; webhooks by id, without disabled and deleted ones
  */
 export async function readLanes(
   db: Db,
@@ -83,8 +83,8 @@ const orders = {
 }
 
 /**
- * One index look-up for each lane; planned as a join it could read the whole log instead. Ids to leave out are a
- * subquery: of an array the planner would compare each element with every partition, 5 ms for a hundred of them.
+ * Makes one index look-up per lane: planned as a join, it could read the whole log. The ids to leave out are a
+ * subquery: with an array, the planner would compare each element with every partition, 5 ms for a hundred ids.
  */
 async function readPending(
   db: Db,
@@ -123,7 +123,7 @@ async function readPending(
   return rows
 }
 
-/** Finds every lane with something pending, by skipping from one webhook to the next in the index. */
+/** Finds every lane with pending deliveries, by skipping from one webhook to the next in the index. */
 export async function findPendingLanes(db: Db): Promise<PendingLane[]> {
   const { rows } = await sql<PendingLane>`
     with recursive lane as (

@@ -6,10 +6,10 @@ import type { DueWebhook } from '../delivery-store.ts'
 import type { LaneSettings } from './lane.ts'
 
 /**
- * Where a lane's deliveries go, and the limits that its webhook sets.
+ * Returns the destination of a lane's deliveries, and the limits that its webhook sets.
  *
- * @returns null when the webhook's secrets do not decrypt, or it has an address or batches of a form that this version
- *   does not know; it is logged. An operator has to correct that, and the other lanes go on.
+ * @returns null when the webhook's secrets cannot be decrypted, or its address or batch settings have a format that
+ *   this version does not know. The error is logged for an operator to correct; other lanes continue.
  */
 export function toLaneTarget(
   deps: Pick<Deps, 'crypto' | 'log'>,

@@ -2,15 +2,15 @@ import type { BatchSettings } from '../../database.ts'
 import { defaultBatchBytes } from '../../webhooks/batch-size.ts'
 import { addRequest, freeRate, type RateState } from './rate.ts'
 
-/** How a webhook wants its deliveries: all one after the other, those of each subscriber, or as they come. */
+/** How a webhook orders deliveries: all one after the other, or one after the other for each subscriber. */
 export type Order = 'all' | 'subscriber_id'
 
-/** What of a webhook's settings decides when its deliveries may start. */
+/** The webhook settings that decide when deliveries may start. */
 export interface LaneSettings {
   host: string
   /** Requests per second; null: no limit. */
   rateLimit: number | null
-  /** Requests at a time; null: no limit of its own. */
+  /** Concurrent requests; null: the webhook sets no limit. */
   maxInFlight: number | null
   batch: BatchSettings | null
   ordered: Order | null
@@ -20,16 +20,16 @@ export interface LaneSettings {
 export interface Lane {
   appId: string
   webhookId: string
-  /** When something may be due, milliseconds since the epoch; infinite: nothing is known of. */
+  /** When a delivery may be due, milliseconds since the epoch; infinite: no pending delivery is known. */
   dueAtMs: number
-  /** Deliveries taken up and not yet recorded: id → what others wait for it by, should the webhook want an order. */
+  /** Deliveries claimed and not yet recorded: id → the ordering key by which later deliveries wait for it. */
   underWay: Map<string, string>
-  /** As of the last read; null before the first. */
+  /** Settings as of the last read; null before the first. */
   settings: LaneSettings | null
   rate: RateState
-  /** Deliveries that were due by then have waited for company long enough; milliseconds since the epoch. */
+  /** Deliveries due by this time have waited long enough for a batch to fill; milliseconds since the epoch. */
   waitedUntilMs: number
-  /** What its batches may be: larger ones were too large for the receiver. */
+  /** The size limit after the receiver refused a larger batch; null: it refused none. */
   tooLarge: { maxBytes: number; untilMs: number } | null
   /** Keys whose first delivery waits for a retry → when it is due. Later deliveries of the key wait with it. */
   waitingKeys: Map<string, number>
@@ -49,61 +49,61 @@ export function createLane(appId: string, webhookId: string): Lane {
   }
 }
 
-/** Something of the lane is due at this time, or sooner. */
+/** Notes that a delivery of the lane is due at this time, unless an earlier time is already noted. */
 export function noteDue(lane: Lane, atMs: number): void {
   lane.dueAtMs = Math.min(lane.dueAtMs, atMs)
 }
 
 /**
- * The result of a delivery that was under way is recorded.
+ * Notes that the result of a delivery under way is recorded.
  *
- * @param key what others waited for it by
- * @param dueAgainAtMs when it is to be attempted again; null: it has ended
+ * @param key the ordering key by which others waited for the delivery
+ * @param dueAgainAtMs when the delivery is to be attempted again; null: it has ended
  */
 export function noteRecorded(lane: Lane, key: string, dueAgainAtMs: number | null, nowMs: number): void {
   const ordered = lane.settings?.ordered ?? null
   if (dueAgainAtMs !== null) noteDue(lane, dueAgainAtMs)
   if (dueAgainAtMs !== null && ordered === 'subscriber_id') lane.waitingKeys.set(key, dueAgainAtMs)
-  // Those that it held back.
+  // The deliveries that this one blocked may start now.
   else if (ordered !== null) noteDue(lane, nowMs)
 }
 
-/** For so long a webhook gets smaller batches: receivers change what they take. */
+/** How long a webhook gets smaller batches. It ends because receivers change their size limits. */
 const tooLargeMs = 3_600_000
 
-/** The receiver refused a batch for its size. @param maxBytes what its batches may be from now on */
+/** Notes that the receiver refused a batch for its size. @param maxBytes the limit for its batches from now on */
 export function noteTooLarge(lane: Lane, maxBytes: number, nowMs: number): void {
   lane.tooLarge = { maxBytes, untilMs: nowMs + tooLargeMs }
 }
 
-/** Bytes of a request's body, for a webhook that takes batches. */
+/** Maximum bytes of a request's body, for a webhook that takes batches. */
 export function maxBatchBytes({ settings, tooLarge }: Lane, nowMs: number): number {
   const asked = settings?.batch?.max_bytes ?? defaultBatchBytes
   return tooLarge && tooLarge.untilMs > nowMs ? Math.min(asked, tooLarge.maxBytes) : asked
 }
 
-/** So many subscribers whose first delivery waits for a retry say that the receiver fails: no others are tried. */
+/** When this many subscribers wait for a retry, the receiver counts as failing: no other subscribers are tried. */
 export const maxWaitingKeys = 1_000
 
-/** @returns when a key that waits is due, milliseconds since the epoch; null: there may be more of them */
+/** @returns when the first waiting key is due, milliseconds since the epoch; null: the lane may try more keys */
 function fullUntil({ settings, waitingKeys }: Lane, nowMs: number): number | null {
   if (settings?.ordered !== 'subscriber_id' || waitingKeys.size < maxWaitingKeys) return null
   const firstAtMs = Math.min(...waitingKeys.values())
   return firstAtMs > nowMs ? firstAtMs : null
 }
 
-/** What a lane may start now, and otherwise when it is worth asking again. */
+/** How many requests a lane may start now and, if none, when to ask again. */
 export interface Room {
   requests: number
-  /** Milliseconds since the epoch; infinite: when something under way ends. */
+  /** Milliseconds since the epoch; infinite: when a delivery under way ends. */
   againAtMs: number
 }
 
 /**
- * How many requests of a lane may start now, by its own limits.
+ * Returns how many requests of a lane may start now, by the lane's own limits.
  *
- * @param slots free for it by how well its receiver and its host answer
- * @param inFlight its requests under way
+ * @param slots free slots for the lane, by how well its receiver and its host answer
+ * @param inFlight the lane's requests under way
  */
 export function roomOf(lane: Lane, slots: number, inFlight: number, nowMs: number): Room {
   const { rateLimit, maxInFlight, ordered } = lane.settings ?? unknownSettings
@@ -127,7 +127,7 @@ const unknownSettings: Pick<LaneSettings, 'rateLimit' | 'maxInFlight' | 'ordered
   ordered: null,
 }
 
-/** A request of the lane starts now. */
+/** Counts a request that starts now against the lane's rate limit. */
 export function noteRequest(lane: Lane, nowMs: number): void {
   const rateLimit = lane.settings?.rateLimit ?? null
   if (rateLimit !== null) addRequest(lane.rate, rateLimit, nowMs)

@@ -1,12 +1,12 @@
-/** The generic cell rate algorithm (ITU-T I.371, annex A): until when the rate is used up. */
+/** The generic cell rate algorithm (ITU-T I.371, annex A): the rate is used up until `freeAtMs`. */
 export interface RateState {
   freeAtMs: number
 }
 
-/** After an idle period, a burst of up to 0.1 s of the rate is allowed; one request is always. */
+/** After an idle period, a burst of up to 0.1 s of the rate is allowed, and always at least one request. */
 const burstMs = (perSecond: number) => Math.max(100, 1_000 / perSecond)
 
-/** @returns requests that may start now; when none may, the time at which one may */
+/** @returns how many requests may start now; if none, when one may */
 export function freeRate(
   { freeAtMs }: RateState,
   perSecond: number,
@@ -14,7 +14,7 @@ export function freeRate(
 ): { requests: number; againAtMs: number } {
   const intervalMs = 1_000 / perSecond
   const usedUntilMs = Math.max(freeAtMs, nowMs)
-  // What counts exactly in milliseconds may be a hair short in floating point.
+  // A time that is exact in milliseconds may be slightly short in floating point.
   const requests = Math.floor((nowMs + burstMs(perSecond) - usedUntilMs) / intervalMs + 1e-6)
   if (requests > 0) return { requests, againAtMs: nowMs }
   return { requests: 0, againAtMs: Math.ceil(usedUntilMs + intervalMs - burstMs(perSecond)) }

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { Attempt, Parcel } from '../attempt/attempt-delivery.ts'
 import { deliverSpan } from '../attempt/deliver-span.ts'
 
-/** One line, one count and for each delivery a span for each attempt. */
+/** Reports an attempt: one log line, one count, and a span for each delivery. */
 export function reportAttempt(
   deps: Pick<Deps, 'log' | 'metrics' | 'traces'>,
   parcel: Parcel,
@@ -14,7 +14,7 @@ export function reportAttempt(
   const delivery = deliveries[0]!
   deps.metrics.attempts.inc({ outcome: error ?? 'succeeded' })
   deps.metrics.attemptSeconds.observe(attempt.durationMs / 1_000)
-  // A line per success would be thousands a second; the attempts table has them all.
+  // Successes are logged at debug only: they can be thousands a second, and the attempts table has them all.
   deps.log[succeeded ? 'debug' : 'info'](
     {
       appId: delivery.appId,

@@ -16,12 +16,12 @@ import {
 } from './delivery-log-schema.ts'
 import { listAttempts, listDeliveries, readDelivery } from './delivery-log-store.ts'
 
-/** As cursors name it. */
+/** The name of this list in cursors. */
 const list = 'd'
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
 
-/** The log of what webhooks were sent. */
+/** Registers the routes of the delivery log. */
 export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps' | 'db' | 'clock'>): void {
   const { db, clock } = deps
   server.get(

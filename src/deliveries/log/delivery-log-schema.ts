@@ -51,7 +51,7 @@ export function presentAttempt(attempt: LoggedAttempt) {
   }
 }
 
-/** A delivery with all that is known of it. @param body null: the event is past the retention */
+/** A delivery with its event's body and its attempts. @param body null: the event is past the retention */
 export function presentLoggedDelivery(delivery: LoggedDelivery, body: unknown, attempts: LoggedAttempt[]) {
   return { ...presentDelivery(delivery), body, attempts: attempts.map(presentAttempt) }
 }
@@ -67,7 +67,7 @@ const errorField = z
   .nullable()
   .meta({ description: 'Why it failed; null: it succeeded.' })
 
-/** How an attempt went: here, and of a test. */
+/** The result of an attempt, in the log and in a test delivery. */
 export const attemptFields = {
   status: z.int().nullable().meta({ description: 'The HTTP status of the answer; null: there was none.' }),
   duration_ms: z.int().meta({ minimum: 0, description: 'How long it took, in milliseconds.' }),
@@ -191,7 +191,7 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
 
 const tags = ['deliveries']
 
-/** What the API's description says about the log of deliveries. */
+/** The OpenAPI description of the delivery log. */
 export const deliveryLogDocs = {
   list: {
     operationId: 'listDeliveries',

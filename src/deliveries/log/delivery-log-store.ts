@@ -4,7 +4,7 @@ import type { Db } from '../../platform/db/db.ts'
 import type { IdRange } from '../../platform/http/time-window.ts'
 import { firstIdOf, momentOfId } from '../../platform/ids.ts'
 
-/** A delivery as the log has it, and how its last attempt went. */
+/** A delivery as logged, with the result of its last attempt. */
 export interface LoggedDelivery {
   id: string
   webhookId: string
@@ -24,9 +24,9 @@ export interface LoggedDelivery {
   reason: string | null
 }
 
-/** An attempt as the log has it. */
+/** An attempt as logged. */
 export interface LoggedAttempt {
-  /** Its `x-krafter-webhook-id`. */
+  /** The attempt's `x-krafter-webhook-id`. */
   id: string
   number: number
   startedAt: Date
@@ -38,16 +38,16 @@ export interface LoggedAttempt {
   responseBody: string | null
 }
 
-/** What of a webhook's deliveries is wanted. */
+/** A query for a webhook's deliveries. */
 export interface DeliveryQuery extends IdRange {
   status: DeliveryStatus | undefined
   event: string | undefined
-  /** Only older ones than this delivery. */
+  /** Only deliveries older than this one. */
   after: string | undefined
   limit: number
 }
 
-/** Deliveries to a webhook, newest first: `limit` and one more where there are more. */
+/** Lists deliveries to a webhook, newest first: `limit`, and one more if there are more. */
 export async function listDeliveries(
   db: Db,
   appId: string,
@@ -56,7 +56,7 @@ export async function listDeliveries(
 ): Promise<LoggedDelivery[]> {
   const conditions = [
     sql`app_id = ${appId} and webhook_id = ${webhookId}`,
-    // As a constant, so that the planner sees at any time that the index of those that did not succeed has it.
+    // A constant lets the planner always see that the index of unsuccessful deliveries contains this status.
     status && sql`status = ${sql.lit(status)}`,
     event && sql`event_type = ${event}`,
     from && sql`id >= ${from}`,
@@ -85,7 +85,7 @@ export async function readDelivery(
 
 const maxPerEvent = 1_000
 
-/** Deliveries of an event, newest first, up to 1,000: one for each webhook and replay. */
+/** Lists deliveries of an event, newest first, up to 1,000: one for each webhook and replay. */
 export async function listDeliveriesOf(db: Db, appId: string, eventId: string): Promise<LoggedDelivery[]> {
   return readDeliveries(
     db,
@@ -114,7 +114,7 @@ export async function listAttempts(db: Db, appId: string, deliveryId: string): P
     .execute()
 }
 
-/** A look-up of the last attempt for each row of a page: planned as a join, it could read the whole table instead. */
+/** Looks up the last attempt for each row of a page: planned as a join, it could read the whole table instead. */
 async function readDeliveries(db: Db, page: RawBuilder<unknown>): Promise<LoggedDelivery[]> {
   const { rows } = await sql<LoggedDelivery>`
     select d.id, d.webhook_id as "webhookId", d.event_id as "eventId", d.event_type as "eventType", d.status,
@@ -137,12 +137,12 @@ function allOf(conditions: readonly (RawBuilder<unknown> | '' | undefined)[]): R
   )
 }
 
-/** Clocks of several machines differ. */
+/** Milliseconds by which the clocks of several machines may differ. */
 const marginMs = 60_000
 
 /**
- * A bound on the ids of the deliveries of an event, or of a replay: none is older than that, so that earlier partitions
- * need no look.
+ * Returns a lower bound on the ids of the deliveries of an event or a replay, so that earlier partitions are not
+ * searched.
  */
 export function firstDeliveryOf(id: string): string {
   return firstIdOf(new Date(Math.max(0, momentOfId(id).getTime() - marginMs)))

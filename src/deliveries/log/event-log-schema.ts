@@ -6,7 +6,7 @@ import { defineShape, one, pageOf, type RouteDocs } from '../../platform/http/an
 import { deliveryShape, presentDelivery } from './delivery-log-schema.ts'
 import type { LoggedDelivery } from './delivery-log-store.ts'
 
-/** An event as the API shows it: as receivers get it. */
+/** An event as the API shows it, the same as receivers get. */
 export function presentEvent({ body }: LoggedEvent): {
   id: string
   event: EventType
@@ -16,7 +16,7 @@ export function presentEvent({ body }: LoggedEvent): {
   return JSON.parse(body)
 }
 
-/** An event and what became of it. */
+/** An event and its deliveries. */
 export function presentLoggedEvent(event: LoggedEvent, deliveries: LoggedDelivery[]) {
   return { ...presentEvent(event), deliveries: deliveries.map(presentDelivery) }
 }
@@ -44,7 +44,7 @@ export const loggedEventShape = defineShape<ReturnType<typeof presentLoggedEvent
 
 const tags = ['events']
 
-/** What the API's description says about the log of events. */
+/** The OpenAPI description of the event log. */
 export const eventLogDocs = {
   list: {
     operationId: 'listEvents',

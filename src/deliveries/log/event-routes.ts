@@ -10,12 +10,12 @@ import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-w
 import { listDeliveriesOf } from './delivery-log-store.ts'
 import { eventLogDocs, presentEvent, presentLoggedEvent } from './event-log-schema.ts'
 
-/** As cursors name it. */
+/** The name of this list in cursors. */
 const list = 'e'
 const ofApp = z.object({ app_id: z.string() })
 const ofEvent = z.object({ app_id: z.string(), event_id: z.string() })
 
-/** The log of what happened in an app. */
+/** Registers the routes of the event log. */
 export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'db' | 'clock'>): void {
   const { db, clock } = deps
   server.get(

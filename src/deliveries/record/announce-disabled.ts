@@ -5,9 +5,9 @@ import { emitEvents } from '../publish-event.ts'
 import type { Disabled } from './record-health.ts'
 
 /**
- * Tells of webhooks that were disabled because of their attempts, in the transaction that disables them: an event
- * `webhook.disabled` each, for the app's other webhooks that name it, and a message for the operator where one is
- * configured to be told.
+ * Announces webhooks that were disabled because of their attempts, in the transaction that disables them. Each causes a
+ * `webhook.disabled` event for the app's other webhooks that name it, and an alert to the operator where an alert URL
+ * is configured.
  */
 export async function announceDisabled(
   trx: Trx,

@@ -9,16 +9,16 @@ export interface WebhookSamples {
   samples: HealthSample[]
 }
 
-/** A webhook that was disabled because of its attempts, as it is afterwards. */
+/** A webhook that was disabled because of its attempts, in its state afterwards. */
 export interface Disabled extends ChangingWebhook {
   reason: string
 }
 
 /**
- * Brings the failure counts and times of locked webhooks up to date, and disables those whose time has come.
+ * Updates the failure counts and times of locked webhooks, and disables those with a {@link reasonToDisable}.
  *
- * @param locked by {@link lockChanging} in this transaction, for these samples or for more
- * @returns those that this call disabled
+ * @param locked webhooks locked by {@link lockChanging} in this transaction: those of the samples, possibly more
+ * @returns the webhooks that this call disabled
  */
 export async function recordHealth(
   trx: Trx,

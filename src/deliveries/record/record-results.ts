@@ -10,9 +10,9 @@ import { type Disabled, recordHealth, type WebhookSamples } from './record-healt
 import { type Decision, decideAfterAttempt } from './retry-policy.ts'
 
 /**
- * What became of a pending delivery.
+ * The result of a pending delivery.
  * - `attempted`: an attempt was made, of this delivery alone or of several in one request.
- * - `canceled`: its webhook was disabled or deleted since it was made, or its replay was canceled.
+ * - `canceled`: its webhook was disabled or deleted since it was created, or its replay was canceled.
  */
 export type Result =
   | { kind: 'attempted'; delivery: PendingDelivery; webhook: DueWebhook; attempt: Attempt }
@@ -25,21 +25,21 @@ type Decided = Attempted & { decision: Decision }
 export interface RecordedDelivery {
   webhookId: string
   id: string
-  /** When it is to be attempted again, milliseconds since the epoch; null: it has ended. */
+  /** When the delivery is to be attempted again, milliseconds since the epoch; null: it has ended. */
   dueAgainAtMs: number | null
 }
 
-/** What recording did beyond the rows. */
+/** The effects of recording some results. */
 export interface Recorded {
   deliveries: RecordedDelivery[]
-  /** Attempts not recorded: another of the same number is, by who took the lane over from us. */
+  /** Attempts not recorded, because the process that took the lane over recorded one of the same number. */
   lapsed: number
   disabled: Disabled[]
 }
 
 /**
  * Records results in one transaction and a fixed number of statements: attempts, deliveries and the webhooks' health.
- * A delivery that is to be tried again needs nothing but its time.
+ * For a retry, only the delivery's next attempt time is set.
  */
 export async function recordResults(
   deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config'>,
@@ -54,7 +54,7 @@ export async function recordResults(
     const [recorded, , locked] = await pipelined([
       recordAttempts(trx, records),
       cancelDeliveries(trx, canceled, now),
-      // After all deliveries: the order in which every transaction locks them.
+      // Webhooks are locked after all deliveries: every transaction locks in this order.
       lockChanging(trx, samplesOf(decided).map(toAttempted), now),
     ])
     const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
@@ -78,7 +78,7 @@ export async function recordResults(
   })
 }
 
-/** A lane that was lost and came back may have a delivery twice. */
+/** A lane that this process lost and regained may have a delivery twice. */
 function firstOfEach(attempted: readonly Attempted[]): Attempted[] {
   return [...Map.groupBy(attempted, ({ delivery }) => delivery.id).values()].map(([first]) => first!)
 }

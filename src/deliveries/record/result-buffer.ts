@@ -4,7 +4,7 @@ import { commitHalving } from '../../engine/group-commit.ts'
 import { isAboutARow } from '../../platform/db/database-errors.ts'
 import { type RecordedDelivery, type Result, recordResults } from './record-results.ts'
 
-/** Results on their way to the database. */
+/** Results that wait to be written to the database. */
 export interface ResultBuffer {
   add(result: Result): void
   /** Resolves once everything added so far is recorded (or given up, see below). */
@@ -13,20 +13,21 @@ export interface ResultBuffer {
 
 type BufferDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config' | 'log'>
 
-/** A transaction costs about as much as 40 rows, so results wait a little for company, but not for long. */
+/** A transaction costs about as much as 40 rows, so results wait a few milliseconds to share one. */
 const flushAt = 100
 const flushAfterMs = 12
 const maxPerFlush = 256
-/** How often a group is tried while the database is away; what is left after it is attempted again. */
+/** Tries per group while the database is unavailable. Deliveries not recorded after that are attempted again. */
 const maxTries = 10
 const firstPauseMs = 250
 const maxPauseMs = 4_000
 
 /**
- * Collects results and records many in one transaction, one transaction at a time: while one runs, the next fills.
- * A result that the database refuses takes no other with it. When the database is away the group is tried again.
+ * Collects results and records many in one transaction. One transaction runs at a time; meanwhile the next group fills.
+ * A result that the database refuses does not affect the others. When the database is unavailable, the group is
+ * retried.
  *
- * @param onRecorded called after each flush with what it took out, whether recorded or given up
+ * @param onRecorded called after each flush with its deliveries, whether recorded or given up
  */
 export function createResultBuffer(
   deps: BufferDeps,
@@ -56,14 +57,14 @@ export function createResultBuffer(
   }
 }
 
-/** @throws what kept them from being recorded, however often it was tried */
+/** @throws the last error, when the results could not be recorded */
 async function recordPatiently(deps: BufferDeps, batch: readonly Result[]): Promise<RecordedDelivery[]> {
   for (let tries = 1; ; tries++) {
     try {
       const { deliveries, lapsed, disabled } = await recordResults(deps, batch)
       if (lapsed > 0) deps.log.warn({ lapsed }, 'delivery.attempts_lapsed')
       for (const { appId, webhookId, reason, failureCount } of disabled) {
-        // Not its url, which may have a secret in it.
+        // The URL is not logged, because it may contain a secret.
         deps.log.warn({ appId, webhookId, reason, failureCount }, 'webhook.disabled')
       }
       return deliveries
@@ -76,7 +77,7 @@ async function recordPatiently(deps: BufferDeps, batch: readonly Result[]): Prom
   }
 }
 
-/** Nothing is recorded of its attempt, so that it is made again, not at once. */
+/** The attempt is not recorded, so the delivery is attempted again, after a pause. */
 function toGivenUp({ delivery: { webhookId, id } }: Result): RecordedDelivery {
   return { webhookId, id, dueAgainAtMs: Date.now() + givenUpPauseMs }
 }

@@ -1,19 +1,19 @@
 import type { AttemptOutcome } from '../attempt/classify-response.ts'
 
-/** What follows an attempt. */
+/** The decision after an attempt. */
 export type Decision = { kind: 'succeeded' } | { kind: 'retry'; delaySeconds: number } | { kind: 'failed' }
 
 const maxRetryAfterSeconds = 3_600
-/** Deliveries that failed together are not all tried again together. */
+/** Varies each wait by 20 %, so that deliveries that failed together are not all retried together. */
 const jitter = 0.2
 
 /**
- * Decides what follows an attempt: after failed attempt n the n-th wait of the schedule, 20 % more or less, or the
- * longer wait that the receiver asked for, up to an hour. When the schedule is used up, or the receiver is gone
- * for good (410), the delivery has failed.
+ * Decides what follows an attempt. Failed attempt n is retried after the n-th wait of the schedule, 20 % more or less,
+ * or after the longer wait that the receiver asked for, up to an hour. The delivery fails when the schedule is used up
+ * or the receiver is gone for good (410).
  *
  * @param attempt the attempt's number, from 1
- * @param scheduleSeconds waits between attempts; its length plus one is how many there are
+ * @param scheduleSeconds waits between attempts; n waits allow n + 1 attempts
  * @param random in [0, 1)
  */
 export function decideAfterAttempt(

@@ -1,20 +1,20 @@
-/** What a webhook remembers of its attempts. */
+/** A webhook's record of failed attempts. */
 export interface Health {
   failureCount: number
   failingSince: Date | null
 }
 
-/** One attempt, as far as health goes. */
+/** The part of an attempt that affects health. */
 export interface HealthSample {
   succeeded: boolean
   gone: boolean
   at: Date
 }
 
-/** Failed attempts in a row that disable a webhook, once they have gone on for long enough. */
+/** Failed attempts in a row that disable a webhook, once they have continued for long enough. */
 export const disableAtFailures = 10
 
-/** Failed attempts since the last success, counted on from `before`; any success starts again from none. */
+/** Counts failed attempts since the last success, continuing from `before`. A success resets the count. */
 export function nextHealth(before: Health, samples: readonly HealthSample[]): Health {
   let { failureCount, failingSince } = before
   for (const sample of samples) {
@@ -30,8 +30,8 @@ export function nextHealth(before: Health, samples: readonly HealthSample[]): He
 }
 
 /**
- * Why a webhook is to be disabled now, in words for its owner, or null. The guard in time keeps a receiver's restart
- * under load, when ten attempts fail within a second, from disabling it.
+ * Returns why a webhook is to be disabled now, in words for its owner, or null. The minimum duration matters when a
+ * receiver restarts under load: ten attempts fail within a second, which must not disable the webhook.
  */
 export function reasonToDisable(
   health: Health,

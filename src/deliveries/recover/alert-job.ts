@@ -5,12 +5,12 @@ import type { ClaimedJob } from '../../platform/queue.ts'
 import { attemptMessage } from '../attempt/attempt-delivery.ts'
 import { decideAfterAttempt } from '../record/retry-policy.ts'
 
-/** What the operator's alert URL is called with: no secret, no headers of its own. */
+/** Requests to the operator's alert URL have no signature and no headers of their own. */
 const unsigned = { keys: { secret: null, previousSecret: null, ed25519: null }, headers: {} }
 
 /**
- * Alert → a POST of the event to `KRAFTER_ALERT_WEBHOOK_URL`, the same body and `webhook-id` on every attempt. It is
- * tried like a delivery; when the schedule is used up, the log says so.
+ * Handles an alert: POSTs the event to `KRAFTER_ALERT_WEBHOOK_URL`, with the same body and `webhook-id` on every
+ * attempt. It is retried like a delivery; when the schedule is used up, an error is logged.
  */
 export async function runAlert(
   deps: Pick<
@@ -35,7 +35,7 @@ export async function runAlert(
     const isOurs = await deps.queue.settle(trx, alert, job)
     if (!isOurs || decision?.kind !== 'retry') return
     const { delaySeconds } = decision
-    // Not with the id of this job: pg-boss completes that when we return, and would take the new one for it.
+    // The retry gets a new id: pg-boss completes this job's id when the handler returns, and would confuse the two.
     await deps.queue.enqueue(trx, alert, [
       { delaySeconds, message: { appId, eventId, attemptCount: number } },
     ])

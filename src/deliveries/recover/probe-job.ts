@@ -9,7 +9,7 @@ import { toTarget } from '../attempt/target.ts'
 import { sampleMessage } from '../test/sample-message.ts'
 import { readProbedWebhook } from './probe-store.ts'
 
-/** ProbeWebhook → a test delivery; when it is answered with 2xx the webhook is enabled again, else probed later. */
+/** Handles a probe: sends a test delivery. A 2xx answer enables the webhook again; otherwise it is probed later. */
 export async function runProbe(
   deps: Pick<
     Deps,

@@ -1,14 +1,14 @@
 import type { Db } from '../../platform/db/db.ts'
 import { type DueWebhook, selectDueWebhooks } from '../delivery-store.ts'
 
-/** Which disabling a probe is about: a webhook enabled since, and disabled again, is another's. */
+/** Identifies the disabling that a probe belongs to. A webhook enabled and disabled again has another probe. */
 export interface ProbeKey {
   appId: string
   webhookId: string
   generation: number
 }
 
-/** @returns undefined when the webhook is not to be probed: gone, enabled, or no longer to recover by itself */
+/** @returns undefined when the webhook is not to be probed: it is gone, enabled, or no longer recovers by itself */
 export async function readProbedWebhook(
   db: Db,
   { appId, webhookId, generation }: ProbeKey,

@@ -5,8 +5,8 @@ import { newId } from '../../platform/ids.ts'
 import { batchMessage, type Message } from '../attempt/attempt-delivery.ts'
 
 /**
- * A message as a real event would make it, for a webhook that takes batches too: the sample's data with this app's id,
- * new ids of everything else, and this moment. Marked as a test.
+ * Builds the message of a real event, also for a webhook that takes batches. It has the sample's data with this app's
+ * id, new ids for everything else, and the current time. A header marks it as a test.
  */
 export function sampleMessage(type: EventType, appId: string, now: Date, batched: boolean): Message {
   const id = newId()

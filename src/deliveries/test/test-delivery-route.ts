@@ -8,7 +8,7 @@ import { presentTest, testDeliveryDocs } from './test-delivery-schema.ts'
 
 const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 
-/** A test delivery, made while the client waits. */
+/** Registers the route that makes a test delivery while the client waits. */
 export function registerTestDeliveryRoute(
   server: Server,
   deps: Pick<Deps, 'apps' | 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log' | 'traces'>,

@@ -44,7 +44,7 @@ export const testDeliveryShape = defineShape<ReturnType<typeof presentTest>>(
   },
 )
 
-/** What the API's description says about test deliveries. */
+/** The OpenAPI description of test deliveries. */
 export const testDeliveryDocs = {
   operationId: 'testWebhook',
   summary: 'Send a test delivery and wait for the answer',

@@ -10,10 +10,10 @@ import { sampleMessage } from './sample-message.ts'
 export type TestDelivery = Pick<Attempt, 'durationMs' | 'outcome' | 'requestHeaders'>
 
 /**
- * Sends a sample of an event to a webhook, enabled or not, and waits for the answer. It goes the way of a real attempt,
- * but is neither recorded nor counted.
+ * Sends a sample event to a webhook, enabled or not, and waits for the answer. It is sent like a real attempt, but is
+ * neither recorded nor counted.
  *
- * @param event absent: the first that the webhook names
+ * @param event absent: the first event that the webhook names
  * @throws 404 when the app has no such webhook
  */
 export async function sendTestDelivery(

@@ -8,18 +8,18 @@ import { type FollowedEvent, listEventKeys, readFollowedEvents } from './followe
 /** A page of an app's log. */
 export interface KeyPage {
   keys: { id: string; type: string }[]
-  /** When it was asked for, by the clock that the ids of events are made with; milliseconds since the epoch. */
+  /** When the page was requested, by the clock that creates event ids; milliseconds since the epoch. */
   askedAtMs: number
 }
 
-/** The events of one app, for all its streams in this process: those that ask for the same share one read. */
+/** The events of one app, for all its streams in this process. Streams that request the same share one read. */
 export interface EventFeed {
-  /** Counts the times that events may have been committed. What is read while it stays the same sees all of them. */
+  /** Increases when events may have been committed. Reads while it is unchanged see all of those events. */
   generation(): number
-  /** Which events come after an id, in the order of their ids: {@link pageSize} at most. @param fresh of this moment */
+  /** Lists the events after an id, in id order, up to {@link pageSize}. @param fresh whether to bypass shared reads */
   readKeys(after: string, fresh?: boolean): Promise<KeyPage>
   readEvents(ids: readonly string[]): Promise<FollowedEvent[]>
-  /** Resolves when the generation is another than `seen`, `atMostMs` are over or `signal` is aborted. */
+  /** Resolves when the generation differs from `seen`, after `atMostMs` or when `signal` is aborted. */
   wait(seen: number, atMostMs: number, signal: AbortSignal): Promise<void>
   close(): void
 }
@@ -27,16 +27,16 @@ export interface EventFeed {
 export interface FeedTimes {
   /** Events that are committed within this time are read together. */
   gatherMs: number
-  /** How often a feed is read when nobody tells of events: an announcement may be lost, and cannot be heard everywhere. */
+  /** How often a feed is read without an announcement, if announcements can be heard (one may be lost) or cannot. */
   announcedMs: number
   unannouncedMs: number
 }
 
 export const pageSize = 500
-/** Of reads whose answers are kept for other streams. */
+/** Shared reads whose answers are kept for other streams. */
 const maxShared = 8
 
-/** @returns opens the feed of an app */
+/** @returns a function that opens the feed of an app */
 export function createEventFeeds(
   { db, notices }: { db: Db; notices: Notices },
   times: FeedTimes,

@@ -5,9 +5,9 @@ import type { FollowedEvent } from './followed-event-store.ts'
 /** Reads the events of an app as they are committed. */
 export interface Follower {
   /**
-   * Reads on, 500 rows at most.
+   * Reads up to 500 more rows.
    *
-   * @returns what was not returned before
+   * @returns the events not returned before
    */
   read(): Promise<FollowedEvent[]>
   /** Resolves when there may be more to read, after `atMostMs` or when `signal` is aborted. */
@@ -15,32 +15,32 @@ export interface Follower {
 }
 
 export interface FollowOptions {
-  /** The id of the event after which to go on, lower-case. Absent: from what is committed after the start. */
+  /** The lower-case id of the event to continue after. Absent: only events committed after the start. */
   after: string | undefined
   /** Only events of these names; absent: all. */
   types: ReadonlySet<string> | undefined
-  /** When events were committed, what was read already is looked through for late ones too, at most so often. */
+  /** After commits, the range of ids already read is searched again for late events, at most this often. */
   sweepMs: number
 }
 
 /**
- * An event gets its id before its transaction commits, so that a greater id may be seen first. That late an event may
- * be, clocks of different processes included.
+ * An event gets its id before its transaction commits, so a greater id may be seen first. An event may be at most this
+ * late, including clock differences between processes.
  */
 const lagMs = 10_000
-/** Ids of the last {@link lagMs} that are remembered; beyond, reading waits until some are old enough to be forgotten. */
+/** Remembered ids of the last {@link lagMs}. At this limit, reading waits until some are old enough to be forgotten. */
 const maxRemembered = 50_000
 
 /**
- * Follows the events of an app: none is skipped, whatever the order in which their transactions commit, and in one
- * following none comes twice. With `after`, events from 10 s before it may be among those that the caller has had: one
- * that was committed late would otherwise be lost.
+ * Follows the events of an app. It skips no event, whatever the order in which transactions commit, and returns no
+ * event twice. With `after`, it may return events from the 10 s before that id which the caller already had: otherwise
+ * an event committed late would be lost.
  */
 export async function startFollower(feed: EventFeed, options: FollowOptions): Promise<Follower> {
   const follower = createFollower(feed, options)
   if (options.after === undefined) {
     while (!(await follower.skip())) {
-      // What is there already was there before the start.
+      // Skips the events that were committed before the start.
     }
   }
   return follower
@@ -51,15 +51,15 @@ function createFollower(
   { after, types, sweepMs }: FollowOptions,
 ): Follower & { skip(): Promise<boolean> } {
   const remembered = new Set<string>(after === undefined ? [] : [after])
-  /** Everything up to it was read when it was older than the lag: nothing can appear there any more. */
+  /** Ids up to this one were read when they were older than the lag: no event can appear there any more. */
   let settled = lagBehind(after === undefined ? nowMs() : Math.min(nowMs(), momentOfId(after).getTime()))
   /** The greatest id read. */
   let head = settled
-  /** Where the walk under way is; it goes from `settled` (a sweep) or from `head` to the end of the log. */
+  /** The position of the current walk, which goes from `settled` (a sweep) or from `head` to the end of the log. */
   let cursor = settled
   let walk: 'none' | 'sweep' | 'ahead' = 'none'
   let sweptAtMs = Number.NEGATIVE_INFINITY
-  /** Of the feed, when the last walk and the last sweep began. */
+  /** The feed's generation when the last walk and the last sweep began. */
   let walked = -1
   let swept = -1
   let caughtUp = false
@@ -74,7 +74,7 @@ function createFollower(
     cursor = walk === 'sweep' ? settled : head
   }
 
-  /** Takes from a page what is wanted and new, as far as there is room to remember it. */
+  /** Takes the new, wanted ids from a page, as long as there is room to remember them. */
   const takeFrom = (page: KeyPage['keys']) => {
     const fresh: string[] = []
     for (const [index, { id, type }] of page.entries()) {
@@ -95,13 +95,13 @@ function createFollower(
   const readKeys = async (ofThisMoment = false): Promise<string[]> => {
     if (walk === 'none') beginWalk()
     const { keys: page, askedAtMs } = await feed.readKeys(cursor, ofThisMoment)
-    // What is younger may still have company that is not committed. In whole seconds, so that streams go on alike.
+    // Uncommitted events may still appear among younger ids. Whole seconds give all streams the same boundary.
     const boundary = lagBehind(Math.floor(askedAtMs / 1_000) * 1_000)
     const { taken, fresh } = takeFrom(page)
     const last = taken.at(-1)?.id ?? cursor
     const isFull = taken.length < page.length
     caughtUp = isFull || page.length < pageSize
-    // Further pages are settled only where all before them are: those were read earlier, at an earlier boundary.
+    // A page settles only if all pages before it did: they were read earlier, with an earlier boundary.
     if (walk === 'sweep' && cursor === settled) {
       settle(caughtUp && !isFull ? boundary : minimum(last, boundary))
     }
@@ -122,14 +122,14 @@ function createFollower(
     async wait(atMostMs, signal) {
       if (!caughtUp) return
       const sweepInMs = swept === walked ? Number.POSITIVE_INFINITY : sweptAtMs + sweepMs - nowMs()
-      // A follower that cannot remember more has to wait until some is old enough.
+      // A follower that cannot remember more ids waits until some are old enough to be forgotten.
       const roomInMs = remembered.size >= maxRemembered ? sweepMs : Number.POSITIVE_INFINITY
       await feed.wait(walked, Math.max(0, Math.min(atMostMs, sweepInMs, roomInMs)), signal)
     },
   }
 }
 
-/** By the clock that the ids of events are made with. */
+/** The current time, by the clock that creates event ids. */
 function nowMs(): number {
   return momentOfId(newId()).getTime()
 }

@@ -1,20 +1,20 @@
 import type { Follower } from './event-follower.ts'
 import type { FollowedEvent } from './followed-event-store.ts'
 
-/** What a client is told to wait before it connects again. */
+/** Milliseconds that a client is told to wait before it reconnects. */
 const reconnectMs = 2_000
 
 /**
- * The text of a stream, as WHATWG HTML §9.2 has it: a message per event, and a comment where nothing else was sent for
- * `heartbeatMs`, so that both ends notice when the other is gone. Reads on only when what it gave was taken. Ends when
- * `signal` aborts.
+ * Writes the text of a stream, as defined by WHATWG HTML §9.2: a message per event, and a comment when nothing was sent
+ * for `heartbeatMs`, so that each end notices when the other is gone. It reads more events only once its output was
+ * consumed. It ends when `signal` aborts.
  */
 export async function* writeEventStream(
   follower: Follower,
   { startId, heartbeatMs }: { startId: string; heartbeatMs: number },
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  // An id without data is no event, but what a client goes on from when it is cut before the first one.
+  // An id without data is not an event. A client that is cut off before its first event resumes from this id.
   yield `retry: ${reconnectMs}\nid: ${startId}\n\n`
   let sentAt = performance.now()
   while (!signal.aborted) {
@@ -30,7 +30,7 @@ export async function* writeEventStream(
   }
 }
 
-/** A body is JSON on one line, so that it needs no more than one `data` field. */
+/** A body is JSON on one line, so one `data` field is enough. */
 function toMessage({ id, type, body }: FollowedEvent): string {
   return `id: ${id}\nevent: ${type}\ndata: ${body}\n\n`
 }

@@ -1,13 +1,13 @@
 import type { Db } from '../../platform/db/db.ts'
 
-/** An event as a stream sends it; `body` is what webhooks get, byte for byte. */
+/** An event as a stream sends it; `body` is the same as for webhooks, byte for byte. */
 export interface FollowedEvent {
   id: string
   type: string
   body: string
 }
 
-/** Which events of an app come after an id, in the order of their ids. */
+/** Lists the events of an app after an id, in the order of their ids. */
 export async function listEventKeys(
   db: Db,
   appId: string,
@@ -24,7 +24,7 @@ export async function listEventKeys(
     .execute()
 }
 
-/** Events of an app by their ids, in the order of these; one that is gone meanwhile is left out. */
+/** Reads events of an app by id, in the order of their ids. Events deleted meanwhile are left out. */
 export async function readFollowedEvents(
   db: Db,
   appId: string,

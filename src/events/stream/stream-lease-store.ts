@@ -2,10 +2,10 @@ import { holdApp } from '../../apps/app-store.ts'
 import type { Db } from '../../platform/db/db.ts'
 
 /**
- * Lets the events of an app be kept until `expiresAt` although no webhook may name them. Leases of the app that have
- * lapsed go, so that streams of the past leave nothing behind.
+ * Has the events of an app stored until `expiresAt`, even if no webhook names them. Also deletes the app's expired
+ * leases, so that past streams leave nothing behind.
  *
- * @param id the stream's: calling again renews its lease
+ * @param id the stream's id; a further call renews its lease
  * @returns false when the app is gone
  */
 export async function takeLease(

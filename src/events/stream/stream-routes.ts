@@ -16,19 +16,19 @@ import { writeEventStream } from './event-stream.ts'
 import { takeLease } from './stream-lease-store.ts'
 import { streamDocs } from './stream-schema.ts'
 
-/** How streams are served; in milliseconds. */
+/** Limits and timings of streams; times in milliseconds. */
 export interface StreamSettings extends FeedTimes {
-  /** While events are committed, how often those that were committed late are looked for. */
+  /** While events are committed, how often streams look for events committed late. */
   sweepMs: number
   heartbeatMs: number
-  /** How long events are kept without a renewal; renewed, and its key judged again, every `renewMs`. */
+  /** How long a lease stores events without a renewal. Every `renewMs`, it is renewed and the API key checked again. */
   leaseMs: number
   renewMs: number
-  /** How long a client may take nothing of what it is sent. */
+  /** How long a client may read nothing of its stream. */
   stallMs: number
-  /** Open at a time in this process. */
+  /** Streams open at a time in this process. */
   maxStreams: number
-  /** Of those, open for one team. */
+  /** Streams open at a time for one team, in this process. */
   maxStreamsPerTeam: number
 }
 
@@ -38,13 +38,13 @@ const defaultSettings: Omit<StreamSettings, 'maxStreams' | 'maxStreamsPerTeam'> 
   unannouncedMs: 250,
   sweepMs: 1_000,
   heartbeatMs: 15_000,
-  // Less the time between renewals it is a minute: that long a client may take to connect again.
+  // 75 s less the 15 s between renewals: a client has at least a minute to reconnect.
   leaseMs: 75_000,
   renewMs: 15_000,
   stallMs: 60_000,
 }
 
-/** What a client that takes nothing has left when the service drains. */
+/** Milliseconds that a client which reads nothing has left when the service drains. */
 const graceMs = 1_000
 
 const params = z.object({ app_id: z.string() })
@@ -74,7 +74,7 @@ const querystring = z.object({
 
 type StreamDeps = Pick<Deps, 'apps' | 'keys' | 'config' | 'db' | 'clock' | 'log' | 'metrics' | 'notices'>
 
-/** The events of an app as they happen: server-sent events. */
+/** Registers the route that streams the events of an app as server-sent events. */
 export function registerStreamRoutes(
   server: Server,
   deps: StreamDeps,
@@ -83,7 +83,7 @@ export function registerStreamRoutes(
   const { maxStreams, maxStreamsPerTeam } = deps.config
   const settings = { ...defaultSettings, maxStreams, maxStreamsPerTeam, ...given }
   const openFeed = createEventFeeds(deps, settings)
-  /** With the team that each is for. */
+  /** The open streams, each with its team's id. */
   const open = new Map<OpenStream, string>()
   let draining = false
   server.addHook('preClose', async () => {
@@ -110,7 +110,7 @@ export function registerStreamRoutes(
       open.set(stream, request.teamId)
       deps.metrics.streams.set(open.size)
       if (draining) stream.drain()
-      // It tells the time as ids of events do.
+      // The stream's id sorts by time among event ids, so a client can resume from it.
       const id = newId()
       const renew = () => renewLease(deps, settings, app.id, id)
       await renew()
@@ -124,7 +124,7 @@ export function registerStreamRoutes(
         .headers({
           'content-type': 'text/event-stream',
           'cache-control': 'no-store',
-          // Or nginx would hold the events back until its buffer is full.
+          // Without this header, nginx would hold events back until its buffer is full.
           'x-accel-buffering': 'no',
           connection: 'close',
         })
@@ -134,8 +134,8 @@ export function registerStreamRoutes(
 }
 
 /**
- * @param teams of the streams that are open, one for each
- * @throws 503 when there is no place at all; 429 when the team has its share
+ * @param teams the team of each open stream
+ * @throws 503 when the process has its maximum of streams; 429 when the team has its maximum
  */
 function requirePlace(
   teams: readonly string[],
@@ -148,7 +148,7 @@ function requirePlace(
 }
 
 function readLastEventId(request: FastifyRequest, fromQuery: string | undefined): string | undefined {
-  // A client that connects again by itself has the old URL and a new header.
+  // The header wins: a client that reconnects by itself uses the old URL with a new header.
   const fromHeader = request.headers['last-event-id']
   const [name, value] = fromHeader ? ['Last-Event-ID', String(fromHeader)] : ['last_event_id', fromQuery]
   if (value === undefined) return undefined
@@ -161,7 +161,7 @@ interface OpenStream {
   /** Aborted when the stream is to end. */
   signal: AbortSignal
   end(): void
-  /** Ends it, and does not wait long for a client that takes nothing. */
+  /** Ends the stream; a client that reads nothing is disconnected after a short wait. */
   drain(): void
 }
 
@@ -172,7 +172,7 @@ function openStream(request: FastifyRequest, reply: FastifyReply, onClosed: () =
     end()
     onClosed()
   }
-  // Also when it is refused after all. What closed before this has no more to say.
+  // `close` also fires when the request is refused later. A response that has already closed does not fire it again.
   if (reply.raw.closed) queueMicrotask(closed)
   else reply.raw.once('close', closed)
   return {
@@ -197,7 +197,7 @@ async function renewLease(
   if (!(await takeLease(db, { appId, id, expiresAt }, now))) throw refusals.notFound()
 }
 
-/** Renews the lease while the stream is open, however slow its client; ends it with its key or its app. */
+/** Renews the lease while the stream is open, however slow the client. Ends it when its API key or app is gone. */
 async function keepLease(
   deps: StreamDeps,
   { renewMs }: StreamSettings,
@@ -219,7 +219,7 @@ async function keepLease(
   stream.end()
 }
 
-/** The head of the answer is long gone: all that can be done is to end, so that the client connects again. */
+/** Ends the stream on an error, so that the client reconnects: the response head was sent long before. */
 async function* endOnError(
   text: AsyncGenerator<string>,
   { log }: Pick<Deps, 'log'>,

@@ -5,7 +5,7 @@ import { eventDocs } from '../event-schema.ts'
 
 const { example } = eventDocs['notification.sent']
 
-/** What the API's description says about the stream of events. */
+/** The OpenAPI description of the event stream. */
 export const streamDocs = {
   operationId: 'streamEvents',
   summary: 'Follow the events of an app as they happen',

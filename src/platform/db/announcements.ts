@@ -2,15 +2,15 @@ import { sql } from 'kysely'
 import type { Db } from './db.ts'
 import type { Notices } from './notices.ts'
 
-/** What transactions tell other processes on one channel of the database (NOTIFY): names of what they changed. */
+/** Messages on one channel (NOTIFY) in which transactions tell other processes the names of changed rows. */
 export interface Announcements {
-  /** Tells whoever listens, once the transaction commits. It is a hint that can be lost. */
+  /** Notifies listeners once the transaction commits. Announcements are hints and can be lost. */
   announce(trx: Db, names: Iterable<string>): Promise<void>
   /** @param listener `missed`: announcements may have been lost */
   on(notices: Notices, listener: { named(name: string): void; missed(): void }): void
 }
 
-/** A payload is shorter than 8,000 bytes (NOTIFY); a name, two ids at most, takes 74. */
+/** A NOTIFY payload is limited to less than 8,000 bytes; a name (at most two ids) takes up to 74 bytes. */
 const maxNamed = 100
 
 export function announcementsOn(channel: string): Announcements {

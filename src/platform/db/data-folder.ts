@@ -4,22 +4,22 @@ import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config-error.ts'
 
-/** The folder of the embedded database, held by this process alone. */
+/** The folder of the embedded database, locked by this process. */
 export interface DataFolder {
   /** Where PGlite keeps its files. */
   databasePath: string
-  /** Who else may write to it, and so replace the key or the database; undefined: nobody. */
+  /** Who else may write to the folder, and could replace the key or the database; undefined: nobody. */
   writableBy: 'its group' | 'its owner' | undefined
-  /** Lets another process in. The kernel does the same when this one dies. */
+  /** Releases the lock. The kernel does the same when this process dies. */
   unlock(): void
 }
 
 /**
- * Makes the folder if need be (mode 0700) and locks it. The lock is SQLite's exclusive file lock: the kernel
- * drops it with the process, so a crash leaves no stale lock, and it holds across containers that share a volume.
+ * Creates the folder if it is missing (mode 0700) and locks it. The lock is SQLite's exclusive file lock: the kernel
+ * drops it with the process, so a crash leaves no stale lock, and it works across containers that share a volume.
  *
- * @throws ConfigError when the folder cannot be made, when any user of the machine may write to it, or when another
- *   process holds it
+ * @throws ConfigError when the folder cannot be created, when any user of the machine may write to it, or when another
+ *   process holds the lock
  */
 export function lockDataFolder(path: string): DataFolder {
   try {
@@ -48,12 +48,12 @@ export function lockDataFolder(path: string): DataFolder {
   return { databasePath: databasePathIn(path), writableBy, unlock: () => held.close() }
 }
 
-/** Where PGlite keeps its files in a data folder; they are not there before the first start. */
+/** Where PGlite keeps its files in a data folder. The path does not exist before the first start. */
 export function databasePathIn(folder: string): string {
   return join(folder, 'database')
 }
 
-/** One by one: asked for all at once, Node tries for ever where the kernel lets nobody make one, as in `/proc`. */
+/** Creates folders one by one: a recursive `mkdir` never returns where the kernel allows no folders, as in `/proc`. */
 function makeFolders(path: string): void {
   const missing: string[] = []
   for (let folder = resolve(path); !isFolder(folder); folder = dirname(folder)) missing.unshift(folder)
@@ -61,7 +61,7 @@ function makeFolders(path: string): void {
     try {
       mkdirSync(folder, { mode: 0o700 })
     } catch (error) {
-      // Another process may have made it meanwhile.
+      // Another process may have created it meanwhile.
       if (!isFolder(folder)) throw error
     }
   }
@@ -73,7 +73,7 @@ const byGroup = 0o020
 const byOthers = 0o002
 
 function findOtherWriters(path: string): DataFolder['writableBy'] {
-  // Only Unix tells who may do what in these terms.
+  // Only Unix has these permission bits.
   if (!process.getuid) return undefined
   const { mode, uid } = statSync(path)
   if (mode & byOthers) {
@@ -92,7 +92,7 @@ const sqliteBusy = 5
  * The key that encrypts secrets at rest in embedded mode, in `encryption.key` in the folder.
  *
  * @returns 32 bytes; undefined when the file is missing
- * @throws ConfigError when the file is there but is no key, or cannot be read
+ * @throws ConfigError when the file exists but does not hold a valid key, or cannot be read
  */
 export function readEncryptionKey(folder: string): Buffer | undefined {
   const path = encryptionKeyPath(folder)
@@ -122,10 +122,10 @@ function readKeyFile(path: string): string | undefined {
 }
 
 /**
- * Makes the key of a new install, mode 0600. Whole or not at all: a crash must not leave an empty file behind, which
- * would pass for a corrupt key. Call with the folder locked.
+ * Creates the key of a new install, mode 0600. The file is written in full and then renamed: a crash must not leave an
+ * empty file, which would look like a corrupt key. The caller must hold the folder's lock.
  *
- * @throws ConfigError when it cannot be made
+ * @throws ConfigError when the file cannot be created
  */
 export function makeEncryptionKey(folder: string): Buffer {
   const path = encryptionKeyPath(folder)

@@ -1,11 +1,11 @@
 import pg from 'pg'
 
-/** Why the database does not take what is asked of it. */
+/** Why the database is unavailable. */
 export type UnavailableReason = 'unreachable' | 'read-only'
 
 /**
- * The database cannot be reached, or takes no writes. Whoever owns the connections says so in the log, once for all:
- * logs leave such errors out above `debug`.
+ * The database cannot be reached, or takes no writes. The owner of the connections logs the outage; other log lines
+ * with this error are only written at level `debug`.
  */
 export class DatabaseUnavailable extends Error {
   override name = 'DatabaseUnavailable'
@@ -17,12 +17,12 @@ export class DatabaseUnavailable extends Error {
   }
 }
 
-/** Whether an error says that the database is unavailable, in whatever form a library has passed it on. */
+/** Whether the error is a DatabaseUnavailable. The check uses its name, because a library may pass on a copy. */
 export function isUnavailable(error: unknown): boolean {
   return (error as Error | null)?.name === DatabaseUnavailable.name
 }
 
-/** No connection became free in time: too many statements are under way, or too many of the same caller. */
+/** No connection became free in time: too many statements are running, or too many of the same caller. */
 export class DatabaseBusy extends Error {
   override name = 'DatabaseBusy'
 }
@@ -36,39 +36,39 @@ const states = {
   lockNotAvailable: '55P03',
   queryCanceled: '57014',
 }
-/** Connection exceptions, resources used up, and a server that stops, starts or has crashed. */
+/** Connection exceptions, exhausted resources, and a server that stops, starts or has crashed. */
 const unreachable = /^(08|53|57P0)/
 
-/** @returns why an error says that the database is unavailable; undefined when it is about the statement */
+/** @returns why the database is unavailable according to the error; undefined when the statement caused the error */
 export function unavailableReason(error: unknown): UnavailableReason | undefined {
   if (!(error instanceof pg.DatabaseError)) return 'unreachable'
   if (error.code === states.readOnlyTransaction) return 'read-only'
   return unreachable.test(error.code ?? '') ? 'unreachable' : undefined
 }
 
-/** Whether the database refuses what is in a row: a data exception or an integrity violation. */
+/** Whether the database refuses a row's values: a data exception or an integrity violation. */
 export function isAboutARow(error: unknown): boolean {
   return /^2[23]/.test(codeOf(error) ?? '')
 }
 
-/** Whether another row has what may be there only once. */
+/** Whether another row already has a value that must be unique. */
 export function isTaken(error: unknown): boolean {
   return codeOf(error) === states.uniqueViolation
 }
 
-/** Thrown in a transaction that another one got in the way of, as far as only we can tell: it is run again. */
+/** Thrown in a transaction to retry it, when the service itself detects a conflict with another transaction. */
 export class ConflictError extends Error {
   override name = 'ConflictError'
   readonly code = states.serializationFailure
 }
 
-/** Whether a transaction failed only because of another one that ran at the same time: it is worth running again. */
+/** Whether a transaction failed only because of a concurrent one, so that a retry is worthwhile. */
 export function isConflict(error: unknown): boolean {
   const code = codeOf(error)
   return code === states.serializationFailure || code === states.deadlockDetected
 }
 
-/** Whether the same request may well succeed a little later. */
+/** Whether the same request may succeed a little later. */
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error)
   return (

@@ -6,25 +6,25 @@ import type { DatabaseState } from './postgres/availability.ts'
 export type Db = Kysely<Database>
 export type Trx = Transaction<Database>
 
-/** An open database and how the queue gets at it. */
+/** An open database, with the queue's access to it. */
 export interface OpenDatabase {
   db: Db
   /** `pglite`: one connection in a thread; `postgres`: a pool. */
   backend: 'pglite' | 'postgres'
-  /** For pg-boss's own statements: the same embedded database, or a pool of their own. */
+  /** For pg-boss's own statements: the same embedded database, or a separate pool. */
   queueDb: ConnectionOptions['db']
-  /** Whether it can be listened to for notifications: not behind a pooler in transaction mode. */
+  /** Whether LISTEN works; not behind a pooler in transaction mode. */
   hasSessions: boolean
-  /** Whether the database takes writes now, asked apart from all other work; for the embedded one, after it. */
+  /** Whether the database takes writes now. The question skips other work; only the embedded database queues it. */
   readState(): Promise<DatabaseState>
-  /** For how long the embedded database has owed answers and given none, in milliseconds; of PostgreSQL always 0. */
+  /** How long requests to the embedded database have been unanswered, in milliseconds; always 0 for PostgreSQL. */
   silentMs(): number
-  /** How its connections for requests and workers are used now. The embedded database has one. */
+  /** Current use of the connections for requests and workers. The embedded database has one connection. */
   connectionUse(): ConnectionUse
   close(): Promise<void>
 }
 
-/** Connections of this process to the database, and who waits for one. */
+/** The connections of this process to the database, and how many statements wait for one. */
 export interface ConnectionUse {
   inUse: number
   idle: number
@@ -33,10 +33,10 @@ export interface ConnectionUse {
 }
 
 /**
- * Waits for statements of one transaction or connection that were asked for together: the database runs them in their
- * order, without waiting for us in between. Whatever fails, none of them is left to come when the transaction has ended.
+ * Waits for statements that were issued together on one transaction or connection. The database runs them in order,
+ * without a round trip in between. Even after a failure, all have finished before the transaction ends.
  *
- * @throws the first one's error, in their order
+ * @throws the error of the first statement that failed, in their order
  */
 export async function pipelined<Results extends readonly unknown[] | []>(
   statements: { [Index in keyof Results]: Promise<Results[Index]> },

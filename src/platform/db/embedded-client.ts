@@ -11,17 +11,17 @@ interface Result<Row> {
   affectedRows: number | undefined
 }
 
-/** A transaction that has begun, or will when those before it have ended. Everything else waits until it ends. */
+/** A transaction that has begun, or will once earlier ones have ended. All other statements wait until it ends. */
 export interface EmbeddedTransaction {
   query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
-  /** @throws the database's error; nothing is committed then, and the transaction has ended all the same */
+  /** @throws the database's error; then nothing is committed, and the transaction has ended */
   commit(): Promise<void>
   rollback(): Promise<void>
 }
 
 /**
- * The embedded database in a thread of its own, with as much of PGlite's interface as Kysely and pg-boss need. It has
- * one connection: statements and transactions run one after the other, in the order they were asked for.
+ * The embedded database in its own thread, with the part of PGlite's interface that Kysely and pg-boss need. It has
+ * one connection: statements and transactions run one after the other, in the order of the calls.
  */
 export interface EmbeddedClient {
   query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
@@ -29,11 +29,11 @@ export interface EmbeddedClient {
   exec(sql: string): Promise<Result<unknown>[]>
   begin(): EmbeddedTransaction
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
-  /** For how long it has owed answers and given none, in milliseconds; 0: it owes none. */
+  /** How long requests have been pending without any answer, in milliseconds; 0: no request is pending. */
   silentMs(): number
-  /** Answers that it owes. */
+  /** The number of pending requests. */
   owed(): number
-  /** Rolls back the transactions that are open, and ends the thread. Safe to call twice. */
+  /** Rolls back open transactions and ends the thread. Safe to call twice. */
   close(): Promise<void>
   readonly closed: boolean
   readonly ready: boolean
@@ -43,11 +43,11 @@ export interface EmbeddedClient {
 /**
  * Opens the database in the folder `path` in a new thread, with settings like `enable_sort = off`.
  *
- * Rejections carry the database's own `code`, `constraint` and so on, never a statement's parameters.
+ * Errors carry the database's own `code`, `constraint` and so on, never a statement's parameters.
  *
- * @param onLost told once why the thread has ended by itself: what it owed is never answered, and only a new process can
- *   open the database again
- * @throws the database's error; one of its file system has WASI's `errno` and no message
+ * @param onLost called once with the reason when the thread ends by itself. Pending requests fail, and only a new
+ *   process can open the database again
+ * @throws the database's error; errors of its file system have WASI's `errno` and no message
  */
 export async function openEmbeddedClient(
   path: string,
@@ -118,7 +118,7 @@ export async function openEmbeddedClient(
     exec: (sql) => ask({ kind: 'exec', sql }),
     begin() {
       const transaction = asked + 1
-      // Its statements need not wait for that: they come to the thread in this order, and fail with it.
+      // Statements need not wait for `begin`: the thread receives them in this order, and they fail if it fails.
       ask({ kind: 'begin', transaction }).catch(() => {})
       const end = (commit: boolean) => ask({ kind: 'end', transaction, commit })
       return { query: queryIn(transaction), commit: () => end(true), rollback: () => end(false) }
@@ -127,7 +127,7 @@ export async function openEmbeddedClient(
       const isNew = !listeners.has(channel)
       const callbacks = getOrInsert(listeners, channel, () => new Set())
       callbacks.add(callback)
-      // The thread posts each notification once for each time it was asked.
+      // Listening twice would make the thread post each notification twice.
       if (isNew) await ask({ kind: 'listen', channel })
       return async () => void callbacks.delete(callback)
     },
@@ -142,7 +142,7 @@ export async function openEmbeddedClient(
   }
 }
 
-/** Bytes by themselves: posting a view copies the whole of what it looks into, which for a Buffer is a shared pool. */
+/** Copies bytes out of their buffer: posting a view copies its whole buffer, which for a Buffer is a shared pool. */
 function detached(value: unknown): unknown {
   return value instanceof Uint8Array ? Uint8Array.from(value) : value
 }

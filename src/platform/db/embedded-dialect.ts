@@ -15,8 +15,8 @@ interface Connection extends DatabaseConnection {
 }
 
 /**
- * The embedded database for Kysely. Kysely's own dialect for PGlite gives the connection to the next who asks once it
- * has heard that the last is done, and the database idles until then; here it has the next one's statements already.
+ * The embedded database for Kysely. Kysely's own PGlite dialect hands over the connection only after the previous user
+ * is done, and the database idles meanwhile. This dialect sends the next statements ahead, so the database never waits.
  */
 export function createEmbeddedDialect(client: EmbeddedClient): Dialect {
   return {
@@ -42,7 +42,7 @@ function createDriver(client: EmbeddedClient): Driver {
   }
 }
 
-/** Kysely rolls back what failed to commit, which has ended by then. */
+/** After a failed commit Kysely also calls rollback, but the transaction has already ended by then. */
 async function end(connection: Connection, how: 'commit' | 'rollback'): Promise<void> {
   const { transaction } = connection
   connection.transaction = undefined
@@ -57,7 +57,7 @@ function createConnection(client: EmbeddedClient): Connection {
         const { rows, affectedRows } = await (this.transaction ?? client).query<Row>(sql, [...parameters])
         return { rows, numAffectedRows: affectedRows === undefined ? undefined : BigInt(affectedRows) }
       } catch (error) {
-        // It has the stack of the thread's message; from here the stack leads to whoever asked.
+        // The error's stack shows the thread's message handler; captured here, the stack leads to the caller.
         Error.captureStackTrace(error as Error)
         throw error
       }

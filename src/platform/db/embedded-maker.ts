@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
 
-/** A program: makes the files of an embedded database in the folder that is its argument (make-embedded.ts). */
+/** A program that creates the files of an embedded database in the folder given as argument (make-embedded.ts). */
 await (await PGlite.create(process.argv[2]!)).close()
 process.exit(0)

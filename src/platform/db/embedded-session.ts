@@ -1,21 +1,21 @@
 import type { PGlite } from '@electric-sql/pglite'
 
-/** The status of the exception by which PGlite leaves a statement that failed, to go on with the next one. */
+/** The status of the exception with which PGlite leaves a failed statement, to continue with the next one. */
 const statementFailed = 100
 
-/** `2026-11-28 00:27:05.846 UTC [42] PANIC:  could not write to file …`, on the database's standard error. */
+/** Matches lines such as `… UTC [42] PANIC:  could not write to file …` on the database's standard error. */
 const lastWords = /\b(?:PANIC|FATAL): +.*/
 
 /**
- * Tells when the session of an embedded database is beyond repair: PostgreSQL aborted, or its WebAssembly trapped. PGlite
- * takes that for one more failed statement and runs the same code again, for ever; so it is told while that happens.
+ * Detects a broken session of an embedded database: PostgreSQL aborted, or its WebAssembly trapped. PGlite would treat
+ * this as a failed statement and run the same code again forever, so `onBroken` is called from inside that loop.
  *
- * @returns what PGlite is to be opened with, and what to do with it once it is open
+ * @returns `onStderr` to open PGlite with, and `watch` to call once it is open
  */
 export function watchSession(onBroken: (reason: string) => void): {
   onStderr: (line: string) => boolean
   watch: (database: PGlite) => void
-  /** What the database said last, where an error of PGlite's does not say what became of it. */
+  /** Replaces an error of PGlite with the database's last PANIC or FATAL message, if there is one. */
   explain: (error: unknown) => unknown
 } {
   let words: string | undefined

@@ -2,11 +2,11 @@ import { type PGlite, parse, protocol, type Results } from '@electric-sql/pglite
 import { createInTurn } from '../in-turn.ts'
 import { planAgainMs } from './statement-names.ts'
 
-/** Statements of the embedded database, run one after the other in the order in which they are asked for. */
+/** Runs statements of the embedded database one after the other, in the order of the calls. */
 export interface EmbeddedStatements {
   /**
-   * @param name prepares it under this name the first time, and runs what was prepared from then on
-   * @returns with a list for each row
+   * @param name the first call prepares the statement under this name; later calls reuse it
+   * @returns rows as lists of values
    * @throws the database's error
    */
   run(sql: string, params?: readonly unknown[], name?: string): Promise<Results<unknown[]>>
@@ -14,7 +14,7 @@ export interface EmbeddedStatements {
 
 interface Prepared {
   paramTypes: number[]
-  /** Of its rows; running it does not say it again. */
+  /** Describes the result's columns; executing the statement does not return this again. */
   description: Messages
 }
 
@@ -24,8 +24,8 @@ const { serialize } = protocol
 const asLists = { rowMode: 'array' } as const
 
 /**
- * PGlite parses and describes a statement each time and enters its WebAssembly six times for it; what was prepared takes
- * one message (PostgreSQL protocol, extended query).
+ * PGlite parses and describes a statement on each call, which enters its WebAssembly six times. A prepared statement
+ * takes one exchange (PostgreSQL protocol, extended query).
  */
 export function createStatements(pglite: PGlite): EmbeddedStatements {
   const prepared = new Map<string, Prepared>()

@@ -4,24 +4,24 @@ import { createInTurn } from '../in-turn.ts'
 import { watchSession } from './embedded-session.ts'
 import { createStatements, type EmbeddedStatements } from './embedded-statements.ts'
 
-/** What the thread does for its client (embedded-client.ts). */
+/** Requests from the client (embedded-client.ts) to the thread. */
 export type Work =
-  /** Opens the database in the folder `path`; comes first. */
+  /** Opens the database in the folder `path`; must be the first request. */
   | { kind: 'open'; path: string; settings: readonly string[] }
-  /** One statement, in an open transaction where one is given; prepared where it has a name. */
+  /** Runs one statement, in the open transaction `transaction` if given. A statement with a name is prepared. */
   | { kind: 'query'; sql: string; params?: unknown[]; name?: string; transaction?: number }
-  /** Any number of statements without parameters. */
+  /** Runs any number of statements without parameters. */
   | { kind: 'exec'; sql: string }
   | { kind: 'begin'; transaction: number }
   | { kind: 'end'; transaction: number; commit: boolean }
-  /** Notifications of the channel follow, until the thread ends. */
+  /** The thread posts the channel's notifications until it ends. */
   | { kind: 'listen'; channel: string }
-  /** Rolls back the transactions that are open and closes the database; the thread ends. */
+  /** Rolls back open transactions and closes the database; then the thread ends. */
   | { kind: 'close' }
 
 export type Request = Work & { id: number }
 
-/** An error's message and what else the database says about it; never the statement's parameters, which are secret. */
+/** An error's message and the database's details; never the statement's parameters, which may be secret. */
 export interface Failure {
   message: string
   details: Record<string, unknown>
@@ -31,19 +31,19 @@ export type Reply =
   | { id: number; result: unknown }
   | { id: number; failure: Failure }
   | { channel: string; payload: string }
-  /** Why the session is beyond repair; the thread ends, and answers nothing more. */
+  /** Why the session is broken. The thread ends and sends no more replies. */
   | { broken: string }
 
-/** A quarter of PGlite's default is as fast here, starts in half the time and leaves 100 MB to others. */
+/** A quarter of PGlite's default is as fast here, starts in half the time and saves 100 MB of memory. */
 const memorySettings = ['shared_buffers=32MB']
-/** What a checkpoint keeps of the write-ahead log for use again: by default up to 1 GB. */
+/** Limits the write-ahead log that checkpoints keep for reuse; the default is up to 1 GB. */
 const logSettings = ['min_wal_size=32MB', 'max_wal_size=64MB']
 const startParams = [
   ...PGlite.defaultStartParams,
   ...[...memorySettings, ...logSettings].flatMap((setting) => ['-c', setting]),
 ]
 
-/** `errno` is WASI's, of a file system error. */
+/** `errno` is the WASI error number of a file system error. */
 const shownDetails = [
   'code',
   'severity',
@@ -60,9 +60,9 @@ const shownDetails = [
 function serve(port: NonNullable<typeof parentPort>): void {
   let pglite: PGlite
   let statements: EmbeddedStatements
-  /** Each with what gives the connection to the next one. */
+  /** Open transactions. Each promise resolves to a function that releases the connection. */
   const transactions = new Map<number, Promise<() => void>>()
-  /** There is one connection: statements and transactions use it in the order of their requests. */
+  /** Statements and transactions use the only connection in the order of their requests. */
   const alone = createInTurn()
   const session = watchSession((broken) => {
     port.postMessage({ broken } satisfies Reply)
@@ -122,7 +122,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
         )
         return
       case 'close':
-        // Their owners can ask for nothing more.
+        // Their owners can send no more requests after `close`.
         for (const key of transactions.keys()) end(key, false).catch(() => {})
         return alone(() => pglite.close())
     }
@@ -139,7 +139,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
   })
 }
 
-/** Rows as lists: as objects each would carry its column names through the channel. */
+/** Rows are lists: as objects, each row would carry its column names through the channel. */
 export interface Answer {
   columns: string[]
   rows: unknown[][]

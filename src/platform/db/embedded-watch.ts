@@ -5,31 +5,31 @@ import type { Logger } from 'pino'
 import type { Metrics } from '../metrics.ts'
 import type { OpenDatabase } from './db.ts'
 
-/** What is looked after. */
+/** The database to watch. */
 export interface WatchedDatabase extends Pick<OpenDatabase, 'db' | 'silentMs'> {
-  /** The data folder, as `lockDataFolder` was given it, and the database's own files in it. */
+  /** The data folder, as passed to `lockDataFolder`; `databasePath` is the database's folder in it. */
   folder: string
   databasePath: string
   log: Logger
   metrics: Pick<Metrics, 'diskFree'>
-  /** Told when the database has been silent for {@link lostAfterMs}. */
+  /** Called when the database has been silent for {@link lostAfterMs}. */
   onLost: (reason: string) => void
 }
 
-/** The database writes 16 MiB at a time; a campaign or a burst of registrations takes hundreds. */
+/** The database allocates 16 MiB at a time; a campaign or a burst of registrations needs hundreds of MiB. */
 export const lowDiskBytes = 512 * 1_048_576
 const warnEveryMs = 600_000
 /** Longer than any statement on a database that one process can serve. */
 export const lostAfterMs = 300_000
-/** The write-ahead log in files of 16 MiB. Only a checkpoint makes it smaller, and a server's would come by itself. */
+/** Limit of the write-ahead log, in files of 16 MiB. Only a checkpoint shrinks it; a server would run one by itself. */
 export const maxLogFiles = 8
 const checkEveryMs = 15_000
 
 /**
- * What a PostgreSQL server has background processes and operators for: keeps the write-ahead log small, says when the
- * disk is nearly full, and when the database no longer answers. Looks at once and then every `everyMs`.
+ * Does what background processes and operators do for a PostgreSQL server: keeps the write-ahead log small, warns when
+ * the disk is nearly full, and reports when the database no longer answers. Checks at once and then every `everyMs`.
  *
- * @returns what ends it
+ * @returns a function that ends the watch
  */
 export async function watchEmbedded(
   watched: WatchedDatabase,

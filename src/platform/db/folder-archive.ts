@@ -3,18 +3,18 @@ import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { gunzipSync, gzipSync } from 'node:zlib'
 
-/** A file or, without content, a folder; its path is relative to the archive's. */
+/** A file or, without content, a folder. The path is relative to the packed folder. */
 interface Entry {
   path: string
   content: Uint8Array | undefined
 }
 
-/** All that is in a folder in one compressed file; empty folders too, which packages of npm leave out. */
+/** Packs a folder into one compressed file, including empty folders, which npm packages omit. */
 export function packFolder(folder: string): Buffer {
   const found = readdirSync(folder, { withFileTypes: true, recursive: true })
   const entries = found.map((entry): Entry => {
     const path = join(entry.parentPath, entry.name)
-    // Copied: a buffer may be a view into a pool that all small ones share.
+    // Copied, because a small buffer may be a view into a shared pool.
     const content = entry.isDirectory() ? undefined : Uint8Array.from(readFileSync(path))
     return { path: path.slice(folder.length + 1), content }
   })
@@ -22,7 +22,7 @@ export function packFolder(folder: string): Buffer {
 }
 
 /**
- * Writes what {@link packFolder} packed into a folder that exists, for the owner only.
+ * Unpacks an archive of {@link packFolder} into an existing folder. Only the owner can access the files.
  *
  * @throws the file system's error
  */

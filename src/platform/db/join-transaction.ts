@@ -1,8 +1,8 @@
 import type { Db, Trx } from './db.ts'
 
 /**
- * An open transaction as a database: what asks it for a transaction of its own runs in the open one, and commits or
- * rolls back with it. Code that changes something can so be made a part of a larger change.
+ * Wraps an open transaction as a database: code that starts a transaction on it runs in the open one, and commits or
+ * rolls back with it. This way existing code can become part of a larger change.
  */
 export function joinTransaction(trx: Trx): Db {
   const transaction = () => ({ execute: <Result>(run: (trx: Trx) => Promise<Result>) => run(trx) })

@@ -5,13 +5,13 @@ import type { Db } from './db.ts'
 import { judgeSchema } from './schema-version.ts'
 
 /**
- * Brings the tables up to date. Safe to run from several processes at once: the migrator takes a lock. A database that a
- * later version has migrated is left as it is.
+ * Brings the tables up to date. Several processes may run it at once: the migrator takes a lock. A database that a
+ * later version has migrated is left unchanged.
  *
- * @param known what this program knows of; a test adds what the next version may bring
- * @returns the migrations of a later version, which this one can run with
+ * @param known the migrations of this program; a test adds some of a later version
+ * @returns the migrations of a later version that this one can run with
  * @throws ConfigError when this version cannot run on the database
- * @throws the migration's own error; what it had changed is rolled back
+ * @throws the migration's own error; its changes are rolled back
  */
 export async function migrate(db: Db, known: Record<string, Migration> = migrations): Promise<string[]> {
   const judge = async () => judgeSchema(Object.keys(known), await recordedMigrations(db))
@@ -20,13 +20,13 @@ export async function migrate(db: Db, known: Record<string, Migration> = migrati
   const provider = { getMigrations: async () => known }
   const { error } = await new Migrator({ db, provider, allowUnorderedMigrations: true }).migrateToLatest()
   if (!error) return []
-  // A later version that started at the same time may have been quicker.
+  // A later version that started at the same time may have migrated first.
   const left = await judge()
   if (left.pending) throw error
   return left.newer
 }
 
-/** The migrator reads the whole catalogue before anything else: on the embedded database a quarter of its start. */
+/** Saves a run of the migrator, which reads the whole catalogue first: a quarter of the embedded database's start. */
 async function recordedMigrations(db: Db): Promise<string[]> {
   const { rows } = await sql<{
     exists: boolean

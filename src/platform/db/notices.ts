@@ -1,25 +1,25 @@
 import type { Logger } from 'pino'
 import type { OpenDatabase } from './db.ts'
 
-/** Notifications of the database (LISTEN, NOTIFY), for the parts of this process that want them. */
+/** Delivers notifications of the database (LISTEN, NOTIFY) to listeners in this process. */
 export interface Notices {
-  /** Calls back for every notification of a channel. */
+  /** Calls the listener for every notification of a channel. */
   on(channel: string, listener: NoticeListener): void
-  /** Whether they are heard at all. Where not, as behind a pooler in transaction mode, whoever waits has to look. */
+  /** Whether notifications arrive. They do not behind a pooler in transaction mode; there, callers have to poll. */
   readonly areHeard: boolean
   stop(): void
 }
 
 export interface NoticeListener {
   received(payload: string): void
-  /** Notifications may have been lost: it listens only now, or again. */
+  /** Called when listening starts or resumes: earlier notifications may have been lost. */
   missed(): void
 }
 
-/** A database that is away when a listener comes is asked again after this. */
+/** Delay before another attempt to listen, when the database is unavailable. */
 const retryMs = 2_000
 
-/** Listens on the connection that the open database has for it, which is connected anew whenever it is lost. */
+/** Listens on the database's listening connection, which reconnects whenever it is lost. */
 export function createNotices({ queueDb }: Pick<OpenDatabase, 'queueDb'>, log: Logger): Notices {
   const timers = new Set<NodeJS.Timeout>()
   const listen = (channel: string, listener: NoticeListener) => {

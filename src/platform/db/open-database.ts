@@ -10,19 +10,19 @@ import { makeEmbedded } from './make-embedded.ts'
 import { openPostgresConnections, type PostgresOptions, ServerTooOld } from './postgres/open-postgres.ts'
 
 /**
- * Keeps the planner on the index that has jobs in their order. A queue is empty most of the time, and so are its
- * statistics; in a burst the planner then sorts the whole backlog for every claim: 59 ms instead of 0.6 ms at 40,000
- * jobs. Queries for which there is no such index still sort.
+ * Makes the planner use the index that orders jobs. The queue is usually empty, and so are its statistics. In a burst
+ * the planner would sort the whole backlog for every claim: 59 ms instead of 0.6 ms at 40,000 jobs. Queries without a
+ * suitable index still sort.
  */
 export const claimPlanSettings = ['enable_sort = off', 'enable_bitmapscan = off'] as const
 
 /**
- * Opens PGlite in `path` (a crash is recovered from its write-ahead log, as PostgreSQL does it).
+ * Opens PGlite in `path`. After a crash it recovers from its write-ahead log, like PostgreSQL.
  *
- * @param path a folder of this process alone (see data-folder.ts), or `memory://`
- * @param options `onLost` is told why it has ended by itself: only a new process can go on then. `prepared` is what a new
- *   one begins with, see make-embedded.ts
- * @throws ConfigError when the files there cannot be opened as a database
+ * @param path a folder that this process has locked (see data-folder.ts), or `memory://`
+ * @param options `onLost` gets the reason when the database ends by itself; only a new process can open it again.
+ *   `prepared` is the archive that a new database starts from, see make-embedded.ts
+ * @throws ConfigError when the files in `path` cannot be opened as a database
  */
 export async function openEmbedded(
   path: string,
@@ -50,7 +50,7 @@ export async function openEmbedded(
     connectionUse: () => embeddedUse(pglite.owed()),
     async close() {
       await db.destroy()
-      // Kysely closes only what it has used.
+      // Kysely only closes a driver that it has used.
       await pglite.close()
     },
   }
@@ -59,7 +59,7 @@ export async function openEmbedded(
 /**
  * Opens the connections to PostgreSQL.
  *
- * @throws ConfigError when the server cannot be reached or refuses the log-in; never repeats the password
+ * @throws ConfigError when the server cannot be reached or refuses the login; the message never contains the password
  */
 export async function openPostgres(
   url: string,
@@ -79,7 +79,7 @@ export async function openPostgres(
   }
 }
 
-/** Statements and transactions take turns on the one connection. */
+/** The embedded database has one connection, which statements and transactions use in turn. */
 function embeddedUse(owed: number): ConnectionUse {
   const inUse = Math.min(owed, 1)
   return { inUse, idle: 1 - inUse, waiting: owed - inUse, limit: 1 }
@@ -92,8 +92,8 @@ function hostOf(url: string): string {
 }
 
 /**
- * Connecting to several addresses fails with an AggregateError, whose own message is empty; the embedded database's
- * file system throws what has a number and no message.
+ * Connecting to several addresses fails with an AggregateError, whose own message is empty. The embedded database's
+ * file system throws errors that have a number but no message.
  */
 function messageOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.errors[0]) return messageOf(cause.errors[0])

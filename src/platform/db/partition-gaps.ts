@@ -1,16 +1,16 @@
 import { dayMs } from '../clock.ts'
 
-/** From a moment to another, which is not in it. */
+/** A range of time: `start` is included, `end` is not. */
 export interface TimeRange {
   start: Date
   end: Date
 }
 
 /**
- * What partitions are missing for rows of every moment from `from` to `until`: ranges of whole days, of `spanDays` or
- * as much as there is room for.
+ * Finds the partitions that are missing between `from` and `until`: ranges of whole days, each as long as `spanDays` or
+ * as the gap.
  *
- * @param known the partitions that exist, in the order of time; they may lie anywhere, and be any length
+ * @param known the existing partitions in order of time; they may have any position and length
  */
 export function findGaps(
   known: readonly TimeRange[],
@@ -33,7 +33,7 @@ export function findGaps(
   return gaps
 }
 
-/** @returns the first moment from `from` on that no partition is for */
+/** @returns the first moment, from `from` on, that no partition covers */
 export function endOfCover(known: readonly TimeRange[], from: Date): Date {
   let end = from
   for (const range of known) if (range.start <= end && range.end > end) end = range.end

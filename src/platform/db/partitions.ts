@@ -3,26 +3,26 @@ import { firstIdOf } from '../ids.ts'
 import type { Db, OpenDatabase, Trx } from './db.ts'
 import { endOfCover, findGaps, type TimeRange } from './partition-gaps.ts'
 
-/** A table partitioned by the time in its UUIDv7 key (RFC 9562 §5.7), so that old rows can go with their partition. */
+/** A table partitioned by the time in its UUIDv7 key (RFC 9562 §5.7): dropping a partition deletes its old rows. */
 export interface PartitionedTable {
   name: string
   /** Storage parameters of each partition, such as `fillfactor = 80`. */
   storage?: string
 }
 
-/** Any number that no other lock of ours has: processes that start together take turns by it. */
+/** An arbitrary number that no other advisory lock uses. Processes that start together take turns with this lock. */
 const partitionsLock = 7_206_115
 
-/** Rows of what moments are to have a partition; both are included. */
+/** A period whose rows need partitions, including both ends. */
 export interface Window {
   from: Date
   until: Date
 }
 
 /**
- * Makes the partitions that are missing for rows of any moment in `windows`, whatever partitions lie before, between and
- * after: each of `spanDays`, or as long as the gap. An empty table is made and then attached: that needs no lock that a
- * running insert or update would wait for.
+ * Creates the partitions that are missing for rows in `windows`, wherever existing partitions lie. Each covers
+ * `spanDays`, or the length of the gap. An empty table is created and then attached: this takes no lock that blocks
+ * inserts or updates.
  */
 export async function ensurePartitions(
   db: Db,
@@ -43,7 +43,7 @@ export async function ensurePartitions(
   })
 }
 
-/** @returns for each table until when rows from now on have a partition; `now` itself when there is none for it */
+/** @returns for each table, until when new rows have a partition without a gap; `now` if there is none for `now` */
 export async function readHorizons(
   db: Db,
   tables: readonly PartitionedTable[],
@@ -59,8 +59,8 @@ export async function readHorizons(
 /**
  * Drops the partitions whose every row is older than `before`.
  *
- * On PostgreSQL a partition is detached without a lock that anybody waits for, then dropped. One whose detaching was
- * interrupted is finished first.
+ * On PostgreSQL a partition is first detached concurrently, which blocks nobody, and then dropped. If a detach was
+ * interrupted earlier, it is completed first.
  *
  * @returns their names
  */
@@ -87,7 +87,7 @@ interface Partition extends TimeRange {
   detachPending: boolean
 }
 
-/** In the order of time. The name of a partition says what is in it: `events_20260101_20260107`. */
+/** Lists partitions in order of time. A partition's name contains its range: `events_20260101_20260107`. */
 async function listPartitions(db: Db | Trx, table: string): Promise<Partition[]> {
   const { rows } = await sql<{ name: string; detachPending: boolean }>`
     select child.relname as name, inhdetachpending as "detachPending"
@@ -99,7 +99,7 @@ async function listPartitions(db: Db | Trx, table: string): Promise<Partition[]>
   })
 }
 
-/** Detached by a process that was killed before it dropped them. */
+/** Lists partitions that a process detached, but was killed before it could drop them. */
 async function listDetached(db: Db, table: string): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select relname as name from pg_class

@@ -1,12 +1,12 @@
 import type { Db, Trx } from './db.ts'
 
 /**
- * Runs each transaction of `db` that fails again, if `recover` could remove what it failed for. Nothing of the run before is
- * left in the database then; what a transaction does besides must bear being done twice.
+ * Retries each failed transaction of `db` if `recover` resolves to true. The failed run leaves nothing in the database.
+ * Any other effects of the transaction must be safe to repeat.
  *
- * @param recover told of every failure, once the transaction has ended, and of how many runs there were; false when there
- * is nothing to be done about it
- * @param maxTries runs in all
+ * @param recover called after each failure, once the transaction has ended, with the error and the number of runs so
+ *   far; resolves to false when a retry is useless
+ * @param maxTries maximum number of runs, including the first
  */
 export function retryTransactions(
   db: Db,
@@ -20,7 +20,7 @@ export function retryTransactions(
     builder.execute = async <Result>(work: (trx: Trx) => Promise<Result>) => {
       for (let tries = 1; ; tries++) {
         try {
-          // A builder is good for one transaction.
+          // A builder can run only one transaction.
           return await (tries === 1 ? execute(work) : transaction().execute(work))
         } catch (error) {
           if (tries === maxTries || !(await recover(error, tries))) throw error

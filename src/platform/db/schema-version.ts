@@ -1,16 +1,16 @@
 import { ConfigError } from '../config-error.ts'
 
-/** What a program finds in a database. `newer`: migrations of a later version that this one can run with. */
+/** The state of a database's schema. `newer`: migrations of a later version that are compatible with this one. */
 export type SchemaStanding = { pending: boolean; newer: string[] }
 
 /**
- * Judges by their names whether a program that knows the migrations `known` can run on a database that has `recorded`.
+ * Decides by name whether a program that knows the migrations `known` can run on a database that has `recorded`.
  *
- * Migrations only add: a program runs on what a later version added. One that takes something away, or asks for more
- * than before, says so in its name, because its name is all that an older program sees of it:
- * `0012_needs_0010_drop_tokens` is no matter to a program that knows 0010 or later, and ends every older one.
+ * Most migrations only add to the schema, so older programs still run. A migration that removes something, or requires
+ * more than before, says so in its name, the only part of it that an older program sees. For example, a program that
+ * knows 0010 or later can run with `0012_needs_0010_drop_tokens`; an older program refuses to start.
  *
- * @throws ConfigError when it cannot
+ * @throws ConfigError when the program cannot run on the database
  */
 export function judgeSchema(known: readonly string[], recorded: readonly string[]): SchemaStanding {
   const latest = known.toSorted().at(-1) ?? ''

@@ -1,17 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** On whose behalf statements are made. */
+/** The caller and the timeout of statements. */
 export interface StatementContext {
-  /** Statements of one caller share a part of the connections; absent: of nobody in particular. */
+  /** The statements of one caller get a limited share of the connections; undefined: the service itself. */
   caller?: string
-  /** How long a statement may take; absent: as long as the upkeep's. */
+  /** How long a statement may take; undefined: as long as upkeep statements. */
   timeoutMs?: number
 }
 
-/** The context of what runs now. Outside of any, statements are the service's own. */
+/** The context of the running code. Without one, statements count as the service's own. */
 export const statementContext = new AsyncLocalStorage<StatementContext>()
 
-/** Runs work whose statements may take longer than those of other requests, such as deleting all that an app has. */
+/** Runs work whose statements may take longer than a request's usual ones, such as deleting all data of an app. */
 export function withoutRequestTimeout<Result>(work: () => Promise<Result>): Promise<Result> {
   return statementContext.run({ ...statementContext.getStore(), timeoutMs: undefined }, work)
 }

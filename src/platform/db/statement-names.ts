@@ -1,16 +1,16 @@
-/** A plan that was made for a small table is used no longer than this once the table has grown. */
+/** Plans are discarded after this long, because a plan for a small table is slow once the table has grown. */
 export const planAgainMs = 60_000
-/** Each takes memory in every connection; the service has some dozens that it runs again and again. */
+/** Each prepared statement takes memory in every connection. The service repeats a few dozen statements. */
 const maxPrepared = 256
 const returnsAll = /^\s*select (\S+\.)?\*|returning (\S+\.)?\*/i
 
 /**
- * Names for the statements that are worth preparing: those of the service's own loops, which are the same few over and
- * over, and for which the database would spend a third of its time on parsing and planning. What requests ask for is
- * planned for its values each time.
+ * Names the statements that are worth preparing: the few that the service's own loops repeat. Without preparation the
+ * database would spend a third of its time on parsing and planning them. Statements of requests are not prepared: each
+ * is planned for its values.
  *
- * @returns a statement's name; undefined for one that is not to be prepared: there are too many, or it returns `*`, which
- *   fails once another version has added a column
+ * @returns the statement's name; undefined when it should not be prepared, because there are too many, or because it
+ *   returns `*`, which fails once another version has added a column
  */
 export function createStatementNames(): (text: string) => string | undefined {
   const names = new Map<string, string>()

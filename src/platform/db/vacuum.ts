@@ -1,14 +1,14 @@
 import { sql } from 'kysely'
 import type { Db } from './db.ts'
 
-/** Rows that were changed or deleted and still take room, or that the statistics do not know, before it is worth it. */
+/** Minimum number of dead rows, or of rows changed since the last analyze, for a vacuum to be worthwhile. */
 const rowsWorthIt = 5_000
-/** Of a table's rows that the statistics do not know. */
+/** Share of a table's rows that is added to the minimum for changed rows. */
 const partWorthIt = 0.1
 
 /**
- * What autovacuum does on a server: frees the room of dead rows and brings the statistics up to date. The embedded
- * database has no background process for it. Each table is a short statement of its own.
+ * Does what autovacuum does on a server: frees the space of dead rows and updates the statistics. The embedded database
+ * has no background process for this. Each table is vacuumed in a separate short statement.
  *
  * @returns the tables that were vacuumed
  */

@@ -1,56 +1,56 @@
 import { z } from 'zod'
 
-/** A thing as answers show it. Named in the API's description; never used to make an answer. */
+/** A resource as responses show it. Only the API's description uses it; responses are built without it. */
 export interface Shape {
-  /** As the description names it, e.g. `Webhook`. */
+  /** Its name in the description, e.g. `Webhook`. */
   name: string
   schema: z.ZodType
   example: unknown
 }
 
-/** What a route answers when it does what was asked. */
+/** A successful response of a route. */
 export interface Answer {
   description: string
   /** Absent: no body. */
   content?: { type: string; schema: z.ZodType; example: unknown }
 }
 
-/** What is said about a route in the API's description, besides what its schemas say. */
+/** What the API's description says about a route, in addition to its schemas. */
 export interface RouteDocs {
   operationId: string
-  /** What SDKs call it among the operations of its tag; default: the `operationId` without the tag's noun. */
+  /** The operation's name in SDKs, within its tag; default: the `operationId` without the tag's noun. */
   sdkMethod?: string
   summary: string
   description?: string
   tags: readonly string[]
-  /** By status. Refusals are not among them: they follow from the route (refusal-answers.ts). */
+  /** Responses by status. Refusals are not included: refusal-answers.ts derives them from the route. */
   answers: Record<number, Answer>
   bodyExample?: unknown
-  /** Shown instead of the schema that reads the body: the kinds of body that it takes. */
+  /** The kinds of body that the route accepts; described instead of the schema that parses the body. */
   bodyKinds?: z.ZodType
-  /** Request headers that the handler reads itself: name → what it is for. */
+  /** Request headers that the handler reads itself: name → purpose. */
   takesHeaders?: Record<string, string>
 }
 
 declare module 'fastify' {
   interface FastifySchema extends Partial<RouteDocs> {
-    /** Left out of the API's description. */
+    /** Leaves the route out of the API's description. */
     hide?: boolean
   }
 }
 
 export const idField = z.string().meta({ format: 'uuid' })
-/** @param noun as in “The app's id.” */
+/** @param noun e.g. `app` in “The app's id.” */
 export const idOf = (noun: string) => idField.describe(`The ${noun}'s id.`).meta({ format: 'uuid' })
 const timestamp = { format: 'date-time', description: 'UTC, to the second.' }
 export const timestampField = z.string().meta(timestamp)
-/** @param description when, e.g. “When it was created.” */
+/** @param description e.g. “When it was created.” */
 export const timeOf = (description: string) => z.string().meta({ ...timestamp, description })
 export const createdAt = timeOf('When it was created, in UTC.')
 export const updatedAt = timeOf('When it last changed, in UTC.')
 
 /**
- * @param schema checked by the compiler against `Presented`, what the present… function of the thing returns
+ * @param schema the compiler checks it against `Presented`, the return type of the resource's present… function
  */
 export function defineShape<Presented>(
   name: string,
@@ -95,12 +95,12 @@ function nounOf({ name }: Shape): string {
   return name.replaceAll(/(?<=[a-z])[A-Z]/g, ' $&').toLowerCase()
 }
 
-/** Field name → what is wrong with it. */
+/** Field name → its error messages. */
 export const detailsField = z.record(z.string(), z.array(z.string())).meta({
   description: 'What is wrong, by field. Fields in fields are joined by dots: `keys.p256dh`.',
 })
 
-/** A row of a batch that was refused: the others were not. */
+/** A refused row of a batch. It does not affect the other rows. */
 const refusedRow = z
   .object({
     status: z.int().min(400).max(599).meta({
@@ -111,7 +111,7 @@ const refusedRow = z
   })
   .meta({ id: 'RefusedRow', description: 'A row that was refused. The other rows are not affected.' })
 
-/** `{"data": [{"status": 201, "data": {…}}, …]}`: for each row of a batch what the request for it alone would answer. */
+/** `{"data": [{"status": 201, "data": {…}}, …]}`: for each row, the response that a request for it alone would get. */
 export function rowsOf(shape: Shape, description: string): Answer {
   const acceptedRow = z
     .object({
@@ -134,7 +134,7 @@ export function rowsOf(shape: Shape, description: string): Answer {
   )
 }
 
-/** No body, as 204 has it. */
+/** A response without a body, such as 204. */
 export function empty(description: string): Answer {
   return { description }
 }

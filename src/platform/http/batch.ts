@@ -4,22 +4,22 @@ import { isAboutARow } from '../db/database-errors.ts'
 import { ApiError, refusals } from '../errors.ts'
 import { toDetails } from './validation-details.ts'
 
-/** Of a batch: 1,000 registrations of 8 KiB. */
+/** Body limit of a batch: 1,000 registrations of 8 KiB. */
 export const batchBodyLimitBytes = 8 * 1_048_576
 
-/** A row as its schema reads it, or its own refusal. */
+/** A row as parsed by its schema, or its refusal. */
 export type GivenRow<Row> = Row | ApiError
 
-/** The rows of a batch, 1 to `maxRows`. One that is wrong is refused alone: in its place stands its refusal. */
+/** The rows of a batch, 1 to `maxRows`. An invalid row does not refuse the batch: its refusal takes its place. */
 export function rowsField<Row extends z.ZodType>(row: Row, maxRows: number) {
-  // What describes the schema asks without a row.
+  // The JSON Schema generator calls this without a context.
   const refuse = (context?: { error: { issues: z.core.$ZodIssue[] } }) =>
     context && (toRefusal(context.error.issues) as never)
   const rows = z
     .array(row.catch(refuse as never))
     .min(1)
     .max(maxRows)
-  // Counted before anything in them is read.
+  // The rows are counted before any of them is validated.
   const counted = z.preprocess((value, context) => {
     if (Array.isArray(value) && value.length > maxRows) {
       context.addIssue({ code: 'custom', message: `must have at most ${maxRows} entries` })
@@ -34,7 +34,7 @@ function toRefusal(issues: readonly z.core.$ZodIssue[]): ApiError {
   return refusals.invalid(toDetails(issues.map(({ path, message }) => ({ field: path.join('.'), message }))))
 }
 
-/** Goes on with the rows that are good so far. @returns a result for each row, in their order */
+/** Runs `work` for the rows that are valid so far. @returns a result for each row, in their order */
 export async function withGoodRows<Row, Result>(
   rows: readonly Row[],
   work: (good: Exclude<Row, Error>[]) => Promise<(Result | Error)[]>,
@@ -45,9 +45,9 @@ export async function withGoodRows<Row, Result>(
 }
 
 /**
- * A row of a batch's answer: what the request for it alone would have answered.
+ * A row of a batch's response: the response that a request for this row alone would have got.
  *
- * @throws what is wrong with more than the row
+ * @throws an error that is not about the row alone
  */
 export function presentRow<Data>(
   result: { status: number; data: Data } | Error,

@@ -1,9 +1,9 @@
 import ipaddr from 'ipaddr.js'
 
 /**
- * What one client is counted by: an IPv4 address, or the /64 of an IPv6 address, of which every client has 2^64.
+ * The key that a client is counted by: its IPv4 address, or its IPv6 /64, because one client has all 2^64 addresses.
  *
- * @param ip as the request has it; an IPv4-mapped IPv6 address is the IPv4 address in it
+ * @param ip the request's address; an IPv4-mapped IPv6 address counts as the IPv4 address in it
  */
 export function clientOf(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { requestIdHeader } from './request-id.ts'
 import type { Server } from './server.ts'
 
-/** @param origin whose pages may read the answer, whatever it is; `*`: all */
+/** @param origin pages of this origin may read the response, even an error; `*`: all origins */
 export function letPagesRead(reply: FastifyReply, origin: string): void {
   reply.headers({
     'access-control-allow-origin': origin,
@@ -10,7 +10,7 @@ export function letPagesRead(reply: FastifyReply, origin: string): void {
   })
 }
 
-/** So that no page can read the answer: undoes {@link letPagesRead}. */
+/** Undoes {@link letPagesRead}, so that pages of other origins cannot read the response. */
 export function letNoPageRead(reply: FastifyReply): void {
   reply.removeHeader('access-control-allow-origin')
 }
@@ -18,7 +18,7 @@ export function letNoPageRead(reply: FastifyReply): void {
 /**
  * Answers the CORS preflights that browsers send before they post JSON to another origin (Fetch §4.8).
  *
- * @param methods as `access-control-allow-methods` has them
+ * @param methods the value of `access-control-allow-methods`
  * @param maxAgeSeconds how long a browser may cache the answer
  */
 export function answerPreflights(server: Server, path: string, methods: string, maxAgeSeconds: number): void {

@@ -1,18 +1,18 @@
 import { z } from 'zod'
 
-/** One page of a list that is read by key: what `{"data": …, "next_cursor": …}` is made of. */
+/** One page of a list with keyset pagination. {@link presentPage} turns it into `{"data": …, "next_cursor": …}`. */
 export interface Page<Entry> {
   entries: Entry[]
-  /** Where the next page begins; null: this is the last one. */
+  /** Where the next page begins; null: this is the last page. */
   nextCursor: string | null
 }
 
 const idBytes = 16
 
 /**
- * The place after an entry in a list, opaque to clients: base64url of a byte for the list and the entry's id.
+ * The position after an entry of a list, opaque to clients: base64url of one byte for the list and the entry's id.
  *
- * @param list a letter that no other list has, so that a cursor of one is none of another
+ * @param list a letter that is unique to the list, so that other lists refuse its cursors
  */
 export function toCursor(list: string, id: string): string {
   return Buffer.concat([Buffer.from(list, 'latin1'), Buffer.from(id.replaceAll('-', ''), 'hex')]).toString(
@@ -20,7 +20,7 @@ export function toCursor(list: string, id: string): string {
   )
 }
 
-/** The id in a cursor; undefined when it is no cursor that {@link toCursor} made for this list. */
+/** The id in a cursor; undefined unless {@link toCursor} made the cursor for this list. */
 export function fromCursor(list: string, cursor: string): string | undefined {
   const bytes = Buffer.from(cursor, 'base64url')
   if (bytes.length !== idBytes + 1) return undefined
@@ -31,7 +31,7 @@ export function fromCursor(list: string, cursor: string): string | undefined {
   return toCursor(list, id) === cursor ? id : undefined
 }
 
-/** The query parameter `cursor` of a list, read as the id that it stands for. */
+/** The query parameter `cursor` of a list, parsed to the id that it contains. */
 export function cursorField(list: string) {
   return z
     .string()
@@ -49,9 +49,9 @@ export function cursorField(list: string) {
 }
 
 /**
- * Cuts a page from rows that were read with one more than it holds.
+ * Makes a page from rows. One extra row shows that there is a next page.
  *
- * @param rows up to `limit` + 1, in the order of the list
+ * @param rows up to `limit` + 1 rows, in the order of the list
  */
 export function toPage<Entry extends { id: string }>(
   list: string,
@@ -62,7 +62,7 @@ export function toPage<Entry extends { id: string }>(
   return { entries, nextCursor: rows.length > limit ? toCursor(list, entries.at(-1)!.id) : null }
 }
 
-/** A page as the API answers it. */
+/** A page in the form of an API response. */
 export function presentPage<Entry, Presented>(
   { entries, nextCursor }: Page<Entry>,
   present: (entry: Entry) => Presented,

@@ -3,8 +3,8 @@ import { DatabaseBusy, isPassing, isUnavailable } from '../db/database-errors.ts
 import { type ApiError, refusals } from '../errors.ts'
 
 /**
- * What a request is answered that the database did not serve but may serve a little later; undefined for every other
- * error. An outage has a log line of its own, and callers who take turns are no fault; a statement that took too long is.
+ * Converts a temporary database error to a 503 refusal; undefined for every other error. Outages are logged elsewhere,
+ * and waiting for a connection is normal. Other errors, such as a statement that took too long, are logged here.
  */
 export function toDatabaseRefusal(
   error: unknown,

@@ -4,13 +4,13 @@ import { parseId } from '../ids.ts'
 import { wholeNumberText } from '../whole-number.ts'
 import { type Excess, findExcess } from './json-size.ts'
 
-/** PostgreSQL text cannot hold it. */
+/** PostgreSQL text cannot contain NUL. */
 const noNul = (value: string) => !value.includes('\0')
 
-/** JSON can carry half of a surrogate pair (`"\\ud800"`), UTF-8 cannot: it would be stored as another character. */
+/** JSON can carry half of a surrogate pair (`"\\ud800"`). UTF-8 cannot, so it would be stored as another character. */
 const wellFormed = (value: string) => value.isWellFormed()
 
-/** Text of a bounded length, in characters, that can be stored and sent as it is. */
+/** Text of at most `maxLength` characters that can be stored and sent unchanged. */
 export const text = (maxLength: number) =>
   z
     .string()
@@ -20,19 +20,19 @@ export const text = (maxLength: number) =>
 
 const maxQuotedLength = 40
 
-/** What a client sent, for a message about it: as JSON, and no more of it than shows a slip. */
+/** Quotes a client's value as JSON in an error message, shortened to 40 characters: enough to see a typo. */
 export function quote(input: unknown): string {
   const shown = typeof input === 'object' && input !== null ? 'an object' : String(JSON.stringify(input))
   return shown.length > maxQuotedLength ? `${shown.slice(0, maxQuotedLength - 1)}…` : shown
 }
 
-/** Like {@link text}, and not empty or blank. */
+/** Like {@link text}, but not empty or blank. */
 export const requiredText = (maxLength: number) =>
   text(maxLength)
     .refine((value) => value.trim() !== '', 'must not be empty')
     .meta({ minLength: 1 })
 
-/** Objects and arrays in each other: what is nested by the thousand can be read, but not written out again. */
+/** Levels of objects and arrays. JSON with thousands of levels can be parsed, but not serialized again. */
 const maxNesting = 100
 
 const excessMessage = (excess: Excess, maxBytes: number) =>
@@ -41,8 +41,8 @@ const excessMessage = (excess: Excess, maxBytes: number) =>
     : `must be nested at most ${maxNesting} levels deep`
 
 /**
- * A schema for values of a bounded size, in bytes as JSON, and depth. Both are checked before anything in the value is:
- * 80,000 entries in one object would keep everybody waiting.
+ * A schema for values of a bounded size, in bytes as JSON, and depth. Both limits are checked before the contents:
+ * validating 80,000 entries in one object would block all other requests.
  */
 export function bounded<S extends z.ZodType>(maxBytes: number, schema: S) {
   return z.preprocess((value, context) => {
@@ -52,7 +52,7 @@ export function bounded<S extends z.ZodType>(maxBytes: number, schema: S) {
   }, schema)
 }
 
-/** For {@link z.ZodType.refine}: a value without numbers such as `1e400`, which would be stored as null. */
+/** For {@link z.ZodType.refine}: refuses numbers such as `1e400`, which would be stored as null. */
 export const finite = [hasFiniteNumbers, { error: 'must not contain a number beyond ±1.8e308' }] as const
 
 function hasFiniteNumbers(value: unknown): boolean {
@@ -60,11 +60,11 @@ function hasFiniteNumbers(value: unknown): boolean {
   return typeof value !== 'object' || value === null || Object.values(value).every(hasFiniteNumbers)
 }
 
-/** A JSON object of a bounded size, in bytes as JSON, and depth. */
+/** A JSON object of a bounded depth and size, in bytes of JSON. */
 export const jsonObject = (maxBytes: number) =>
   bounded(maxBytes, z.record(z.string(), z.unknown()).refine(...finite))
 
-/** The database reads and drops what is before an offset: deeper pages have a cursor. */
+/** The database reads and discards all rows before an offset, so deeper pages need a cursor. */
 const maxOffset = 10_000
 
 /** `limit` and `offset` of a list. */
@@ -73,7 +73,7 @@ export const page = {
   offset: pageNumber(0, maxOffset, 0).describe('Entries to skip. Use `cursor` for deeper pages.'),
 }
 
-/** `limit` of a list that is short and answers with all of it unless asked for less. */
+/** `limit` of a short list, which by default returns all its entries. */
 export const limitOfAll = pageNumber(1, 1_000, 1_000).describe('Entries per page.')
 
 function pageNumber(min: number, max: number, fallback: number) {
@@ -82,7 +82,7 @@ function pageNumber(min: number, max: number, fallback: number) {
     .meta({ type: 'integer', minimum: min, maximum: max, default: fallback })
 }
 
-/** What is wrong with a value, in words for a client; undefined leaves it to the schema's own message. */
+/** Describes an issue in words for a client; undefined: the schema's own message is used. */
 export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') {
     return issue.input === undefined ? 'is required' : `must be ${withArticle(issue.expected)}`
@@ -104,7 +104,7 @@ function withArticle(type: string): string {
 }
 
 /**
- * Rewrites the ids of a path in lower case, in place.
+ * Converts the ids in a path to lower case, in place.
  *
  * @throws 404 when a path segment is not a UUID
  */

@@ -6,30 +6,30 @@ import type { Metrics } from '../metrics.ts'
 import { healthDocs } from './health-schema.ts'
 import type { Server } from './server.ts'
 
-/** What probes ask. */
+/** What the probes check. */
 export interface ProbedParts extends Pick<OpenDatabase, 'readState' | 'silentMs'> {
   draining: AbortSignal
 }
 
-/** What metrics tell of. */
+/** What the metrics route needs. */
 export interface MeasuredParts {
   metrics: Metrics
   log: Logger
 }
 
-/** How long probes wait. */
+/** Time limits of probes and metrics. */
 export interface ProbeLimits {
-  /** For as long may the embedded database be busy with one statement before a restart is asked for. */
+  /** How long the embedded database may be busy with one statement before `/healthz` asks for a restart. */
   wedgedAfterMs: number
-  /** For as long may the database take to answer a probe. */
+  /** How long the database may take to answer a probe. */
   answerWithinMs: number
-  /** What is read from the database for `/metrics` is shown for as long: several scrapers ask it once. */
+  /** How long `/metrics` reuses values read from the database, so that several scrapers cause one read. */
   readEveryMs: number
 }
 
 const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000, readEveryMs: 200 }
 
-/** For orchestrators: no key, no rate limit, no secret. */
+/** For orchestrators: needs no key, has no rate limit, and reveals no secret. */
 export function registerHealthRoutes(
   server: Server,
   deps: ProbedParts,
@@ -47,7 +47,7 @@ export function registerHealthRoutes(
   })
 }
 
-/** For scrapers: no key, no rate limit. How much is sent is the operator's own business. */
+/** For scrapers: needs no key and has no rate limit. Send volumes in the metrics only concern the operator. */
 export function registerMetricsRoute(
   server: Server,
   deps: MeasuredParts,
@@ -62,7 +62,7 @@ export function registerMetricsRoute(
       await withDeadline(read, answerWithinMs)
       databaseUp.set(1)
     } catch (error) {
-      // The other metrics are wanted most while the database is away.
+      // The other metrics matter most during a database outage.
       databaseUp.set(0)
       deps.log.warn({ err: error }, 'database.unreachable')
     }

@@ -4,7 +4,7 @@ import { packageFile } from '../package-files.ts'
 import type { Server } from './server.ts'
 import { pageHeaders } from './static-page.ts'
 
-/** What a browser gets at `/`: where to go from here. Other clients get the 404 of any path without a route. */
+/** Serves browsers a page of links at `/`. Other clients get the same 404 as for any unknown path. */
 export function registerHomePage(server: Server, { version }: { version: string }): void {
   const style = readFileSync(packageFile('web/look.css'), 'utf8') + ownStyle
   const page = homePage(version, style)

@@ -1,17 +1,17 @@
 import type { z } from 'zod'
 
 type Schema = z.core.$ZodType
-/** What zod's own schemas say of themselves: https://zod.dev/packages/core */
+/** The definitions of zod's own schemas: https://zod.dev/packages/core */
 type Def = z.core.$ZodTypes['_zod']['def']
 
-/** Values looked at in one request: what is longer has been told enough of, or is refused for its length. */
+/** The most values visited in one request. Larger requests get a partial list, or are refused for their size. */
 const maxVisits = 10_000
 
 /**
- * The fields of a value that its schema does not know, nested ones as `keys.foo`, in their order. What a schema leaves
- * free, such as metadata, has none.
+ * Finds the fields of a value that its schema does not know, in order, nested ones as `keys.foo`. Free-form values such
+ * as metadata have no unknown fields.
  *
- * @param schema absent: nothing is known
+ * @param schema undefined: every field is unknown
  */
 export function* ignoredFields(schema: Schema | undefined, value: unknown): Generator<string> {
   const visits = { left: maxVisits }
@@ -65,7 +65,7 @@ function* visitObject(
   }
 }
 
-/** A field is known when any of the options that the value can be knows it. */
+/** A field is unknown only if every matching option of the union does not know it. */
 function* visitUnion(
   def: z.core.$ZodUnionDef & { discriminator?: string },
   value: object,
@@ -89,10 +89,10 @@ const maxHeaderLength = 200
 const more = '...'
 
 /**
- * Names as the value of a header, `targetting, keys.foo`: what a header cannot hold is percent-encoded, and what is more
- * than 200 characters together is cut at a name, with `...` in its place.
+ * Joins names to a header value, such as `targetting, keys.foo`. Characters that headers do not allow are
+ * percent-encoded. A list of more than 200 characters is cut after a name, and ends with `...`.
  *
- * @returns undefined for none
+ * @returns undefined when there are no names
  */
 export function toHeader(names: Iterable<string>): string | undefined {
   let header: string | undefined

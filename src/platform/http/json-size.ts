@@ -1,6 +1,6 @@
 /**
- * Whether a parsed JSON value is at most `maxBytes` long when it is written out, without whitespace. Stops as soon as
- * it is longer, and needs no stack: what a client sent may be long or deep beyond all measure.
+ * Whether a parsed JSON value is at most `maxBytes` long when serialized without whitespace. Stops as soon as it is
+ * longer, and does not recurse: a client's value may be extremely long or deep.
  */
 export function isWithinJsonBytes(value: unknown, maxBytes: number): boolean {
   let left = maxBytes
@@ -10,11 +10,11 @@ export function isWithinJsonBytes(value: unknown, maxBytes: number): boolean {
     if (typeof next !== 'object' || next === null) {
       left -= scalarBytes(next, left)
     } else if (Array.isArray(next)) {
-      // Brackets, and a comma between entries.
+      // Brackets, and commas between entries.
       left -= 2 + Math.max(0, next.length - 1)
       if (left >= 0) for (const entry of next) waiting.push(entry)
     } else {
-      // Braces; for each entry its key, a colon, and a comma but for the first.
+      // Braces; for each entry its key, a colon, and a comma except for the first.
       left -= 1
       for (const key in next) {
         left -= 2 + scalarBytes(key, left)
@@ -37,12 +37,12 @@ function scalarBytes(value: unknown, enough: number): number {
   return Buffer.byteLength(String(JSON.stringify(value)))
 }
 
-/** Why a parsed JSON value is not taken. */
+/** Which limit a parsed JSON value exceeds. */
 export type Excess = 'bytes' | 'levels'
 
 /**
- * What is too much about a parsed JSON value: its length when it is written out, or how deep its objects and arrays lie
- * in each other. Looks at no more of it than tells.
+ * Finds which limit a parsed JSON value exceeds: its serialized length, or the nesting of its objects and arrays.
+ * Stops at the first excess.
  */
 export function findExcess(value: unknown, maxBytes: number, maxLevels: number): Excess | undefined {
   return measure(value, { bytes: maxBytes }, maxLevels)
@@ -54,7 +54,7 @@ function measure(value: unknown, left: { bytes: number }, levels: number): Exces
     return left.bytes < 0 ? 'bytes' : undefined
   }
   if (levels === 0) return 'levels'
-  // Both brackets, less the comma that the first entry has not.
+  // Both brackets, minus the comma that the loop counts for the first entry.
   left.bytes -= isEmpty(value) ? 2 : 1
   if (Array.isArray(value)) {
     for (const entry of value) {

@@ -6,7 +6,7 @@ import {
 } from './health-routes.ts'
 import { createHttpServer, type Server, type ServerParts } from './server.ts'
 
-/** What a process answers on `KRAFTER_METRICS_PORT`, whatever its role: metrics and probes, and nothing of the API. */
+/** The server on `KRAFTER_METRICS_PORT`, in every role: it serves metrics and probes, but not the API. */
 export async function createMetricsServer(deps: ServerParts & ProbedParts & MeasuredParts): Promise<Server> {
   const server = await createHttpServer(deps)
   registerHealthRoutes(server, deps)

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 
-/** Where clients reach the service, without a slash at the end: as it is configured, or as this one reached it. */
+/** The service's URL for clients, without a trailing slash: the configured one, or the one this request used. */
 export function ownUrl(request: FastifyRequest, publicUrl: string | undefined): string {
   return publicUrl ?? `${request.protocol}://${request.host}`
 }

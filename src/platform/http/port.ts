@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { ConfigError } from '../config-error.ts'
 import type { Server } from './server.ts'
 
-/** Where to listen. `setting`: the variable that has the port. */
+/** Where to listen. `setting` is the variable that holds the port. */
 interface Address {
   setting: 'PORT' | 'KRAFTER_METRICS_PORT'
   host: string
@@ -15,7 +15,7 @@ export function apiAddress({ host, port }: { host: string; port: number }): Addr
   return { setting: 'PORT', host, port }
 }
 
-/** Where metrics have a port of their own, if they have one. */
+/** Where the metrics server listens; undefined: metrics have no separate port. */
 export function metricsAddress({
   host,
   metricsPort,
@@ -27,11 +27,11 @@ export function metricsAddress({
 }
 
 /**
- * Takes the port before there is anything to serve, so that a start that cannot have it has changed nothing. Who
- * connects meanwhile is turned away.
+ * Opens the port before the service starts, so that a start that fails because of the port changes nothing. Connections
+ * are closed until the service listens.
  *
- * @returns gives it up, for {@link listen}
- * @throws ConfigError when it cannot be had
+ * @returns a function that releases the port, for {@link listen}
+ * @throws ConfigError when the port cannot be opened
  */
 export async function holdPort(address: Address): Promise<() => Promise<void>> {
   const holder = createServer((socket) => socket.destroy())
@@ -48,8 +48,8 @@ export async function holdPort(address: Address): Promise<() => Promise<void>> {
 /**
  * Serves on the port.
  *
- * @returns the address as a URL, with the port that it has become where 0 was asked for
- * @throws ConfigError when it cannot be had
+ * @returns the address as a URL; for port 0, with the port that the system chose
+ * @throws ConfigError when the port cannot be opened
  */
 export async function listen(server: Server, address: Address): Promise<string> {
   try {

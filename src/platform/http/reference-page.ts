@@ -5,19 +5,19 @@ import type { Server } from './server.ts'
 import { etagOf, pageHeaders, sendUnlessKnown } from './static-page.ts'
 
 /**
- * The reference of the API as a page at `/docs`: plain files (web/docs/) that show `/openapi.json`. Nothing of it comes
- * from elsewhere, and its policy lets it ask only this service.
+ * Serves the API reference at `/docs`: static files (web/docs/) that show `/openapi.json`. The page loads nothing from
+ * other sites, and its content security policy only allows requests to this service.
  */
 export function registerReferencePage(server: Server): void {
   const files = readPage()
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.headers(headers)
     const [path = ''] = request.url.split('?', 1)
-    // The page names its files by paths beside it, so that a proxy may serve it below another path.
+    // The page's links are relative, so that a proxy may serve it below another path.
     if (path === '/docs') return reply.code(308).header('location', 'docs/').send()
     const file = files.get(path.slice('/docs/'.length) || 'index.html')
     if (!file) return reply.callNotFound()
-    // Asked for again at every look: its modules have to be of one version.
+    // Browsers revalidate on every visit, because the page's modules must all have the same version.
     reply.header('cache-control', 'no-cache')
     return sendUnlessKnown(request, reply, file)
   }

@@ -4,8 +4,8 @@ import type { Server } from './server.ts'
 const statusClasses = ['2xx', '4xx', '5xx']
 
 /**
- * Measures every request of the routes that are registered after this. Routes of the API are shown from the start, so
- * that the first failure of one counts as an increase. Streams of events are left out: they last as long as their client.
+ * Measures every request to the routes that are registered after this call. API routes start at zero, so that the first
+ * failure counts as an increase. Event streams are not measured: they last as long as the client stays connected.
  */
 export function measureRequests(server: Server, { requestSeconds }: Pick<Metrics, 'requestSeconds'>): void {
   server.addHook('onRoute', ({ method, url, schema }) => {

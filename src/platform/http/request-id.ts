@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { newId } from '../ids.ts'
 
-/** On every answer, and as `requestId` in every log line of the request. */
+/** Sent with every response, and logged as `requestId` in every log line of the request. */
 export const requestIdHeader = 'x-request-id'
 
-/** What can stand in a log and in a header as it is. */
+/** Ids that are safe in a log and in a header without escaping. */
 const plainId = /^[\w.:=+/-]{1,128}$/
 
-/** The id that the caller gave the request, where it is short and plain; otherwise a new one. */
+/** The request id from the caller if it is short and plain; otherwise a new one. */
 export function readRequestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers[requestIdHeader]
   return typeof given === 'string' && plainId.test(given) ? given : newId()

@@ -3,13 +3,13 @@ import { type StatementContext, statementContext } from '../db/statement-context
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** On whose behalf the request's statements are made. */
+    /** The caller and the timeout of the request's statements. */
     statements: StatementContext
   }
 }
 
 /**
- * Gives the statements of every request their deadline, and those of a team its share of the connections.
+ * Sets a timeout for the statements of every request, and limits those of a team to its share of the connections.
  *
  * @param timeoutMs for each statement
  */
@@ -19,11 +19,11 @@ export function limitRequestStatements(server: FastifyInstance, timeoutMs: numbe
     request.statements = { timeoutMs }
     statementContext.run(request.statements, done)
   })
-  // A body is read in between, which goes on outside of the context in which it was waited for.
+  // Reading the body loses the asynchronous context, so the context is entered again here.
   server.addHook('preValidation', (request, _, done) => statementContext.run(request.statements, done))
 }
 
-/** From here on the request's statements are those of a team. */
+/** Counts the request's later statements towards the team's share of the connections. */
 export function attributeStatements(request: FastifyRequest, teamId: string): void {
   request.statements.caller = teamId
 }

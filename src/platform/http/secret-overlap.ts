@@ -3,7 +3,7 @@ import { wholeNumber } from '../whole-number.ts'
 const defaultSeconds = 86_400
 const maxSeconds = 604_800
 
-/** @param effect what the secret before it still does during the overlap, e.g. “signs as well” */
+/** @param effect what the previous secret still does during the overlap, e.g. “signs as well” */
 export const overlapField = (effect: string) =>
   wholeNumber(0, maxSeconds)
     .default(defaultSeconds)

@@ -24,21 +24,21 @@ import { limitRequestStatements } from './request-statements.ts'
 import { answerUnreadable } from './unreadable-requests.ts'
 import { toDetails } from './validation-details.ts'
 
-/** The server with our type provider: a route's Zod schemas type its handler. */
+/** Fastify with the Zod type provider: a route's Zod schemas type its handler. */
 // biome-ignore-start lint/suspicious/noExplicitAny: raw server, request, reply and logger are of no interest here
 export type Server = FastifyInstance<any, any, any, any, ZodTypeProvider>
 // biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 const bodyLimitBytes = 1_048_576
-/** Node's own limit for a request's head; a path that passed it is judged by the routes alone. */
+/** Node's default limit for the request line and headers. The router allows path parameters of the same length. */
 const maxHeadBytes = 16_384
-/** How often Node looks for requests that take too long. */
+/** The longest interval at which Node checks for requests that take too long. */
 const maxCheckingMs = 5_000
 
-/** What the server is made of. */
+/** The dependencies of the server. */
 export interface ServerParts {
   config: {
-    /** Proxies (CIDR) whose X-Forwarded-For is believed. */
+    /** Proxies (CIDR) whose X-Forwarded-For is trusted. */
     trustProxy: string[]
     requestTimeoutMs: number
     statementTimeoutMs: number
@@ -48,15 +48,15 @@ export interface ServerParts {
 }
 
 /**
- * Without these Fastify loads compilers of its own: a tenth of the files of a start, none of which is used. Its types know
- * JSON Schema only.
+ * Without these Fastify loads its own compilers: a tenth of the files loaded at a start, all of them unused. The cast
+ * is needed because Fastify's types only know JSON Schema.
  */
 const compilersFactory = {
   buildValidator: () => validatorCompiler,
   buildSerializer: () => serializerCompiler,
 } as unknown as NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
 
-/** Makes the HTTP server: how bodies are read, what is logged, how errors are answered. Routes come from routes.ts. */
+/** Creates the HTTP server: it reads bodies, logs requests and answers errors. routes.ts registers the routes. */
 export async function createHttpServer(deps: ServerParts): Promise<Server> {
   const { trustProxy, requestTimeoutMs } = deps.config
   const server = Fastify({
@@ -81,10 +81,10 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
     },
     rewriteUrl: ({ url = '/' }) => routableUrl(url),
     forceCloseConnections: 'idle',
-    // What still comes on open connections is served as ever, in the form of every answer.
+    // While the server closes, requests on open connections are still served as usual.
     return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>()
-  // Most answers hold what only their reader may know. Pages and scripts that caches may keep say so themselves.
+  // Most responses are private. Routes whose pages and scripts may be cached override this header.
   server.addHook('onRequest', async (request, reply) => {
     reply.headers({
       'cache-control': 'no-store',
@@ -92,7 +92,7 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
       [requestIdHeader]: request.id,
     })
   })
-  // RFC 9112 §3.2. Node would refuse such a request by itself, without a body.
+  // RFC 9112 §3.2. Node's own refusal of a request without Host would have no body.
   server.addHook('onRequest', async ({ raw }) => {
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined) throw refusals.unreadableRequest()
   })
@@ -111,7 +111,7 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
   })
   server.setNotFoundHandler((_, reply) => answerError(reply, refusals.notFound()))
   server.addHook('onSend', async (_, reply) => {
-    // Who keeps the connection would ask again on it in the moment in which it is closed.
+    // A client that reuses the connection could send its next request at the moment the server closes it.
     if (deps.draining.aborted) reply.header('connection', 'close')
   })
   server.addHook('onResponse', async (request, reply) => {
@@ -129,7 +129,7 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
   return server as Server
 }
 
-/** A slip in the name of an optional field would otherwise go unnoticed. */
+/** Names unknown fields in a header: a typo in the name of an optional field would otherwise go unnoticed. */
 function nameIgnored(request: FastifyRequest, reply: FastifyReply): void {
   const { schema } = request.routeOptions
   if (!schema || schema.hide) return
@@ -148,30 +148,30 @@ function* ignoredOf(request: FastifyRequest, { body, querystring }: RequestSchem
 }
 
 /**
- * JSON only: what is sent as text is refused like any other type. An empty body counts as none, for clients that name
- * the type on every request. `__proto__` and its like are dropped, as every field that nobody asked for.
+ * Accepts JSON only: `text/plain` is refused like any other type. An empty body counts as no body, because some clients
+ * send the content type on every request. `__proto__` and `constructor` are dropped, like every unknown field.
  */
 function acceptJsonOnly(server: Server): void {
   const parseJson = server.getDefaultJsonParser('remove', 'remove')
   server.removeContentTypeParser('text/plain')
   server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined)
-    // JSON is UTF-8 (RFC 8259 §8.1); decoded all the same, other bytes would be stored as U+FFFD.
+    // JSON is UTF-8 (RFC 8259 §8.1). Without this check, invalid bytes would be stored as U+FFFD.
     else if (!isUtf8(body)) done(refusals.malformedBody('Request body is not valid JSON'))
     else parseJson(request, body.toString('utf8'), done)
   })
 }
 
 /**
- * A path that cannot be decoded names nothing; spelt out, it is refused by the same steps, in the same order and with
- * the same headers as every other one, where the router would answer in its own words.
+ * Escapes a path that cannot be decoded, so that it is refused by the same steps, in the same order and with the same
+ * headers as every other path. Otherwise the router would send its own error response.
  */
 function routableUrl(url: string): string {
   const [path = ''] = url.split('?', 1)
   return isDecodable(path) ? url : path.replaceAll('%', '%25') + url.slice(path.length)
 }
 
-/** A filter that is left empty, as in `?status=&limit=50`, is none. */
+/** Drops empty parameters: in `?status=&limit=50`, `status` is not a filter. */
 function parseQuery(text: string): ParsedUrlQuery {
   return Object.fromEntries(Object.entries(parse(text)).filter(([, value]) => value !== ''))
 }
@@ -195,7 +195,7 @@ function answerError(reply: FastifyReply, refusal: ApiError | undefined): Fastif
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const foreignKeyViolation = '23503'
 
-/** What is the client's fault, in our words; undefined for what is ours. */
+/** Converts an error that the client caused to a refusal; undefined for a fault of the service. */
 function toRefusal(error: FastifyError): ApiError | undefined {
   if (error instanceof ApiError) return error
   if (hasZodFastifySchemaValidationErrors(error)) return toValidationRefusal(error)
@@ -211,7 +211,7 @@ function toRefusal(error: FastifyError): ApiError | undefined {
   if (error instanceof SyntaxError && error.statusCode === 400) {
     return refusals.malformedBody('Request body is not valid JSON')
   }
-  // What the new row was to belong to was deleted after it had been found.
+  // The parent of the new row was deleted after the handler had found it.
   if (error.code === foreignKeyViolation) return refusals.notFound()
   const status = error.statusCode ?? 500
   return status >= 400 && status < 500
@@ -219,7 +219,7 @@ function toRefusal(error: FastifyError): ApiError | undefined {
     : undefined
 }
 
-/** Of an error that is not in our own words, and may hold a path or a header. */
+/** Limits messages of libraries, which may quote a path or a header. */
 const maxErrorLength = 200
 
 function toValidationRefusal(error: FastifyError): ApiError {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Headers of a page of ours. The page loads only what `sources` allows, other sites cannot frame it, and its links send no
- * `Referer`.
+ * Headers of the service's own pages. A page only loads what `sources` allows, other sites cannot frame it, and its
+ * links send no `Referer`.
  *
  * @param sources directives of the content security policy, such as `{'style-src': "'self'"}`
  */
@@ -24,12 +24,12 @@ export function pageHeaders(sources: Record<string, string>): Record<string, str
   }
 }
 
-/** A strong entity tag (RFC 9110 §8.8.3) for a content: a hash of it. */
+/** A strong entity tag (RFC 9110 §8.8.3): a hash of the content. */
 export function etagOf(content: string | Buffer): string {
   return `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`
 }
 
-/** Sends a content, or 304 to a client that already has it (RFC 9110 §13.1.2). */
+/** Sends the content, or 304 to a client that already has it (RFC 9110 §13.1.2). */
 export function sendUnlessKnown(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { refusals } from '../errors.ts'
 import { firstIdOf } from '../ids.ts'
 
-/** A timestamp (RFC 3339, with any offset) in a query or a body, read as a moment; 1970 for what is before. */
+/** A timestamp (RFC 3339, with any offset) in a query or a body, parsed to a Date. Earlier times become 1970. */
 export const momentField = z.iso
   .datetime({
     offset: true,
@@ -18,26 +18,26 @@ export const windowFields = {
   until: momentField.optional().describe('Only entries before this time.'),
 }
 
-/** A span of time; what is absent is open. */
+/** A period of time. A missing bound means that the period is open on that side. */
 export interface TimeWindow {
   since?: Date | undefined
   /** Exclusive. */
   until?: Date | undefined
 }
 
-/** @throws 422 for a window that nothing can be in: one that begins in the future, or ends before it begins */
+/** @throws 422 for a window that must be empty: it begins in the future, or ends before it begins */
 export function checkWindow({ since, until }: TimeWindow, now: Date): void {
   if (since && since > now) throw refusals.invalid({ since: ['must not be in the future'] })
   if (since && until && since > until) throw refusals.invalid({ since: ['must not be after until'] })
 }
 
-/** The UUIDv7 that were made in a window: `from` ≤ id < `before`. */
+/** The range of UUIDv7 created in a window: `from` ≤ id < `before`. */
 export interface IdRange {
   from: string | undefined
   before: string | undefined
 }
 
-/** As bounds on ids a window also says which partitions are read. */
+/** Converts a window to bounds on ids, so that the database only reads the partitions in it. */
 export function toIdRange({ since, until }: TimeWindow): IdRange {
   return { from: since && firstIdOf(since), before: until && firstIdOf(until) }
 }

@@ -5,10 +5,10 @@ import { type ApiError, refusals } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { requestIdHeader } from './request-id.ts'
 
-/** For how long a client may go on sending while it is told that its request is refused. */
+/** How long a client may keep sending after the refusal of its request has been written. */
 const lingerMs = 1_000
 
-/** What cannot be read as a request never reaches a route, yet it is answered as any other refusal is. */
+/** Answers invalid HTTP, which never reaches a route, in the same format as every other refusal. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, log: Logger): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const requestId = newId()
@@ -26,7 +26,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, l
     'connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-  // Closed with bytes unread, the connection would be reset, and the answer be lost on its way.
+  // Closing a connection with unread bytes would reset it, and the client could lose the response.
   socket.resume()
   setTimeout(() => socket.destroy(), lingerMs).unref()
 }
@@ -37,7 +37,7 @@ function refusalOf(code: string | undefined): ApiError {
   return refusals.unreadableRequest()
 }
 
-/** Node keeps the answer that is being written on a socket there; whatever else was written would get into it. */
+/** Whether Node is writing a response (`_httpMessage`) to the socket: a second one would be mixed into it. */
 function isAnswering(socket: Socket): boolean {
   const { _httpMessage: answer } = socket as Socket & {
     _httpMessage?: ServerResponse<IncomingMessage> | null

@@ -1,9 +1,9 @@
-/** Enough to see what is wrong with a list; each may quote a piece of it. */
+/** Enough to show what is wrong with a list. Each message may quote a part of the list. */
 const maxMessagesPerField = 3
-/** The entries of a list are fields of their own. */
+/** Limits the fields, because each entry of a list counts as a field. */
 const maxFields = 30
 
-/** What is wrong with a value, as the `details` of a refusal: field name → messages. Both are bounded. */
+/** Converts issues to the `details` of a refusal: field name → messages. The number of both is limited. */
 export function toDetails(issues: Iterable<{ field: string; message: string }>): Record<string, string[]> {
   const details: Record<string, string[]> = {}
   for (const { field, message } of issues) {

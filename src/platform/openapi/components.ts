@@ -3,15 +3,15 @@ import { z } from 'zod'
 
 export type Json = Record<string, unknown>
 
-/** What the description names once and refers to everywhere else: `components.schemas`. */
+/** The named schemas that the rest of the description refers to: `components.schemas`. */
 export interface Components {
   /**
-   * Describes a schema as JSON Schema. Every schema in it that has a name (`meta({ id })`) becomes a component.
+   * Describes a schema as JSON Schema. Every named schema in it (`meta({ id })`) becomes a component.
    *
-   * @throws when two different schemas have one name
+   * @throws when two different schemas have the same name
    */
   describe(schema: z.ZodType): Json
-  /** Everything named so far, by name in alphabetical order. */
+  /** All schemas named so far, sorted by name. */
   schemas(): Record<string, Json>
 }
 
@@ -38,20 +38,20 @@ export function refTo(name: string): { $ref: string } {
 }
 
 /**
- * For `meta`: describes a schema by the name of another one, for those that are read by code of ours. Somewhere else in
- * the description a schema has that name.
+ * For `meta`: describes a schema that has its own parsing code by a reference to another schema. A schema with that
+ * name must occur elsewhere in the description.
  */
 export function describedAs(name: string): { describedAs: string } {
   return { describedAs: name }
 }
 
-/** As input: answers may gain fields, so none is described as closed. */
+/** `io: 'input'`: responses may gain fields later, so no object is described as closed. */
 const options = {
   io: 'input',
   unrepresentable: 'any',
   override({ zodSchema, jsonSchema }) {
     if (jsonSchema.describedAs !== undefined) replaceByReference(jsonSchema)
-    // Zod leaves it out where the value is transformed; ours are the same before and after.
+    // Zod omits the default of transformed values; here defaults are the same before and after the transformation.
     if (zodSchema._zod.def.type === 'default') jsonSchema.default ??= zodSchema._zod.def.defaultValue
     leaveOutTheObvious(jsonSchema)
     nameDiscriminator(zodSchema, jsonSchema)
@@ -65,14 +65,14 @@ function replaceByReference(schema: z.core.JSONSchema.BaseSchema): void {
   if (description !== undefined) schema.description = description
 }
 
-/** Patterns that the format or the type implies, and bounds that every JavaScript integer has. */
+/** Removes patterns that the format or type implies, and bounds that every JavaScript integer has. */
 function leaveOutTheObvious(schema: z.core.JSONSchema.BaseSchema): void {
   if (['date-time', 'uuid'].includes(schema.format ?? '') || schema.type === 'integer') delete schema.pattern
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
 }
 
-/** OpenAPI's `discriminator`, which JSON Schema lacks: the field whose value says which alternative it is. */
+/** Adds OpenAPI's `discriminator`, which JSON Schema lacks: the field whose value selects the alternative. */
 function nameDiscriminator(zodSchema: z.core.$ZodTypes, schema: z.core.JSONSchema.BaseSchema): void {
   const { def } = zodSchema._zod
   if (def.type !== 'union' || !('discriminator' in def) || !schema.oneOf) return
@@ -84,7 +84,7 @@ function nameDiscriminator(zodSchema: z.core.$ZodTypes, schema: z.core.JSONSchem
   if (mapping.length > 0) schema.discriminator = { propertyName, mapping: Object.fromEntries(mapping) }
 }
 
-/** With references among the components, and as short as it can be said. */
+/** Points references to `components.schemas` and shortens the schema. */
 function tidy(schema: object): Json {
   const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')
   return JSON.parse(text, (_, value) => (isJson(value) ? mergeNull(openObject(value)) : value))
@@ -94,7 +94,7 @@ function isJson(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Keys of objects are strings anyway, and any value is any value. */
+/** Removes `propertyNames`, because keys are always strings, and writes the empty schema as `true`. */
 function openObject({ propertyNames, additionalProperties, ...schema }: Json): Json {
   if (additionalProperties === undefined) return schema
   const isAny = isJson(additionalProperties) && Object.keys(additionalProperties).length === 0

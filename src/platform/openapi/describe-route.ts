@@ -6,10 +6,10 @@ import { answerHeaders } from './headers.ts'
 import { refusalAnswers } from './refusal-answers.ts'
 import { sdkHints } from './sdk-hints.ts'
 
-/** A route that the description has: its schema says more than how to validate. */
+/** A route in the API's description. Its schema holds documentation besides validation. */
 export interface DescribedRoute {
   method: string
-  /** As Fastify has it: `/push/apps/:app_id`. */
+  /** In Fastify's syntax: `/push/apps/:app_id`. */
   url: string
   schema: FastifySchema
   config: RouteOptions['config']
@@ -20,12 +20,12 @@ const idempotencyHeader = {
     'A key of your choice, 1 to 255 characters, for example a UUID. A request repeated with it within 24 hours answers as the first did and changes nothing; another request with it is refused.',
 }
 
-/** An operation of the description. */
+/** Describes a route as an OpenAPI operation. */
 export function describeRoute({ method, url, schema, config }: DescribedRoute, components: Components): Json {
   const { operationId, summary, description, tags, takesHeaders, bodyExample, answers = {} } = schema
   const { scope, open = false, publishable = false } = config ?? {}
   const keyed = scope !== undefined
-  // Its query has the key alone, which is described as security.
+  // The query of a publishable route only has the key, which is described under `security`.
   const querystring = publishable ? undefined : (schema.querystring as z.ZodType | undefined)
   const body = schema.bodyKinds ?? (schema.body as z.ZodType | undefined)
   const headers = { ...(keyed && method === 'POST' && idempotencyHeader), ...takesHeaders }
@@ -53,7 +53,7 @@ export function describeRoute({ method, url, schema, config }: DescribedRoute, c
         hasBody: body !== undefined,
         validates: [body, querystring, ...Object.keys(headers)].some((part) => part !== undefined),
       }),
-      // After them: a route may say more of a refusal than all others do.
+      // These come last: a route may describe a refusal in more detail than the common text.
       ...describeAnswers(
         answers,
         { limited: keyed || open || publishable, validates: keyed || publishable },
@@ -68,7 +68,7 @@ export function toPathTemplate(url: string): string {
   return url.replaceAll(/:(\w+)/g, '{$1}')
 }
 
-/** Every id in a path is a UUID: another word is answered 404 (fields.ts). */
+/** Every id in a path is a UUID; any other value is answered with 404 (fields.ts). */
 function pathParameters(url: string): Json[] {
   return [...url.matchAll(/:(\w+)/g)].map(([, name]) => {
     const noun = name!.replace(/_id$/, '')
@@ -84,7 +84,7 @@ function queryParameters(querystring: z.ZodType | undefined, components: Compone
   }
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     ...parameter('query', name, description, schema, required.includes(name)),
-    // What can be given several times can be one list with commas, too.
+    // A parameter that may be repeated may also be one comma-separated list.
     ...(schema.type === 'array' && { style: 'form', explode: false }),
   }))
 }
@@ -99,7 +99,7 @@ function parameter(
   return { name, in: place, required, ...(description !== undefined && { description }), schema }
 }
 
-/** A body is named after its operation, unless it has a name already: `createWebhook` takes `CreateWebhookRequest`. */
+/** Names a body after its operation, unless it already has a name: `createWebhook` takes `CreateWebhookRequest`. */
 function named(body: z.ZodType, operationId: string): z.ZodType {
   if (z.globalRegistry.get(body)?.id) return body
   const id = `${operationId[0]!.toUpperCase()}${operationId.slice(1)}Request`
@@ -108,7 +108,7 @@ function named(body: z.ZodType, operationId: string): z.ZodType {
 
 function describeBody(body: z.ZodType, example: unknown, components: Components): Json {
   return {
-    // One that may be left out has a default for all its fields.
+    // An optional body has defaults for all its fields.
     required: !body.safeParse(undefined).success,
     content: { 'application/json': { schema: components.describe(body), example } },
   }

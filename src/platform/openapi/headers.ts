@@ -24,13 +24,13 @@ export const headerComponents = {
 
 const rateLimitHeaders = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const
 
-/** References to the headers that an answer has. */
+/** References to the headers of a response. */
 export function answerHeaders(traits: {
-  /** A rate limit counts the request. */
+  /** Whether a rate limit counts the request. */
   limited: boolean
-  /** Fields that nobody knows are named. */
+  /** Whether the response names unknown fields. */
   validates?: boolean
-  /** It says when to try again. */
+  /** Whether the response says when to try again. */
   retryable?: boolean
 }): Record<string, { $ref: string }> {
   const names = [

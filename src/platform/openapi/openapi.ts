@@ -10,15 +10,15 @@ import { idempotencyHint } from './sdk-hints.ts'
 export interface OpenapiOptions {
   version: string
   tags: { name: string; description: string }[]
-  /** What the service sends by itself, as OpenAPI 3.1 `webhooks`. */
+  /** Describes the requests that the service sends, as OpenAPI 3.1 `webhooks`. */
   webhooks(describe: (schema: z.ZodType) => Json): Record<string, Json>
 }
 
 /**
- * Describes the routes that are registered after this as OpenAPI 3.1. Answers are described, never made, by what
- * `RouteDocs` says: no schema runs over them on their way out.
+ * Describes the routes that are registered after this call as OpenAPI 3.1. `RouteDocs` only documents responses: no
+ * schema serializes or checks them at run time.
  *
- * @returns makes the description, when all routes are registered
+ * @returns a function that creates the description; call it once all routes are registered
  */
 export function registerOpenapi(server: Server, options: OpenapiOptions): (origin: string) => Json {
   const routes: DescribedRoute[] = []
@@ -35,7 +35,7 @@ export function registerOpenapi(server: Server, options: OpenapiOptions): (origi
   }
 }
 
-/** The keys in the order in which people read them. */
+/** Creates the description, with keys in the order in which people read them. */
 function describeAll(routes: readonly DescribedRoute[], { version, tags, webhooks }: OpenapiOptions): Json {
   const components = createComponents()
   const paths: Record<string, Json> = {}

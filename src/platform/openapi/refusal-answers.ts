@@ -4,13 +4,13 @@ import { detailsField } from '../http/answers.ts'
 import type { Components, Json } from './components.ts'
 import { answerHeaders } from './headers.ts'
 
-/** What decides which refusals a route has. */
+/** The properties of a route that determine its refusals. */
 export interface RefusalTraits {
-  /** It takes a key. */
+  /** The route requires an API key. */
   keyed: boolean
-  /** It takes no key, and a body that is never refused for what is in it. */
+  /** The route takes no key, and never refuses a body for its contents. */
   open: boolean
-  /** It takes a publishable key. */
+  /** The route requires a publishable key. */
   publishable: boolean
   hasParams: boolean
   hasBody: boolean
@@ -18,7 +18,7 @@ export interface RefusalTraits {
   validates: boolean
 }
 
-/** The refusals that a route can answer with: status → a reference to one of {@link describeRefusals}. */
+/** The refusals of a route: status → a reference to one of {@link describeRefusals}. */
 export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: string }> {
   const { keyed, open, publishable, hasParams, hasBody, validates } = traits
   const isCounted = keyed || open || publishable
@@ -118,12 +118,12 @@ const error = z
   .string()
   .meta({ description: 'What is wrong, in a sentence for people. Decide by the status.' })
 
-/** The one form of every refusal: flat, `error` always a sentence for people. */
+/** The format of every refusal: a flat object, in which `error` is a sentence for people. */
 const errorSchema = z.object({ error }).meta({ id: 'Error', description: 'Why the request was refused.' })
 const validationErrorSchema = z
   .object({ error, details: detailsField })
   .meta({ id: 'ValidationError', description: 'Which fields are wrong, and why.' })
-/** A refusal that says in its body when to try again. */
+/** A refusal whose body says when to try again. */
 export const busyErrorSchema = z
   .object({ error, retry_after: z.int().meta({ description: 'Seconds to wait.' }) })
   .meta({
@@ -148,7 +148,7 @@ export function describeRefusals({ describe }: Pick<Components, 'describe'>): Re
   )
 }
 
-/** Requests are counted before anything in them is judged; those without a key only once they are too many. */
+/** Requests are counted before validation. Requests without a valid key show the limit only once it is exceeded. */
 function hasRateLimits(status: number): boolean {
   return status !== 401 && status !== 431
 }

@@ -2,8 +2,8 @@ import type { FastifySchema } from 'fastify'
 import type { Json } from './components.ts'
 
 /**
- * What generators of SDKs read besides OpenAPI: where a method goes and what it is called, how to page, what may be
- * tried again. https://www.speakeasy.com/docs/speakeasy-reference/extensions,
+ * OpenAPI extensions for SDK generators: the group and name of each method, pagination, and retries.
+ * https://www.speakeasy.com/docs/speakeasy-reference/extensions,
  * https://buildwithfern.com/learn/api-definitions/openapi/extensions
  */
 export function sdkHints({
@@ -29,7 +29,7 @@ export function sdkHints({
   }
 }
 
-/** `listApps` of `apps` is `list`, `readWebhookHealth` of `webhooks` is `readHealth`. */
+/** Removes the group's noun: `listApps` of `apps` becomes `list`, `readWebhookHealth` of `webhooks` `readHealth`. */
 function nameWithin(group: string, operationId: string): string {
   const plural = `${group[0]?.toUpperCase()}${group.slice(1)}`
   const singular = plural.replace(/ies$/, 'y').replace(/s$/, '')
@@ -49,7 +49,7 @@ const pagination = {
   },
 }
 
-/** A POST that broke off may have done its work: only with an `Idempotency-Key` is it safe to repeat. */
+/** An interrupted POST may have taken effect, so it is only safe to repeat with an `Idempotency-Key`. */
 function retries(method: string): Json {
   return {
     strategy: 'backoff',
@@ -59,7 +59,7 @@ function retries(method: string): Json {
   }
 }
 
-/** For the whole description: the header that makes a POST safe to repeat. */
+/** Top-level hint: the header that makes a POST safe to repeat. */
 export const idempotencyHint = {
   'x-fern-idempotency-headers': [{ header: 'Idempotency-Key', name: 'idempotencyKey' }],
 }

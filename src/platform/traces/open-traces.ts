@@ -19,7 +19,7 @@ import { toReadableSpan } from './readable-span.ts'
 import { spanIdOf, toTraceparent, traceIdOf } from './trace-context.ts'
 import type { Traces, TracesConfig } from './traces.ts'
 
-/** Spans that wait for export, some 2 KB each; those beyond are dropped. */
+/** Maximum number of spans that wait for export, about 2 KB each. Further spans are dropped. */
 export const maxWaiting = 8_192
 const exportEveryMs = 500
 const exportTimeoutMs = 10_000
@@ -27,8 +27,8 @@ const closeTimeoutMs = 5_000
 const warnEveryMs = 60_000
 
 /**
- * Sends spans by OTLP over HTTP, in batches beside the work. Spans are made when they have ended: nothing has to be
- * carried from one step to the next. Loaded only where traces are wanted.
+ * Sends spans by OTLP over HTTP, in batches in the background. Spans are created when they end, so that no state is
+ * passed between steps. This module is only loaded when traces are enabled.
  */
 export function openTraces(
   { url, headers, serviceName, ratio }: TracesConfig,
@@ -89,13 +89,13 @@ export function openTraces(
     },
     async close() {
       isClosed = true
-      // What cannot be exported has been logged, and is no reason to stop later.
+      // A failed export has already been logged, and must not delay the shutdown.
       await withDeadline(processor.shutdown(), closeTimeoutMs).catch(() => {})
     },
   }
 }
 
-/** The library tells nobody of what it cannot export. */
+/** Reports failed exports, which the library does not. */
 function watched(
   exporter: SpanExporter,
   told: { taken(spans: number): void; failed(error: Error, spans: number): void },

@@ -5,7 +5,7 @@ import type { FinishedSpan } from './traces.ts'
 
 const kinds = { internal: SpanKind.INTERNAL, producer: SpanKind.PRODUCER, client: SpanKind.CLIENT }
 
-/** A span as OpenTelemetry's exporters read it. */
+/** Converts a span to the format of OpenTelemetry's exporters. */
 export function toReadableSpan(
   span: FinishedSpan,
   own: SpanReference,
@@ -39,7 +39,7 @@ function toContext({ traceId, spanId, sampled }: SpanReference): SpanContext {
   return { traceId, spanId, traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE }
 }
 
-/** Seconds and nanoseconds. */
+/** Converts milliseconds to seconds and nanoseconds. */
 function toHrTime(ms: number): HrTime {
   const seconds = Math.floor(ms / 1_000)
   return [seconds, Math.round((ms - seconds * 1_000) * 1_000_000)]

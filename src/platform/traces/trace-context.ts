@@ -1,6 +1,6 @@
 /**
- * Ids of traces, so that processes agree on them without a word: the trace of something that has a UUID has the UUID's
- * digits for its id. https://www.w3.org/TR/trace-context/
+ * Ids of traces. A trace's id is the digits of its subject's UUID, so that processes agree on it without communicating.
+ * https://www.w3.org/TR/trace-context/
  */
 
 export interface SpanReference {
@@ -14,7 +14,7 @@ export function traceIdOf(subjectId: string): string {
   return subjectId.replaceAll('-', '')
 }
 
-/** The random end of a UUID. @returns 16 hexadecimal digits, never all zero: the first says which variant it is */
+/** The random end of a UUID. @returns 16 hexadecimal digits, never all zero: the first holds the UUID's variant */
 export function spanIdOf(id: string): string {
   return traceIdOf(id).slice(16)
 }
@@ -24,7 +24,7 @@ export function toTraceparent({ traceId, spanId, sampled }: SpanReference): stri
   return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`
 }
 
-/** @returns undefined when the header is not of a form that this version knows */
+/** @returns undefined when the header is missing or its format is not supported */
 export function parseTraceparent(header: string | undefined): SpanReference | undefined {
   const match = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/.exec(header ?? '')
   if (!match) return undefined

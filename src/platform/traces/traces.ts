@@ -1,6 +1,6 @@
 import type { SpanReference } from './trace-context.ts'
 
-/** How long a step took, and when it ended. */
+/** When a step ended, and how long it took. */
 export interface Taken {
   endedAt: Date
   durationMs: number
@@ -9,37 +9,37 @@ export interface Taken {
 /** A step that has ended, as a trace shows it. */
 export interface FinishedSpan extends Taken {
   name: string
-  /** `producer` begins what others go on with; `client` waits for somebody else. */
+  /** `producer` starts work that another step continues; `client` waits for another system. */
   kind: 'internal' | 'producer' | 'client'
-  /** UUID of what the trace is about. */
+  /** UUID of the trace's subject; the trace id is made from it. */
   subjectId: string
-  /** UUID that the span's id is made of; absent: any. The subject's own for the span that begins the trace. */
+  /** UUID that the span's id is made from; undefined: a random one. The trace's first span uses `subjectId`. */
   id?: string
-  /** Whether another span begins the trace. */
+  /** Whether the span is a child of the trace's first span. */
   hasParent: boolean
   attributes: Record<string, string | number | boolean | null | undefined>
-  /** Why it failed, in words; null: it did not. */
+  /** Why the step failed, in words; null or undefined: it succeeded. */
   error?: string | null
-  /** A span of somebody else's that caused this one. */
+  /** A span of another system that caused this one. */
   causedBy?: SpanReference | undefined
 }
 
-/** Where spans go. */
+/** Records and exports spans. */
 export interface Traces {
-  /** Exports a span some time later; one of a trace that is not sampled is dropped. */
+  /** Queues a span for export. Spans of traces that are not sampled are dropped. */
   record(span: FinishedSpan): void
-  /** @returns the `traceparent` header of a request that the span made of `id` (a UUID) is for */
+  /** @returns the `traceparent` header of a request that is sent in the span with `id` (a UUID) */
   traceparent(subjectId: string, id: string): string
-  /** Exports what is left, within some seconds. */
+  /** Exports the remaining spans, within some seconds. */
   close(): Promise<void>
 }
 
-/** Where spans are sent, and of how many traces. */
+/** Where spans are sent, and which share of the traces is sampled. */
 export interface TracesConfig {
-  /** OTLP over HTTP, with its path. */
+  /** The OTLP/HTTP endpoint, including its path. */
   url: string
   headers: Record<string, string>
   serviceName: string
-  /** 0 to 1: of traces, by their id, so that all processes agree. */
+  /** Share of traces to sample, 0 to 1. The trace id decides, so that all processes agree. */
   ratio: number
 }

@@ -16,7 +16,7 @@ export const browserFields = {
   platform: z.literal('web').optional().describe('A browser.'),
 }
 
-/** What a page may say of its own subscriber: nothing that would be about anybody else. */
+/** The fields that a page may set on its own subscriber. None of them concerns anybody else. */
 export const publicRegistrationBody = z.object({
   ...browserFields,
   vapid_public_key,
@@ -34,8 +34,8 @@ export const publicRegistrationBody = z.object({
 type Body = z.infer<typeof publicRegistrationBody>
 
 /**
- * Checks what a page registers: a browser's subscription with a push service, with its keys, and a user as far as the
- * app's backend has signed who that is.
+ * Checks a page's registration: the browser's subscription must be with a push service and have its keys, and a user
+ * must be signed by the app's backend.
  *
  * @throws 422 naming the field that is wrong
  */
@@ -57,7 +57,7 @@ export async function checkPublicRegistration(
   return { ...checked, proof: { oldAuth: oldAuth ? decodeAuth(oldAuth) : undefined } }
 }
 
-/** @returns undefined: the user stays as is */
+/** @returns undefined: the user does not change */
 function checkUser(
   deps: Pick<Deps, 'crypto' | 'clock'>,
   app: KnownApp,

@@ -17,14 +17,14 @@ import { unsubscribeBrowser } from './unsubscribe-browser.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of the publishable key, once its origin is allowed. */
+    /** The app of the publishable key, set once the request's origin is allowed. */
     publicApp: KnownApp | undefined
   }
 }
 
-/** A subscription, two tokens and a user, with room. */
+/** Room for a subscription, two tokens and a user, with some to spare. */
 const bodyLimitBytes = 32_768
-/** Two hours: what Chromium keeps at most. */
+/** Two hours, the longest time that Chromium caches a preflight. */
 const preflightSeconds = 7_200
 
 type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'crypto' | 'guard'> & {
@@ -32,10 +32,10 @@ type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'cry
 }
 
 /**
- * Where pages register their browsers without a backend: by the app's publishable key, from the origins that the app
- * allows. The key is in the query, because that is all that a preflight has.
+ * The routes where pages register their browsers without a backend, with the app's publishable key, from the origins
+ * that the app allows. The key is in the query, because a preflight carries nothing else.
  *
- * @param server a scope of its own: no API key is asked for
+ * @param server a separate scope that asks for no API key
  */
 export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: RateLimits): void {
   server.decorateRequest('publicApp', undefined)
@@ -49,7 +49,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
       attributeStatements(request, request.publicApp.teamId)
     } catch (error) {
       if (isNotAdmitted(error)) letNoPageRead(reply)
-      // A page reads nothing of a preflight that fails. The request after it is refused for the same reason, readably.
+      // A page cannot read a failed preflight. The next request fails for the same reason, and the page can read that.
       else if (request.method === 'OPTIONS') return
       throw error
     }
@@ -85,8 +85,8 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
 }
 
 /**
- * Finds the app, for pages of an allowed origin. Browsers send no `Origin` with a GET to the
- * page's own origin, and with every other request that another site could cause.
+ * Finds the app, for pages of an allowed origin. Browsers omit `Origin` on a GET to the page's own origin, and send it
+ * with every other request that another site could cause.
  *
  * @throws 401 for an unknown key, 403 for an origin that is not allowed
  */
@@ -104,7 +104,7 @@ async function admit(
   return app
 }
 
-/** Whose key or origin is refused. Of all others the app is not known, or the origin allowed: they may read why. */
+/** Whether the key or origin is refused. Pages may read other errors: the app is unknown or the origin allowed. */
 function isNotAdmitted(error: unknown): boolean {
   return error instanceof ApiError && [401, 403].includes(error.shape.status)
 }

@@ -9,7 +9,7 @@ export const keyField = z
   .regex(/^pk_live_[0-9a-f]{32}$/, 'must be a publishable key')
   .meta({ description: "The app's publishable key: `pk_live_` and 32 hexadecimal digits." })
 
-/** A subscriber as its own page sees it: nothing that a backend has noted about the user. */
+/** A subscriber as its own page sees it, without anything that a backend stored about the user. */
 export function presentPublicSubscriber({ id, appId, platform, status }: Subscriber) {
   return { id, app_id: appId, platform, status }
 }

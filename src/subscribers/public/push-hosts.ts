@@ -1,6 +1,6 @@
 /**
- * Whether an endpoint is at one of the hosts: `fcm.googleapis.com`, with all subdomains `*.push.apple.com`, or any at all
- * `*`. Whoever may register without an API key could otherwise have the service post anywhere.
+ * Whether an endpoint is at one of the hosts: `fcm.googleapis.com`, `*.push.apple.com` for all subdomains, or `*` for
+ * any host. Without this check, clients without an API key could make the service post anywhere.
  */
 export function isPushHost(hosts: readonly string[], endpoint: string): boolean {
   const host = URL.parse(endpoint)?.hostname

@@ -15,7 +15,7 @@ type Given = Pick<
 >
 
 /**
- * Lets the subscriber opt out that has the token and its keys. Nobody is told whether there is one.
+ * Opts out the subscriber with the given token and keys. The answer does not reveal whether there is one.
  *
  * @throws 422 when no subscription is named, or its keys are missing
  */

@@ -3,7 +3,7 @@ import { dayMs } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { firstIdOf } from '../../platform/ids.ts'
 
-/** How a webhook has answered of late. */
+/** How a webhook answered recently. */
 export interface HealthReport {
   attempts: number
   succeeded: number
@@ -13,10 +13,10 @@ export interface HealthReport {
 }
 
 export const windowMs = dayMs
-/** Deliveries looked at: enough to tell, few enough to read in some 20 ms. */
+/** How many deliveries are read: enough for a meaningful report, few enough to read in some 20 ms. */
 const maxDeliveries = 10_000
 
-/** The attempts of the last 24 hours, of the newest {@link maxDeliveries} deliveries if there were more. */
+/** Reports the attempts of the last 24 hours, for at most the newest {@link maxDeliveries} deliveries. */
 export async function reportHealth(
   db: Db,
   appId: string,

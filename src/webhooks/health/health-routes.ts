@@ -8,7 +8,7 @@ import { healthDocs, presentHealth } from './health-schema.ts'
 
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
-/** How a webhook has answered of late. */
+/** Registers the route that shows how a webhook answered recently. */
 export function registerHealthReportRoutes(
   server: Server,
   { db, clock, apps }: Pick<Deps, 'apps' | 'db' | 'clock'>,

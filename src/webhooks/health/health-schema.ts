@@ -43,7 +43,7 @@ const healthShape = defineShape<ReturnType<typeof presentHealth>>(
   },
 )
 
-/** What the API's description says about the health of webhooks. */
+/** The API description of webhook health. */
 export const healthDocs = {
   read: {
     operationId: 'readWebhookHealth',

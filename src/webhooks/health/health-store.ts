@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Trx } from '../../platform/db/db.ts'
 
-/** A webhook's row as it is until the transaction ends. */
+/** A webhook's row, locked until the transaction ends. */
 export interface ChangingWebhook {
   appId: string
   webhookId: string
@@ -13,12 +13,12 @@ export interface ChangingWebhook {
   autoRecover: boolean
 }
 
-/** `last_triggered_at` is kept to the second, which is what the API shows: a healthy webhook's row rests in between. */
+/** `last_triggered_at` is stored once a second, as the API shows it: a healthy webhook's row changes no more often. */
 const triggeredStepMs = 1_000
 
 /**
- * Of the webhooks, those whose row changes: a failure, the first success after one, or a second has passed. In the
- * order of their ids, so that two processes that record the same webhooks never wait for each other.
+ * Locks the webhooks whose row changes: after a failure, after the first success since one, or once a second. Rows are
+ * locked in id order, so that two processes that record the same webhooks never wait for each other.
  */
 export async function lockChanging(
   trx: Trx,
@@ -38,18 +38,18 @@ export async function lockChanging(
   return rows
 }
 
-/** What attempts make of a webhook. */
+/** The state of a webhook after attempts. */
 export interface HealthChange {
   appId: string
   webhookId: string
   failureCount: number
   failingSince: Date | null
   lastTriggeredAt: Date
-  /** Why it is disabled now; null: it is not. */
+  /** Why the attempts disable the webhook; null: they do not. */
   reason: string | null
 }
 
-/** Brings locked webhooks up to date, one statement for all. Disabling starts a new generation. */
+/** Updates locked webhooks in one statement. Disabling starts a new generation. */
 export async function saveHealth(trx: Trx, changes: readonly HealthChange[], now: Date): Promise<void> {
   if (changes.length === 0) return
   await sql`
@@ -65,7 +65,7 @@ export async function saveHealth(trx: Trx, changes: readonly HealthChange[], now
     where w.app_id = row."appId" and w.id = row."webhookId"`.execute(trx)
 }
 
-/** Enables a webhook that answers again, its failures forgotten. Not one that was enabled and disabled again since. */
+/** Enables a webhook that answers again and resets its failures, unless it was enabled and disabled again since. */
 export async function recoverWebhook(
   trx: Trx,
   { appId, webhookId, generation }: { appId: string; webhookId: string; generation: number },

@@ -2,14 +2,14 @@ const prefix = 'whsec_'
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 /**
- * The Standard Webhooks key of a secret: the decoded bytes of `whsec_` + base64 when there are 24 to 64 of them,
- * otherwise the secret's UTF-8 bytes.
+ * The Standard Webhooks key of a secret. A secret of `whsec_` + base64 is decoded if that gives 24 to 64 bytes. The key
+ * of any other secret is its UTF-8 bytes.
  */
 export function standardWebhooksKey(secret: string): Buffer {
   return decodeSecret(secret) ?? Buffer.from(secret, 'utf8')
 }
 
-/** The bytes of `whsec_` + base64, 24 to 64 of them; null when it is something else. */
+/** Decodes `whsec_` + base64 of 24 to 64 bytes; null for any other secret. */
 export function decodeSecret(secret: string): Buffer | null {
   if (!secret.startsWith(prefix) || !base64.test(secret.slice(prefix.length))) return null
   const decoded = Buffer.from(secret.slice(prefix.length), 'base64')

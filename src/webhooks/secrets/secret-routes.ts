@@ -17,7 +17,7 @@ const body = z.object({
 })
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
-/** Replaces a webhook's secret while the one before it still signs. */
+/** Registers the route that replaces a webhook's secret while the previous secret still signs. */
 export function registerSecretRoutes(
   server: Server,
   deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,

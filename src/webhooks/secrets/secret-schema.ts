@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { toTimestampOrNull } from '../../platform/clock.ts'
 import { defineShape, idOf, one, type RouteDocs, timestampField } from '../../platform/http/answers.ts'
 
-/** The one answer that has a secret in it. */
+/** The only answer that contains a secret. */
 export function presentRotation(webhookId: string, secret: string, previousUntil: Date | null) {
   return {
     webhook_id: webhookId,
@@ -29,7 +29,7 @@ const rotationShape = defineShape<ReturnType<typeof presentRotation>>(
   },
 )
 
-/** What the API's description says about the routes of secrets. */
+/** The API description of the secret routes. */
 export const secretDocs = {
   rotate: {
     operationId: 'rotateSecret',

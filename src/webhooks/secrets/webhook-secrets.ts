@@ -7,8 +7,8 @@ import type { WebhookChange } from '../webhook-store.ts'
 import { decodeSecret } from './secret-key.ts'
 
 /**
- * A secret as it is given. Standard Webhooks keeps two prefixes for Ed25519 keys: whoever verifies would take such a
- * secret for one.
+ * A secret as a request gives it. Standard Webhooks reserves two prefixes for Ed25519 keys: a verifier would mistake a
+ * secret with such a prefix for a key.
  */
 export const secretField = text(255)
   .refine(
@@ -20,7 +20,7 @@ export const secretField = text(255)
     'must be whsec_ and 24 to 64 bytes in base64 with its padding: Standard Webhooks libraries read any other secret with this prefix as another key, or refuse it',
   )
 
-/** Some decoders refuse bits that are left over in the last character; encoding again drops them. */
+/** Some decoders refuse leftover bits in the last character. Encoding the key again drops them, so the texts differ. */
 function isCanonical(secret: string): boolean {
   const key = decodeSecret(secret)
   return key !== null && secret === `whsec_${key.toString('base64')}`
@@ -37,7 +37,7 @@ export function generateSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`
 }
 
-/** @returns null for what is none: null or empty */
+/** @returns null when the secret is absent, null or empty */
 export function encryptSecret(
   { crypto }: Pick<Deps, 'crypto'>,
   webhookId: string,
@@ -46,7 +46,7 @@ export function encryptSecret(
   return secret ? crypto.encrypt(secret, `webhook-secret:${webhookId}`) : null
 }
 
-/** A secret set anew, or removed, holds from then on: the one before it signs no more. */
+/** Sets or removes the secret at once: the previous secret stops signing. */
 export function secretChange(
   deps: Pick<Deps, 'crypto'>,
   webhookId: string,
@@ -61,9 +61,9 @@ export function secretChange(
 }
 
 /**
- * Makes an Ed25519 key pair for a webhook that is to have one and has none; drops that of one that is not.
+ * Creates an Ed25519 key pair when a webhook changes to `ed25519`, and removes it on the change to `hmac`.
  *
- * @param current what the webhook has now
+ * @param current the webhook's scheme now
  */
 export function signatureChange(
   { crypto }: Pick<Deps, 'crypto'>,

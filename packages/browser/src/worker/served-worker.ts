@@ -1,4 +1,4 @@
 import { startWorker } from './worker.ts'
 
-// The script that the service serves at /sdk/krafter-push-sw.js, with where that is in place of the text.
+// The service serves this script at /sdk/krafter-push-sw.js and replaces the placeholder with its own URL.
 startWorker({ serverUrl: '__KRAFTER_SERVER__' })

@@ -5,11 +5,11 @@ import { messageField, type PushEventMessage } from '../push-event.ts'
 declare const self: ServiceWorkerGlobalScope
 
 export interface WorkerOptions {
-  /** Where Krafter Push is. `?server=` on the worker's own URL, where the page puts it, comes first. */
+  /** The URL of Krafter Push. `?server=` on the worker's own URL, which the page sets, takes precedence. */
   serverUrl: string
 }
 
-/** What the service pushes: `t` is the token for reports, the rest options of the notification. */
+/** The payload of a push. `t` is the token for reports; the rest are options of the notification. */
 interface Push extends NotificationOptions {
   t: string
   id: string
@@ -19,7 +19,7 @@ interface Push extends NotificationOptions {
   actions?: (Record<string, string> & { action: string; url?: string })[]
 }
 
-/** What is kept in a notification's `data`, besides what was given as that. */
+/** The worker's own fields in a notification's `data`, beside the app's. */
 interface Kept {
   t: string
   id: string
@@ -29,14 +29,14 @@ interface Kept {
 }
 
 /**
- * Shows what is pushed, reports that it came and what was clicked, opens what the click is for, and registers again when
- * the browser renews the subscription. Pushes of others it leaves alone. Call it while the worker's script runs.
+ * Shows pushed notifications, reports deliveries and clicks, opens the clicked URL, and registers again when the
+ * browser renews the subscription. It ignores pushes from other senders. Call it synchronously in the worker's script.
  */
 export function startWorker({ serverUrl }: WorkerOptions): void {
   const server = new URL(self.location.href).searchParams.get('server') ?? serverUrl
 
   const report = (what: string, body: object) =>
-    // A text body asks for no preflight; keepalive lets it end after the worker did.
+    // A text body needs no CORS preflight. With keepalive the request completes even if the worker ends first.
     fetch(`${server}/api/v1/push/track/${what}`, {
       method: 'POST',
       body: JSON.stringify(body),
@@ -63,7 +63,7 @@ export function startWorker({ serverUrl }: WorkerOptions): void {
     notification.close()
     const { t, url, urls } = kept
     const work: Promise<unknown>[] = [report('clicked', action ? { t, action } : { t })]
-    // An action without a url is heard of by your backend; the notification itself always opens something.
+    // An action without a url opens nothing, it is only reported. The notification itself always opens a page.
     const target = action ? urls[action] : (url ?? '')
     const href = typeof target === 'string' ? new URL(target, self.registration.scope).href : null
     work.push(tell(messageOf('clicked', notification, href, action)))
@@ -91,7 +91,7 @@ async function show(push: Push): Promise<void> {
   const { t, id, app_id, title = '', url, actions, data, ...options } = push
   const given = Array.isArray(actions) ? actions.filter(Boolean) : []
   const urls = Object.fromEntries(given.map((one) => [one.action, one.url ?? null]))
-  // The same push may come twice: it then replaces itself.
+  // The same push may arrive twice. With the id as its tag, the second replaces the first.
   const least = { tag: id, body: options.body, data: { ...data, krafterPush: { t, id, app_id, url, urls } } }
   try {
     const shown = given.map(({ url: _, ...action }) => action)
@@ -101,7 +101,7 @@ async function show(push: Push): Promise<void> {
       actions: shown,
     } as NotificationOptions)
   } catch {
-    // An option that this browser does not take. A push that shows nothing costs the page its subscription.
+    // The browser rejected an option. Show the minimum: browsers end the subscription of a page that shows nothing.
     await self.registration.showNotification(title, least as NotificationOptions)
   }
   const target = url === undefined || url === null ? null : new URL(url, self.registration.scope).href
@@ -129,7 +129,7 @@ function messageOf(
 
 const windows = () => self.clients.matchAll({ type: 'window', includeUncontrolled: true })
 
-/** Tells the pages of this scope: those of another have workers of their own. */
+/** Posts the message to the pages of this scope only: pages of other scopes have their own workers. */
 async function tell(message: PushEventMessage): Promise<void> {
   for (const window of await windows()) {
     if (window.url.startsWith(self.registration.scope)) window.postMessage({ [messageField]: message })
@@ -144,14 +144,14 @@ async function open(url: string): Promise<void> {
     opened.find((window) => window.url === url) ??
     (match === 'origin' ? opened.find(isSameOrigin) : undefined)
   if (!there) return void (await self.clients.openWindow(url))
-  // Focused first: a navigation uses up the click, without which nothing may be focused.
+  // Focus before navigating: a navigation uses up the click, and focusing requires a click.
   await there.focus()
-  // A window that this worker does not control cannot be sent anywhere.
+  // navigate() fails for a window that this worker does not control; then a new window opens.
   if (action === 'navigate' && there.url !== url)
     await there.navigate(url).catch(() => self.clients.openWindow(url))
 }
 
-/** The page's resume() does the same for what fails here, and where `register` is a function of the page. */
+/** If renewing fails here, or `register` is a function of the page, the page's resume() does it later. */
 async function renew(newSubscription: PushSubscription | undefined): Promise<void> {
   const noted = await note(self.registration)
   const { appId, vapidPublicKey, register, token, optedOut } = noted

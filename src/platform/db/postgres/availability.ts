@@ -2,14 +2,14 @@ import type { Logger } from 'pino'
 import type { DatabaseUnavailable, UnavailableReason } from '../database-errors.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 
-/** Whether a database that was asked just now takes writes. */
+/** Whether the database takes writes, according to the latest check. */
 export type DatabaseState = 'ready' | UnavailableReason
 
-/** Knows whether the database is available, and says in the log when that changes. */
+/** Tracks whether the database is available, and logs changes. */
 export interface Availability {
-  /** What is known now. */
+  /** The state that is currently known. */
   state(): DatabaseState
-  /** Tells of an error that may be one connection's or everybody's: the database is asked which. */
+  /** Reports an error that may affect one connection or all: a check of the database decides. */
   suspect(error: DatabaseUnavailable): void
   stop(): void
 }
@@ -17,13 +17,13 @@ export interface Availability {
 export interface AvailabilityOptions {
   limits: Pick<ConnectionLimits, 'probeMs' | 'maxProbeMs'>
   log: Pick<Logger, 'error' | 'warn' | 'info'>
-  /** Asks the database, over a connection of its own and with a deadline. */
+  /** Checks the database, over a separate connection and with a deadline. */
   probe: () => Promise<DatabaseState>
-  /** The connections that were open until now are of no more use: each knows only the mode that it was opened in. */
+  /** Called so that open connections are replaced: a session only knows the mode that it was opened in. */
   onChange: () => void
 }
 
-/** An outage is said at its start, and again after twice the time, a minute at most. */
+/** An outage is logged at its start and then at intervals that double, up to a minute. */
 const firstReminderMs = 2_000
 const maxReminderMs = 60_000
 
@@ -80,7 +80,7 @@ export function createAvailability(options: AvailabilityOptions): Availability {
     log.info({ errors, ms }, 'database.available')
   }
 
-  /** Single connections that were lost while the database was there. */
+  /** Logs connections that were lost although the database was available. */
   const sayLost = (errors: number, reason: string) => {
     lostUnsaid += errors
     const now = performance.now()

@@ -1,32 +1,32 @@
-/** Limits of the connections to PostgreSQL; milliseconds unless the name says otherwise. */
+/** Limits of the connections to PostgreSQL. Names that end in `Ms` are milliseconds. */
 export interface ConnectionLimits {
-  /** Connections of the pool for requests and workers; the queue has a few of its own. */
+  /** Size of the pool for requests and workers. The queue has a separate pool. */
   maxConnections: number
   connectTimeoutMs: number
-  /** How long a connection without work is kept. A new one has to learn the tables, which takes up to 100 ms. */
+  /** How long an idle connection is kept. A new one has to load the table definitions, which takes up to 100 ms. */
   idleMs: number
-  /** No connection grows older, so that none outlives a failover or the memory that it has gathered on the server. */
+  /** Maximum age of a connection: replaces those to a former primary, and frees the memory they use on the server. */
   maxAgeMs: number
-  /** TCP asks after a connection that says nothing for so long. */
+  /** TCP keepalive starts after a connection has been silent for this long. */
   keepAliveDelayMs: number
-  /** A statement without an answer for so long is asked after on a connection of its own. */
+  /** After this long without an answer, another connection checks whether the server still runs the statement. */
   silenceMs: number
   checkEveryMs: number
-  /** How often the listening connection is asked whether it still listens. */
+  /** How often the listening connection is checked. */
   listenCheckMs: number
-  /** For a statement that is no request's: the longest are those that cut an audience of millions. */
+  /** Timeout of statements outside of requests. The longest ones split an audience of millions. */
   statementMs: number
-  /** Behind a pooler in transaction mode nobody can be asked whether a statement still runs. */
+  /** Statement timeout behind a pooler in transaction mode, where running statements cannot be checked. */
   pooledStatementMs: number
-  /** A transaction that asks nothing for so long has lost its process; the server ends it, and its locks with it. */
+  /** The server ends a transaction that is idle for this long, and releases its locks: its process has died. */
   idleTransactionMs: number
-  /** For a free connection. */
+  /** How long a statement waits for a free connection. */
   waitMs: number
-  /** For the answer of `/readyz`. */
+  /** Timeout of the readiness check for `/readyz`. */
   readinessMs: number
-  /** How long the connection for it is kept when nobody asks. */
+  /** How long the readiness check's connection is kept without a check. */
   readinessIdleMs: number
-  /** An outage is looked at again after this, and after twice as long each time, up to `maxProbeMs`. */
+  /** Delay before the first recheck during an outage. It doubles each time, up to `maxProbeMs`. */
   probeMs: number
   maxProbeMs: number
 }

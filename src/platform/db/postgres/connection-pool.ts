@@ -8,24 +8,24 @@ import type { ConnectionLimits } from './connection-limits.ts'
 import { createConnectionShares } from './connection-shares.ts'
 import type { SilenceWatch } from './silence-watch.ts'
 
-/** A connection that is somebody's until it is released. */
+/** A connection that belongs to its borrower until it is released. */
 export interface Connection {
   readonly processID: number | null
   query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>
-  /** @param destroy it is in a state that nobody knows */
+  /** @param destroy closes the connection, because its state is unknown */
   release(destroy?: boolean): void
 }
 
 /**
- * Connections to PostgreSQL. What fails because the database cannot be reached or takes no writes fails as
- * DatabaseUnavailable, with an error of the server or of the network as its cause.
+ * Connections to PostgreSQL. When the database cannot be reached or takes no writes, calls reject with
+ * DatabaseUnavailable, whose cause is the error of the server or the network.
  */
 export interface ConnectionPool {
   connect(): Promise<Connection>
-  /** One statement; a statement's name is left out, for poolers that prepare none. */
+  /** Runs one statement. Its `name` is ignored, for poolers without prepared statements. */
   query(statement: string | { text: string; values?: unknown[] }, values?: unknown[]): Promise<pg.QueryResult>
   use(): ConnectionUse
-  /** None of the connections that are open now is used for another statement. */
+  /** Retires all open connections: later statements use new ones. */
   renew(): void
   /** Safe to call twice. */
   end(): Promise<void>
@@ -38,19 +38,19 @@ export interface PoolOptions {
   limits: ConnectionLimits
   /** `set` for each new connection, such as `enable_sort = off`. */
   settings: readonly string[]
-  /** False behind a pooler in transaction mode: what is set there does not stay with us. */
+  /** False behind a pooler in transaction mode, where a session's settings do not persist. */
   hasSessions: boolean
-  /** Statements that are asked for together go out together, in one write. */
+  /** Sends statements that are issued together in one write. */
   pipeline: boolean
   watch: SilenceWatch
   onUnavailable: (error: DatabaseUnavailable) => void
-  /** While it says so no connection is kept: each knows only the mode that it was opened in. */
+  /** While true, released connections are closed: a session only knows the mode that it was opened in. */
   isReadOnly: () => boolean
 }
 
 interface Known {
   generation: number
-  /** What its session was told last. */
+  /** The session's current `statement_timeout`. */
   statementMs: number | undefined
   plannedAtMs: number
 }
@@ -72,7 +72,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
   }
 
   const prepare = async (client: pg.ClientBase): Promise<void> => {
-    // Its statements fail by themselves; unheard, the event would end the process.
+    // The connection's statements report the error. Without a listener the event would end the process.
     client.on('error', () => {})
     known.set(client, { generation, statementMs: undefined, plannedAtMs: performance.now() })
     watch.add(client)
@@ -99,7 +99,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     keepAliveInitialDelayMillis: limits.keepAliveDelayMs,
     pipeline: options.pipeline,
     query_timeout: options.hasSessions ? undefined : limits.pooledStatementMs,
-    // Awaited before the connection is given to anybody, which its type does not say.
+    // The pool awaits this before it hands out the connection, although the type says otherwise.
     onConnect: (client) => prepare(client) as unknown as undefined,
   })
   // Without a listener a connection that drops while idle would end the process.
@@ -153,7 +153,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     }
   }
 
-  /** A transaction's first statement goes out with its begin, whose answer nobody waits for. */
+  /** Does not wait for the answer to `begin`, so that it is sent together with the transaction's first statement. */
   const begin = (client: pg.PoolClient, onFailed: (error: unknown) => void): pg.QueryResult => {
     client.query('begin').catch(onFailed)
     return { command: 'BEGIN', rowCount: null, oid: 0, fields: [], rows: [] }
@@ -169,7 +169,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
         if (options.pipeline) gatherWrites(stream)
         if (options.pipeline && text === 'begin') return begin(client, (error) => (notBegun ??= error))
         try {
-          // Without values it may be several statements, of which none can be prepared.
+          // A text without values may hold several statements, which cannot be prepared.
           const name = prepares && values?.length ? nameOf(text) : undefined
           const result = await client.query({ text, values: values as unknown[] | undefined, name })
           if (notBegun) throw notBegun
@@ -199,7 +199,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
         failed = false
         return result
       } finally {
-        // A failure inside of a statement's own `begin` would leave the next one in its transaction.
+        // If a text with its own `begin` fails, the connection would stay in that transaction.
         connection.release(failed)
       }
     },
@@ -216,7 +216,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
   }
 }
 
-/** Sends what is written in this turn of the event loop at once: the server wakes up once for it, and so do we. */
+/** Sends everything written in this turn of the event loop at once: the server and this process each wake up once. */
 function gatherWrites(stream: Writable): void {
   if (stream.writableCorked > 0) return
   stream.cork()

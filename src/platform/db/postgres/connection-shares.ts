@@ -1,17 +1,17 @@
 import { DatabaseBusy } from '../database-errors.ts'
 
-/** Who may have a connection now. */
+/** Decides which caller gets a connection next. */
 export interface ConnectionShares {
   /**
-   * Waits for a turn. The next free one goes to the caller that has the fewest, so that nobody waits behind another's
-   * crowd.
+   * Waits for a connection. The next free one goes to the caller that holds the fewest, so that no caller waits behind
+   * another's long queue.
    *
-   * @param caller absent: the service itself, whose turn comes first
-   * @returns what gives it back; call it once
-   * @throws DatabaseBusy when there was no turn in time
+   * @param caller undefined: the service itself, which goes first
+   * @returns a function that returns the connection; call it once
+   * @throws DatabaseBusy when no connection became free in time
    */
   take(caller: string | undefined): Promise<() => void>
-  /** How many wait for a turn. */
+  /** How many requests wait for a connection. */
   waiting(): number
 }
 
@@ -20,14 +20,14 @@ interface Waiting {
   start: () => void
 }
 
-/** Connections that callers leave to the service itself: workers, keys, limits. */
+/** Share of the connections reserved for the service itself: workers, keys, limits. */
 const reservedShare = 0.3
-/** Of one caller; beyond, it hears at once that there are too many. */
+/** The most waiting requests of one caller. Further ones fail at once with DatabaseBusy. */
 const maxWaitingPerCaller = 500
 
 /**
- * Shares out the connections of a pool: one caller has half of them at most, all callers together leave some to the
- * service itself.
+ * Shares out the connections of a pool. One caller holds at most half of them, and all callers together leave 30 % to
+ * the service itself.
  */
 export function createConnectionShares(total: number, waitMs: number): ConnectionShares {
   const perCaller = Math.max(1, Math.floor(total / 2))

@@ -3,13 +3,13 @@ import { createInTurn, type InTurn } from '../../in-turn.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
-/** One connection that hears notifications, opened anew whenever it is lost or has grown old. */
+/** One connection that receives notifications. It is replaced whenever it is lost or too old. */
 export interface ListeningConnection {
   /**
    * @param onNotification called with the payload of each notification on the channel
-   * @param onReconnect called each time that it listens again: notifications may have been lost
-   * @returns what ends it
-   * @throws when the channel cannot be listened on for a start
+   * @param onReconnect called each time listening starts or resumes: notifications may have been lost before
+   * @returns a handle that ends the subscription
+   * @throws when the first LISTEN fails
    */
   listen(
     channel: string,
@@ -25,7 +25,7 @@ interface Subscription {
   onReconnect: () => void
 }
 
-/** @param onLost called with what ended a connection that listened */
+/** @param onLost called with the error that ended the connection or prevented a new one */
 export function createListeningConnection(
   connectionString: string,
   limits: ConnectionLimits,
@@ -38,7 +38,7 @@ export function createListeningConnection(
   let isChecking = false
   let ended = false
 
-  /** A connection takes one statement at a time. */
+  /** Each connection runs one statement at a time. */
   const turns = new WeakMap<pg.Client, InTurn>()
   const ask = (target: pg.Client, text: string) => turns.get(target)!(() => target.query(text))
   const listenOn = (target: pg.Client, channel: string) =>

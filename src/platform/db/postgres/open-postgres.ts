@@ -16,24 +16,24 @@ import { withConnection } from './single-connection.ts'
 
 export interface PostgresOptions {
   log: Pick<Logger, 'error' | 'warn' | 'info'>
-  /** What differs from the usual limits. */
+  /** Overrides of the default limits. */
   limits?: Partial<ConnectionLimits>
   /** `set` for the connections of the queue, such as `enable_sort = off`. */
   queueSettings: readonly string[]
 }
 
-/** Of the queue: claims, and its upkeep. They are few, and short. */
+/** For the queue's claims and upkeep, whose statements are few and short. */
 const maxQueueConnections = 1
 const minimumServerVersion = 150_000
 
-/** A server that cannot be used whatever we do. */
+/** The server's version is not supported, so retrying does not help. */
 export class ServerTooOld extends Error {
   override name = 'ServerTooOld'
 }
 
 /**
- * Opens all connections to PostgreSQL: a pool for requests and workers, one for the queue, one connection that listens
- * and one that asks whether the database is there.
+ * Opens all connections to PostgreSQL: a pool for requests and workers, a pool for the queue, a connection for LISTEN
+ * and a connection for readiness checks.
  *
  * @throws ServerTooOld, or the error of the server or the network when the server cannot be reached
  */
@@ -103,7 +103,7 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
     async close() {
       availability.stop()
       listening.end()
-      // Kysely closes only what it has used.
+      // Kysely only closes a pool that it has used.
       await Promise.all([db.destroy(), pool.end(), queuePool.end()])
       watch.stop()
       readiness.end()
@@ -111,7 +111,7 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
   }
 }
 
-/** @returns whether what a session is told stays with our connection */
+/** @returns whether a connection keeps its session, with settings and LISTEN; not behind a transaction pooler */
 async function inspectServer(url: string, limits: ConnectionLimits): Promise<boolean> {
   const connect = <Result>(use: (client: pg.Client) => Promise<Result>) =>
     withConnection(url, limits, limits.connectTimeoutMs, use)
@@ -125,8 +125,8 @@ async function inspectServer(url: string, limits: ConnectionLimits): Promise<boo
 }
 
 /**
- * Of the server's processes those that work on a statement. The others, idle though we wait for their answer, are
- * ended: they may hold locks that nobody would give back.
+ * Finds which of the server's processes are working on a statement. Idle ones have lost their connection to this
+ * process and are terminated: otherwise their locks might never be released.
  */
 async function findWorking(
   url: string,

@@ -1,18 +1,18 @@
 import type pg from 'pg'
 
 /**
- * Whether a pooler in transaction mode is in between: there, connections that are open at the same time take turns on
- * one session of the server, and what is set or listened for in it does not stay theirs.
+ * Whether connections go through a pooler in transaction mode. There, open connections share the server's sessions, so
+ * settings and LISTEN do not stay with a connection.
  *
- * @param one a connection, open and idle
- * @param openAnother opens another one beside it, and closes it
+ * @param one an open, idle connection
+ * @param openAnother opens a second connection, and closes it after use
  */
 export async function isTransactionPooled(
   one: pg.Client,
   openAnother: <Result>(use: (client: pg.Client) => Promise<Result>) => Promise<Result>,
 ): Promise<boolean> {
   const first = await sessionOf(one)
-  // A pooler makes up the number that its clients need to cancel a statement; a server tells that of its process.
+  // A server reports its process id, for cancelling statements; a pooler reports an invented number instead.
   if ((one as unknown as { processID: number }).processID === first) return false
   return openAnother(async (other) => {
     const second = await sessionOf(other)

@@ -4,19 +4,18 @@ import type { DatabaseState } from './availability.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
-/** Asks the database whether it takes writes. */
+/** Checks whether the database takes writes. */
 export interface ReadinessProbe {
-  /** Who asks while a question is under way shares its answer. Never rejects, and takes `readinessMs` at most. */
+  /** Concurrent calls share one check. Never rejects, and takes at most `readinessMs`. */
   ask(): Promise<DatabaseState>
-  /** The same in a new session, which may be told what an old one is not. */
+  /** Checks in a new session, because an old one may report an outdated state. */
   askAnew(): Promise<DatabaseState>
   end(): void
 }
 
 /**
- * Keeps one connection for the question while it is asked often, so that it never waits for a pool. One that
- * has failed, that says read-only (it may be an old session of a database that no longer is) or that has grown old is
- * replaced within the same question.
+ * Keeps one connection while checks are frequent, so that a check never waits for a pool. The connection is replaced
+ * within the same check when it has failed, is too old, or reports read-only, which may be outdated in an old session.
  */
 export function createReadinessProbe(connectionString: string, limits: ConnectionLimits): ReadinessProbe {
   let client: pg.Client | undefined
@@ -29,7 +28,7 @@ export function createReadinessProbe(connectionString: string, limits: Connectio
     if (client) endQuickly(client)
     client = undefined
   }
-  /** Two of them fit into the deadline: an old connection's and a new one's. */
+  /** Half of the deadline each for a check on the old connection and one on a new connection. */
   const stepMs = limits.readinessMs / 2
 
   const askKept = async (): Promise<DatabaseState | undefined> => {

@@ -1,15 +1,14 @@
 import pg from 'pg'
 
 /**
- * Finds connections that have died without a word, as behind a firewall that forgot them: a statement that is not
- * answered for seconds while the server does not work on it. However long a statement takes, one that the server
- * works on is left alone.
+ * Finds connections that died silently, for example because a firewall forgot them: a statement has had no answer for
+ * seconds, and the server is not working on it. Statements that the server is working on are never interrupted.
  */
 export interface SilenceWatch {
   add(client: pg.ClientBase): void
-  /** @param pid of the server's process for it */
+  /** @param pid the server's process for the connection */
   identify(client: pg.ClientBase, pid: number): void
-  /** Ends a connection without a goodbye that might never arrive. */
+  /** Closes the socket at once, without a termination message that might never arrive. */
   end(client: pg.ClientBase): void
   stop(): void
 }
@@ -17,9 +16,9 @@ export interface SilenceWatch {
 export interface SilenceWatchOptions {
   silenceMs: number
   checkEveryMs: number
-  /** Asks the server, over a new connection, which of its processes work; it ends those that do not. */
+  /** Asks the server, over a new connection, which processes are working, and terminates the idle ones. */
   findWorking: (pids: readonly number[]) => Promise<ReadonlySet<number>>
-  /** Those that are idle at the moment have most likely died with them. */
+  /** Called with the number of dead connections; connections that are idle now have most likely died as well. */
   onFound: (count: number) => void
 }
 
@@ -29,7 +28,7 @@ interface Watched {
   silentSince: number | undefined
 }
 
-/** What of pg.Client is not in its types. */
+/** Members of pg.Client that its types lack. */
 type Internals = pg.ClientBase & {
   readyForQuery: boolean
   connection: { stream: { bytesRead: number; destroyed: boolean; destroy(error?: Error): void } }
@@ -40,7 +39,7 @@ export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
   const watched = new Map<pg.ClientBase, Watched>()
   let isChecking = false
 
-  /** @returns whether it has said nothing for too long */
+  /** @returns whether the connection has been silent for too long */
   const look = (client: pg.ClientBase, state: Watched, now: number): boolean => {
     const { bytesRead } = streamOf(client)
     const isWaiting = !(client as Internals).readyForQuery
@@ -60,7 +59,7 @@ export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
     if (!working) return
     const later = performance.now()
     const dead = suspects.filter(
-      // What it has said meanwhile may have waited for a busy process to read it.
+      // Looks again: an answer may have waited for this process to read it.
       ([client, state]) => !working.has(state.pid ?? -1) && watched.has(client) && look(client, state, later),
     )
     for (const [client] of dead) end(client)
@@ -94,7 +93,7 @@ export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
   }
 }
 
-/** A server that refuses the question is there, and nothing is known; one that cannot be asked answers nobody. */
+/** If the server refuses the query, nothing is known. If it is unreachable, no process counts as working. */
 function onlyIfAnswered(error: unknown): ReadonlySet<number> | undefined {
   return error instanceof pg.DatabaseError ? undefined : new Set()
 }

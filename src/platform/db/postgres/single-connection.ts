@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { ConnectionLimits } from './connection-limits.ts'
 
-/** Opens a connection outside of every pool, for what must not wait for one. */
+/** Opens a connection outside of every pool, for work that must not wait for a pool. */
 export async function connectAlone(
   connectionString: string,
   limits: Pick<ConnectionLimits, 'connectTimeoutMs' | 'keepAliveDelayMs'>,
@@ -15,7 +15,7 @@ export async function connectAlone(
     keepAlive: true,
     keepAliveInitialDelayMillis: limits.keepAliveDelayMs,
   })
-  // Whoever uses it hears of it from the statement that fails.
+  // The caller gets the error from the statement that fails.
   client.on('error', () => {})
   try {
     await client.connect()
@@ -26,7 +26,7 @@ export async function connectAlone(
   }
 }
 
-/** Runs `use` with a connection of its own, and closes it. */
+/** Runs `use` with a separate connection, and closes it. */
 export async function withConnection<Result>(
   connectionString: string,
   limits: Pick<ConnectionLimits, 'connectTimeoutMs' | 'keepAliveDelayMs'>,
@@ -41,7 +41,7 @@ export async function withConnection<Result>(
   }
 }
 
-/** Says goodbye, and does not wait for what may never come. */
+/** Sends the termination message and closes the socket, without waiting for the server, which may never answer. */
 export function endQuickly(client: pg.Client): void {
   client.end().catch(() => {})
   const { stream } = (client as unknown as { connection: { stream: { destroySoon(): void } } }).connection
