@@ -37,7 +37,7 @@ import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/queue.ts'
 import type { Traces, TracesConfig } from './platform/traces/traces.ts'
 import { prepareEventLog } from './retention/event-log.ts'
-import { surviveMissingPartitions } from './retention/missing-partition.ts'
+import { createPartitionsWhenMissing } from './retention/missing-partition.ts'
 import { registerRoutes } from './routes.ts'
 import { startSendingLanes } from './sending/sending-lanes.ts'
 import { openStorage } from './storage.ts'
@@ -143,7 +143,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     closers.push(() => Promise.all(drainers.map(closeOne)))
 
     const { db, backend, readState, silentMs } = storage
-    surviveMissingPartitions({ db, config, clock, log })
+    createPartitionsWhenMissing({ db, config, clock, log })
     const metrics = createMetrics()
     showKnownLabels(metrics)
     measureProcess({ ...storage, metrics, version })

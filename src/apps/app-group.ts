@@ -1,7 +1,7 @@
 import { commitHalving, createGroupCommit } from '../engine/group-commit.ts'
 import type { Db } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
-import { AppIsLocked } from './app-store.ts'
+import { AppLockedError } from './app-store.ts'
 
 /** Commits items of any apps in groups. If the caller passes a transaction as `db`, the items commit in it. */
 export interface AppGroup<Item, Result> {
@@ -21,7 +21,7 @@ const maxBatchGroup = 500
  *
  * @param maxWaiting items that may wait: some seconds of work
  * @param commit commits in one transaction; with `skip locked` it answers items of apps that are gone or being deleted
- *   with {@link AppIsLocked}
+ *   with {@link AppLockedError}
  */
 export function createAppGroup<Item, Result>(
   home: Db,
@@ -46,7 +46,7 @@ export function createAppGroup<Item, Result>(
       try {
         return await group.add(item)
       } catch (error) {
-        if (error instanceof AppIsLocked) return commitAlone(db, item)
+        if (error instanceof AppLockedError) return commitAlone(db, item)
         throw error
       }
     },

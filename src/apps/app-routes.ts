@@ -6,7 +6,7 @@ import { answerOnce } from '../idempotency/answer-once.ts'
 import { withoutRequestTimeout } from '../platform/db/statement-context.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
-import { jsonObject, limitOfAll, requiredText, text } from '../platform/http/fields.ts'
+import { jsonObject, requiredText, shortListLimit, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { describedAs } from '../platform/openapi/components.ts'
@@ -50,7 +50,7 @@ export function registerAppRoutes(
       config: { scope: 'push:read' },
       schema: {
         ...appDocs.list,
-        querystring: z.object({ limit: limitOfAll, cursor: cursorField(list) }),
+        querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
       },
     },
     async (request) => {

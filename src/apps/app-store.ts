@@ -249,8 +249,8 @@ export function selectHeldApps(ids: readonly string[], waiting?: 'skip locked'):
 }
 
 /** The app is being deleted. Callers that do not wait for the deletion get this error. */
-export class AppIsLocked extends Error {
-  override name = 'AppIsLocked'
+export class AppLockedError extends Error {
+  override name = 'AppLockedError'
 }
 
 /**

@@ -1,7 +1,7 @@
 import { findRunningService } from '../control/control-client.ts'
 import { createLogger } from '../platform/log.ts'
 import { checkDatabase } from './doctor/check-database.ts'
-import { checkTls, checkVapidSubject, checkWayOut } from './doctor/check-network.ts'
+import { checkOutboundReach, checkTls, checkVapidSubject } from './doctor/check-network.ts'
 import { type Finding, findings } from './doctor/finding.ts'
 import { readSettings, type SettingOptions } from './read-settings.ts'
 import { printTable } from './table.ts'
@@ -18,7 +18,7 @@ export async function runDoctor(options: SettingOptions & { json?: boolean }): P
     running
       ? [findings.ok('database', `a running service has ${config.dataDir} open and answers`)]
       : checkDatabase(config, log),
-    checkWayOut(config),
+    checkOutboundReach(config),
     [checkVapidSubject(config)],
     checkTls(config).then((finding) => [finding]),
   ])

@@ -24,19 +24,19 @@ export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
  * Like {@link emitEvent} for many events at once: a fixed number of statements, however many events and apps there are.
  *
  * @param keepAll whether to store events that no webhook names and no stream follows
- * @param hearers the hearers of the events' apps, if the transaction has already read them
+ * @param receivers the webhooks and streams of the events' apps, if the transaction has already read them
  * @returns the stored events
  */
 export async function emitEvents(
   trx: Trx,
   events: readonly NewEvent[],
   keepAll = false,
-  hearers?: Hearers,
+  receivers?: EventReceivers,
 ): Promise<{ appId: string; id: string }[]> {
   if (events.length === 0) return []
   const appIds = [...new Set(events.map(({ appId }) => appId))]
   const now = events[0]!.occurredAt
-  const { listeners, streamed } = hearers ?? (await readHearers(trx, appIds, now))
+  const { listeners, streamed } = receivers ?? (await readEventReceivers(trx, appIds, now))
   const isKept = ({ appId, type }: NewEvent) =>
     keepAll || streamed.has(appId) || listeners.get(appId)?.some((listener) => listener.events.includes(type))
   const rows = toRows(events.filter(isKept))
@@ -64,15 +64,19 @@ export async function emitEvents(
 }
 
 /** The webhooks and streams that receive the events of some apps. */
-export interface Hearers {
+export interface EventReceivers {
   /** Webhooks, enabled or not, by app. */
   listeners: Map<string, Listener[]>
   /** Apps whose events a stream follows. */
   streamed: Set<string>
 }
 
-/** Reads the hearers of some apps. The result stays valid while the transaction holds those apps. */
-export async function readHearers(trx: Trx, appIds: readonly string[], now: Date): Promise<Hearers> {
+/** Reads the webhooks and streams of some apps. The result stays valid while the transaction holds those apps. */
+export async function readEventReceivers(
+  trx: Trx,
+  appIds: readonly string[],
+  now: Date,
+): Promise<EventReceivers> {
   const [listeners, streamed] = await pipelined([readListeners(trx, appIds), readStreamed(trx, appIds, now)])
   return { listeners, streamed }
 }

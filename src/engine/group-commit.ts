@@ -1,4 +1,4 @@
-import { isAboutARow } from '../platform/db/database-errors.ts'
+import { isRowError } from '../platform/db/database-errors.ts'
 import { statementContext } from '../platform/db/statement-context.ts'
 
 /** Groups the items of concurrent callers into shared transactions. */
@@ -96,7 +96,7 @@ export async function commitHalving<Item, Result>(
   try {
     return await commit(items)
   } catch (error) {
-    if (items.length === 1 || !isAboutARow(error)) return items.map(() => error as Error)
+    if (items.length === 1 || !isRowError(error)) return items.map(() => error as Error)
     const half = Math.ceil(items.length / 2)
     const first = await commitHalving(items.slice(0, half), commit)
     return [...first, ...(await commitHalving(items.slice(half), commit))]

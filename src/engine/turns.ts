@@ -1,5 +1,5 @@
 /** How much work one lane could do now. */
-export interface Wish {
+export interface LaneDemand {
   laneId: string
   /** Number of items that the lane's own limits allow, at least 1. */
   room: number
@@ -12,7 +12,7 @@ export interface Wish {
  * @param budget number of items over all lanes
  * @returns number of items for each lane that gets any
  */
-export function shareBudget(wishes: readonly Wish[], budget: number): Map<string, number> {
+export function shareBudget(wishes: readonly LaneDemand[], budget: number): Map<string, number> {
   const shares = new Map<string, number>()
   let left = budget
   // Lanes with the least room come first: the budget that they leave is then shared among the others.

@@ -5,7 +5,7 @@ import type { Db, Trx } from '../platform/db/db.ts'
 const idempotencyKeyLifeMs = dayMs
 
 /** An `Idempotency-Key` that a client sent. */
-export interface KeyOfRequest {
+export interface SentIdempotencyKey {
   /** The app that the request changes; the team if the request creates an app. */
   scopeId: string
   key: string
@@ -22,7 +22,7 @@ export interface KeptAnswer {
 /** The key's use in the last 24 hours; undefined: no request with it has committed. */
 export async function findAnswer(
   db: Db,
-  { scopeId, key }: KeyOfRequest,
+  { scopeId, key }: SentIdempotencyKey,
   now: Date,
 ): Promise<KeptAnswer | undefined> {
   return db
@@ -41,7 +41,7 @@ export async function findAnswer(
  */
 export async function takeKey(
   trx: Trx,
-  { scopeId, key }: KeyOfRequest,
+  { scopeId, key }: SentIdempotencyKey,
   fingerprint: Buffer,
   now: Date,
 ): Promise<KeptAnswer | undefined> {
@@ -63,7 +63,7 @@ export async function takeKey(
 /** Stores the answer of the request that {@link takeKey} took the key for. */
 export async function keepAnswer(
   trx: Trx,
-  { scopeId, key }: KeyOfRequest,
+  { scopeId, key }: SentIdempotencyKey,
   status: number,
   answer: Buffer,
 ): Promise<void> {

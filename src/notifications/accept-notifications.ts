@@ -1,5 +1,5 @@
 import { sendingDue } from '../announcements.ts'
-import { AppIsLocked } from '../apps/app-store.ts'
+import { AppLockedError } from '../apps/app-store.ts'
 import { deliveryOptions } from '../channels/message.ts'
 import { type Channels, findOversize } from '../channels/registry.ts'
 import type { NotificationContent } from '../database.ts'
@@ -36,7 +36,7 @@ export function checkPayload(channels: Channels, { app, title, content }: Notifi
  * Accepts notifications of any apps in the caller's transaction, with a fixed number of statements. Each notification
  * is a row that is due now. The lanes of the apps are told after the commit.
  *
- * @param waiting `skip locked`: returns AppIsLocked for notifications of apps that are deleted or being deleted
+ * @param waiting `skip locked`: returns AppLockedError for notifications of apps that are deleted or being deleted
  * @returns the notifications as the API shows them, in the given order; a 404 for each whose app is deleted
  */
 export async function acceptNotifications(
@@ -61,7 +61,7 @@ export async function acceptNotifications(
   return given.map(({ id }) => {
     const row = rows.get(id)
     if (row) return presentNotification(row)
-    return waiting ? new AppIsLocked() : refusals.notFound()
+    return waiting ? new AppLockedError() : refusals.notFound()
   })
 }
 

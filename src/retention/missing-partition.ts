@@ -26,24 +26,24 @@ function momentWithoutPartition(error: unknown): Date | undefined {
  * again. This is rare, because partitions are created in advance. But no record may be lost because a clock jumped or
  * upkeep failed for two weeks.
  */
-export function surviveMissingPartitions({
+export function createPartitionsWhenMissing({
   db,
   config,
   clock,
   log,
 }: Pick<Deps, 'db' | 'config' | 'clock' | 'log'>): void {
-  let mending: Promise<void> | undefined
+  let repair: Promise<void> | undefined
   retryTransactions(db, async (error) => {
     const moment = momentWithoutPartition(error)
     if (!moment) return false
     // Transactions that fail at the same time wait for the same repair.
-    mending ??= (async () => {
+    repair ??= (async () => {
       log.error({ err: error, moment }, 'partitions.missing')
       await prepareEventLog(db, config.retentionDays, clock.now(), [moment])
     })().finally(() => {
-      mending = undefined
+      repair = undefined
     })
-    await mending
+    await repair
     return true
   })
 }

@@ -1,5 +1,5 @@
 import { holdApps } from '../apps/app-store.ts'
-import { emitEvents, type NewEvent, readHearers } from '../deliveries/publish-event.ts'
+import { emitEvents, type NewEvent, readEventReceivers } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { invalidateSubscribers } from '../subscribers/invalidate.ts'
@@ -42,10 +42,10 @@ export async function recordPages(
   const now = deps.clock.now()
   const keys = pages.map(({ page }) => ({ appId: page.appId, notificationId: page.id }))
   const appIds = [...new Set(keys.map(({ appId }) => appId))]
-  const [apps, locked, hearers] = await pipelined([
+  const [apps, locked, receivers] = await pipelined([
     holdApps(trx, appIds),
     lockNotifications(trx, keys),
-    readHearers(trx, appIds, now),
+    readEventReceivers(trx, appIds, now),
   ])
   const [closed, postponed] = await pipelined([
     closeBatches(trx, pages.flatMap(toClosing), now),
@@ -85,7 +85,7 @@ export async function recordPages(
       trx,
       [...ours.flatMap((sent) => failureEvents(sent, now)), ...completed.map(({ event }) => event(now))],
       false,
-      hearers,
+      receivers,
     ),
   ])
   const lapsed = pages.filter((sent) => !ours.includes(sent)).map(({ page }) => pageKey(page))

@@ -1,4 +1,4 @@
-import { AppIsLocked, holdApps } from '../apps/app-store.ts'
+import { AppLockedError, holdApps } from '../apps/app-store.ts'
 import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { ConflictError, isTaken } from '../platform/db/database-errors.ts'
@@ -21,7 +21,7 @@ import { findByTokens, insertSubscribers, saveSubscribers } from './subscriber-s
  * many requests come at once. If nothing changes, nothing is written. All changes share one transaction and a fixed
  * number of statements. Registrations of the same token apply in their order.
  *
- * @param waiting `skip locked`: registrations of apps that are being deleted get an AppIsLocked error
+ * @param waiting `skip locked`: registrations of apps that are being deleted get an AppLockedError error
  * @returns a result for each registration, in their order; a 404 when its app is gone, a 422 for an unknown web token
  *   without keys
  */
@@ -67,7 +67,7 @@ export async function registerSubscribers(
     const decided = decision.results.values()
     for (const place of places) {
       const isHeld = apps.has(registrations[place]!.appId)
-      results[place] = isHeld ? decided.next().value! : waiting ? new AppIsLocked() : refusals.notFound()
+      results[place] = isHeld ? decided.next().value! : waiting ? new AppLockedError() : refusals.notFound()
     }
   })
   return results

@@ -3,7 +3,7 @@ import type { RateLimits } from '../access/rate-limits.ts'
 import { readToken, trackingPurpose } from '../channels/web-push/tracking-token.ts'
 import type { Deps } from '../deps.ts'
 import { clientOf } from '../platform/http/client-address.ts'
-import { answerPreflights, letPagesRead } from '../platform/http/cross-origin.ts'
+import { allowCrossOrigin, answerPreflights } from '../platform/http/cross-origin.ts'
 import type { Server } from '../platform/http/server.ts'
 import { unsubscribeIfThere } from '../subscribers/unsubscribe.ts'
 import { createReceiptBuffer } from './receipt-buffer.ts'
@@ -26,7 +26,7 @@ export function registerTrackingRoutes(server: Server, deps: TrackingDeps, limit
   const receipts = createReceiptBuffer(deps)
   acceptAnyBody(server)
   server.addHook('onRequest', async (request, reply) => {
-    letPagesRead(reply, '*')
+    allowCrossOrigin(reply, '*')
     if (request.method !== 'OPTIONS') limits.take('public', clientOf(request.ip), reply)
   })
   const read = (request: FastifyRequest) => {

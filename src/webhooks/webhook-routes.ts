@@ -6,7 +6,7 @@ import { answerOnce } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
-import { limitOfAll, text } from '../platform/http/fields.ts'
+import { shortListLimit, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
 import { checkWebhook, createWebhook } from './create-webhook.ts'
@@ -55,7 +55,7 @@ export function registerWebhookRoutes(
       schema: {
         ...webhookDocs.list,
         params: ofApp,
-        querystring: z.object({ limit: limitOfAll, cursor: cursorField(list) }),
+        querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
       },
     },
     async (request) => {

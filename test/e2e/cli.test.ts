@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { completionScript } from '../../src/cli/completion.ts'
-import { checkTls, checkVapidSubject, checkWayOut } from '../../src/cli/doctor/check-network.ts'
+import { checkOutboundReach, checkTls, checkVapidSubject } from '../../src/cli/doctor/check-network.ts'
 import { judgeClock } from '../../src/cli/doctor/finding.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { createReadableLogger } from '../../src/cli/terminal-log.ts'
@@ -192,7 +192,7 @@ test('logs at a terminal are lines for people', async () => {
 test('the checks of doctor', async () => {
   expect([0, 20, -400].map((off) => judgeClock(off, 'x').state)).toEqual(['ok', 'warning', 'failed'])
   expect(checkVapidSubject({ vapidSubject: undefined }).state).toBe('warning')
-  const [unreachable] = await checkWayOut({ outboundProxy: undefined }, ['https://127.0.0.1:1'])
+  const [unreachable] = await checkOutboundReach({ outboundProxy: undefined }, ['https://127.0.0.1:1'])
   expect(unreachable).toMatchObject({ check: 'way out', state: 'failed' })
   const tls = (publicUrl?: string) => checkTls({ publicUrl }).then(({ state }) => state)
   expect([await tls(), await tls('http://push.example'), await tls('http://localhost:8080')]).toEqual([

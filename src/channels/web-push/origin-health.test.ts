@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import {
+  checksUntilStuck,
   createOriginHealth,
   failuresBeforePause,
   isStuck,
@@ -9,7 +10,6 @@ import {
   noteFailure,
   type OriginHealth,
   probes,
-  quietLooks,
   roomAt,
 } from './origin-health.ts'
 
@@ -56,9 +56,9 @@ test.each([
   ['that failed since', 'a f1', probes],
   ['that failed to answer what began before', 'a f0', 100],
   ['that answers again', 'a f1 a', 100],
-  ['that is quiet', `a${' l'.repeat(quietLooks)}`, probes],
-  ['that is quiet for less', `a${' l'.repeat(quietLooks - 1)}`, 100],
-  ['that is quiet no more', `${'l '.repeat(quietLooks)}a`, 100],
+  ['that is quiet', `a${' l'.repeat(checksUntilStuck)}`, probes],
+  ['that is quiet for less', `a${' l'.repeat(checksUntilStuck - 1)}`, 100],
+  ['that is quiet no more', `${'l '.repeat(checksUntilStuck)}a`, 100],
 ])('room at a push service %s', (_, events, room) => {
   const health = createOriginHealth()
   play(health, events)
@@ -71,7 +71,7 @@ test.each([
 test('what is stuck is found out anew once nothing is under way', () => {
   const health = createOriginHealth()
   health.running = 2
-  play(health, 'l '.repeat(quietLooks))
+  play(health, 'l '.repeat(checksUntilStuck))
   noteEnd(health)
   expect(isStuck(health)).toBe(true)
   noteEnd(health)

@@ -6,7 +6,7 @@ export const failuresBeforePause = 20
 const strikesBeforePause = 3
 
 /** A push service is stuck after this many looks in a row that find running pushes and no new answer. */
-export const quietLooks = 4
+export const checksUntilStuck = 4
 
 /** What the service knows about how a push service answers. */
 export interface OriginHealth {
@@ -47,7 +47,7 @@ export function createOriginHealth(): OriginHealth {
  * neither looks nor receives answers.
  */
 export function isStuck({ quiet }: OriginHealth): boolean {
-  return quiet >= quietLooks
+  return quiet >= checksUntilStuck
 }
 
 /** How many more pushes may start. */

@@ -1,6 +1,7 @@
 import { createTurnQueue, type TurnQueue } from '../../engine/turn-queue.ts'
 import type { Outcome } from '../outcome.ts'
 import {
+  checksUntilStuck,
   createOriginHealth,
   isStuck,
   look,
@@ -8,7 +9,6 @@ import {
   noteEnd,
   noteFailure,
   type OriginHealth,
-  quietLooks,
   roomAt,
 } from './origin-health.ts'
 
@@ -25,7 +25,7 @@ const throttlingStatuses = new Set([406, 429])
 const maxRemembered = 10_000
 
 /** A page of one app that has pushes for a push service. */
-export interface Visitor {
+export interface WaitingPage {
   appId: string
   /** Milliseconds of performance.now() when the page started. */
   sinceMs: number
@@ -43,7 +43,7 @@ export interface PushOrigin {
    *
    * @returns false when no place became free in time. The visitor should retry later, and must not call {@link leave}.
    */
-  enter(visitor: Visitor): Promise<boolean>
+  enter(visitor: WaitingPage): Promise<boolean>
   leave(): void
   /**
    * Learns from the outcome of a push. A 429 or a `Retry-After` concerns only the app. No answer, or any other status
@@ -72,7 +72,7 @@ export interface OriginLimits {
   slowMs: number
 }
 
-interface Waiting extends Visitor {
+interface Waiting extends WaitingPage {
   resolve(entered: boolean): void
 }
 
@@ -117,17 +117,17 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
       waiting.shift()!.resolve(true)
     }
   }
-  const dismiss = (test: (visitor: Visitor) => boolean) => {
+  const dismiss = (test: (visitor: WaitingPage) => boolean) => {
     for (const { resolve } of waiting.removeIf(test)) resolve(false)
   }
-  const isInVain = ({ sinceMs }: Visitor) =>
+  const isInVain = ({ sinceMs }: WaitingPage) =>
     isStuck(health) || (health.slow && performance.now() - sinceMs > limits.slowMs)
   const watch = () => {
     state.watch = undefined
     if (health.running === 0) return
     look(health)
     dismiss(isInVain)
-    state.watch = setTimeout(watch, limits.quietMs / quietLooks).unref()
+    state.watch = setTimeout(watch, limits.quietMs / checksUntilStuck).unref()
   }
 
   const origin: PushOrigin = {
@@ -139,7 +139,7 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
       return throttled > now ? deferred(throttled - now, 'the push service asked the app to wait') : null
     },
     async enter(visitor) {
-      state.watch ??= setTimeout(watch, limits.quietMs / quietLooks).unref()
+      state.watch ??= setTimeout(watch, limits.quietMs / checksUntilStuck).unref()
       if (waiting.size === 0 && roomAt(health, limits.concurrency) > 0) {
         health.running += 1
         return true

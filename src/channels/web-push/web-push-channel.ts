@@ -19,7 +19,7 @@ import {
   type OriginLimits,
   type PushOrigin,
   stuckOutcome,
-  type Visitor,
+  type WaitingPage,
 } from './push-origins.ts'
 import { pushServiceAt } from './push-service.ts'
 import { requestHeaders } from './request-headers.ts'
@@ -58,7 +58,7 @@ interface Parts {
 }
 
 /** A page's messages to one push service with one key pair. They share their headers and their limits. */
-interface Lane extends Visitor {
+interface Lane extends WaitingPage {
   origin: PushOrigin
   /** Whether the lane got no place in time; the rest of its messages is deferred. */
   isStuck: boolean

@@ -13,7 +13,7 @@ const pushServices = [
 ]
 
 /** Checks that push services are reachable, through the proxy if one is set, and compares clocks. Any answer counts. */
-export async function checkWayOut(
+export async function checkOutboundReach(
   { outboundProxy }: Pick<Config, 'outboundProxy'>,
   origins: readonly string[] = pushServices,
 ): Promise<Finding[]> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deps } from '../../deps.ts'
 import { commitHalving } from '../../engine/group-commit.ts'
-import { isAboutARow } from '../../platform/db/database-errors.ts'
+import { isRowError } from '../../platform/db/database-errors.ts'
 import { type RecordedDelivery, type Result, recordResults } from './record-results.ts'
 
 /** Results that wait to be written to the database. */
@@ -71,7 +71,7 @@ async function recordPatiently(deps: BufferDeps, batch: readonly Result[]): Prom
     } catch (error) {
       const deliveryId = batch[0]!.delivery.id
       deps.log.error({ err: error, results: batch.length, deliveryId, tries }, 'delivery.record_failed')
-      if (tries === maxTries || isAboutARow(error)) throw error
+      if (tries === maxTries || isRowError(error)) throw error
       await sleep(Math.min(maxPauseMs, firstPauseMs * 2 ** tries))
     }
   }

@@ -47,7 +47,7 @@ export function unavailableReason(error: unknown): UnavailableReason | undefined
 }
 
 /** Whether the database refuses a row's values: a data exception or an integrity violation. */
-export function isAboutARow(error: unknown): boolean {
+export function isRowError(error: unknown): boolean {
   return /^2[23]/.test(codeOf(error) ?? '')
 }
 

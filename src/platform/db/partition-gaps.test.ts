@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { endOfCover, findGaps, type TimeRange } from './partition-gaps.ts'
+import { findGaps, firstUncoveredMoment, type TimeRange } from './partition-gaps.ts'
 
 const dayMs = 86_400_000
 const day = (number: number) => new Date(number * dayMs)
@@ -29,7 +29,7 @@ test('gaps are filled, all of them, without overlapping what is there', () => {
         expect(start < end).toBe(true)
         if (index > 0) expect(start >= all[index - 1]!.end).toBe(true)
       }
-      expect(endOfCover(all, from) > until).toBe(true)
+      expect(firstUncoveredMoment(all, from) > until).toBe(true)
       for (const { start, end } of gaps) {
         expect(end.getTime() - start.getTime()).toBeLessThanOrEqual(spanDays * dayMs)
       }
@@ -45,7 +45,7 @@ test('what is covered needs nothing, and ends where the first gap begins', () =>
   ]
   expect(findGaps(known, day(1), day(4), 2)).toEqual([])
   expect(findGaps(known, day(4), day(7), 9)).toEqual([{ start: day(5), end: day(6) }])
-  expect([day(0), day(1), day(5), day(7)].map((from) => endOfCover(known, from))).toEqual([
+  expect([day(0), day(1), day(5), day(7)].map((from) => firstUncoveredMoment(known, from))).toEqual([
     day(0),
     day(5),
     day(5),

@@ -34,7 +34,7 @@ export function findGaps(
 }
 
 /** @returns the first moment, from `from` on, that no partition covers */
-export function endOfCover(known: readonly TimeRange[], from: Date): Date {
+export function firstUncoveredMoment(known: readonly TimeRange[], from: Date): Date {
   let end = from
   for (const range of known) if (range.start <= end && range.end > end) end = range.end
   return end

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { firstIdOf } from '../ids.ts'
 import type { Db, OpenDatabase, Trx } from './db.ts'
-import { endOfCover, findGaps, type TimeRange } from './partition-gaps.ts'
+import { findGaps, firstUncoveredMoment, type TimeRange } from './partition-gaps.ts'
 
 /** A table partitioned by the time in its UUIDv7 key (RFC 9562 §5.7): dropping a partition deletes its old rows. */
 export interface PartitionedTable {
@@ -51,7 +51,7 @@ export async function readHorizons(
 ): Promise<{ table: string; until: Date }[]> {
   const horizons = []
   for (const { name } of tables) {
-    horizons.push({ table: name, until: endOfCover(await listPartitions(db, name), now) })
+    horizons.push({ table: name, until: firstUncoveredMoment(await listPartitions(db, name), now) })
   }
   return horizons
 }

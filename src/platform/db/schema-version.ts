@@ -1,7 +1,7 @@
 import { ConfigError } from '../config-error.ts'
 
 /** The state of a database's schema. `newer`: migrations of a later version that are compatible with this one. */
-export type SchemaStanding = { pending: boolean; newer: string[] }
+export type SchemaComparison = { pending: boolean; newer: string[] }
 
 /**
  * Decides by name whether a program that knows the migrations `known` can run on a database that has `recorded`.
@@ -12,7 +12,7 @@ export type SchemaStanding = { pending: boolean; newer: string[] }
  *
  * @throws ConfigError when the program cannot run on the database
  */
-export function judgeSchema(known: readonly string[], recorded: readonly string[]): SchemaStanding {
+export function judgeSchema(known: readonly string[], recorded: readonly string[]): SchemaComparison {
   const latest = known.toSorted().at(-1) ?? ''
   const newer = recorded.filter((name) => !known.includes(name)).toSorted()
   const pending = known.filter((name) => !recorded.includes(name))

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { z } from 'zod'
-import { isAboutARow } from '../db/database-errors.ts'
+import { isRowError } from '../db/database-errors.ts'
 import { ApiError, refusals } from '../errors.ts'
 import { toDetails } from './validation-details.ts'
 
@@ -58,7 +58,7 @@ export function presentRow<Data>(
     const { status, error, details } = result.shape
     return { status, error, ...(details && { details }) }
   }
-  if (!isAboutARow(result)) throw result
+  if (!isRowError(result)) throw result
   log.error({ err: result }, 'batch.row_failed')
   return { status: 500, error: 'Internal server error' }
 }

@@ -3,15 +3,15 @@ import { requestIdHeader } from './request-id.ts'
 import type { Server } from './server.ts'
 
 /** @param origin pages of this origin may read the response, even an error; `*`: all origins */
-export function letPagesRead(reply: FastifyReply, origin: string): void {
+export function allowCrossOrigin(reply: FastifyReply, origin: string): void {
   reply.headers({
     'access-control-allow-origin': origin,
     'access-control-expose-headers': `retry-after, x-krafter-ignored, ${requestIdHeader}`,
   })
 }
 
-/** Undoes {@link letPagesRead}, so that pages of other origins cannot read the response. */
-export function letNoPageRead(reply: FastifyReply): void {
+/** Undoes {@link allowCrossOrigin}, so that pages of other origins cannot read the response. */
+export function refuseCrossOrigin(reply: FastifyReply): void {
   reply.removeHeader('access-control-allow-origin')
 }
 

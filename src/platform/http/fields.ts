@@ -74,7 +74,7 @@ export const page = {
 }
 
 /** `limit` of a short list, which by default returns all its entries. */
-export const limitOfAll = pageNumber(1, 1_000, 1_000).describe('Entries per page.')
+export const shortListLimit = pageNumber(1, 1_000, 1_000).describe('Entries per page.')
 
 function pageNumber(min: number, max: number, fallback: number) {
   return wholeNumberText(min, max)

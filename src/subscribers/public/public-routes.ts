@@ -6,7 +6,7 @@ import type { Deps } from '../../deps.ts'
 import type { KnownApp } from '../../lookups.ts'
 import { ApiError, refusals } from '../../platform/errors.ts'
 import { clientOf } from '../../platform/http/client-address.ts'
-import { answerPreflights, letNoPageRead, letPagesRead } from '../../platform/http/cross-origin.ts'
+import { allowCrossOrigin, answerPreflights, refuseCrossOrigin } from '../../platform/http/cross-origin.ts'
 import { attributeStatements } from '../../platform/http/request-statements.ts'
 import type { Server } from '../../platform/http/server.ts'
 import type { Registrar } from '../registrar.ts'
@@ -42,13 +42,13 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
   server.addHook('onRequest', async (request, reply) => {
     const { origin } = request.headers
     reply.header('vary', 'origin')
-    if (origin !== undefined) letPagesRead(reply, origin)
+    if (origin !== undefined) allowCrossOrigin(reply, origin)
     try {
       limits.take('public', clientOf(request.ip), reply)
       request.publicApp = await admit(deps, request)
       attributeStatements(request, request.publicApp.teamId)
     } catch (error) {
-      if (isNotAdmitted(error)) letNoPageRead(reply)
+      if (isNotAdmitted(error)) refuseCrossOrigin(reply)
       // A page cannot read a failed preflight. The next request fails for the same reason, and the page can read that.
       else if (request.method === 'OPTIONS') return
       throw error
