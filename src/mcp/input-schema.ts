@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import { isObject } from '../platform/is-object.ts'
 import type { Json } from '../platform/openapi/components.ts'
-import { isObject } from './json-rpc.ts'
 
 /** The fields of an object schema. */
 export interface Inputs {

@@ -1,3 +1,5 @@
+import { isObject } from '../platform/is-object.ts'
+
 /** Matches an answer to its request. */
 export type RpcId = string | number
 
@@ -76,8 +78,4 @@ export function answerWith(id: RpcId, result: object): RpcAnswer {
 
 export function refuseWith(id: RpcId | null, { code, message, data }: RpcError): RpcAnswer {
   return { jsonrpc: '2.0', id, error: { code, message, ...(data !== undefined && { data }) } }
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,5 @@
-import { isObject, RpcError, type RpcMessage } from './json-rpc.ts'
+import { isObject } from '../platform/is-object.ts'
+import { RpcError, type RpcMessage } from './json-rpc.ts'
 import { handshakeRevisions, serverInfoKey, statelessRevision } from './revision.ts'
 import type { ToolResult } from './tool-result.ts'
 import type { Tool } from './tools.ts'

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject, RpcError, type RpcMessage } from './json-rpc.ts'
+import { isObject } from '../platform/is-object.ts'
+import { RpcError, type RpcMessage } from './json-rpc.ts'
 
 /** Every message names its own revision: https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning */
 export const statelessRevision = '2026-07-28'

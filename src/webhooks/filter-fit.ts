@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { catalog, type EventType, eventTypes } from '../events/catalog.ts'
 import { quote } from '../platform/http/fields.ts'
-import { type FieldTest, type Filter, type FilterValue, isObject } from './filter.ts'
+import { isObject } from '../platform/is-object.ts'
+import type { FieldTest, Filter, FilterValue } from './filter.ts'
 
 /**
  * Finds a condition that no event of a webhook can meet, or that none can fail. Such a condition names a field that no

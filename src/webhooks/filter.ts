@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { dataFields } from '../events/catalog.ts'
 import { quote } from '../platform/http/fields.ts'
 import { isWithinJsonBytes } from '../platform/http/json-size.ts'
+import { isObject } from '../platform/is-object.ts'
 import { describedAs } from '../platform/openapi/components.ts'
 
 /** A value that a field of an event's data is compared with. */
@@ -119,8 +120,4 @@ function isValue(value: unknown): value is FilterValue {
   if (typeof value === 'string')
     return value.length <= maxText && value.isWellFormed() && !value.includes('\0')
   return value === null || Number.isFinite(value) || typeof value === 'boolean'
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

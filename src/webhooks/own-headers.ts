@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { findHeaderFault } from '../outbound/forbidden-headers.ts'
 import { quote } from '../platform/http/fields.ts'
+import { isObject } from '../platform/is-object.ts'
 
 const maxHeaders = 20
 const maxHeaderNameLength = 100
@@ -14,10 +15,7 @@ const reservedPrefixes = ['webhook-', 'x-krafter-']
 
 /** A webhook's own headers, with names in lower case. */
 export const headersSchema = z
-  .custom<Record<string, string>>(
-    (given) => typeof given === 'object' && given !== null && !Array.isArray(given),
-    'must be an object',
-  )
+  .custom<Record<string, string>>(isObject, 'must be an object')
   .transform((given, context) => {
     const problem = findHeadersProblem(given)
     if (problem) {

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { isObject } from '../is-object.ts'
 
 type Schema = z.core.$ZodType
 /** The definitions of zod's own schemas: https://zod.dev/packages/core */
@@ -79,10 +80,6 @@ function* visitUnion(
     : def.options
   const [first, ...others] = options.map((option) => [...visit(option, value, path, visits)])
   for (const name of first ?? []) if (others.every((names) => names.includes(name))) yield name
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const maxHeaderLength = 200

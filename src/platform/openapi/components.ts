@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import { isObject } from '../is-object.ts'
 
 export type Json = Record<string, unknown>
 
@@ -87,17 +88,13 @@ function nameDiscriminator(zodSchema: z.core.$ZodTypes, schema: z.core.JSONSchem
 /** Points references to `components.schemas` and shortens the schema. */
 function tidy(schema: object): Json {
   const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')
-  return JSON.parse(text, (_, value) => (isJson(value) ? mergeNull(openObject(value)) : value))
-}
-
-function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return JSON.parse(text, (_, value) => (isObject(value) ? mergeNull(openObject(value)) : value))
 }
 
 /** Removes `propertyNames`, because keys are always strings, and writes the empty schema as `true`. */
 function openObject({ propertyNames, additionalProperties, ...schema }: Json): Json {
   if (additionalProperties === undefined) return schema
-  const isAny = isJson(additionalProperties) && Object.keys(additionalProperties).length === 0
+  const isAny = isObject(additionalProperties) && Object.keys(additionalProperties).length === 0
   return { ...schema, additionalProperties: isAny || additionalProperties }
 }
 
