@@ -4,6 +4,7 @@ import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import type { KnownApp } from '../lookups.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { previousSecret } from '../platform/db/previous-secret.ts'
 
 export interface App {
   id: string
@@ -159,10 +160,9 @@ export async function updateApp(db: Db, id: string, change: AppChange, now: Date
 }
 
 /**
- * Replaces an identity secret. Signatures by the previous secret are accepted until `previousUntil`.
+ * Replaces an identity secret. Signatures by the previous secret are accepted for `overlapSeconds`.
  *
  * @param secret encrypted at rest
- * @param previousUntil null: signatures by the previous secret are refused at once
  * @returns until when those signatures are accepted, null without a previous secret or an overlap; undefined when the
  *   app is gone
  */
@@ -170,22 +170,18 @@ export async function replaceIdentitySecret(
   db: Db,
   id: string,
   secret: Uint8Array,
-  previousUntil: Date | null,
+  overlapSeconds: number,
   now: Date,
 ): Promise<{ previousUntil: Date | null } | undefined> {
+  const previous = previousSecret('identity_secret', overlapSeconds, now)
   return db
     .updateTable('apps')
-    .set((eb) => ({
+    .set({
       identity_secret: secret,
-      previous_identity_secret: previousUntil && eb.ref('identity_secret'),
-      previous_identity_secret_expires_at: eb
-        .case()
-        .when('identity_secret', 'is', null)
-        .then(null)
-        .else(eb.cast<Date | null>(eb.val(previousUntil), 'timestamptz'))
-        .end(),
+      previous_identity_secret: previous.secret,
+      previous_identity_secret_expires_at: previous.expiresAt,
       updated_at: now,
-    }))
+    })
     .where('id', '=', id)
     .returning('previous_identity_secret_expires_at as previousUntil')
     .executeTakeFirst()

@@ -24,9 +24,8 @@ export async function rotateIdentitySecret(
   const secret = `id_live_${randomBytes(32).toString('base64url')}`
   const encrypted = deps.crypto.encrypt(secret, identityContext(appId))
   const now = deps.clock.now()
-  const until = overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1_000) : null
   const { previousUntil } = await deps.db.transaction().execute(async (trx) => {
-    const replaced = found(await replaceIdentitySecret(trx, appId, encrypted, until, now))
+    const replaced = found(await replaceIdentitySecret(trx, appId, encrypted, overlapSeconds, now))
     await appChanges.announce(trx, [appId])
     return replaced
   })

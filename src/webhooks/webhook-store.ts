@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import type { BatchSettings, SignatureScheme } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { previousSecret } from '../platform/db/previous-secret.ts'
 
 export interface Webhook {
   id: string
@@ -257,20 +258,15 @@ export async function rotateSecret(
   overlapSeconds: number,
   now: Date,
 ): Promise<{ previousUntil: Date | null } | undefined> {
-  const until = overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1_000) : null
+  const previous = previousSecret('secret', overlapSeconds, now)
   return db
     .updateTable('webhooks')
-    .set((eb) => ({
+    .set({
       secret,
-      previous_secret: until ? eb.ref('secret') : null,
-      previous_secret_expires_at: eb
-        .case()
-        .when('secret', 'is', null)
-        .then(null)
-        .else(eb.cast<Date | null>(eb.val(until), 'timestamptz'))
-        .end(),
+      previous_secret: previous.secret,
+      previous_secret_expires_at: previous.expiresAt,
       updated_at: now,
-    }))
+    })
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .returning('previous_secret_expires_at as previousUntil')
