@@ -39,5 +39,10 @@ export async function authenticate(
 
 /** @throws 403 when the key does not cover the route */
 export function requireScope(granted: readonly string[], scope: Scope | undefined): void {
-  if (scope && !granted.includes('*') && !granted.includes(scope)) throw refusals.insufficientScope()
+  if (scope && !coversScope(granted, scope)) throw refusals.insufficientScope()
+}
+
+/** Whether the scopes of a key include a scope; `*` includes all scopes. */
+export function coversScope(granted: readonly string[], scope: string): boolean {
+  return granted.includes('*') || granted.includes(scope)
 }

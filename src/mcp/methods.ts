@@ -1,3 +1,4 @@
+import { coversScope } from '../access/authenticate.ts'
 import { isObject } from '../platform/is-object.ts'
 import { RpcError, type RpcMessage } from './json-rpc.ts'
 import { handshakeRevisions, serverInfoKey, statelessRevision } from './revision.ts'
@@ -85,7 +86,7 @@ function discover() {
 /** Lists all tools on one page, so every cursor is unknown. */
 function listTools({ cursor }: Record<string, unknown>, { scopes, tools }: Caller) {
   if (cursor !== undefined) throw new RpcError('invalidParams', 'Unknown cursor')
-  const allowed = tools.filter(({ scope }) => covers(scopes, scope))
+  const allowed = tools.filter(({ scope }) => coversScope(scopes, scope))
   return { tools: allowed.map(({ shown }) => shown), ttlMs: cacheMs, cacheScope: 'private' }
 }
 
@@ -93,13 +94,9 @@ async function callTool(params: Record<string, unknown>, { scopes, tools, call }
   const { name, arguments: args = {} } = params
   const tool = tools.find(({ shown }) => shown.name === name)
   if (!tool) throw new RpcError('invalidParams', `Unknown tool: ${String(name).slice(0, 100)}`)
-  if (!covers(scopes, tool.scope)) {
+  if (!coversScope(scopes, tool.scope)) {
     throw new RpcError('invalidParams', `Unknown tool: ${name} needs a key with the scope ${tool.scope}`)
   }
   if (!isObject(args)) throw new RpcError('invalidParams', 'params.arguments must be an object')
   return call(tool, args)
-}
-
-function covers(scopes: readonly string[], scope: string): boolean {
-  return scopes.includes('*') || scopes.includes(scope)
 }
