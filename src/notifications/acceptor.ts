@@ -1,6 +1,7 @@
 import { createAppGroup } from '../apps/app-group.ts'
 import type { Deps } from '../deps.ts'
 import type { Db } from '../platform/db/db.ts'
+import { takenSince } from '../platform/traces/traces.ts'
 import {
   type AcceptedNotification,
   acceptNotifications,
@@ -39,7 +40,7 @@ export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels' | 't
   ): Promise<Result> => {
     const from = performance.now()
     const accepted = await accepting
-    const taken = { endedAt: deps.clock.now(), durationMs: performance.now() - from }
+    const taken = takenSince(deps.clock, from)
     for (const [index, one] of [accepted].flat().entries()) {
       if (!(one instanceof Error)) traces?.record(acceptSpan(one, taken, requests[index]!.traceparent))
     }

@@ -124,7 +124,7 @@ export function registerNotificationRoutes(
   deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'channels' | 'traces'>,
 ): void {
   const { db } = deps
-  const callerOf = ({ headers }: FastifyRequest) => deps.traces && String(headers.traceparent)
+  const callerOf = ({ headers }: FastifyRequest) => deps.traces && headers.traceparent?.toString()
   const acceptor = createAcceptor(deps)
   server.get(
     '/push/apps/:app_id/notifications',

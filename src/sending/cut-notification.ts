@@ -1,6 +1,7 @@
 import { holdApp } from '../apps/app-store.ts'
 import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
+import { takenSince } from '../platform/traces/traces.ts'
 import { audienceCondition } from '../subscribers/targeting.ts'
 import { cutAudience, insertBatches } from './batch-store.ts'
 import { completion, reportCompletion } from './complete-notification.ts'
@@ -48,10 +49,9 @@ export async function cutNotification(deps: CutDeps, notification: DueNotificati
   })
   if (!cut) return
   const { batches, subscribers, completed } = cut
-  const durationMs = performance.now() - startedAt
-  const ms = Math.round(durationMs)
+  const taken = takenSince(deps.clock, startedAt)
+  const ms = Math.round(taken.durationMs)
   deps.log.info({ appId, notificationId: id, batches, subscribers, ms }, 'notification.fanned_out')
-  const taken = { endedAt: deps.clock.now(), durationMs }
   deps.traces?.record(resolveSpan(notification, taken, subscribers, batches))
   if (completed) reportCompletion(deps, completed)
 }

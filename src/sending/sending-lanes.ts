@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { startLanes } from '../engine/lane-set.ts'
 import { shareBudget } from '../engine/turns.ts'
 import { pipelined } from '../platform/db/db.ts'
+import { takenSince } from '../platform/traces/traces.ts'
 import { type AudienceMember, type Named, readNamedMembers } from '../subscribers/audience-store.ts'
 import { completeOverdue } from './complete-overdue.ts'
 import { cutNotification } from './cut-notification.ts'
@@ -170,11 +171,13 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
       named.map(({ audience }) => audience),
       maxSmallMembers,
     )
-    const taken = { endedAt: deps.clock.now(), durationMs: performance.now() - resolvedFrom }
-    for (const [index, { what }] of deps.traces ? named.entries() : []) {
-      const count = members[index]!.length
-      if ('number' in what || count > maxSmallMembers) continue
-      deps.traces?.record(resolveSpan(what, taken, count, null))
+    if (deps.traces) {
+      const taken = takenSince(deps.clock, resolvedFrom)
+      for (const [index, { what }] of named.entries()) {
+        const count = members[index]!.length
+        if ('number' in what || count > maxSmallMembers) continue
+        deps.traces.record(resolveSpan(what, taken, count, null))
+      }
     }
     const small = new Map(named.map(({ key }, index) => [key, members[index]!]))
     for (const { rank, key, what } of chosen) {
@@ -219,15 +222,14 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     // The app is gone, together with all its data.
     if (!app) return
     const startedAt = performance.now()
-    const takenFrom = (from: number) => ({ endedAt: deps.clock.now(), durationMs: performance.now() - from })
     const { outcomes, tally } = await sendPage(deps, app, page, stopped.signal)
-    deps.traces?.record(sendSpan(page, takenFrom(startedAt), tally))
+    deps.traces?.record(sendSpan(page, takenSince(deps.clock, startedAt), tally))
     const keys = keyFindings(outcomes)
     const retried = new Set(tally.retries.flatMap(({ subscriberIds }) => subscriberIds))
     const reasons = retryReasons(outcomes, retried)
     const sentAt = performance.now()
     const recorded = await recorder.record({ page, tally, keys, retryReason: describeRetries(reasons) })
-    deps.traces?.record(recordSpan(page, takenFrom(sentAt), recorded))
+    deps.traces?.record(recordSpan(page, takenSince(deps.clock, sentAt), recorded))
     for (const { subscriberIds, delaySeconds } of tally.retries) {
       const rank = isPostponed({ page, tally }) ? page.rank : rankOfRest(page.rank, subscriberIds.length)
       noteDue(lane, kindOf(rank), nowMs() + delaySeconds * 1_000)

@@ -9,7 +9,8 @@ export function reportAttempt(
   attempt: Attempt,
 ): void {
   const { deliveries, webhook, batched } = parcel
-  for (const each of deps.traces ? deliveries : []) deps.traces?.record(deliverSpan(each, parcel, attempt))
+  const { traces } = deps
+  if (traces) for (const each of deliveries) traces.record(deliverSpan(each, parcel, attempt))
   const { succeeded, error, reason, status } = attempt.outcome
   const delivery = deliveries[0]!
   deps.metrics.attempts.inc({ outcome: error ?? 'succeeded' })

@@ -1,9 +1,15 @@
+import type { Clock } from '../clock.ts'
 import type { SpanReference } from './trace-context.ts'
 
 /** When a step ended, and how long it took. */
 export interface Taken {
   endedAt: Date
   durationMs: number
+}
+
+/** @param startedAtMs when the step began, by `performance.now()` */
+export function takenSince(clock: Clock, startedAtMs: number): Taken {
+  return { endedAt: clock.now(), durationMs: performance.now() - startedAtMs }
 }
 
 /** A step that has ended, as a trace shows it. */
