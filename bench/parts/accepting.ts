@@ -17,7 +17,7 @@ export async function measureAccepting({ stage, backend, table }: PartInput): Pr
       .then((load) => load.perSecond)
   await post(warmUp)
   table.set(
-    'POST notifications, by a process that sends none',
+    'POST notifications, to a process that sends no pushes',
     backend,
     rate(await medianOf(() => post(posts))),
   )
