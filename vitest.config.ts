@@ -18,7 +18,9 @@ export default defineConfig({
     // PGlite is WebAssembly, which V8 would compile twice: none of it runs long enough here for that to pay. With room for
     // young objects from the start, less of them is copied: 6 % of the CPU.
     execArgv: ['--liftoff-only', '--min-semi-space-size=16'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // For machines that are many times slower, or busy: a test that waits goes on as soon as what it waits for is there.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 })

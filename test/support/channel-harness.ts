@@ -22,5 +22,5 @@ export interface ChannelHarness {
   stop(): Promise<void>
 }
 
-/** Milliseconds after which a harness's channel gives up a push without an answer. */
-export const harnessTimeoutMs = 700
+/** @param timeoutMs the channel gives up a push that is not answered for so long, and a push service after half of it */
+export type StartHarness = (timeoutMs: number) => Promise<ChannelHarness>

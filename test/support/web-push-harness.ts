@@ -5,7 +5,7 @@ import { createWebPushChannel } from '../../src/channels/web-push/web-push-chann
 import { createAddressGuard } from '../../src/outbound/address-guard.ts'
 import { createOutbound } from '../../src/outbound/outbound-client.ts'
 import { newId } from '../../src/platform/ids.ts'
-import { type ChannelHarness, harnessTimeoutMs, type Reply } from './channel-harness.ts'
+import type { ChannelHarness, Reply } from './channel-harness.ts'
 import {
   type ScriptedAnswer,
   type ScriptedPushService,
@@ -13,7 +13,7 @@ import {
   startScriptedPushService,
 } from './scripted-push-service.ts'
 
-export async function startWebPushHarness(): Promise<ChannelHarness> {
+export async function startWebPushHarness(timeoutMs: number): Promise<ChannelHarness> {
   const clock = { time: Date.parse('2025-06-01T08:00:00Z'), now: () => new Date(clock.time) }
   const outbound = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']), ca: scriptedCa })
   const channel = createWebPushChannel({
@@ -21,8 +21,9 @@ export async function startWebPushHarness(): Promise<ChannelHarness> {
     clock,
     vapidSubject: 'mailto:push@example.com',
     trackingKey: randomBytes(32),
-    timeoutMs: harnessTimeoutMs,
-    quietMs: 200,
+    timeoutMs,
+    quietMs: timeoutMs / 2,
+    slowMs: timeoutMs,
   })
   const services = new Map<string, ScriptedPushService>()
   const rows = new Map<string, SubscriberRow>()
