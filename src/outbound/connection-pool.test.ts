@@ -16,7 +16,7 @@ const connect = createGuardedConnect({
     hostname.startsWith('no-')
       ? callback(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), [])
       : callback(null, [{ address: '127.0.0.1', family: 4 }]),
-  connectTimeoutMs: 5_000,
+  connectTimeoutMs: 20_000,
 })
 
 function waiter(): Waiter & { connection: Promise<Connection> } {

@@ -34,7 +34,7 @@ async function failureAt(
     method: 'POST',
     headers: {},
     body: 'x',
-    timeoutMs: 2_000,
+    timeoutMs: 20_000,
     maxAnswerBytes: 10,
   })
   return result.ok ? result.answer.status : [result.error, result.reason]
@@ -71,7 +71,7 @@ describe('why an exchange failed, in words', () => {
       method: 'POST' as const,
       headers: {},
       body: 'x',
-      timeoutMs: 2_000,
+      timeoutMs: 20_000,
       maxAnswerBytes: 10,
     }
     expect(await outbound.exchange(request)).toEqual({ ok: false, error: 'tls', reason })
@@ -88,7 +88,7 @@ describe('why an exchange failed, in words', () => {
       method: 'POST' as const,
       headers: {},
       body: 'x',
-      timeoutMs: 2_000,
+      timeoutMs: 20_000,
       maxAnswerBytes: 10,
     }
     expect(await outbound.exchange(request)).toEqual({
@@ -184,7 +184,9 @@ describe('why an exchange failed, in words', () => {
     }
     const names = await startNameServer((name) => answers[name]!)
     cleanups.push(() => names.stop())
-    const { lookup } = createResolver({ servers: [names.address], limits: { timeoutMs: 300 } })
+    const makeLookup = (timeoutMs: number) =>
+      createResolver({ servers: [names.address], limits: { timeoutMs } }).lookup
+    const lookup = makeLookup(20_000)
     expect(await failureAt('https://none.example/', { lookup })).toEqual([
       'dns',
       'the host name does not exist',
@@ -193,7 +195,10 @@ describe('why an exchange failed, in words', () => {
       'dns',
       'the host name has no address',
     ])
-    expect(await failureAt('https://silent.example/', { lookup })).toEqual(['dns', reasons.nameServersSilent])
+    expect(await failureAt('https://silent.example/', { lookup: makeLookup(300) })).toEqual([
+      'dns',
+      reasons.nameServersSilent,
+    ])
     expect(await failureAt('https://inside.example/', { lookup })).toEqual([
       'refused_address',
       reasons.refusedAddress,

@@ -117,7 +117,7 @@ describe.each(['HTTP/2', 'HTTP/1.1'])('over %s', (version) => {
       method: 'POST',
       headers,
       body: 'x',
-      timeoutMs: 5_000,
+      timeoutMs: 20_000,
       maxAnswerBytes: 10,
     })
 

@@ -92,7 +92,7 @@ function request(url: URL, overrides: Partial<OutboundRequest> = {}): OutboundRe
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{}',
-    timeoutMs: 5_000,
+    timeoutMs: 20_000,
     maxAnswerBytes: 1_024,
     ...overrides,
   }
@@ -319,7 +319,7 @@ describe('a reused connection', () => {
     })
     const outbound = makeOutbound()
     await outbound.exchange(request(url))
-    expect(errorOf(await outbound.exchange(request(url, { timeoutMs: 300 })))).toBe('timeout')
+    expect(errorOf(await outbound.exchange(request(url, { timeoutMs: 1_500 })))).toBe('timeout')
     expect(requests).toBe(3)
   })
 })
@@ -498,7 +498,7 @@ describe('the guard', () => {
     const outbound = createOutbound({ guard: createAddressGuard(['0.0.0.0/32']), ca })
     cleanups.push(() => outbound.close())
     const url = new URL(`https://0.0.0.0:${port}/`)
-    expect(errorOf(await outbound.exchange(request(url, { timeoutMs: 1_000 })))).toBe('refused_address')
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('refused_address')
     const socket = await connected.promise
     await once(socket.resume(), 'close')
     expect(socket.bytesRead).toBe(0)
@@ -744,13 +744,15 @@ describe('HTTP/2', () => {
   })
 
   test('a stream that hangs times out, and the next exchange gets another connection', async () => {
-    let hang = true
+    let hang = false
     const { url, sessions } = await https2((stream) => {
       if (!hang) {
         stream.respond({ ':status': 201 }, { endStream: true })
       }
     })
     const outbound = makeOutbound()
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+    hang = true
     const results = await Promise.all(
       Array.from({ length: 20 }, () => outbound.exchange(request(url, { timeoutMs: 200 }))),
     )

@@ -43,7 +43,7 @@ const lookup: LookupAll = (hostname, _options, callback) =>
     (lookups[hostname] ?? []).map((address) => ({ address, family: 4 })),
   )
 
-function makeSend(proxyUrl: string, timeoutMs = 3_000) {
+function makeSend(proxyUrl: string, timeoutMs = 20_000) {
   const outbound = createOutbound({
     guard: createAddressGuard(['127.0.0.0/8']),
     ca: certificates.ca,

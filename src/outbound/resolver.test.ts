@@ -47,7 +47,7 @@ function makeResolver(limits: ResolverOptions['limits'] = {}, files = 'none'): R
   return createResolver({
     servers: [server.address],
     files: { hosts: join(folder, `hosts-${files}`), resolvConf: join(folder, `resolv-${files}`) },
-    limits: { timeoutMs: 2_000, otherFamilyMs: 100, ...limits },
+    limits: { timeoutMs: 20_000, otherFamilyMs: 20_000, ...limits },
     now: () => clock,
   })
 }
@@ -65,7 +65,9 @@ describe('a look-up', () => {
     ['localhost', ['127.0.0.1', '::1']],
     ['app.localhost', ['127.0.0.1', '::1']],
   ])('of %s finds %j', async (name, addresses) => {
-    expect(await addressesOf(makeResolver(), name)).toEqual(addresses)
+    // A busy machine takes a while to answer: only who waits for an answer that never comes waits for less.
+    const limits = name === 'half.example' ? { otherFamilyMs: 100 } : {}
+    expect(await addressesOf(makeResolver(limits), name)).toEqual(addresses)
   })
 
   test.each([
@@ -73,7 +75,8 @@ describe('a look-up', () => {
     ['empty.example', 'ENODATA'],
     ['dead.example', 'ETIMEOUT'],
   ])('of %s fails with %s', async (name, code) => {
-    await expect(makeResolver({ timeoutMs: 300 }).resolve(name)).rejects.toMatchObject({ code })
+    const limits = name === 'dead.example' ? { timeoutMs: 300 } : {}
+    await expect(makeResolver(limits).resolve(name)).rejects.toMatchObject({ code })
   })
 
   test('is shared by those who ask at the same time, and its answer holds for its time to live', async () => {
@@ -111,14 +114,13 @@ describe('a look-up', () => {
 
 describe('dead name servers', () => {
   test('delay no other name, however many are asked for', async () => {
-    const resolver = makeResolver()
+    const resolver = makeResolver({ timeoutMs: 4_000, waitMs: 1_000 })
+    const codes: string[] = []
     const dead = Array.from({ length: 500 }, (_, i) => resolver.resolve(`n${i}.dead.example`))
-    for (const each of dead) each.catch(() => {})
-    for (let i = 0; i < 5; i += 1) {
-      const from = performance.now()
-      await resolver.resolve(`n${i}.good.example`)
-      expect(performance.now() - from).toBeLessThan(1_000)
-    }
+    for (const each of dead) each.catch(({ code }) => codes.push(code))
+    for (let i = 0; i < 5; i += 1) await resolver.resolve(`n${i}.good.example`)
+    // None of those had to end first.
+    expect(codes).not.toContain('ETIMEOUT')
     // No more of them at a time than one parent may have.
     expect(
       new Set(server.questions.filter(({ name }) => name.includes('dead')).map(({ name }) => name)).size,
@@ -137,7 +139,7 @@ describe('dead name servers', () => {
   })
 
   test('give their turns to others before these give up', async () => {
-    const resolver = makeResolver({ lookups: 4, waitMs: 1_000, timeoutMs: 300 })
+    const resolver = makeResolver({ lookups: 4, waitMs: 20_000, timeoutMs: 1_000 })
     const dead = ['a.dead.example', 'b.dead.example', 'a.dead.test', 'b.dead.test'].map((name) =>
       resolver.resolve(name),
     )

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import { poll } from '../../test/support/api.ts'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../../test/support/backends.ts'
+import { makeDue } from '../../test/support/database.ts'
 import type { Db, OpenDatabase } from './db/db.ts'
 import { migrate } from './db/migrate.ts'
 import { newId } from './ids.ts'
@@ -29,12 +30,12 @@ interface OpenQueue {
   close(): Promise<void>
 }
 
-async function openQueue(storage: TestStorage): Promise<OpenQueue> {
+async function openQueue(storage: TestStorage, lookSeconds = 30): Promise<OpenQueue> {
   const database = await openDatabase(storage)
   await migrate(database.db)
   const logs: Record<string, unknown>[] = []
   const log = createLogger('info', { write: (line) => logs.push(JSON.parse(line)) })
-  const queue = await startQueue(database, [greet, brief], log, true, { upkeepSeconds: 1, lookSeconds: 5 })
+  const queue = await startQueue(database, [greet, brief], log, true, { upkeepSeconds: 1, lookSeconds })
   const close = async () => {
     await queue.stop(stopTimeoutMs)
     await database.close()
@@ -124,13 +125,13 @@ describeOnEachBackend(
     })
 
     test('what is put off is taken up when its time comes, not at the next poll', async () => {
-      await enqueue([{ delaySeconds: 1, message: { name: 'later' } }])
       const putOffAt = performance.now()
+      await enqueue([{ delaySeconds: 1, message: { name: 'later' } }])
       await untilEmpty()
       expect(seen).toMatchObject([{ message: { name: 'later' } }])
       const ms = performance.now() - putOffAt
       expect(ms).toBeGreaterThan(900)
-      expect(ms).toBeLessThan(3_000)
+      expect(ms).toBeLessThan(20_000)
     })
 
     test('a claim that lapsed settles nothing, and whoever took the job up since does', async () => {
@@ -145,6 +146,11 @@ describeOnEachBackend(
         ended.resolve([await settled(taken[0]!), await settled(job)])
       })
       await db.transaction().execute((trx) => queue.enqueue(trx, brief, [{ message: { name: 'Ada' } }]))
+      await poll(
+        () => sql`select from pgboss.job where name = ${brief.name} and state = 'retry'`.execute(db),
+        ({ rows }) => rows.length === 1,
+      )
+      await makeDue(db, brief.name)
       expect(await ended.promise).toEqual([false, true])
       expect(taken[1]).toMatchObject({ id: taken[0]!.id, retryCount: 1 })
     })
@@ -183,6 +189,8 @@ describeOnEachBackend(
       const docs = readFileSync(new URL('../../docs/operate/monitoring.md', import.meta.url), 'utf8')
       const statements = /## Dead letters.*?```sql\n(.*?)```/s.exec(docs)![1]!
       for (const statement of statements.split(/;\n/).filter(Boolean)) await sql.raw(statement).execute(db)
+      // The next look for jobs would find it, half a minute later.
+      await makeDue(db, greet.name)
       await untilEmpty()
       expect(seen[1]).toMatchObject({ message: { name: 'Ada' } })
     })
@@ -193,7 +201,7 @@ describeOnEachBackend(
 describeOnEachBackend(
   'the queue after its process has ended',
   (make) => {
-    test('has every job that was not settled', async () => {
+    test('has every job that was not settled, and finds what nobody told it of', async () => {
       const storage = await make()
       const before = await openQueue(storage)
       const claimed = Promise.withResolvers<Greeting>()
@@ -212,14 +220,22 @@ describeOnEachBackend(
       if (isEmbedded) await before.database.close()
       else await before.close()
 
-      const after = await openQueue(storage)
-      const again = Promise.withResolvers<Greeting>()
+      const after = await openQueue(storage, 1)
+      const { db } = after.database
+      const jobs: Greeting[] = []
       await after.queue.work(greet, 1, async (job) => {
-        await after.database.db.transaction().execute((trx) => after.queue.settle(trx, greet, job))
-        again.resolve(job)
+        await db.transaction().execute((trx) => after.queue.settle(trx, greet, job))
+        jobs.push(job)
       })
-      expect(await again.promise).toMatchObject({ message: { name: 'Ada' } })
-      if (first) expect((await again.promise).id).toBe(first.id)
+      await expect.poll(() => jobs.map(({ message }) => message.name)).toEqual(['Ada'])
+      if (first) expect(jobs[0]!.id).toBe(first.id)
+      await db
+        .transaction()
+        .execute((trx) =>
+          after.queue.enqueue(trx, greet, [{ delaySeconds: 3_600, message: { name: 'Grace' } }]),
+        )
+      await sql`update pgboss.job set start_after = now() where name = ${greet.name}`.execute(db)
+      await expect.poll(() => jobs.map(({ message }) => message.name)).toEqual(['Ada', 'Grace'])
       await after.close()
       await storage.drop()
     })
