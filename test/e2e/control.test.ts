@@ -196,10 +196,11 @@ describeOnEachBackend('control of a webhook', (make) => {
     const rows = await settled(id, 50)
     expect(rows.every((row) => row.status === 'succeeded' && row.attempt_count === 1)).toBe(true)
     // Any second's worth is at most the rate and its burst of a tenth of a second.
-    const times = receiver.requests.map(({ at }) => at).sort((a, b) => a - b)
+    const attempts = await attemptsOf(running.service.deps.db, id)
+    const times = attempts.map(({ started_at }) => started_at.getTime()).sort((a, b) => a - b)
     for (const [index, at] of times.entries()) {
       const within = times.slice(index).filter((other) => other - at < 1_000).length
-      // The receiver's clock sees what was let go evenly come in bunches; a tenth more is that.
+      // What is let go evenly starts in bunches on a busy machine; a tenth more is that.
       expect(within).toBeLessThanOrEqual(26)
     }
     expect(times.at(-1)! - times[0]!).toBeGreaterThan(2_000)

@@ -27,8 +27,8 @@ const connections = {
   maxProbeMs: 100,
 }
 const statementTimeoutMs = 1_000
-/** Four waits as above, on a machine that may be busy. In seconds it is 15. */
-const soonMs = 5_000
+/** Four waits as above, on a machine that may be busy. The operating system would wait for minutes. */
+const soonMs = 15_000
 
 const { url: serverUrl, reason } = inject('postgres')
 const withServer = serverUrl ? describe : describe.skip
@@ -162,8 +162,8 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
   test('a server that ends a session in a transaction ends no process', async () => {
     const lost = db.transaction().execute(async (trx) => {
       const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx)
-      await direct.query('select pg_terminate_backend($1)', [rows[0]!.pid])
-      await sleep(50)
+      // Waits for its end.
+      await direct.query('select pg_terminate_backend($1, 20000)', [rows[0]!.pid])
       await sql`select 1`.execute(trx)
     })
     await expect(lost).rejects.toThrow(DatabaseUnavailable)
@@ -248,7 +248,8 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
         expect((await api.get(`${app}/webhooks`)).status).toBe(200)
         expect(await readyz(running)).toEqual([200, 'ready'])
       }
-      expect(performance.now() - startedAt).toBeLessThan(statementTimeoutMs)
+      // Behind the slow ones, each would wait for a statement to time out.
+      expect(performance.now() - startedAt).toBeLessThan((10 * statementTimeoutMs) / 2)
       const answers = await Promise.all(asked)
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
     } finally {

@@ -10,7 +10,7 @@ test('told to stop, it says so first and still answers, for those who route requ
   timeout,
 }, async () => {
   const storage = makeDataFolder()
-  const first = await startServiceProcess({ ...storage.env, KRAFTER_DRAIN_DELAY_MS: '1500' })
+  const first = await startServiceProcess({ ...storage.env, KRAFTER_DRAIN_DELAY_MS: '3000' })
   const api = createApi(first.url, first.key!)
   const kept = await api.get('/push/apps')
   expect(kept.headers.get('connection')).toBe('keep-alive')
@@ -29,7 +29,7 @@ test('told to stop, it says so first and still answers, for those who route requ
   expect(answer.headers.get('connection')).toBe('close')
   expect(await fetch(`${first.url}/healthz`).then(({ status }) => status)).toBe(200)
   expect(await ended).toEqual({ code: 0, signal: null })
-  expect(Date.now() - toldAt).toBeGreaterThanOrEqual(1_500)
+  expect(Date.now() - toldAt).toBeGreaterThanOrEqual(3_000)
   await expect(fetch(`${first.url}/readyz`)).rejects.toThrow()
 
   // Nobody presses Ctrl-C here, so it waits though nothing is configured; a second signal ends the wait.

@@ -81,7 +81,7 @@ describeOnEachBackend('health of a webhook', (make) => {
     expect(disabled.disabled_reason).toContain('failed')
     expect(disabled.disabled_at).toMatch(/Z$/)
     const [first] = await poll(probes, (jobs) => jobs.length === 1)
-    expect(first!.waitSeconds).toBeGreaterThan(40)
+    expect(first!.waitSeconds).toBeGreaterThan(30)
     expect(first!.waitSeconds).toBeLessThanOrEqual(60)
 
     receiver.requests.length = 0

@@ -20,21 +20,30 @@ describeOnEachBackend(
       await fetch(`${running.api.url}/readyz`)
       // What a start leaves to be done.
       await sleep(1_500)
+      let statements: unknown[] = []
       const asked =
         storage.backend === 'postgres'
           ? vi.spyOn(pg.Client.prototype, 'query')
           : vi.spyOn(Worker.prototype, 'postMessage')
-      await sleep(watchedMs)
-      const statements = asked.mock.calls.map(([first]) => first)
+      // On a busy machine more of the start may be left.
+      for (let watched = 0; watched < 3; watched += 1) {
+        asked.mockClear()
+        await sleep(watchedMs)
+        statements = asked.mock.calls.map(([first]) => first)
+        if (statements.length <= watchedMs / 1_000) break
+      }
       asked.mockRestore()
       expect(statements.length, JSON.stringify(statements)).toBeLessThanOrEqual(watchedMs / 1_000)
       if (storage.backend === 'postgres') {
         const client = new pg.Client(storage.env.DATABASE_URL)
         await client.connect()
-        const { rows } = await client.query(`select application_name from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and application_name like 'krafter%'`)
+        const connections = async () => {
+          const { rows } = await client.query(`select application_name from pg_stat_activity
+          where datname = current_database() and pid <> pg_backend_pid() and application_name like 'krafter%'`)
+          return rows.length
+        }
+        await expect.poll(connections).toBeLessThanOrEqual(3)
         await client.end()
-        expect(rows.length).toBeLessThanOrEqual(3)
       }
       await running.stop()
       await storage.drop()

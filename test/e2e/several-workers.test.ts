@@ -165,8 +165,8 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout
       expect(events(), path).toHaveLength(62)
       expect(new Set(events()).size).toBe(62)
     }
-    for (const { path } of rated) {
-      const times = receiver.to(path).map(({ at }) => at)
+    for (const { id } of rated) {
+      const times = (await attemptsOf(db(), id)).map(({ started_at }) => started_at.getTime())
       // A tenth of a second's worth, four, goes at once. Twice the rate would take 0.7 s.
       expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(((62 - 1 - 4) / 40) * 1_000 - 250)
     }
@@ -223,7 +223,7 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout
     await untilEnded([webhook!], 4)
     expect(pushService.pushes.filter((push) => push.device === device)).toHaveLength(3)
     // All lanes are looked through every 30 seconds.
-    expect(Date.now() - committedAt).toBeLessThan(5_000)
+    expect(Date.now() - committedAt).toBeLessThan(20_000)
   })
 
   test('one that was stopped and continues after its lanes were taken counts nothing twice', async () => {
@@ -291,7 +291,8 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout
     const toldAt = Date.now()
     await emit(accepting.service, appId)
     await untilEnded(webhooks, 2)
-    expect(Date.now() - toldAt).toBeLessThan(1_000)
+    // The lanes of one that is killed are taken over after ten seconds.
+    expect(Date.now() - toldAt).toBeLessThan(8_000)
     expect(await ended).toEqual({ code: 0, signal: null })
   })
 })

@@ -108,23 +108,27 @@ describeOnEachBackend('the stream of events', (make) => {
     const all = [await open(), await open(), await open('?event=notification.sent')]
     await emit(running.service, appId)
     for (const stream of all) await stream.waitFor(1)
-    // Also for what was committed late.
-    await sleep(streams.sweepMs * 3)
     const asked = [vi.spyOn(pg.Client.prototype, 'query'), vi.spyOn(Worker.prototype, 'postMessage')]
     const reads = () => {
       const statements = asked.flatMap((spy) => spy.mock.calls.map(([first]) => JSON.stringify(first)))
       return statements.filter((text) => /from \\"events\\"/.test(text))
     }
-    await sleep(300)
-    const idle = reads()
+    // Reads for what was committed late may still follow, but not again and again.
+    await expect
+      .poll(async () => {
+        const before = reads().length
+        await sleep(300)
+        return reads().length - before
+      })
+      .toBe(0)
+    const read = reads().length
     const emittedAt = performance.now()
     await emit(running.service, appId)
     for (const stream of all) await stream.waitFor(2)
-    const busy = reads()
+    const busy = reads().slice(read)
     // On a busy machine there is time for more of them.
     const sweeps = Math.floor((performance.now() - emittedAt) / streams.sweepMs)
     for (const spy of asked) spy.mockRestore()
-    expect(idle).toEqual([])
     // Of ids and of bodies, and both once more for late ones, at most.
     expect(busy.length).toBeGreaterThan(1)
     expect(busy.length).toBeLessThanOrEqual(4 + 2 * sweeps)

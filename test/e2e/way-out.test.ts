@@ -54,16 +54,21 @@ test('webhooks and pushes go out through the proxy, and dead names delay nobody'
   await emit(running.service, deadAppId)
   const webhookId = await make(`https://hook.test.example:${port}/named`)
   await insertDevices(running.service.deps.db, appId, [pushService.makeDevice()])
-  const from = performance.now()
-  expect((await api.post(`${base}/notifications`, { title: 'News' })).status).toBe(201)
-  await receiver.waitFor(1, '/named')
-  expect(performance.now() - from).toBeLessThan(2_500)
-  expect(pushService.pushes).toHaveLength(1)
+  // Behind the dead names, each would wait for three seconds. A busy machine may take as long, but not again and again.
+  const waitsMs: number[] = []
+  while (waitsMs.length < 4 && !waitsMs.some((ms) => ms < 2_500)) {
+    const from = performance.now()
+    expect((await api.post(`${base}/notifications`, { title: 'News' })).status).toBe(201)
+    await receiver.waitFor(waitsMs.length + 1, '/named')
+    waitsMs.push(performance.now() - from)
+  }
+  expect(Math.min(...waitsMs)).toBeLessThan(2_500)
+  expect(pushService.pushes).toHaveLength(waitsMs.length)
   const rows = await poll(
     () => deliveriesOf(running.service.deps.db, webhookId),
-    ([row]) => row?.status !== 'pending',
+    (all) => all.every(({ status }) => status !== 'pending'),
   )
-  expect(rows).toMatchObject([{ status: 'succeeded', attempt_count: 1 }])
+  expect(rows).toMatchObject(waitsMs.map(() => ({ status: 'succeeded', attempt_count: 1 })))
   const authorization = `Basic ${Buffer.from(`way:${password}`).toString('base64')}`
   expect(new Set(proxy.asked.map((asked) => JSON.stringify(asked)))).toEqual(
     new Set(

@@ -105,8 +105,9 @@ describeOnEachBackend('web push', (make) => {
       stats: { total_count: 10, total_batches: 3, completed_batches: 1, sent_count: 1, failed_count: 5 },
     })
     const [soon, later] = await waitingBatches(db)
-    expect(soon!.waitSeconds).toBeLessThanOrEqual(15)
-    expect(later!.waitSeconds).toBeGreaterThan(15)
+    // Five seconds, give or take a fifth, and the twenty that were asked for.
+    expect(soon!.waitSeconds).toBeLessThanOrEqual(10)
+    expect(later!.waitSeconds - soon!.waitSeconds).toBeGreaterThan(9)
 
     for (const service of [throttling, broken]) {
       service.answer = (_, response) => {
@@ -167,9 +168,9 @@ describeOnEachBackend('web push', (make) => {
     const pushes = pushService.pushes.filter(({ device }) => device === devices[0])
     // What is left of it, and nothing after it. On a busy machine real seconds pass besides.
     const [first, second, ...more] = pushes.map(({ headers }) => 40 - Number(headers.ttl))
-    expect(first).toBeLessThan(5)
+    expect(first).toBeLessThan(20)
     expect(second! - first! - 16).toBeGreaterThanOrEqual(0)
-    expect(second! - first! - 16).toBeLessThan(5)
+    expect(second! - first! - 16).toBeLessThan(20)
     expect(more).toEqual([])
   })
 
