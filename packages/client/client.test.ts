@@ -198,7 +198,7 @@ test('waiting ends with what cannot be sent, in time and with the signal', async
   expect(ended).toBe(signal.reason)
   // What the service still waits for would hold its end up.
   pushService.answer = answer
-  await expect.poll(() => held.length, { timeout: 20_000 }).toBeGreaterThan(0)
+  await expect.poll(() => held.length).toBeGreaterThan(0)
   for (const release of held) release()
 })
 
@@ -232,7 +232,7 @@ test('events are followed as they happen, over a cut, each once', async () => {
   await opened.promise
   await emit(running.service, appId, 2)
   await emit(running.service, appId, 1, 'subscriber.registered')
-  await expect.poll(() => events.length, { timeout: 20_000 }).toBe(2)
+  await expect.poll(() => events.length).toBe(2)
   cut.abort(new Error('cut'))
   await emit(running.service, appId, 3)
   await following

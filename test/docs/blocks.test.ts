@@ -31,7 +31,7 @@ let shell: ChildProcess | undefined
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'krafter-push-docs-'))
   service = await startServiceProcess({ KRAFTER_DATA_DIR: join(folder, 'data') })
-}, 60_000)
+})
 
 afterAll(async () => {
   // Its background jobs, too.
@@ -40,7 +40,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('every sh block of README and docs runs, one after the other', { timeout: 120_000 }, async () => {
+test('every sh block of README and docs runs, one after the other', async () => {
   const ports = { receiver: await freePort(), page: await freePort() }
   /** Other processes of this machine may have the ports that a reader's has free. */
   const here = (text: string) =>

@@ -132,7 +132,7 @@ echo json_encode(array_map(fn($r) => isGenuine($argv[1], $r[0], $r[1]), json_dec
 
 for (const { name, fence, extension, version, run, program } of languages) {
   const isMissing = spawnSync(version[0]!, version.slice(1)).status !== 0
-  test.skipIf(isMissing)(`${name} by hand`, { timeout: 60_000 }, () => {
+  test.skipIf(isMissing)(`${name} by hand`, () => {
     const [snippet] = snippets(document, fence)
     const file = join(folder, `by-hand.${extension}`)
     writeFileSync(file, program(snippet!))

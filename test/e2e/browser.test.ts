@@ -80,7 +80,7 @@ function inBrowser(make: () => TestStorage): void {
         posts.push({ path: new URL(request.url()).pathname, body: request.postDataJSON() })
     })
     cdp = await context.newCDPSession(page)
-  }, 120_000)
+  })
 
   afterAll(async () => {
     await browser?.close()

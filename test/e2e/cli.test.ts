@@ -17,9 +17,6 @@ import { startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { type Finished, runCommand } from '../support/service-process.ts'
 
-/** Processes of their own, several at a time, on a machine that may be busy. */
-const timeout = 120_000
-
 describe('the commands that ask a service', () => {
   let storage: TestStorage
   let running: TestService
@@ -43,7 +40,7 @@ describe('the commands that ask a service', () => {
     return JSON.parse(stdout)
   }
 
-  test('manage apps, webhooks, subscribers and deliveries, and send', { timeout }, async () => {
+  test('manage apps, webhooks, subscribers and deliveries, and send', async () => {
     const app = await succeed('apps', 'create', 'Shop', '--json')
     const [webhook, apps] = await Promise.all([
       succeed('webhooks', 'create', `${receiver.origin}/hook`, '--events', 'notification.sent', '--json'),
@@ -75,7 +72,7 @@ describe('the commands that ask a service', () => {
     expect(shown.attempts).toHaveLength(1)
   })
 
-  test('say in one sentence what is wrong, and exit 2 where the command line is', { timeout }, async () => {
+  test('say in one sentence what is wrong, and exit 2 where the command line is', async () => {
     const cases: [args: string[], code: number, sentence: RegExp][] = [
       [['send', '--title', 'x'], 2, /choose who gets it with one of --all, --users, --tags or --platforms/],
       [['send', '--all'], 2, /required option '--title <text>' not specified/],
@@ -112,7 +109,7 @@ describe('the commands that ask a service', () => {
     expect((await ask('application/json')).status).toBe(404)
   })
 
-  test('doctor asks a running service, and says what it found', { timeout }, async () => {
+  test('doctor asks a running service, and says what it found', async () => {
     const { stdout } = await runCommand(['doctor', '--json'], storage.env)
     const found = JSON.parse(stdout) as { check: string; state: string }[]
     expect(found).toContainEqual(expect.objectContaining({ check: 'database', state: 'ok' }))
@@ -120,7 +117,7 @@ describe('the commands that ask a service', () => {
   })
 })
 
-test('--version and -v; config masks secrets and says where values are from', { timeout }, async () => {
+test('--version and -v; config masks secrets and says where values are from', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-test-'))
   const file = join(folder, 'key')
   const key = Buffer.alloc(32, 7).toString('base64')

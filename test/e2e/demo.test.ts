@@ -5,9 +5,6 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { poll } from '../support/api.ts'
 import { runCommand, startCommand } from '../support/service-process.ts'
 
-/** Most of it is the embedded database's first start, which takes one core whole. */
-const timeoutMs = 90_000
-
 let temporary: string
 /** An install's settings, which the demo must not come near. */
 let env: Record<string, string>
@@ -19,40 +16,32 @@ beforeEach(() => {
 
 afterEach(() => rmSync(temporary, { recursive: true, force: true }))
 
-test(
-  'plays a whole round, prints its numbers and leaves nothing behind',
-  async () => {
-    const { code, stdout, stderr } = await runCommand(['demo', '--subscribers', '50'], env)
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^registering +50 of 50$/m)
-    expect(stdout).toMatch(/^pushing +50 of 50$/m)
-    expect(stdout).toMatch(/^subscribers registered +50 +\d+\/s$/m)
-    expect(stdout).toMatch(/^pushes sent +50 +\d+\/s/m)
-    expect(stdout).toMatch(/^pushes failed +0$/m)
-    expect(stdout).toMatch(/^webhook received +[\d,]+ ms/m)
-    expect(stdout).toMatch(/^verified +yes/m)
-    expect(readdirSync(temporary)).toEqual([])
-  },
-  timeoutMs,
-)
+test('plays a whole round, prints its numbers and leaves nothing behind', async () => {
+  const { code, stdout, stderr } = await runCommand(['demo', '--subscribers', '50'], env)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^registering +50 of 50$/m)
+  expect(stdout).toMatch(/^pushing +50 of 50$/m)
+  expect(stdout).toMatch(/^subscribers registered +50 +\d+\/s$/m)
+  expect(stdout).toMatch(/^pushes sent +50 +\d+\/s/m)
+  expect(stdout).toMatch(/^pushes failed +0$/m)
+  expect(stdout).toMatch(/^webhook received +[\d,]+ ms/m)
+  expect(stdout).toMatch(/^verified +yes/m)
+  expect(readdirSync(temporary)).toEqual([])
+})
 
-test(
-  'Ctrl-C ends it and leaves nothing behind',
-  async () => {
-    const command = startCommand(['demo', '--subscribers', '100000'], env)
-    await poll(
-      async () => command.output.stdout,
-      (printed) => printed.includes('krafter-push-demo-'),
-    )
-    expect(readdirSync(temporary)).toHaveLength(1)
-    command.kill('SIGINT')
-    const { code, stdout } = await command.finished
-    expect(code).toBe(130)
-    expect(stdout).toContain('Interrupted')
-    expect(readdirSync(temporary)).toEqual([])
-  },
-  timeoutMs,
-)
+test('Ctrl-C ends it and leaves nothing behind', async () => {
+  const command = startCommand(['demo', '--subscribers', '100000'], env)
+  await poll(
+    async () => command.output.stdout,
+    (printed) => printed.includes('krafter-push-demo-'),
+  )
+  expect(readdirSync(temporary)).toHaveLength(1)
+  command.kill('SIGINT')
+  const { code, stdout } = await command.finished
+  expect(code).toBe(130)
+  expect(stdout).toContain('Interrupted')
+  expect(readdirSync(temporary)).toEqual([])
+})
 
 test.each(['0', '100001', 'many'])('refuses --subscribers %s', async (value) => {
   const { code, stderr } = await runCommand(['demo', '--subscribers', value], env)

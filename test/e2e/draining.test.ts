@@ -3,12 +3,8 @@ import { createApi, poll } from '../support/api.ts'
 import { makeDataFolder } from '../support/backends.ts'
 import { startServiceProcess } from '../support/service-process.ts'
 
-const timeout = 60_000
-
 /** Two processes, one after the other on the same data. */
-test('told to stop, it says so first and still answers, for those who route requests to it', {
-  timeout,
-}, async () => {
+test('told to stop, it says so first and still answers, for those who route requests to it', async () => {
   const storage = makeDataFolder()
   const first = await startServiceProcess({ ...storage.env, KRAFTER_DRAIN_DELAY_MS: '3000' })
   const api = createApi(first.url, first.key!)

@@ -262,7 +262,7 @@ describe('durability (PGlite)', () => {
     await sleep(randomInt(1_000))
     await second.end('SIGKILL')
     await expectNextEndsIt(stage, work)
-  }, 120_000)
+  }, 240_000)
 })
 
 describeOnEachBackend('durability', (make) => {
@@ -303,7 +303,7 @@ describeOnEachBackend('durability', (make) => {
     // Nothing was broken off, so nothing had to be done twice.
     expect(pushed()).toBe(600)
     expect(delivered()).toBe(301)
-  }, 120_000)
+  }, 240_000)
 })
 
 const { url: serverUrl, reason } = inject('postgres')
@@ -361,7 +361,7 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
     await Promise.all(processes.map((running) => running.end('SIGTERM')))
     await network.stop()
     await expectAllDone(stage, work, accepted)
-  }, 120_000)
+  }, 240_000)
 
   test('an attempt that the end of its process breaks off is no failure of the receiver', async () => {
     const { pushService, receiver } = stage

@@ -5,7 +5,7 @@ import { poll } from '../support/api.ts'
 import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-const settings = { KRAFTER_REQUEST_TIMEOUT_MS: '300' }
+const settings = { KRAFTER_REQUEST_TIMEOUT_MS: '1000' }
 
 let storage: TestStorage
 let running: TestService

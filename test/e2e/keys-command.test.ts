@@ -13,9 +13,6 @@ const lowerCaseUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 const wholeKey = /kr_live_[\w-]{43}/
 
-/** Several processes, one after the other, on a machine that may be busy. */
-const timeout = 120_000
-
 const unauthorized = { status: 401, body: { error: 'Invalid or missing API key' } }
 const insufficientScope = { status: 403, body: { error: 'Insufficient scope' } }
 
@@ -37,7 +34,7 @@ async function createForMachine(storage: TestStorage): Promise<{ id: string; key
   return made
 }
 
-test('the embedded database: while the service is stopped, and beside it', { timeout }, async () => {
+test('the embedded database: while the service is stopped, and beside it', async () => {
   const storage = makeDataFolder()
   const bootstrapKey = generateKey()
   const first = await startTestService(storage, { KRAFTER_BOOTSTRAP_API_KEY: bootstrapKey }, ['api'])
@@ -107,7 +104,7 @@ async function serve(env: Record<string, string>): Promise<[TestStorage, Service
   return [storage, service]
 }
 
-onPostgres(title('beside the service, at once'), { timeout }, async () => {
+onPostgres(title('beside the service, at once'), async () => {
   const bootstrapKey = generateKey()
   const [storage, service] = await serve({ KRAFTER_BOOTSTRAP_API_KEY: bootstrapKey })
   expect((await createApi(service.url, bootstrapKey).get('/push/apps')).status).toBe(200)
@@ -155,7 +152,7 @@ onPostgres(title('beside the service, at once'), { timeout }, async () => {
   expect(service.output.stderr).toBe('')
 })
 
-onPostgres(title('a first start prints its key, once; bad input of the command'), { timeout }, async () => {
+onPostgres(title('a first start prints its key, once; bad input of the command'), async () => {
   const [storage, service] = await serve({})
   expect(service.output.stdout).toMatch(/^API key \(shown once, keep it\): kr_live_[\w-]{43}$/m)
   expect((await createApi(service.url, service.key!).post('/push/apps', { name: 'A' })).status).toBe(201)

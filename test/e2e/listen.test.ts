@@ -82,9 +82,7 @@ describeOnEachBackend('the listen command', (make) => {
   const makeApp = async (name: string): Promise<string> =>
     (await running.api.post('/push/apps', { name })).body.data.id
 
-  test('events come to this machine as deliveries would, and are shown with what was answered', {
-    timeout: 120_000,
-  }, async () => {
+  test('events come to this machine as deliveries would, and are shown with what was answered', async () => {
     const app = (await running.api.get('/push/apps')).body.data[0]?.id ?? (await makeApp('only'))
     const command = await listen()
     const { stdout } = command.output
@@ -132,9 +130,7 @@ describeOnEachBackend('the listen command', (make) => {
     expect(await command.finished).toMatchObject({ code: 0, signal: null, stderr: '' })
   })
 
-  test('goes on where it was when the service comes back; with --json, --events and a secret of ours', {
-    timeout: 120_000,
-  }, async () => {
+  test('goes on where it was when the service comes back; with --json, --events and a secret of ours', async () => {
     const app = await makeApp('restarted')
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
     const command = await listen([
@@ -193,7 +189,7 @@ describeOnEachBackend('the listen command', (make) => {
     expect(states.map(({ state }) => state)).toEqual(expect.arrayContaining(['cut', 'reconnected']))
   })
 
-  test('what cannot work is said in one sentence', { timeout: 120_000 }, async (context) => {
+  test('what cannot work is said in one sentence', async (context) => {
     context.skip(storage.backend === 'pglite', 'the database makes no difference')
     await makeApp('first')
     const second = await makeApp('second')

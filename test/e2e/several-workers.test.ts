@@ -22,9 +22,9 @@ const environment: Record<string, string> = {
   // Longer than any answer is kept back here, so that each attempt is the first.
   KRAFTER_DELIVERY_TIMEOUT_MS: '30000',
 }
-const timeout = 40_000
+const timeout = 60_000
 
-describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout }, () => {
+describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
   let storage: TestStorage
   let accepting: TestService
   let api: Api
@@ -47,7 +47,7 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, { timeout
     api = accepting.api
     workers = await Promise.all([startWorker(), startWorker()])
     await untilShared()
-  }, timeout)
+  })
   afterAll(async () => {
     await Promise.all(workers.map((worker) => worker.end('SIGKILL')))
     await Promise.all([accepting.stop(), receiver.stop(), pushService.stop()])

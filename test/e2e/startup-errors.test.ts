@@ -28,9 +28,6 @@ const password = 'hunter2-hunter2'
 const encryptionKey = Buffer.alloc(32, 1).toString('base64')
 const otherEncryptionKey = Buffer.alloc(32, 2).toString('base64')
 
-/** Processes of their own, several at a time, on a machine that may be busy. */
-const timeout = 60_000
-
 /** Where nothing is to be made. */
 const untouched = join(tmpdir(), `krafter-push-untouched-${randomBytes(6).toString('hex')}`)
 
@@ -156,14 +153,10 @@ describe('a variable that is wrong', () => {
 
   // The command says the same of all of them.
   const withSecret = cases.find(([, value]) => value.includes(password))!
-  test.concurrent.each([cases[0]!, withSecret])(
-    'the command: %s=%s',
-    { timeout },
-    async (name, value, message) => {
-      expect(await refusalOf({ [name]: value })).toBe(`${name} ${message}`)
-      expect(existsSync(untouched)).toBe(false)
-    },
-  )
+  test.concurrent.each([cases[0]!, withSecret])('the command: %s=%s', async (name, value, message) => {
+    expect(await refusalOf({ [name]: value })).toBe(`${name} ${message}`)
+    expect(existsSync(untouched)).toBe(false)
+  })
 
   test('there is a case for every variable that can be', () => {
     const tried = new Set(cases.map(([name]) => name))
@@ -171,7 +164,7 @@ describe('a variable that is wrong', () => {
     expect(untried).toEqual(['KRAFTER_DATA_DIR', 'OTEL_SERVICE_NAME'])
   })
 
-  test.concurrent('no encryption key beside DATABASE_URL', { timeout }, async () => {
+  test.concurrent('no encryption key beside DATABASE_URL', async () => {
     expect(await refusalOf({ DATABASE_URL: `postgres://user:${password}@127.0.0.1/db` })).toBe(
       'KRAFTER_ENCRYPTION_KEY is required with DATABASE_URL, the same for every process: 32 bytes in base64 (openssl rand -base64 32)',
     )
@@ -195,20 +188,20 @@ describe('a database that cannot be used', () => {
 
   const withUrl = (url: string) => ({ DATABASE_URL: url, KRAFTER_ENCRYPTION_KEY: encryptionKey })
 
-  test.concurrent('nobody listens there', { timeout }, async () => {
+  test.concurrent('nobody listens there', async () => {
     expect(await refusalOf(withUrl(`postgres://user:${password}@127.0.0.1:1/db`))).toBe(
       'DATABASE_URL: the database at 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1',
     )
   })
 
-  test.concurrent('it does not answer', { timeout }, async () => {
+  test.concurrent('it does not answer', async () => {
     const { port } = silent.address() as AddressInfo
     expect(await refusalInPlaceOf(withUrl(`postgres://user:${password}@127.0.0.1:${port}/db`))).toMatch(
       new RegExp(`^DATABASE_URL: the database at 127\\.0\\.0\\.1:${port} cannot be used: .*timeout`),
     )
   })
 
-  test.concurrent('told to stop while it waits for it, it ends at once', { timeout }, async () => {
+  test.concurrent('told to stop while it waits for it, it ends at once', async () => {
     const silentToo = createServer().listen(0, '127.0.0.1')
     const knocked = once(silentToo, 'connection')
     await once(silentToo, 'listening')
@@ -224,7 +217,7 @@ describe('a database that cannot be used', () => {
     silentToo.close()
   })
 
-  test.concurrent('its name means nothing', { timeout }, async () => {
+  test.concurrent('its name means nothing', async () => {
     expect(await refusalInPlaceOf(withUrl(`postgres://user:${password}@nowhere.invalid/db`))).toMatch(
       /^DATABASE_URL: the database at nowhere\.invalid cannot be used: \S/,
     )
@@ -234,7 +227,7 @@ describe('a database that cannot be used', () => {
   const onPostgres = url ? test : test.skip
   const title = (name: string) => (url ? name : `${name}: ${reason}`)
 
-  onPostgres(title('it refuses the log-in, or has no such database'), { timeout }, async () => {
+  onPostgres(title('it refuses the log-in, or has no such database'), async () => {
     const changed = (change: (url: URL) => void) => {
       const other = new URL(url!)
       change(other)
@@ -257,32 +250,28 @@ describe('a database that cannot be used', () => {
     expect(noSuchDatabase).toBe(`${start}database "nowhere" does not exist`)
   })
 
-  onPostgres(
-    title('its secrets were encrypted with another key, or its port is taken'),
-    { timeout },
-    async () => {
-      const storage = await makeDatabase()
-      const running = await startTestService(storage, {}, ['api'])
-      try {
-        const [otherKey, portInUse] = await Promise.all([
-          refusalInPlaceOf({ ...storage.env, KRAFTER_ENCRYPTION_KEY: otherEncryptionKey }),
-          refusalOf({ ...storage.env, PORT: new URL(running.api.url).port }),
-        ])
-        expect(otherKey).toBe(keyDoesNotFit)
-        expect(portInUse).toBe(
-          `PORT ${new URL(running.api.url).port} is in use on 127.0.0.1: choose another with PORT`,
-        )
-        expect(await refusalInPlaceOf({ ...storage.env, HOST: '192.0.2.1' })).toMatch(
-          /^HOST 192\.0\.2\.1 cannot be listened on: \S/,
-        )
-        // The one that runs has not noticed.
-        expect((await running.api.get('/push/apps')).status).toBe(200)
-      } finally {
-        await running.stop()
-        await storage.drop()
-      }
-    },
-  )
+  onPostgres(title('its secrets were encrypted with another key, or its port is taken'), async () => {
+    const storage = await makeDatabase()
+    const running = await startTestService(storage, {}, ['api'])
+    try {
+      const [otherKey, portInUse] = await Promise.all([
+        refusalInPlaceOf({ ...storage.env, KRAFTER_ENCRYPTION_KEY: otherEncryptionKey }),
+        refusalOf({ ...storage.env, PORT: new URL(running.api.url).port }),
+      ])
+      expect(otherKey).toBe(keyDoesNotFit)
+      expect(portInUse).toBe(
+        `PORT ${new URL(running.api.url).port} is in use on 127.0.0.1: choose another with PORT`,
+      )
+      expect(await refusalInPlaceOf({ ...storage.env, HOST: '192.0.2.1' })).toMatch(
+        /^HOST 192\.0\.2\.1 cannot be listened on: \S/,
+      )
+      // The one that runs has not noticed.
+      expect((await running.api.get('/push/apps')).status).toBe(200)
+    } finally {
+      await running.stop()
+      await storage.drop()
+    }
+  })
 })
 
 const keyDoesNotFit =
@@ -299,7 +288,7 @@ describe('a data folder that cannot be used', () => {
 
   const inFolder = (path: string) => ({ KRAFTER_DATA_DIR: path })
 
-  test.concurrent('it is a file', { timeout }, async () => {
+  test.concurrent('it is a file', async () => {
     const file = join(folder, 'file')
     writeFileSync(file, 'mine')
     expect(await refusalOf(inFolder(file))).toBe(
@@ -308,7 +297,7 @@ describe('a data folder that cannot be used', () => {
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
 
-  test.concurrent('nobody can make it', { timeout }, async () => {
+  test.concurrent('nobody can make it', async () => {
     const nowhere = join(folder, 'loop')
     symlinkSync(nowhere, nowhere)
     // Making one in /proc is refused as if the folder above it were missing.
@@ -319,7 +308,7 @@ describe('a data folder that cannot be used', () => {
     }
   })
 
-  test.concurrent('another process has it', { timeout }, async () => {
+  test.concurrent('another process has it', async () => {
     const taken = join(folder, 'taken')
     const { unlock } = lockDataFolder(taken)
     try {
@@ -331,7 +320,7 @@ describe('a data folder that cannot be used', () => {
     }
   })
 
-  test.concurrent('its encryption key is corrupt, and stays as it is', { timeout }, async () => {
+  test.concurrent('its encryption key is corrupt, and stays as it is', async () => {
     const path = join(folder, 'corrupt')
     const keyFile = join(path, 'encryption.key')
     mkdirSync(path)
@@ -363,7 +352,7 @@ describe('a data folder with data', () => {
 
   afterAll(() => storage.drop())
 
-  test('its secrets were encrypted with another key', { timeout }, async () => {
+  test('its secrets were encrypted with another key', async () => {
     expect(await refusalInPlaceOf({ ...storage.env, KRAFTER_ENCRYPTION_KEY: otherEncryptionKey })).toBe(
       keyDoesNotFit,
     )
@@ -374,7 +363,7 @@ describe('a data folder with data', () => {
     await running.stop()
   })
 
-  test('its encryption key is missing, and no other is made', { timeout }, async () => {
+  test('its encryption key is missing, and no other is made', async () => {
     const keyFile = join(path, 'encryption.key')
     const own = readFileSync(keyFile, 'utf8')
     rmSync(keyFile)
@@ -388,7 +377,7 @@ describe('a data folder with data', () => {
     writeFileSync(keyFile, own)
   })
 
-  test('its database is damaged', { timeout }, async () => {
+  test('its database is damaged', async () => {
     const database = join(path, 'database')
     expect(readdirSync(database)).toContain('PG_VERSION')
     writeFileSync(join(database, 'global', 'pg_control'), randomBytes(8_192))
@@ -396,7 +385,7 @@ describe('a data folder with data', () => {
   })
 })
 
-test('a role that is none', { timeout }, async () => {
+test('a role that is none', async () => {
   const { code, stdout, stderr } = await runCommand(['serve', '--role', 'nonsense'])
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr).toMatch(

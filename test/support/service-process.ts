@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const startTimeoutMs = 30_000
+const startTimeoutMs = 60_000
 /** A third of a start is compiling, and the tests start dozens of processes. */
 const quickStart = ['--liftoff-only', '--min-semi-space-size=16']
 
