@@ -104,6 +104,19 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     expect(gained).toBeGreaterThanOrEqual(2)
   })
 
+  test('who is gone is replaced when its leases have lapsed', async () => {
+    const gone = await openDatabase(storage)
+    const first = await leaseLanes({ ...gone, log, notices: createNotices(gone, log) }, times)
+    onTestFinished(() => first.stop(0).catch(() => {}))
+    await gone.close()
+    const second = await lease()
+    expect(owned(second)).toEqual([])
+    await poll(
+      async () => owned(second).length,
+      (count) => count === bucketCount,
+    )
+  })
+
   test('who was silent for a lease owns nothing by its own clock, and another takes over', async () => {
     let stoppedMs = 0
     const first = await lease(() => performance.now() + stoppedMs)

@@ -45,7 +45,7 @@ describeOnEachBackend('notification.failed', (make) => {
       response.writeHead(answers[name]).end(name === 'odd' ? '{"reason":"BadTtl"}' : '')
     }
     // What may work later would be too late: its time to live is shorter than any wait.
-    const notification = await send(base, { platform_overrides: { web: { ttl: 5 } } })
+    const notification = await send(base, { platform_overrides: { web: { ttl: 3 } } })
 
     expect(notification.stats).toMatchObject({ sent_count: 1, failed_count: 5 })
     const received = await stage.receiver.waitFor(5, `/${appId}`)

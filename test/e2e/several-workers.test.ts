@@ -275,15 +275,15 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
     expect(rows).toEqual([])
     await untilShared()
   })
-  test('one that is killed is replaced within 15 seconds, one that is told to stop at once', async () => {
+
+  test('one that is killed is replaced when its leases lapse, one that is told to stop at once', async () => {
     const appId = await makeApp()
     const webhooks = await makeWebhooks(appId, 6)
     const [killed, other] = workers as [ServiceProcess, ServiceProcess]
     await killed.end('SIGKILL')
-    const killedAt = Date.now()
     await emit(accepting.service, appId)
+    await expireLeases(db())
     await untilEnded(webhooks, 1)
-    expect(Date.now() - killedAt).toBeLessThan(15_000)
 
     workers = [await startWorker(), other]
     await untilShared()
@@ -291,7 +291,7 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
     const toldAt = Date.now()
     await emit(accepting.service, appId)
     await untilEnded(webhooks, 2)
-    // The lanes of one that is killed are taken over after ten seconds.
+    // Leases that nobody gives back lapse after ten seconds.
     expect(Date.now() - toldAt).toBeLessThan(8_000)
     expect(await ended).toEqual({ code: 0, signal: null })
   })

@@ -239,9 +239,9 @@ describeOnEachBackend('web push', (make) => {
       events: ['notification.failed'],
     })
     await batchesDone(path, 1)
-    running.clock.ahead += 599_000
+    running.clock.ahead += 570_000
     expect((await read(path)).status).toBe('sending')
-    running.clock.ahead += 2_000
+    running.clock.ahead += 32_000
     await makeBatchesDue(db)
     expect(await finished(path)).toMatchObject({
       status: 'sent',
