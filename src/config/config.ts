@@ -11,85 +11,71 @@ import { vapidSubjectFrom, vapidSubjectProblem } from './vapid-subject.ts'
 /** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
 export const defaultRetryScheduleSeconds: readonly number[] = [17, 19, 23, 31]
 
-const cidrList = z.string().transform((value, context) => {
-  const networks = splitList(value)
-  for (const network of networks) {
-    if (!ipaddr.isValidCIDR(network)) {
-      context.addIssue({
-        code: 'custom',
-        message: `must be a comma-separated list of CIDR networks, and "${network}" is not one`,
-      })
+const listOf = (what: string, isOne: (entry: string) => boolean) =>
+  z.string().transform((value, context) => {
+    const entries = splitList(value)
+    for (const entry of entries.filter((each) => !isOne(each))) {
+      const message = `must be a comma-separated list of ${what}, and "${entry}" is not one`
+      context.addIssue({ code: 'custom', message })
     }
-  }
-  return networks
-})
+    return entries
+  })
 
-const retrySchedule = z.string().transform((value, context) => {
-  const seconds = splitList(value).map(Number)
-  if (seconds.length > 20 || seconds.some((wait) => !Number.isFinite(wait) || wait < 0 || wait > 604_800)) {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be at most 20 comma-separated waits in seconds, each from 0 to 604800',
-    })
-  }
-  return seconds
-})
+const cidrList = listOf('CIDR networks', ipaddr.isValidCIDR)
 
-const encryptionKeys = z.string().transform((value, context) => {
-  const keys = splitList(value).map((key) => Buffer.from(key, 'base64'))
-  if (keys.length === 0 || keys.some((key) => key.length !== 32)) {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)',
-    })
-  }
-  return keys
-})
+const retrySchedule = z
+  .string()
+  .transform((value) => splitList(value).map(Number))
+  .refine(
+    (waits) => waits.length <= 20 && waits.every((wait) => wait >= 0 && wait <= 604_800),
+    'must be at most 20 comma-separated waits in seconds, each from 0 to 604800',
+  )
+
+const encryptionKeys = z
+  .string()
+  .transform((value) => splitList(value).map((key) => Buffer.from(key, 'base64')))
+  .refine(
+    (keys) => keys.length > 0 && keys.every((key) => key.length === 32),
+    'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)',
+  )
 
 const host = z
   .string()
   .refine((value) => isIP(value) !== 0 || /^[a-z0-9.-]+$/i.test(value), 'must be an address or a host name')
 
-const databaseUrl = z
-  .string()
-  .refine(
-    (value) => URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol),
-    'must be a postgres:// URL',
-  )
+const urlWith = (protocol: RegExp, message: string) =>
+  z.string().refine((value) => protocol.test(URL.parse(value)?.protocol ?? ''), message)
 
-const dnsServers = z.string().transform((value, context) => {
-  const servers = splitList(value)
+const databaseUrl = urlWith(/^postgres(ql)?:$/, 'must be a postgres:// URL')
+
+const succeeds = (run: () => unknown) => {
   try {
-    new Resolver().setServers(servers)
-  } catch {
-    context.addIssue({
-      code: 'custom',
-      message:
-        'must be a comma-separated list of addresses, each with or without a port (127.0.0.1:53, [::1]:53)',
-    })
-  }
-  return servers
-})
-
-/** The URL may hold a password, so error messages must not repeat it. */
-const outboundProxy = z
-  .string()
-  .refine(
-    (value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''),
-    'must be an http:// or https:// URL, with or without a user name and password',
-  )
-  .transform((value) => new URL(value))
-  .refine(hasDecodableCredentials, 'must have its user name and password percent-encoded')
-  .refine(({ pathname, search }) => pathname === '/' && search === '', 'must have no path')
-
-function hasDecodableCredentials({ username, password }: URL): boolean {
-  try {
-    decodeURIComponent(username + password)
+    run()
     return true
   } catch {
     return false
   }
 }
+
+const dnsServers = z
+  .string()
+  .transform(splitList)
+  .refine(
+    (servers) => succeeds(() => new Resolver().setServers(servers)),
+    'must be a comma-separated list of addresses, each with or without a port (127.0.0.1:53, [::1]:53)',
+  )
+
+/** The URL may hold a password, so error messages must not repeat it. */
+const outboundProxy = urlWith(
+  /^https?:$/,
+  'must be an http:// or https:// URL, with or without a user name and password',
+)
+  .transform((value) => new URL(value))
+  .refine(
+    ({ username, password }) => succeeds(() => decodeURIComponent(username + password)),
+    'must have its user name and password percent-encoded',
+  )
+  .refine(({ pathname, search }) => pathname === '/' && search === '', 'must have no path')
 
 const otlpHeaders = z.string().transform((value, context) => {
   try {
@@ -110,17 +96,11 @@ function toOtlpHeader(pair: string): [name: string, value: string] {
   return [name, decodeURIComponent(value)]
 }
 
-const publicUrl = z
-  .string()
-  .refine(
-    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
-    'must be an http:// or https:// URL',
-  )
-  .transform((value) => value.replace(/\/+$/, ''))
+const publicUrl = urlWith(/^https?:$/, 'must be an http:// or https:// URL').transform((value) =>
+  value.replace(/\/+$/, ''),
+)
 
-const alertUrl = z
-  .string()
-  .refine((value) => URL.canParse(value) && new URL(value).protocol === 'https:', 'must be an https:// URL')
+const alertUrl = urlWith(/^https:$/, 'must be an https:// URL')
 
 const vapidSubject = z.string().superRefine((value, context) => {
   const message = vapidSubjectProblem(value)
@@ -135,17 +115,9 @@ const knownPushHosts = [
   '*.push.apple.com',
 ]
 
-const pushHosts = z.string().transform((value, context) => {
-  const hosts = splitList(value.toLowerCase())
-  for (const host of hosts) {
-    if (host === '*' || /^(?:\*\.)?[a-z0-9.-]+$/.test(host)) continue
-    context.addIssue({
-      code: 'custom',
-      message: `must be a comma-separated list of host names, *.example.com or *, and "${host}" is not one`,
-    })
-  }
-  return hosts
-})
+const pushHosts = listOf('host names, *.example.com or *', (host) =>
+  /^(?:\*|(?:\*\.)?[a-z0-9.-]+)$/i.test(host),
+).transform((hosts) => hosts.map((host) => host.toLowerCase()))
 
 const apiKey = z
   .string()
@@ -206,63 +178,7 @@ export const environment = z.object({
 })
 
 /** The configuration of this process: plain data, read once at start and passed to the parts that need it. */
-export interface Config {
-  port: number
-  host: string
-  /** Port of a separate listener on `host` for `/metrics` and the probes. Absent: the API's port serves `/metrics`. */
-  metricsPort: number | undefined
-  /** Absent: the embedded database in `dataDir`. */
-  databaseUrl: string | undefined
-  /** Database connections that requests and workers share (PostgreSQL only). */
-  databaseConnections: number
-  /** How long a request's SQL statement may take (PostgreSQL only). */
-  statementTimeoutMs: number
-  dataDir: string
-  /** AES-256 keys: the first encrypts, all decrypt. Absent only in embedded mode, which then creates a key. */
-  encryptionKeys: Buffer[] | undefined
-  /** Where clients reach the service, without a trailing slash. */
-  publicUrl: string | undefined
-  /** CIDR networks that the address guard allows although they are not public. */
-  allowNetworks: string[]
-  /** DNS servers (`address` or `address:port`) for user-supplied host names. Absent: the system's servers. */
-  dnsServers: string[] | undefined
-  /** An HTTP proxy for all connections to webhooks and push services; may hold credentials. */
-  outboundProxy: URL | undefined
-  retryScheduleSeconds: number[]
-  deliveryTimeoutMs: number
-  /** How long an unbroken series of failures must last before it disables a webhook. */
-  disableAfterSeconds: number
-  /** How long a request may take to arrive, body included. */
-  requestTimeoutMs: number
-  /** Receives an alert for the operator when failed attempts disable a webhook. */
-  alertWebhookUrl: string | undefined
-  /** How many event streams this process may have open at a time. */
-  maxStreams: number
-  maxStreamsPerTeam: number
-  maxWebhooksPerApp: number
-  /** The largest size of a webhook's filter as JSON. */
-  maxFilterBytes: number
-  /** How long a push is retried at most, in seconds. Its time to live may end earlier. */
-  pushMaxAgeSeconds: number
-  /** How long `notification.sent` waits for pushes that are still being retried, in seconds. */
-  sentAfterSeconds: number
-  /** How long events, deliveries and attempts are kept; longer than the longest retry schedule, 7 days. */
-  retentionDays: number
-  /** Requests per 60 s window; 0 turns a bucket off. */
-  rateLimits: { default: number; strict: number; public: number; unauthorized: number }
-  /** Push service hosts whose subscriptions pages may register without an API key; `*.` matches subdomains. */
-  publicPushHosts: string[]
-  /** Proxies (CIDR) whose X-Forwarded-For header is trusted. */
-  trustProxy: string[]
-  logLevel: string
-  /** The contact in VAPID tokens. Undefined: none is configured that Apple accepts. */
-  vapidSubject: string | undefined
-  bootstrapApiKey: string | undefined
-  /** How long the service keeps serving after it announces that it will stop. Absent: 0 at a terminal, else 5 s. */
-  drainDelayMs: number | undefined
-  /** Undefined: no traces are exported. */
-  traces: TracesConfig | undefined
-}
+export type Config = ReturnType<typeof readConfig>
 
 /**
  * Reads the configuration from environment variables.
@@ -270,7 +186,7 @@ export interface Config {
  * @param env the variables, normally `process.env`; unknown ones are ignored
  * @throws ConfigError naming the first invalid variable; it never repeats the value of a secret
  */
-export function readConfig(env: Record<string, string | undefined>): Config {
+export function readConfig(env: Record<string, string | undefined>) {
   const given = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   )
@@ -288,40 +204,63 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   return {
     port: values.PORT,
     host: values.HOST,
+    /** Port of a separate listener on `host` for `/metrics` and the probes. Absent: the API's port serves `/metrics`. */
     metricsPort: values.KRAFTER_METRICS_PORT,
+    /** Absent: the embedded database in `dataDir`. */
     databaseUrl: values.DATABASE_URL,
+    /** Database connections that requests and workers share (PostgreSQL only). */
     databaseConnections: values.KRAFTER_DATABASE_CONNECTIONS,
+    /** How long a request's SQL statement may take (PostgreSQL only). */
     statementTimeoutMs: values.KRAFTER_STATEMENT_TIMEOUT_MS,
     dataDir: values.KRAFTER_DATA_DIR,
+    /** AES-256 keys: the first encrypts, all decrypt. Absent only in embedded mode, which then creates a key. */
     encryptionKeys: values.KRAFTER_ENCRYPTION_KEY,
+    /** Where clients reach the service, without a trailing slash. */
     publicUrl: values.KRAFTER_PUBLIC_URL,
+    /** CIDR networks that the address guard allows although they are not public. */
     allowNetworks: values.KRAFTER_ALLOW_NETWORKS,
+    /** DNS servers (`address` or `address:port`) for user-supplied host names. Absent: the system's servers. */
     dnsServers: values.KRAFTER_DNS_SERVERS,
+    /** An HTTP proxy for all connections to webhooks and push services; may hold credentials. */
     outboundProxy: values.KRAFTER_OUTBOUND_PROXY,
     retryScheduleSeconds: values.KRAFTER_RETRY_SCHEDULE,
     deliveryTimeoutMs: values.KRAFTER_DELIVERY_TIMEOUT_MS,
+    /** How long an unbroken series of failures must last before it disables a webhook. */
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
+    /** How long a request may take to arrive, body included. */
     requestTimeoutMs: values.KRAFTER_REQUEST_TIMEOUT_MS,
+    /** Receives an alert for the operator when failed attempts disable a webhook. */
     alertWebhookUrl: values.KRAFTER_ALERT_WEBHOOK_URL,
+    /** How many event streams this process may have open at a time. */
     maxStreams: values.KRAFTER_MAX_STREAMS,
     maxStreamsPerTeam: values.KRAFTER_MAX_STREAMS_PER_TEAM,
     maxWebhooksPerApp: values.KRAFTER_MAX_WEBHOOKS_PER_APP,
+    /** The largest size of a webhook's filter as JSON. */
     maxFilterBytes: values.KRAFTER_MAX_FILTER_BYTES,
+    /** How long a push is retried at most, in seconds. Its time to live may end earlier. */
     pushMaxAgeSeconds: values.KRAFTER_PUSH_MAX_AGE,
+    /** How long `notification.sent` waits for pushes that are still being retried, in seconds. */
     sentAfterSeconds: values.KRAFTER_SENT_AFTER,
+    /** How long events, deliveries and attempts are kept; longer than the longest retry schedule, 7 days. */
     retentionDays: values.KRAFTER_RETENTION_DAYS,
+    /** Requests per 60 s window; 0 turns a bucket off. */
     rateLimits: {
       default: values.KRAFTER_RATE_LIMIT_DEFAULT,
       strict: values.KRAFTER_RATE_LIMIT_STRICT,
       public: values.KRAFTER_RATE_LIMIT_PUBLIC,
       unauthorized: values.KRAFTER_RATE_LIMIT_UNAUTHORIZED,
     },
+    /** Push service hosts whose subscriptions pages may register without an API key; `*.` matches subdomains. */
     publicPushHosts: values.KRAFTER_PUBLIC_PUSH_HOSTS,
+    /** Proxies (CIDR) whose X-Forwarded-For header is trusted. */
     trustProxy: values.KRAFTER_TRUST_PROXY,
     logLevel: values.KRAFTER_LOG_LEVEL,
+    /** The contact in VAPID tokens. Undefined: none is configured that Apple accepts. */
     vapidSubject: values.KRAFTER_VAPID_SUBJECT ?? vapidSubjectFrom(values.KRAFTER_PUBLIC_URL),
     bootstrapApiKey: values.KRAFTER_BOOTSTRAP_API_KEY,
+    /** How long the service keeps serving after it announces that it will stop. Absent: 0 at a terminal, else 5 s. */
     drainDelayMs: values.KRAFTER_DRAIN_DELAY_MS,
+    /** Undefined: no traces are exported. */
     traces: toTracesConfig(values),
   }
 }
