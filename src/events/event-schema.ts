@@ -5,15 +5,12 @@ import { describedAs } from '../platform/openapi/components.ts'
 import { catalog, type EventData, type EventType, eventTypes } from './catalog.ts'
 
 /** The documentation of an event, for openapi.json and docs/reference/events.md. */
-export interface EventDocs<Type extends EventType = EventType> {
+interface EventDocs<Type extends EventType = EventType> {
   when: string
-  /** Whether this version emits the event. Webhooks may already name events that are not emitted yet. */
-  emitted: boolean
   /** A complete body as sent. */
   example: { id: string; event: Type; timestamp: string; data: EventData<Type> }
 }
 
-const id = '01996d62-d0e7-7f18-95ab-c3d2e4f60718'
 const timestamp = '2026-06-01T08:07:01Z'
 const subscriber = {
   app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
@@ -23,81 +20,56 @@ const subscriber = {
 }
 const push = { notification_id: '01996d62-b8f1-7d20-a3c6-41e5f7082d94', ...subscriber }
 
-export const eventDocs: { [Type in EventType]: EventDocs<Type> } = {
+/** When each event is emitted, and an example of its `data`. */
+const samples: { [Type in EventType]: { when: string; data: EventData<Type> } } = {
   'notification.sent': {
     when: 'Once per notification, when its fan-out has completed, whether it reached anybody or not.',
-    emitted: true,
-    example: {
-      id,
-      event: 'notification.sent',
-      timestamp,
-      data: {
-        notification_id: push.notification_id,
-        app_id: push.app_id,
-        title: 'On its way',
-        sent_count: 1203,
-        failed_count: 1,
-        pending_count: 0,
-      },
+    data: {
+      notification_id: push.notification_id,
+      app_id: push.app_id,
+      title: 'On its way',
+      sent_count: 1203,
+      failed_count: 1,
+      pending_count: 0,
     },
   },
   'notification.delivered': {
     when: 'A device reports that it received the notification.',
-    emitted: true,
-    example: { id, event: 'notification.delivered', timestamp, data: { ...push, at: timestamp } },
+    data: { ...push, at: timestamp },
   },
   'notification.clicked': {
     when: 'A device reports a click on the notification, or on the action that it names.',
-    emitted: true,
-    example: {
-      id,
-      event: 'notification.clicked',
-      timestamp,
-      data: { ...push, at: timestamp, action: 'track' },
-    },
+    data: { ...push, at: timestamp, action: 'track' },
   },
   'notification.failed': {
     when: 'A push to a subscriber failed for good.',
-    emitted: true,
-    example: {
-      id,
-      event: 'notification.failed',
-      timestamp,
-      data: {
-        ...push,
-        reason: 'gone',
-        status: 410,
-        failure_reason: 'the push service answered 410: the subscription is gone',
-      },
+    data: {
+      ...push,
+      reason: 'gone',
+      status: 410,
+      failure_reason: 'the push service answered 410: the subscription is gone',
     },
   },
-  'subscriber.registered': {
-    when: 'A subscriber is new, or active again.',
-    emitted: true,
-    example: { id, event: 'subscriber.registered', timestamp, data: subscriber },
-  },
-  'subscriber.unsubscribed': {
-    when: 'A subscriber opted out or was deleted.',
-    emitted: true,
-    example: { id, event: 'subscriber.unsubscribed', timestamp, data: subscriber },
-  },
+  'subscriber.registered': { when: 'A subscriber is new, or active again.', data: subscriber },
+  'subscriber.unsubscribed': { when: 'A subscriber opted out or was deleted.', data: subscriber },
   'webhook.disabled': {
     when: 'Another webhook of the app was disabled, because its attempts failed for long or its receiver answered 410.',
-    emitted: true,
-    example: {
-      id,
-      event: 'webhook.disabled',
-      timestamp,
-      data: {
-        app_id: subscriber.app_id,
-        webhook_id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
-        url: 'https://shop.example/hooks/krafter',
-        reason: '12 attempts in a row failed since 2026-06-01T07:05:00.000Z',
-        failure_count: 12,
-      },
+    data: {
+      app_id: subscriber.app_id,
+      webhook_id: '01996d60-5b2e-7a4c-8e0d-2f7c3a9b5d42',
+      url: 'https://shop.example/hooks/krafter',
+      reason: '12 attempts in a row failed since 2026-06-01T07:05:00.000Z',
+      failure_count: 12,
     },
   },
 }
+
+export const eventDocs = Object.fromEntries(
+  Object.entries(samples).map(([event, { when, data }]) => [
+    event,
+    { when, example: { id: '01996d62-d0e7-7f18-95ab-c3d2e4f60718', event, timestamp, data } },
+  ]),
+) as unknown as { [Type in EventType]: EventDocs<Type> }
 
 /** Schemas of the complete event bodies that receivers get. */
 const eventSchemas = Object.fromEntries(
@@ -146,16 +118,15 @@ const header = (name: string, description: string, required = true) => ({
 })
 
 /**
- * Describes the deliveries of emitted events, as OpenAPI 3.1 describes requests that a service sends.
+ * Describes the deliveries of events, as OpenAPI 3.1 describes requests that a service sends.
  *
  * @param describe converts a schema to JSON Schema
  */
 export function eventRequests(
   describe: (schema: z.ZodType) => Record<string, unknown>,
 ): Record<string, Record<string, unknown>> {
-  const emitted = Object.entries(eventDocs).filter(([, { emitted }]) => emitted)
   return Object.fromEntries(
-    emitted.map(([type, docs]) => [
+    Object.entries(eventDocs).map(([type, docs]) => [
       type,
       { post: describeDelivery(docs, describe(eventSchemas[type as EventType])) },
     ]),

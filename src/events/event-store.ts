@@ -1,7 +1,7 @@
 import type { Db } from '../platform/db/db.ts'
 import type { IdRange } from '../platform/http/time-window.ts'
 
-/** An event as stored: receivers get its body byte for byte. */
+/** An event as stored: webhooks and streams get its body byte for byte. */
 export interface LoggedEvent {
   id: string
   type: string

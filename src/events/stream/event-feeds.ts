@@ -3,7 +3,8 @@ import type { Db } from '../../platform/db/db.ts'
 import type { Notices } from '../../platform/db/notices.ts'
 import { getOrInsert } from '../../platform/get-or-insert.ts'
 import { momentOfId, newId } from '../../platform/ids.ts'
-import { type FollowedEvent, listEventKeys, readFollowedEvents } from './followed-event-store.ts'
+import type { LoggedEvent } from '../event-store.ts'
+import { listEventKeys, readFollowedEvents } from './followed-event-store.ts'
 
 /** A page of an app's log. */
 export interface KeyPage {
@@ -18,7 +19,7 @@ export interface EventFeed {
   generation(): number
   /** Lists the events after an id, in id order, up to {@link pageSize}. @param fresh whether to bypass shared reads */
   readKeys(after: string, fresh?: boolean): Promise<KeyPage>
-  readEvents(ids: readonly string[]): Promise<FollowedEvent[]>
+  readEvents(ids: readonly string[]): Promise<LoggedEvent[]>
   /** Resolves when the generation differs from `seen`, after `atMostMs` or when `signal` is aborted. */
   wait(seen: number, atMostMs: number, signal: AbortSignal): Promise<void>
   close(): void

@@ -1,6 +1,6 @@
 import { firstIdOf, momentOfId, newId } from '../../platform/ids.ts'
+import type { LoggedEvent } from '../event-store.ts'
 import { type EventFeed, type KeyPage, pageSize } from './event-feeds.ts'
-import type { FollowedEvent } from './followed-event-store.ts'
 
 /** Reads the events of an app as they are committed. */
 export interface Follower {
@@ -9,7 +9,7 @@ export interface Follower {
    *
    * @returns the events not returned before
    */
-  read(): Promise<FollowedEvent[]>
+  read(): Promise<LoggedEvent[]>
   /** Resolves when there may be more to read, after `atMostMs` or when `signal` is aborted. */
   wait(atMostMs: number, signal: AbortSignal): Promise<void>
 }

@@ -1,5 +1,5 @@
+import type { LoggedEvent } from '../event-store.ts'
 import type { Follower } from './event-follower.ts'
-import type { FollowedEvent } from './followed-event-store.ts'
 
 /** Milliseconds that a client is told to wait before it reconnects. */
 const reconnectMs = 2_000
@@ -31,6 +31,6 @@ export async function* writeEventStream(
 }
 
 /** A body is JSON on one line, so one `data` field is enough. */
-function toMessage({ id, type, body }: FollowedEvent): string {
+function toMessage({ id, type, body }: LoggedEvent): string {
   return `id: ${id}\nevent: ${type}\ndata: ${body}\n\n`
 }

@@ -1,11 +1,5 @@
 import type { Db } from '../../platform/db/db.ts'
-
-/** An event as a stream sends it; `body` is the same as for webhooks, byte for byte. */
-export interface FollowedEvent {
-  id: string
-  type: string
-  body: string
-}
+import type { LoggedEvent } from '../event-store.ts'
 
 /** Lists the events of an app after an id, in the order of their ids. */
 export async function listEventKeys(
@@ -29,7 +23,7 @@ export async function readFollowedEvents(
   db: Db,
   appId: string,
   ids: readonly string[],
-): Promise<FollowedEvent[]> {
+): Promise<LoggedEvent[]> {
   if (ids.length === 0) return []
   return db
     .selectFrom('events')

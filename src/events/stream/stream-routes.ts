@@ -92,11 +92,7 @@ export function registerStreamRoutes(
   })
   server.get(
     '/push/apps/:app_id/events/stream',
-    {
-      config: { scope: 'push:read' },
-      exposeHeadRoute: false,
-      schema: { ...streamDocs, params, querystring },
-    },
+    { exposeHeadRoute: false, schema: { ...streamDocs, params, querystring } },
     async (request, reply) => {
       const after = readLastEventId(request, request.query.last_event_id)
       const app = await deps.apps.require(request.teamId, request.params.app_id)
