@@ -29,6 +29,8 @@ describe('findMisfit', () => {
     [{ not: { platform: 'web' } }, sent, `names "platform", which none of the webhook's events has`],
     [{ title: 'a', or: [{ sent_count: 1 }, { sent_count: true }] }, sent, 'compares "sent_count" with true'],
     [{ and: [{ and: [{ action: 'x' }] }] }, sent, 'names "action"'],
+    [{ plattform: 'web' }, sent, 'names "plattform", which no event has'],
+    [{ ['x'.repeat(5_000)]: 1 }, [], `names "${'x'.repeat(38)}…, which no event has`],
     // Without events it is only known what none has.
     [{ platform: 'web', sent_count: 1 }, [], undefined],
     [{ platform: 1 }, [], 'compares "platform" with 1'],

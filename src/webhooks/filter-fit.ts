@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { catalog, type EventType, eventTypes } from '../events/catalog.ts'
+import { catalog, dataFields, type EventType, eventTypes } from '../events/catalog.ts'
 import { quote } from '../platform/http/fields.ts'
 import { isObject } from '../platform/is-object.ts'
 import type { FieldTest, Filter, FilterValue } from './filter.ts'
@@ -37,7 +37,10 @@ function findTestMisfit(name: string, test: FieldTest, types: readonly EventType
     const shape: Record<string, z.ZodType> = catalog[type].shape
     return Object.hasOwn(shape, name) ? [shape[name]!] : []
   })
-  if (fields.length === 0) return `names ${quote(name)}, which none of the webhook's events has`
+  if (fields.length === 0) {
+    const none = dataFields.has(name) ? "none of the webhook's events" : 'no event'
+    return `names ${quote(name)}, which ${none} has`
+  }
   for (const value of valuesOf(test)) {
     if (fields.some((field) => field.safeParse(value).success)) continue
     return `compares ${quote(name)} with ${quote(value)}, but it is ${describe(fields)}`

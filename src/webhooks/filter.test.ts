@@ -42,7 +42,6 @@ describe('filterSchema', () => {
     [{ not: {} }, 'must have a condition in each object'],
     [{ or: [] }, 'must have 1 to 20 conditions in "or"'],
     [{ and: { platform: 'web' } }, 'must have 1 to 20 conditions in "and"'],
-    [{ plattform: 'web' }, 'names "plattform", which no event has'],
     [{ platform: { equals: 'web' } }, 'must compare "platform"'],
     [{ platform: { in: [] } }, 'must compare "platform"'],
     [{ platform: { in: [{}] } }, 'must compare "platform"'],
@@ -53,7 +52,6 @@ describe('filterSchema', () => {
     [{ user_id: 'NUL \0' }, 'must compare "user_id"'],
     [{ sent_count: Number.POSITIVE_INFINITY }, 'must compare "sent_count"'],
     [{ ['ß'.repeat(10_000)]: 1 }, 'must be at most 8192 bytes of JSON'],
-    [{ ['x'.repeat(5_000)]: 1 }, `names "${'x'.repeat(38)}…, which no event has`],
     [deep(6), 'must not be nested deeper than 5'],
   ])('refuses %j', (filter, message) => {
     const parsed = schema.safeParse(filter)

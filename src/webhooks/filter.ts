@@ -1,7 +1,5 @@
 import { z } from 'zod'
-import { dataFields } from '../events/catalog.ts'
-import { quote } from '../platform/http/fields.ts'
-import { isWithinJsonBytes } from '../platform/http/json-size.ts'
+import { bounded } from '../platform/http/fields.ts'
 import { isObject } from '../platform/is-object.ts'
 import { describedAs } from '../platform/openapi/components.ts'
 
@@ -25,24 +23,20 @@ const maxText = 255
 const combiners = new Set(['and', 'or', 'not'])
 
 /**
- * Reads a filter. Unknown fields, unknown tests and empty conditions are refused. filter-fit.ts checks whether the
- * filter fits the events of its webhook.
+ * Reads a filter. Unknown tests and empty conditions are refused. filter-fit.ts checks whether the filter fits the
+ * events of its webhook.
  *
  * @param maxBytes the maximum size of the filter as JSON, checked before its entries
  */
 export const filterSchema = (maxBytes: number) =>
-  z
-    .unknown()
-    .refine((value) => isWithinJsonBytes(value, maxBytes), {
-      error: `must be at most ${maxBytes} bytes of JSON`,
-      abort: true,
-    })
-    .transform((value, context) => {
-      const problem = findProblem(value, 1) ?? findUnknownField(value as Filter)
+  bounded(
+    maxBytes,
+    z.unknown().transform((value, context) => {
+      const problem = findProblem(value, 1)
       if (problem) context.addIssue({ code: 'custom', message: problem })
       return value as Filter
-    })
-    .meta(describedAs('Filter'))
+    }),
+  ).meta(describedAs('Filter'))
 
 /**
  * Reads a stored filter; null (all events pass) without a filter, or when only a later version may understand its form.
@@ -99,21 +93,6 @@ function findTestProblem(name: string, test: unknown): string | undefined {
     }
   }
   return `must compare "${name}" with a value, {"in": [1 to ${maxEntries} values]} or {"exists": true or false}`
-}
-
-function findUnknownField(filter: Filter): string | undefined {
-  for (const [name, test] of Object.entries(filter)) {
-    const problem = combiners.has(name)
-      ? [test as Filter | Filter[]]
-          .flat()
-          .map(findUnknownField)
-          .find((found) => found !== undefined)
-      : dataFields.has(name)
-        ? undefined
-        : `names ${quote(name)}, which no event has`
-    if (problem) return problem
-  }
-  return undefined
 }
 
 function isValue(value: unknown): value is FilterValue {

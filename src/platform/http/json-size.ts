@@ -1,32 +1,3 @@
-/**
- * Whether a parsed JSON value is at most `maxBytes` long when serialized without whitespace. Stops as soon as it is
- * longer, and does not recurse: a client's value may be extremely long or deep.
- */
-export function isWithinJsonBytes(value: unknown, maxBytes: number): boolean {
-  let left = maxBytes
-  const waiting: unknown[] = [value]
-  while (waiting.length > 0 && left >= 0) {
-    const next = waiting.pop()
-    if (typeof next !== 'object' || next === null) {
-      left -= scalarBytes(next, left)
-    } else if (Array.isArray(next)) {
-      // Brackets, and commas between entries.
-      left -= 2 + Math.max(0, next.length - 1)
-      if (left >= 0) for (const entry of next) waiting.push(entry)
-    } else {
-      // Braces; for each entry its key, a colon, and a comma except for the first.
-      left -= 1
-      for (const key in next) {
-        left -= 2 + scalarBytes(key, left)
-        if (left < 0) return false
-        waiting.push((next as Record<string, unknown>)[key])
-      }
-      if (isEmpty(next)) left -= 1
-    }
-  }
-  return left >= 0
-}
-
 function isEmpty(value: object): boolean {
   for (const _ in value) return false
   return true
