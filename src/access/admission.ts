@@ -11,12 +11,11 @@ import type { RateLimits } from './rate-limits.ts'
 /** Decides who may send requests, and how many. */
 export interface Admission {
   /**
-   * Finds the key of a request and counts the request.
+   * Finds the key of a request, counts the request, and sets its `teamId` and `scopes`.
    *
-   * @returns the scopes of the key
    * @throws 401 without a working key, 429 when the minute's requests are used up
    */
-  admit(request: FastifyRequest, reply: FastifyReply): Promise<readonly string[]>
+  admit(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** Counts this many additional requests. @throws 429 when fewer are left */
   countMore(request: FastifyRequest, reply: FastifyReply, requests: number): void
   /** Runs work of an admitted request that sends requests itself. Those requests are not counted again. */
@@ -37,9 +36,9 @@ export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limit
         throw refusals.unauthorized()
       }
       request.teamId = key.teamId
+      request.scopes = key.scopes
       attributeStatements(request, key.teamId)
       if (!counted.getStore()) limits.take('default', key.teamId, reply)
-      return key.scopes
     },
     countMore: (request, reply, requests) => limits.take('default', request.teamId, reply, requests),
     // Awaits inside the context, because a lazy promise starts only when it is awaited.

@@ -35,7 +35,6 @@ export function registerMcpRoutes(
     made ??= makeTools(parts.describe())
     return made
   }
-  const scopesOf = new WeakMap<FastifyRequest, readonly string[]>()
   server.setErrorHandler<FastifyError>((error, _, reply) => {
     if (!isUnreadable(error)) throw error
     return reply.code(400).send(refuseWith(null, new RpcError('parseError', 'The body is not valid JSON')))
@@ -53,11 +52,11 @@ export function registerMcpRoutes(
     schema: { hide: true },
     onRequest: async (request, reply) => {
       if (!isTrustedOrigin(request.headers.origin, deps.config.publicUrl)) throw refusals.foreignOrigin()
-      scopesOf.set(request, await parts.admission.admit(request, reply))
+      await parts.admission.admit(request, reply)
     },
     handler: async (request, reply) => {
       const caller: Caller = {
-        scopes: scopesOf.get(request)!,
+        scopes: request.scopes,
         tools: tools(),
         version: deps.version,
         call: (tool, args) => callTool(parts, tool, args, request, reply),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
+import { ownUrl } from '../platform/http/own-url.ts'
 import type { Server } from '../platform/http/server.ts'
 import { etagOf, sendUnlessKnown } from '../platform/http/static-page.ts'
 import { packageFile } from '../platform/package-files.ts'
@@ -12,8 +13,8 @@ const serverPlaceholder = /[`'"]__KRAFTER_SERVER__[`'"]/
 
 /** Serves the browser scripts: `/sdk/krafter-push.js` for pages, `/sdk/krafter-push-sw.js` for service workers. */
 export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config'>): void {
-  const page = readFileSync(packageFile('web/sdk/krafter-push.js'), 'utf8')
-  const worker = readFileSync(packageFile('web/sdk/krafter-push-sw.js'), 'utf8')
+  const page = readScript('krafter-push.js')
+  const worker = readScript('krafter-push-sw.js')
   const schema = { hide: true }
   server.get('/sdk/krafter-push.js', { schema }, async (request, reply) =>
     answer(request, reply, page, 'public'),
@@ -21,22 +22,29 @@ export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config
   server.get('/sdk/krafter-push-sw.js', { schema }, async (request, reply) => {
     // The request's own host may be wrong or forged, so no cache may give this answer to other clients.
     if (!config.publicUrl) reply.header('vary', 'host, x-forwarded-host, x-forwarded-proto')
-    const origin = config.publicUrl ?? `${request.protocol}://${request.host}`
+    const origin = ownUrl(request, config.publicUrl)
     // Lets pages served through the same proxy register this script itself as their worker, for all paths.
     reply.header('service-worker-allowed', '/')
-    return answer(
-      request,
-      reply,
-      worker.replace(serverPlaceholder, () => JSON.stringify(origin)),
-      config.publicUrl ? 'public' : 'private',
-    )
+    const content = worker.content.replace(serverPlaceholder, () => JSON.stringify(origin))
+    const ofOrigin = { content, etag: etagOf(worker.etag + origin) }
+    return answer(request, reply, ofOrigin, config.publicUrl ? 'public' : 'private')
   })
+}
+
+interface Script {
+  content: string
+  etag: string
+}
+
+function readScript(name: string): Script {
+  const content = readFileSync(packageFile(`web/sdk/${name}`), 'utf8')
+  return { content, etag: etagOf(content) }
 }
 
 function answer(
   request: FastifyRequest,
   reply: FastifyReply,
-  script: string,
+  script: Script,
   cachedBy: 'public' | 'private',
 ): FastifyReply {
   reply.headers({
@@ -44,6 +52,5 @@ function answer(
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
   })
-  const type = 'text/javascript; charset=utf-8'
-  return sendUnlessKnown(request, reply, { type, content: script, etag: etagOf(script) })
+  return sendUnlessKnown(request, reply, { type: 'text/javascript; charset=utf-8', ...script })
 }
