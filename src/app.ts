@@ -28,8 +28,8 @@ import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
 import { migrate } from './platform/db/migrate.ts'
 import { createNotices } from './platform/db/notices.ts'
 import type { ConnectionLimits } from './platform/db/postgres/connection-limits.ts'
-import { createMetricsServer } from './platform/http/metrics-server.ts'
-import { apiAddress, holdPort, listen, metricsAddress } from './platform/http/port.ts'
+import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
+import { holdPort } from './platform/http/port.ts'
 import { measureRequests } from './platform/http/request-durations.ts'
 import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
@@ -110,11 +110,12 @@ export async function startService(config: Config, options: ServiceOptions = {})
     const { resolve, lookup } = createResolver({ servers: config.dnsServers })
     const guard = createAddressGuard(config.allowNetworks, resolve)
     checkAlertUrl(config, guard)
-    const releasePort = api ? await holdPort(apiAddress(config)) : async () => {}
-    closers.push(releasePort)
-    const metricsAt = metricsAddress(config)
-    const releaseMetricsPort = metricsAt ? await holdPort(metricsAt) : async () => {}
-    closers.push(releaseMetricsPort)
+    const { host, port, metricsPort } = config
+    const apiPort = api ? await holdPort('PORT', host, port) : undefined
+    closers.push(async () => apiPort?.release())
+    const ownMetricsPort =
+      metricsPort === undefined ? undefined : await holdPort('KRAFTER_METRICS_PORT', host, metricsPort)
+    closers.push(async () => ownMetricsPort?.release())
     const storage = await openStorage(config, log, options.connections)
     closers.push(() => storage.close())
     const traces = config.traces && (await startTraces(config.traces, log))
@@ -199,20 +200,20 @@ export async function startService(config: Config, options: ServiceOptions = {})
       measureLanes(deps, undefined)
     }
     let url: string | undefined
-    if (api) {
+    if (apiPort) {
       const server = await createHttpServer(deps)
       measureRequests(server, metrics)
       await registerRoutes(server, deps, options.streams)
       closers.push(() => server.close())
-      await releasePort()
-      url = await listen(server, apiAddress(config))
+      url = await apiPort.listen(server)
     }
     let metricsUrl: string | undefined
-    if (metricsAt) {
-      const server = await createMetricsServer(deps)
+    if (ownMetricsPort) {
+      const server = await createHttpServer(deps)
+      registerHealthRoutes(server, deps)
+      registerMetricsRoute(server, deps)
       closers.push(() => server.close())
-      await releaseMetricsPort()
-      metricsUrl = await listen(server, metricsAt)
+      metricsUrl = await ownMetricsPort.listen(server)
     }
     if (backend === 'pglite') {
       closers.push(await openControlSocket(config.dataDir, createKeyCommands(deps, keys.forget), log))

@@ -2,7 +2,7 @@ import type { Config } from './config/config.ts'
 import { runAlert } from './deliveries/recover/alert-job.ts'
 import { runProbe } from './deliveries/recover/probe-job.ts'
 import type { Deps } from './deps.ts'
-import { runIdempotencyUpkeep } from './idempotency/idempotency-upkeep-job.ts'
+import { deleteOldIdempotencyKeys } from './idempotency/idempotency-store.ts'
 import { recordUpkeep } from './monitoring/upkeep-store.ts'
 import {
   alert,
@@ -54,7 +54,13 @@ export function upkeepJobs({ databaseUrl }: Pick<Config, 'databaseUrl'>): readon
 
 const commonUpkeep: readonly UpkeepJob[] = [
   { queue: subscriberUpkeep, cron: '0 3 * * *', run: runSubscriberUpkeep },
-  { queue: idempotencyUpkeep, cron: '17 * * * *', run: runIdempotencyUpkeep },
+  {
+    queue: idempotencyUpkeep,
+    cron: '17 * * * *',
+    async run({ db, clock, log }) {
+      log.debug({ deleted: await deleteOldIdempotencyKeys(db, clock.now()) }, 'idempotency.upkeep')
+    },
+  },
   { queue: retention, cron: '30 2 * * *', run: runRetention },
 ]
 

@@ -3,66 +3,48 @@ import { type AddressInfo, createServer } from 'node:net'
 import { ConfigError } from '../config-error.ts'
 import type { Server } from './server.ts'
 
-/** Where to listen. `setting` is the variable that holds the port. */
-interface Address {
-  setting: 'PORT' | 'KRAFTER_METRICS_PORT'
-  host: string
-  port: number
-}
+type PortSetting = 'PORT' | 'KRAFTER_METRICS_PORT'
 
-/** Where the API listens. */
-export function apiAddress({ host, port }: { host: string; port: number }): Address {
-  return { setting: 'PORT', host, port }
-}
-
-/** Where the metrics server listens; undefined: metrics have no separate port. */
-export function metricsAddress({
-  host,
-  metricsPort,
-}: {
-  host: string
-  metricsPort: number | undefined
-}): Address | undefined {
-  return metricsPort === undefined ? undefined : { setting: 'KRAFTER_METRICS_PORT', host, port: metricsPort }
+/** A port that this process keeps from others until a server listens on it. */
+export interface HeldPort {
+  /**
+   * Serves on the port.
+   *
+   * @returns the address as a URL; for port 0, with the port that the system chose
+   * @throws ConfigError when the port cannot be opened
+   */
+  listen(server: Server): Promise<string>
+  release(): Promise<void>
 }
 
 /**
  * Opens the port before the service starts, so that a start that fails because of the port changes nothing. Connections
  * are closed until the service listens.
  *
- * @returns a function that releases the port, for {@link listen}
+ * @param setting the variable that holds the port
  * @throws ConfigError when the port cannot be opened
  */
-export async function holdPort(address: Address): Promise<() => Promise<void>> {
-  const holder = createServer((socket) => socket.destroy())
-  try {
-    await once(holder.listen(address.port, address.host), 'listening')
-  } catch (cause) {
-    throw new ConfigError(listenError(address, cause as NodeJS.ErrnoException), { cause })
+export async function holdPort(setting: PortSetting, host: string, port: number): Promise<HeldPort> {
+  const refuse = (cause: NodeJS.ErrnoException) => {
+    throw new ConfigError(listenError(setting, host, port, cause), { cause })
   }
-  return async () => {
+  const holder = createServer((socket) => socket.destroy())
+  await once(holder.listen(port, host), 'listening').catch(refuse)
+  const release = async () => {
     if (holder.listening) await once(holder.close(), 'close')
   }
-}
-
-/**
- * Serves on the port.
- *
- * @returns the address as a URL; for port 0, with the port that the system chose
- * @throws ConfigError when the port cannot be opened
- */
-export async function listen(server: Server, address: Address): Promise<string> {
-  try {
-    await server.listen({ port: address.port, host: address.host })
-  } catch (cause) {
-    throw new ConfigError(listenError(address, cause as NodeJS.ErrnoException), { cause })
+  return {
+    async listen(server) {
+      await release()
+      await server.listen({ port, host }).catch(refuse)
+      const address = server.server.address() as AddressInfo
+      return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+    },
+    release,
   }
-  const { port } = server.server.address() as AddressInfo
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host
-  return `http://${host}:${port}`
 }
 
-function listenError({ setting, host, port }: Address, cause: NodeJS.ErrnoException): string {
+function listenError(setting: PortSetting, host: string, port: number, cause: NodeJS.ErrnoException): string {
   if (cause.code === 'EADDRINUSE')
     return `${setting} ${port} is in use on ${host}: choose another with ${setting}`
   if (cause.code === 'EACCES')
