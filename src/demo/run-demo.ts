@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { NotificationStats } from '../../packages/client/index.ts'
+import { withDeadline } from '../platform/deadline.ts'
 import { openStage, type Stage } from './stage.ts'
 
 /** Reports the progress of each part of the demo. */
@@ -74,8 +74,8 @@ async function playRound(stage: Stage, { subscribers, progress }: DemoOptions): 
     body: `One of ${subscribers}, encrypted for you alone`,
   })
   const createdAt = Date.now()
-  const event = await inTime(receiver.received, deadlineMs(subscribers))
-  const completedAt = await inTime(stage.completedAt, deadlineMs(subscribers))
+  const event = await withDeadline(receiver.received, deadlineMs(subscribers), 'webhook')
+  const completedAt = await withDeadline(stage.completedAt, deadlineMs(subscribers), 'completion')
   const { stats } = await krafter.notifications.read(app.id, notification.id)
   const problems = [
     ...event.problems.map((problem) => `the webhook did not verify: ${problem}`),
@@ -132,18 +132,4 @@ function countProblems(
     problems.push(`of ${subscribers} pushes, ${stats.sent_count} count as sent`)
   }
   return problems
-}
-
-/** @throws when the promise does not settle in time */
-async function inTime<T>(awaited: Promise<T>, timeoutMs: number): Promise<T> {
-  const over = new AbortController()
-  const deadline = sleep(timeoutMs, undefined, { signal: over.signal }).then(
-    () => Promise.reject(new Error(`no webhook within ${timeoutMs / 1_000} seconds`)),
-    () => new Promise<never>(() => {}),
-  )
-  try {
-    return await Promise.race([awaited, deadline])
-  } finally {
-    over.abort()
-  }
 }

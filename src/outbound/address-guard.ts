@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { withDeadline } from '../platform/deadline.ts'
 import { createResolver } from './resolver.ts'
 
 /** Maximum characters of a URL that a user may store; more than any push service or receiver uses. */
@@ -111,8 +112,8 @@ export function createAddressGuard(
       return verdict
     }
     const { hostname } = verdict.url
-    const found = await within(storageResolveTimeoutMs, resolve(hostname))
-    const addresses = found?.map(({ address }) => address) ?? []
+    const found = await withDeadline(resolve(hostname), storageResolveTimeoutMs).catch(() => [])
+    const addresses = found.map(({ address }) => address)
     const message = addresses.length > 0 ? checkResolved(hostname, addresses) : null
     return message === null ? verdict : { ok: false, message }
   }
@@ -162,21 +163,11 @@ function parseAddress(text: string): Address | null {
   return ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text) : null
 }
 
-function withoutBrackets(hostname: string): string {
-  return hostname.startsWith('[') && hostname.endsWith(']') ? hostname.slice(1, -1) : hostname
+/** Without the brackets of an IPv6 address. */
+export function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1')
 }
 
 function withoutTrailingDot(hostname: string): string {
-  return hostname.endsWith('.') ? hostname.slice(0, -1) : hostname
-}
-
-/** The promise's value; null when it rejects or takes too long. */
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T | null> {
-  const { promise: timeout, resolve } = Promise.withResolvers<null>()
-  const timer = setTimeout(resolve, timeoutMs, null)
-  try {
-    return await Promise.race([promise.catch(() => null), timeout])
-  } finally {
-    clearTimeout(timer)
-  }
+  return hostname.replace(/\.$/, '')
 }

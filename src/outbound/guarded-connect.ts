@@ -3,7 +3,7 @@ import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
 import { buildConnector } from 'undici'
 import { getOrInsert } from '../platform/get-or-insert.ts'
-import type { AddressGuard } from './address-guard.ts'
+import { type AddressGuard, withoutBrackets } from './address-guard.ts'
 import type { LookupAll } from './lookup-all.ts'
 import { openTunnel } from './proxy-tunnel.ts'
 
@@ -164,10 +164,7 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
   }
 }
 
-/** The host name, without the brackets of an IPv6 address. */
-function hostnameOf({ hostname }: URL): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
-}
+const hostnameOf = ({ hostname }: URL) => withoutBrackets(hostname)
 
 /** Cached by authority for all connections: parsing about 150 roots takes 15 ms. */
 const secureContexts = new Map<string | undefined, SecureContext>()
@@ -178,9 +175,8 @@ function secureContextOf(ca: string | undefined): SecureContext {
   )
 }
 
-function rootsWith(ca: string | undefined): string[] {
-  return [...getCACertificates('default'), ...(ca === undefined ? [] : [ca])]
-}
+/** Node's own roots and another certificate authority, PEM. */
+const rootsWith = (ca: string) => [...getCACertificates('default'), ca]
 
 /** A look-up function for sockets that returns only checked addresses. */
 function guardLookup(guard: AddressGuard, lookupAll: LookupAll): LookupFunction {

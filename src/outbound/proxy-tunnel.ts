@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
 import { getCACertificates } from 'node:tls'
+import { withoutBrackets } from './address-guard.ts'
 import type { LookupAll } from './lookup-all.ts'
 
 export interface TunnelOptions {
@@ -30,7 +31,7 @@ export function openTunnel(
   const isSecure = proxy.protocol === 'https:'
   return new Promise((resolve, reject) => {
     const request = (isSecure ? httpsRequest : httpRequest)({
-      host: proxy.hostname.replace(/^\[|\]$/g, ''),
+      host: withoutBrackets(proxy.hostname),
       port: proxy.port || (isSecure ? 443 : 80),
       method: 'CONNECT',
       path: authority,

@@ -1,4 +1,5 @@
 import type { TrackedPush } from '../channels/web-push/tracking-token.ts'
+import { isObject } from '../platform/is-object.ts'
 
 /** What a device reports about a push: that it arrived, or that somebody clicked it. */
 export type ReceiptKind = 'delivered' | 'clicked'
@@ -19,7 +20,7 @@ const maxActionLength = 255
  * @param body parsed JSON
  */
 export function readReportBody(body: unknown): { token: string; action: string | undefined } {
-  const { t, action } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
+  const { t, action }: Record<string, unknown> = isObject(body) ? body : {}
   return { token: typeof t === 'string' ? t : '', action: readAction(action) }
 }
 

@@ -1,9 +1,9 @@
+import { maxRetryAfterSeconds } from '../../outbound/retry-after.ts'
 import type { AttemptOutcome } from '../attempt/classify-response.ts'
 
 /** The decision after an attempt. */
 export type Decision = { kind: 'succeeded' } | { kind: 'retry'; delaySeconds: number } | { kind: 'failed' }
 
-const maxRetryAfterSeconds = 3_600
 /** Varies each wait by 20 %, so that deliveries that failed together are not all retried together. */
 const jitter = 0.2
 
