@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Admission, createAdmission } from './access/admission.ts'
-import { requireScope } from './access/authenticate.ts'
+import { requireScope, scopeOf } from './access/authenticate.ts'
 import { createRateLimits, type RateLimits } from './access/rate-limits.ts'
 import { registerAppRoutes } from './apps/app-routes.ts'
 import { registerIdentityRoutes } from './apps/identity-routes.ts'
@@ -110,12 +110,15 @@ async function registerApi(
 ): Promise<void> {
   // The caller is checked before the route, so that an unknown route answers like a known one until then.
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
-    const scopes = await admission.admit(request, reply)
+    await admission.admit(request, reply)
     const { scope, strict } = request.routeOptions.config
-    requireScope(scopes, scope)
+    requireScope(request.scopes, scope)
     if (strict === true) limits.take('strict', request.teamId, reply)
     requireIds(request.params)
   }
+  api.addHook('onRoute', (route) => {
+    route.config = { ...route.config, scope: scopeOf(route.method) }
+  })
   api.addHook('onRequest', admit)
   api.addHook('preHandler', async (request, reply) => {
     const { strict } = request.routeOptions.config

@@ -8,9 +8,11 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The team whose key the request carries; empty on routes without a key. */
     teamId: string
+    /** The scopes of the request's key; empty on routes without a key. */
+    scopes: readonly string[]
   }
   interface FastifyContextConfig {
-    /** The scope that the key needs for this route. */
+    /** The scope that the key needs for this route; set by {@link scopeOf}. */
     scope?: Scope
     /** Also counted in the `strict` bucket: once, or once per entry of the body field `rowsIn`. */
     strict?: true | { rowsIn: string }
@@ -35,6 +37,11 @@ export async function authenticate(
   if (!key || !isWellFormedKey(key)) return undefined
   const keyHash = hashKey(key)
   return deps.keys.find(keyHash, () => mayLookUp(keyHash))
+}
+
+/** The scope that a route of the API needs: one to read, another to change anything. */
+export function scopeOf(method: string | string[]): Scope {
+  return method === 'GET' || method === 'HEAD' ? 'push:read' : 'push:write'
 }
 
 /** @throws 403 when the key does not cover the route */

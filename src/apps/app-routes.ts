@@ -5,6 +5,7 @@ import { createGroupRead } from '../engine/group-read.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { withoutRequestTimeout } from '../platform/db/statement-context.ts'
 import { found, refusals } from '../platform/errors.ts'
+import { documented } from '../platform/http/answers.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { jsonObject, requiredText, shortListLimit, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -46,13 +47,9 @@ export function registerAppRoutes(
   )
   server.get(
     '/push/apps',
-    {
-      config: { scope: 'push:read' },
-      schema: {
-        ...appDocs.list,
-        querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
-      },
-    },
+    documented(appDocs.list, {
+      querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
+    }),
     async (request) => {
       const { limit, cursor } = request.query
       const rows = await listApps(db, request.teamId, { after: cursor, limit })
@@ -61,64 +58,52 @@ export function registerAppRoutes(
   )
   server.post(
     '/push/apps',
-    {
-      config: { scope: 'push:write' },
-      schema: {
-        ...appDocs.create,
-        body: z
-          .object({
-            name,
-            settings: settings.default({}),
-            ...vapidKeys,
-            public_registration: publicRegistrationField.nullable().default(null),
-          })
-          .meta(bothKeys),
-      },
-    },
+    documented(appDocs.create, {
+      body: z
+        .object({
+          name,
+          settings: settings.default({}),
+          ...vapidKeys,
+          public_registration: publicRegistrationField.nullable().default(null),
+        })
+        .meta(bothKeys),
+    }),
     (request, reply) =>
-      answerOnce(deps, request, reply, request.teamId, (commit) =>
-        commit(async ({ db }) => {
-          const id = newId()
-          const { name, settings, public_registration: publicRegistration } = request.body
-          checkIdentityRequirement(publicRegistration, false)
-          const { publicKey, privateKey } = givenVapidKeys(request.body) ?? generateVapidKeys()
-          await insertApp(db, {
-            id,
-            teamId: request.teamId,
-            name,
-            settings,
-            publicRegistration,
-            vapidPublicKey: publicKey,
-            vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
-            now: clock.now(),
-          })
-          const app = presentApp(found(await readApp(db, request.teamId, id)))
-          return { status: 201, data: { ...app, vapid_private_key: privateKey.toString('base64url') } }
-        }),
-      ),
+      answerOnce(deps, request, reply, request.teamId, async ({ db }) => {
+        const id = newId()
+        const { name, settings, public_registration: publicRegistration } = request.body
+        checkIdentityRequirement(publicRegistration, false)
+        const { publicKey, privateKey } = givenVapidKeys(request.body) ?? generateVapidKeys()
+        await insertApp(db, {
+          id,
+          teamId: request.teamId,
+          name,
+          settings,
+          publicRegistration,
+          vapidPublicKey: publicKey,
+          vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
+          now: clock.now(),
+        })
+        const app = presentApp(found(await readApp(db, request.teamId, id)))
+        return { status: 201, data: { ...app, vapid_private_key: privateKey.toString('base64url') } }
+      }),
   )
-  server.get(
-    '/push/apps/:app_id',
-    { config: { scope: 'push:read' }, schema: { ...appDocs.read, params } },
-    async ({ teamId, params }) => ({ data: presentApp(found(await readOne({ teamId, id: params.app_id }))) }),
-  )
+  server.get('/push/apps/:app_id', documented(appDocs.read, { params }), async ({ teamId, params }) => ({
+    data: presentApp(found(await readOne({ teamId, id: params.app_id }))),
+  }))
   server.patch(
     '/push/apps/:app_id',
-    {
-      config: { scope: 'push:write' },
-      schema: {
-        ...appDocs.update,
-        params,
-        body: z
-          .object({
-            name: name.optional(),
-            settings: settings.optional(),
-            ...vapidKeys,
-            public_registration: publicRegistrationField.nullable().optional(),
-          })
-          .meta(bothKeys),
-      },
-    },
+    documented(appDocs.update, {
+      params,
+      body: z
+        .object({
+          name: name.optional(),
+          settings: settings.optional(),
+          ...vapidKeys,
+          public_registration: publicRegistrationField.nullable().optional(),
+        })
+        .meta(bothKeys),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { name, settings, public_registration: publicRegistration } = request.body
@@ -127,19 +112,12 @@ export function registerAppRoutes(
       return { data: presentApp(found(await readApp(db, request.teamId, app.id))) }
     },
   )
-  server.delete(
-    '/push/apps/:app_id',
-    {
-      config: { scope: 'push:write' },
-      schema: { ...appDocs.delete, params },
-    },
-    async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      await withoutRequestTimeout(() => db.transaction().execute((trx) => deleteApp(trx, app.id)))
-      deps.apps.forget(app.id)
-      return reply.code(204).send()
-    },
-  )
+  server.delete('/push/apps/:app_id', documented(appDocs.delete, { params }), async (request, reply) => {
+    const app = await deps.apps.require(request.teamId, request.params.app_id)
+    await withoutRequestTimeout(() => db.transaction().execute((trx) => deleteApp(trx, app.id)))
+    deps.apps.forget(app.id)
+    return reply.code(204).send()
+  })
 }
 
 /** @returns undefined when neither key is given. @throws 422 naming the key that is missing or wrong */

@@ -4,10 +4,10 @@ import {
   createdAt,
   defineShape,
   empty,
+  groupedBy,
   idOf,
   one,
   pageOf,
-  type RouteDocs,
   updatedAt,
 } from '../platform/http/answers.ts'
 import type { App } from './app-store.ts'
@@ -97,7 +97,6 @@ export const createdAppShape = defineShape<ShownApp & { vapid_private_key: strin
   { ...example, subscriber_count: 0, vapid_private_key: 'yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw' },
 )
 
-const tags = ['apps']
 const bodyExample = {
   name: 'My shop',
   settings: { default_icon: 'https://shop.example/icon.png' },
@@ -105,11 +104,10 @@ const bodyExample = {
 }
 
 /** What the API's description says about the routes of apps. */
-export const appDocs = {
+export const appDocs = groupedBy('apps', {
   list: {
     operationId: 'listApps',
     summary: 'List apps',
-    tags,
     answers: {
       200: pageOf(appShape, "The apps of the key's team, oldest first."),
     },
@@ -119,24 +117,21 @@ export const appDocs = {
     summary: 'Create an app and its VAPID keys',
     description:
       'Without `vapid_public_key` and `vapid_private_key` a pair is generated. To keep existing subscriptions, give the pair that they were made with. Only this answer shows the private key.',
-    tags,
     bodyExample,
     answers: { 201: one(createdAppShape, 'The app.') },
   },
-  read: { operationId: 'readApp', summary: 'Read an app', tags, answers: { 200: one(appShape, 'The app.') } },
+  read: { operationId: 'readApp', summary: 'Read an app', answers: { 200: one(appShape, 'The app.') } },
   update: {
     operationId: 'updateApp',
     summary: 'Change an app',
     description:
       'Only the given fields change; `settings` are replaced as a whole. A new VAPID key pair applies to new subscriptions: existing ones keep theirs.',
-    tags,
     bodyExample,
     answers: { 200: one(appShape, 'The changed app.') },
   },
   delete: {
     operationId: 'deleteApp',
     summary: 'Delete an app and everything in it',
-    tags,
     answers: { 204: empty('The app is deleted.') },
   },
-} satisfies Record<string, RouteDocs>
+})

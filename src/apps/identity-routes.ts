@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
+import { documented } from '../platform/http/answers.ts'
 import { overlapField } from '../platform/http/secret-overlap.ts'
 import type { Server } from '../platform/http/server.ts'
 import { rotateIdentitySecret } from './identity.ts'
@@ -20,15 +21,13 @@ export function registerIdentityRoutes(
 ): void {
   server.post(
     '/push/apps/:app_id/rotate-identity-secret',
-    { config: { scope: 'push:write' }, schema: { ...identityDocs.rotate, params, body } },
+    documented(identityDocs.rotate, { params, body }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async ({ db }) => {
-          const rotated = await rotateIdentitySecret({ ...deps, db }, app.id, request.body.overlap_seconds)
-          return { status: 200, data: presentIdentitySecret(app.id, rotated) }
-        }),
-      )
+      return answerOnce(deps, request, reply, app.id, async ({ db }) => {
+        const rotated = await rotateIdentitySecret({ ...deps, db }, app.id, request.body.overlap_seconds)
+        return { status: 200, data: presentIdentitySecret(app.id, rotated) }
+      })
     },
   )
 }

@@ -13,9 +13,6 @@ export interface Success {
   data: unknown
 }
 
-/** Makes the change and stores its answer in one transaction. Every database write must use the given deps. */
-export type Commit<D> = (change: (deps: D) => Promise<Success>) => Promise<Success>
-
 const maxKeyLength = 255
 
 /**
@@ -23,29 +20,42 @@ const maxKeyLength = 255
  * changes nothing. A refused request leaves its key unused. Every POST that takes an API key answers through this.
  *
  * @param scopeId the owner of the keys: the app, or the team when the request creates an app
- * @param work waits for the network only before it calls `commit`, so that the transaction never does
+ * @param change runs in the transaction that stores the answer, so all its writes must use the given deps
  * @throws 422 when the key was used for another request
  */
-export async function answerOnce<D extends OnceDeps>(
+export function answerOnce<D extends OnceDeps>(
   deps: D,
   request: FastifyRequest,
   reply: FastifyReply,
   scopeId: string,
-  work: (commit: Commit<D>) => Promise<Success>,
+  change: (deps: D) => Promise<Success>,
+): Promise<FastifyReply> {
+  return answerOnceAfter(async () => {}, deps, request, reply, scopeId, change)
+}
+
+/** Like {@link answerOnce}, after work that may wait for the network, which the transaction must not. */
+export async function answerOnceAfter<D extends OnceDeps, Prepared>(
+  prepare: () => Promise<Prepared>,
+  deps: D,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  scopeId: string,
+  change: (deps: D, prepared: Prepared) => Promise<Success>,
 ): Promise<FastifyReply> {
   const key = readKey(request)
   const { status, data } =
     key === undefined
-      ? await work((change) => change(deps))
-      : await once(deps, request, { scopeId, key }, work)
+      ? await change(deps, await prepare())
+      : await once(deps, request, { scopeId, key }, prepare, change)
   return reply.code(status).send({ data })
 }
 
-async function once<D extends OnceDeps>(
+async function once<D extends OnceDeps, Prepared>(
   deps: D,
   request: FastifyRequest,
   key: { scopeId: string; key: string },
-  work: (commit: Commit<D>) => Promise<Success>,
+  prepare: () => Promise<Prepared>,
+  change: (deps: D, prepared: Prepared) => Promise<Success>,
 ): Promise<Success> {
   const { crypto, clock } = deps
   const { params, body } = request
@@ -60,15 +70,14 @@ async function once<D extends OnceDeps>(
   }
   const before = await findAnswer(deps.db, key, clock.now())
   if (before) return repeat(before)
-  return work((change) =>
-    deps.db.transaction().execute(async (trx) => {
-      const meanwhile = await takeKey(trx, key, prints[0]!, clock.now())
-      if (meanwhile) return repeat(meanwhile)
-      const success = await change({ ...deps, db: joinTransaction(trx) })
-      await keepAnswer(trx, key, success.status, crypto.encrypt(JSON.stringify(success.data), context))
-      return success
-    }),
-  )
+  const prepared = await prepare()
+  return deps.db.transaction().execute(async (trx) => {
+    const meanwhile = await takeKey(trx, key, prints[0]!, clock.now())
+    if (meanwhile) return repeat(meanwhile)
+    const success = await change({ ...deps, db: joinTransaction(trx) }, prepared)
+    await keepAnswer(trx, key, success.status, crypto.encrypt(JSON.stringify(success.data), context))
+    return success
+  })
 }
 
 /** The purpose for which the fingerprint keys are derived. */

@@ -4,6 +4,7 @@ import { maxTtlSeconds } from '../channels/message.ts'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { ApiError, found, refusals } from '../platform/errors.ts'
+import { documented } from '../platform/http/answers.ts'
 import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
@@ -128,18 +129,14 @@ export function registerNotificationRoutes(
   const acceptor = createAcceptor(deps)
   server.get(
     '/push/apps/:app_id/notifications',
-    {
-      config: { scope: 'push:read' },
-      schema: {
-        ...notificationDocs.list,
-        params: ofApp,
-        querystring: z.object({
-          status: notificationStatusField.optional().describe('Only notifications with this status.'),
-          ...page,
-          cursor: cursorField(list),
-        }),
-      },
-    },
+    documented(notificationDocs.list, {
+      params: ofApp,
+      querystring: z.object({
+        status: notificationStatusField.optional().describe('Only notifications with this status.'),
+        ...page,
+        cursor: cursorField(list),
+      }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { cursor: after, ...query } = request.query
@@ -149,26 +146,22 @@ export function registerNotificationRoutes(
   )
   server.post(
     '/push/apps/:app_id/notifications',
-    {
-      config: { scope: 'push:write' },
-      schema: {
-        ...notificationDocs.create,
-        params: ofApp,
-        body,
-      },
-    },
+    documented(notificationDocs.create, {
+      params: ofApp,
+      body,
+    }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const asked = toRequest(app, request.body, deps.clock.now(), callerOf(request))
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async (deps) => ({ status: 201, data: await acceptor.accept(deps, asked) })),
-      )
+      return answerOnce(deps, request, reply, app.id, async (deps) => ({
+        status: 201,
+        data: await acceptor.accept(deps, asked),
+      }))
     },
   )
   server.post(
     '/push/apps/:app_id/notifications/batch',
     {
-      config: { scope: 'push:write' },
       bodyLimit: batchBodyLimitBytes,
       schema: {
         ...notificationDocs.createBatch,
@@ -184,21 +177,16 @@ export function registerNotificationRoutes(
       const asked = await withGoodRows(request.body.notifications, async (rows) =>
         rows.map((row) => toRequestOrRefusal(deps, app, row, now, callerOf(request))),
       )
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async (deps) => {
-          const results = await withGoodRows(asked, (good) => acceptor.acceptAll(deps, good))
-          const rows = results.map((data) => (data instanceof Error ? data : { status: 201, data }))
-          return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
-        }),
-      )
+      return answerOnce(deps, request, reply, app.id, async (deps) => {
+        const results = await withGoodRows(asked, (good) => acceptor.acceptAll(deps, good))
+        const rows = results.map((data) => (data instanceof Error ? data : { status: 201, data }))
+        return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
+      })
     },
   )
   server.get(
     '/push/apps/:app_id/notifications/:notification_id',
-    {
-      config: { scope: 'push:read' },
-      schema: { ...notificationDocs.read, params: ofNotification },
-    },
+    documented(notificationDocs.read, { params: ofNotification }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       return {

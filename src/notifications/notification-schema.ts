@@ -3,10 +3,10 @@ import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   createdAt,
   defineShape,
+  groupedBy,
   idOf,
   one,
   pageOf,
-  type RouteDocs,
   rowsOf,
   timestampField,
   updatedAt,
@@ -78,11 +78,10 @@ const statsSchema = z
     completed_batches: count.describe('Batches that are complete.'),
     sent_count: count.describe('Pushes that a push service accepted.'),
     failed_count: count.describe('Pushes that failed for good.'),
-    skipped_count: count.meta({
-      description:
-        'Subscribers that left the audience before they were sent to: they opted out, were deleted, or are no longer targeted.',
-    }),
-    pending_count: count.meta({ description: 'Pushes that have no outcome yet, retries included.' }),
+    skipped_count: count.describe(
+      'Subscribers that left the audience before they were sent to: they opted out, were deleted, or are no longer targeted.',
+    ),
+    pending_count: count.describe('Pushes that have no outcome yet, retries included.'),
     delivered_count: count.describe('Devices that reported that they received it.'),
     clicked_count: count.describe('Devices that reported a click.'),
   })
@@ -114,10 +113,9 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
         .meta({ ...describedAs('PlatformOverrides'), description: 'What differs by platform.' }),
       status: notificationStatusField,
       priority: priorityField,
-      failure_reason: text.meta({
-        description:
-          'Why nobody was reached, or why pushes are being retried while it is sending; null: neither.',
-      }),
+      failure_reason: text.describe(
+        'Why nobody was reached, or why pushes are being retried while it is sending; null: neither.',
+      ),
       scheduled_at: timestampField.nullable().describe('When it is to be sent; null: at once.'),
       sent_at: timestampField.nullable().describe('When it was sent to its whole audience; null: not yet.'),
       stats: statsSchema,
@@ -158,14 +156,11 @@ export const notificationShape = defineShape<ReturnType<typeof presentNotificati
   },
 )
 
-const tags = ['notifications']
-
 /** The API description of the notification routes. */
-export const notificationDocs = {
+export const notificationDocs = groupedBy('notifications', {
   list: {
     operationId: 'listNotifications',
     summary: 'List notifications, newest first',
-    tags,
     answers: { 200: pageOf(notificationShape, 'A page of notifications.') },
   },
   create: {
@@ -173,7 +168,6 @@ export const notificationDocs = {
     summary: 'Send a notification',
     description:
       'It is sent at once to the targeted subscribers that are active. A payload that does not fit into one push is refused: `details` names the field to shorten.',
-    tags,
     bodyExample: {
       title: 'On its way',
       body: 'Your order has been shipped',
@@ -188,7 +182,6 @@ export const notificationDocs = {
     summary: 'Send up to 100 notifications',
     description:
       'Each notification is sent as a request for it alone would be. One that is refused does not affect the others. Send an `Idempotency-Key` with the batch to be able to repeat it.',
-    tags,
     bodyExample: {
       notifications: [
         { title: 'On its way', targeting: { type: 'user_ids', ids: ['user-1'] } },
@@ -202,7 +195,6 @@ export const notificationDocs = {
   read: {
     operationId: 'readNotification',
     summary: 'Read a notification and its stats',
-    tags,
     answers: { 200: one(notificationShape, 'The notification.') },
   },
-} satisfies Record<string, RouteDocs>
+})

@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { knownEvent } from '../events/event-schema.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { found, refusals } from '../platform/errors.ts'
+import { documented } from '../platform/http/answers.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -34,60 +35,48 @@ export function registerReplayRoutes(
   const { db, clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id/replay',
-    { config: { scope: 'push:write' }, schema: { ...replayDocs.deliver, params: ofDelivery } },
+    documented(replayDocs.deliver, { params: ofDelivery }),
     async (request, reply) => {
       const { webhook_id: webhookId, delivery_id: deliveryId } = request.params
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async (deps) => {
-          const delivery = await replayDelivery(deps, app.id, webhookId, deliveryId)
-          return { status: 202, data: presentDelivery(delivery) }
-        }),
-      )
+      return answerOnce(deps, request, reply, app.id, async (deps) => {
+        const delivery = await replayDelivery(deps, app.id, webhookId, deliveryId)
+        return { status: 202, data: presentDelivery(delivery) }
+      })
     },
   )
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/replay',
-    {
-      config: { scope: 'push:write' },
-      schema: {
-        ...replayDocs.start,
-        params: ofWebhook,
-        body: z.object({
-          since: momentField.describe('The start of the window; inclusive.'),
-          until: momentField.optional().describe('The end of the window; exclusive. Default: now.'),
-          events: events
-            .optional()
-            .describe('The events to deliver again; default: those that the webhook names.'),
-          status: z
-            .enum(['failed', 'all'])
-            .default('failed')
-            .describe('`failed`: only events that the webhook did not receive; `all`: every event.'),
-        }),
-      },
-    },
+    documented(replayDocs.start, {
+      params: ofWebhook,
+      body: z.object({
+        since: momentField.describe('The start of the window; inclusive.'),
+        until: momentField.optional().describe('The end of the window; exclusive. Default: now.'),
+        events: events
+          .optional()
+          .describe('The events to deliver again; default: those that the webhook names.'),
+        status: z
+          .enum(['failed', 'all'])
+          .default('failed')
+          .describe('`failed`: only events that the webhook did not receive; `all`: every event.'),
+      }),
+    }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { since, until, events, status } = request.body
       const asked = { since, until, events, selection: status }
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async (deps) => {
-          const replay = await startReplay(deps, app.id, request.params.webhook_id, asked)
-          return { status: 202, data: presentReplay(replay) }
-        }),
-      )
+      return answerOnce(deps, request, reply, app.id, async (deps) => {
+        const replay = await startReplay(deps, app.id, request.params.webhook_id, asked)
+        return { status: 202, data: presentReplay(replay) }
+      })
     },
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/replays',
-    {
-      config: { scope: 'push:read' },
-      schema: {
-        ...replayDocs.list,
-        params: ofWebhook,
-        querystring: z.object({ limit: page.limit, cursor: cursorField(list) }),
-      },
-    },
+    documented(replayDocs.list, {
+      params: ofWebhook,
+      querystring: z.object({ limit: page.limit, cursor: cursorField(list) }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
@@ -98,7 +87,7 @@ export function registerReplayRoutes(
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/replays/:replay_id',
-    { config: { scope: 'push:read' }, schema: { ...replayDocs.read, params: ofReplay } },
+    documented(replayDocs.read, { params: ofReplay }),
     async (request) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
       const app = await deps.apps.require(request.teamId, request.params.app_id)
@@ -107,21 +96,19 @@ export function registerReplayRoutes(
   )
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/replays/:replay_id/cancel',
-    { config: { scope: 'push:write' }, schema: { ...replayDocs.cancel, params: ofReplay } },
+    documented(replayDocs.cancel, { params: ofReplay }),
     async (request, reply) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async ({ db }) => {
-          const { before, after } = await db.transaction().execute(async (trx) => {
-            const before = await holdReplay(trx, app.id, replayId)
-            if (before?.webhookId !== webhookId) throw refusals.notFound()
-            return { before, after: await cancelReplay(trx, before, clock.now()) }
-          })
-          if (after.status !== before.status) reportReplay(deps, app.id, after)
-          return { status: 200, data: presentReplay(after) }
-        }),
-      )
+      return answerOnce(deps, request, reply, app.id, async ({ db }) => {
+        const { before, after } = await db.transaction().execute(async (trx) => {
+          const before = await holdReplay(trx, app.id, replayId)
+          if (before?.webhookId !== webhookId) throw refusals.notFound()
+          return { before, after: await cancelReplay(trx, before, clock.now()) }
+        })
+        if (after.status !== before.status) reportReplay(deps, app.id, after)
+        return { status: 200, data: presentReplay(after) }
+      })
     },
   )
 }

@@ -5,10 +5,10 @@ import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   createdAt,
   defineShape,
+  groupedBy,
   idOf,
   one,
   pageOf,
-  type RouteDocs,
   timeOf,
   timestampField,
 } from '../platform/http/answers.ts'
@@ -65,10 +65,8 @@ export const replayShape = defineShape<ReturnType<typeof presentReplay>>(
   },
 )
 
-const tags = ['replays']
-
 /** The API description of the replay routes. */
-export const replayDocs = {
+export const replayDocs = groupedBy('replays', {
   deliver: {
     operationId: 'replayDelivery',
     summary: 'Deliver the event of a delivery again',
@@ -82,20 +80,17 @@ export const replayDocs = {
     summary: 'Deliver the events of a time window again',
     description:
       'By default, only events that the webhook did not receive: their deliveries failed, were canceled, or were never created because the webhook was disabled. The replay runs in the background, a few hundred deliveries at a time, and survives restarts.',
-    tags,
     bodyExample: { since: '2026-06-01T08:00:00Z', until: '2026-06-01T09:00:00Z' },
     answers: { 202: one(replayShape, 'The replay, accepted.') },
   },
   list: {
     operationId: 'listReplays',
     summary: 'List the replays of a webhook, newest first',
-    tags,
     answers: { 200: pageOf(replayShape, 'A page of replays.') },
   },
   read: {
     operationId: 'readReplay',
     summary: 'Read a replay and its progress',
-    tags,
     answers: { 200: one(replayShape, 'The replay.') },
   },
   cancel: {
@@ -103,7 +98,6 @@ export const replayDocs = {
     summary: 'Cancel a replay and its pending deliveries',
     description:
       'An attempt under way is finished, but not repeated. A replay that has ended stays as it is.',
-    tags,
     answers: { 200: one(replayShape, 'The replay after the change.') },
   },
-} satisfies Record<string, RouteDocs>
+})

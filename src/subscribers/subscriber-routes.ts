@@ -2,8 +2,9 @@ import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
 import { platformField } from '../events/catalog.ts'
-import { answerOnce } from '../idempotency/answer-once.ts'
+import { answerOnce, answerOnceAfter } from '../idempotency/answer-once.ts'
 import { ApiError, found } from '../platform/errors.ts'
+import { documented } from '../platform/http/answers.ts'
 import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
@@ -47,24 +48,20 @@ export function registerSubscriberRoutes(
   )
   server.get(
     '/push/apps/:app_id/subscribers',
-    {
-      config: { scope: 'push:read' },
-      schema: {
-        ...subscriberDocs.list,
-        params: ofApp,
-        querystring: z.object({
-          platform: platformField.optional().describe('Only subscribers on this platform.'),
-          status: subscriberStatusField.optional().describe('Only subscribers with this status.'),
-          user_id: userIdField.optional().describe('Only subscribers of this user.'),
-          token: tokenField
-            .optional()
-            .describe('Only the subscriber with this token; an endpoint in any spelling.'),
-          tag: tagField.optional().describe('Only subscribers with this tag.'),
-          ...page,
-          cursor: cursorField(list),
-        }),
-      },
-    },
+    documented(subscriberDocs.list, {
+      params: ofApp,
+      querystring: z.object({
+        platform: platformField.optional().describe('Only subscribers on this platform.'),
+        status: subscriberStatusField.optional().describe('Only subscribers with this status.'),
+        user_id: userIdField.optional().describe('Only subscribers of this user.'),
+        token: tokenField
+          .optional()
+          .describe('Only the subscriber with this token; an endpoint in any spelling.'),
+        tag: tagField.optional().describe('Only subscribers with this tag.'),
+        ...page,
+        cursor: cursorField(list),
+      }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { user_id: userId, cursor: after, ...filter } = request.query
@@ -75,7 +72,7 @@ export function registerSubscriberRoutes(
   server.post(
     '/push/apps/:app_id/subscribers',
     {
-      config: { scope: 'push:write', strict: true },
+      config: { strict: true },
       schema: {
         ...subscriberDocs.register,
         bodyKinds: registrationKinds,
@@ -85,20 +82,18 @@ export function registerSubscriberRoutes(
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, async (commit) => {
-        const checked = await checkRegistration(deps, app, request.body)
-        return commit(async (deps) => {
-          const [registration] = await findPairs(deps.db, app.id, [checked])
-          if (registration instanceof Error) throw registration
-          return presentRegistered(await registrar.register(deps, registration!))
-        })
+      const check = () => checkRegistration(deps, app, request.body)
+      return answerOnceAfter(check, deps, request, reply, app.id, async (deps, checked) => {
+        const [registration] = await findPairs(deps.db, app.id, [checked])
+        if (registration instanceof Error) throw registration
+        return presentRegistered(await registrar.register(deps, registration!))
       })
     },
   )
   server.post(
     '/push/apps/:app_id/subscribers/batch',
     {
-      config: { scope: 'push:write', strict: { rowsIn: 'subscribers' } },
+      config: { strict: { rowsIn: 'subscribers' } },
       bodyLimit: batchBodyLimitBytes,
       schema: {
         ...subscriberDocs.registerBatch,
@@ -110,22 +105,21 @@ export function registerSubscriberRoutes(
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, async (commit) => {
-        const checked = await withGoodRows(request.body.subscribers, (rows) =>
+      const check = () =>
+        withGoodRows(request.body.subscribers, (rows) =>
           Promise.all(rows.map((row) => checkRegistration(deps, app, row).catch(toRefusal))),
         )
-        return commit(async (deps) => {
-          const found = await withGoodRows(checked, (good) => findPairs(deps.db, app.id, good))
-          const results = await withGoodRows(found, (good) => registrar.registerAll(deps, good))
-          const rows = results.map((done) => (done instanceof Error ? done : presentRegistered(done)))
-          return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
-        })
+      return answerOnceAfter(check, deps, request, reply, app.id, async (deps, checked) => {
+        const found = await withGoodRows(checked, (good) => findPairs(deps.db, app.id, good))
+        const results = await withGoodRows(found, (good) => registrar.registerAll(deps, good))
+        const rows = results.map((done) => (done instanceof Error ? done : presentRegistered(done)))
+        return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
       })
     },
   )
   server.get(
     '/push/apps/:app_id/subscribers/:subscriber_id',
-    { config: { scope: 'push:read' }, schema: { ...subscriberDocs.read, params: ofSubscriber } },
+    documented(subscriberDocs.read, { params: ofSubscriber }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       return {
@@ -135,22 +129,18 @@ export function registerSubscriberRoutes(
   )
   server.patch(
     '/push/apps/:app_id/subscribers/:subscriber_id',
-    {
-      config: { scope: 'push:write' },
-      schema: {
-        ...subscriberDocs.update,
-        params: ofSubscriber,
-        body: z.object({
-          token: tokenField.optional().describe('Another token; a `web` token needs its `keys`.'),
-          keys: keysField.optional().describe('The keys of the subscription.'),
-          status: z
-            .enum(['active', 'unsubscribed'])
-            .optional()
-            .describe('`unsubscribed`: it opts out; `active`: it receives pushes again.'),
-          ...optionalFields,
-        }),
-      },
-    },
+    documented(subscriberDocs.update, {
+      params: ofSubscriber,
+      body: z.object({
+        token: tokenField.optional().describe('Another token; a `web` token needs its `keys`.'),
+        keys: keysField.optional().describe('The keys of the subscription.'),
+        status: z
+          .enum(['active', 'unsubscribed'])
+          .optional()
+          .describe('`unsubscribed`: it opts out; `active`: it receives pushes again.'),
+        ...optionalFields,
+      }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const subscriber = found(await readSubscriber(db, app.id, request.params.subscriber_id))
@@ -172,24 +162,19 @@ export function registerSubscriberRoutes(
   )
   server.post(
     '/push/apps/:app_id/subscribers/:subscriber_id/unsubscribe',
-    {
-      config: { scope: 'push:write' },
-      schema: { ...subscriberDocs.unsubscribe, params: ofSubscriber },
-    },
+    documented(subscriberDocs.unsubscribe, { params: ofSubscriber }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const key = { appId: app.id, id: request.params.subscriber_id }
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async (deps) => ({ status: 200, data: presentSubscriber(await unsubscribe(deps, key)) })),
-      )
+      return answerOnce(deps, request, reply, app.id, async (deps) => ({
+        status: 200,
+        data: presentSubscriber(await unsubscribe(deps, key)),
+      }))
     },
   )
   server.delete(
     '/push/apps/:app_id/subscribers/:subscriber_id',
-    {
-      config: { scope: 'push:write' },
-      schema: { ...subscriberDocs.delete, params: ofSubscriber },
-    },
+    documented(subscriberDocs.delete, { params: ofSubscriber }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       await removeSubscriber(deps, { appId: app.id, id: request.params.subscriber_id })

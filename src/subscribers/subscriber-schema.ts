@@ -5,10 +5,10 @@ import {
   createdAt,
   defineShape,
   empty,
+  groupedBy,
   idOf,
   one,
   pageOf,
-  type RouteDocs,
   rowsOf,
   timestampField,
   updatedAt,
@@ -84,16 +84,13 @@ export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>
   },
 )
 
-const tags = ['subscribers']
-
 /** What the API's description says about the routes of subscribers. */
-export const subscriberDocs = {
+export const subscriberDocs = groupedBy('subscribers', {
   list: {
     operationId: 'listSubscribers',
     summary: 'List subscribers',
     description:
       'All given filters have to match. To read more than 10,000 subscribers, use `cursor` instead of `offset`.',
-    tags,
     answers: {
       200: pageOf(subscriberShape, 'A page of subscribers, oldest first. Their keys are never shown.'),
     },
@@ -105,7 +102,6 @@ export const subscriberDocs = {
       'Takes a `token`, or the `PushSubscription.toJSON()` of a browser: its fields as they are, or as a whole in `subscription`. An endpoint is stored as URL parsers write it, without a fragment: other spellings of it are the same subscriber.',
       'Registering a known token updates its subscriber and answers 200. It becomes active again, unless it opted out and `keep_unsubscribed` is true. Absent fields keep their values, and so do `tags` and `metadata` that are null. With another `user_id`, the tags and metadata of the previous user are deleted, and devices can no longer report on pushes that were sent to that user.',
     ].join('\n\n'),
-    tags,
     bodyExample: {
       platform: 'web',
       token: 'https://updates.push.services.mozilla.com/wpush/v2/example',
@@ -129,7 +125,6 @@ export const subscriberDocs = {
       'Each row is registered as a request for it alone would be, in their order. A row that is refused does not affect the others.',
       'Each row counts in the `strict` rate limit. A batch that exceeds what is left of the minute is refused as a whole. After a 5xx, send the batch again: rows that are registered already answer 200.',
     ].join('\n\n'),
-    tags,
     bodyExample: {
       subscribers: [
         {
@@ -148,7 +143,6 @@ export const subscriberDocs = {
   read: {
     operationId: 'readSubscriber',
     summary: 'Read a subscriber',
-    tags,
     answers: { 200: one(subscriberShape, 'The subscriber.') },
   },
   update: {
@@ -156,7 +150,6 @@ export const subscriberDocs = {
     summary: 'Change a subscriber',
     description:
       'Only the given fields change; `tags` and `metadata` that are null become empty. Another web `token` needs its `keys`; a `token` makes an inactive subscriber active. With another `user_id`, the tags and metadata of the previous user are deleted.',
-    tags,
     bodyExample: { tags: ['customers', 'beta'], status: 'active' },
     answers: { 200: one(subscriberShape, 'The subscriber after the change.') },
   },
@@ -165,7 +158,6 @@ export const subscriberDocs = {
     summary: 'Unsubscribe a subscriber',
     description:
       'The subscriber receives nothing until it registers again. One that is unsubscribed already stays as it is.',
-    tags,
     answers: {
       200: one(
         { ...subscriberShape, example: { ...(subscriberShape.example as object), status: 'unsubscribed' } },
@@ -176,7 +168,6 @@ export const subscriberDocs = {
   delete: {
     operationId: 'deleteSubscriber',
     summary: 'Delete a subscriber',
-    tags,
     answers: { 204: empty('The subscriber is deleted.') },
   },
-} satisfies Record<string, RouteDocs>
+})

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { empty, type RouteDocs } from '../platform/http/answers.ts'
+import { empty, groupedBy } from '../platform/http/answers.ts'
 
 const t = z.string().meta({ description: 'The field `t` of the payload that the device received.' })
 
@@ -12,7 +12,6 @@ export const clickBody = z.object({
   }),
 })
 
-const tags = ['tracking']
 const description =
   'Takes no key, from any origin; the body may be sent as `text/plain`. The answer is always the same: a token that is ' +
   'forged, unknown or too old changes nothing.'
@@ -20,12 +19,11 @@ const answers = { 204: empty('The report is recorded, if there was something to 
 const token = 'A'.repeat(84)
 
 /** The OpenAPI description of the routes for devices. */
-export const trackingDocs = {
+export const trackingDocs = groupedBy('tracking', {
   delivered: {
     operationId: 'reportDelivered',
     summary: 'Report that a push arrived',
     description,
-    tags,
     bodyExample: { t: token },
     answers,
   },
@@ -33,7 +31,6 @@ export const trackingDocs = {
     operationId: 'reportClicked',
     summary: 'Report a click',
     description,
-    tags,
     bodyExample: { t: token, action: 'track' },
     answers,
   },
@@ -41,8 +38,7 @@ export const trackingDocs = {
     operationId: 'reportUnsubscribed',
     summary: 'Unsubscribe from the device',
     description,
-    tags,
     bodyExample: { t: token },
     answers,
   },
-} satisfies Record<string, RouteDocs>
+})

@@ -2,9 +2,10 @@ import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
 import { knownEvent } from '../events/event-schema.ts'
-import { answerOnce } from '../idempotency/answer-once.ts'
+import { answerOnceAfter } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
 import { found, refusals } from '../platform/errors.ts'
+import { documented } from '../platform/http/answers.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { shortListLimit, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -50,14 +51,10 @@ export function registerWebhookRoutes(
   const settings = settingsFields(deps.config.maxFilterBytes)
   server.get(
     '/push/apps/:app_id/webhooks',
-    {
-      config: { scope: 'push:read' },
-      schema: {
-        ...webhookDocs.list,
-        params: ofApp,
-        querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
-      },
-    },
+    documented(webhookDocs.list, {
+      params: ofApp,
+      querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { limit, cursor } = request.query
@@ -67,35 +64,29 @@ export function registerWebhookRoutes(
   )
   server.post(
     '/push/apps/:app_id/webhooks',
-    {
-      config: { scope: 'push:write' },
-      schema: {
-        ...webhookDocs.create,
-        params: ofApp,
-        body: z.object({
-          url,
-          secret,
-          events: events.default([]),
-          enabled: enabled.default(true),
-          signature: signatureField.default('hmac'),
-          ...settings,
-        }),
-      },
-    },
+    documented(webhookDocs.create, {
+      params: ofApp,
+      body: z.object({
+        url,
+        secret,
+        events: events.default([]),
+        enabled: enabled.default(true),
+        signature: signatureField.default('hmac'),
+        ...settings,
+      }),
+    }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, async (commit) => {
-        const webhook = await checkWebhook(deps, app.id, request.body)
-        return commit(async (deps) => ({
-          status: 201,
-          data: presentWebhook(await createWebhook(deps, webhook)),
-        }))
-      })
+      const check = () => checkWebhook(deps, app.id, request.body)
+      return answerOnceAfter(check, deps, request, reply, app.id, async (deps, webhook) => ({
+        status: 201,
+        data: presentWebhook(await createWebhook(deps, webhook)),
+      }))
     },
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id',
-    { config: { scope: 'push:read' }, schema: { ...webhookDocs.read, params: ofWebhook } },
+    documented(webhookDocs.read, { params: ofWebhook }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       return { data: presentWebhook(found(await readOne({ appId: app.id, id: request.params.webhook_id }))) }
@@ -103,21 +94,17 @@ export function registerWebhookRoutes(
   )
   server.patch(
     '/push/apps/:app_id/webhooks/:webhook_id',
-    {
-      config: { scope: 'push:write' },
-      schema: {
-        ...webhookDocs.update,
-        params: ofWebhook,
-        body: z.object({
-          url: url.optional(),
-          secret: secret.describe('Another secret, which signs at once; null or empty: remove it.'),
-          events: events.optional(),
-          enabled: enabled.optional(),
-          signature: signatureField.optional(),
-          ...settings,
-        }),
-      },
-    },
+    documented(webhookDocs.update, {
+      params: ofWebhook,
+      body: z.object({
+        url: url.optional(),
+        secret: secret.describe('Another secret, which signs at once; null or empty: remove it.'),
+        events: events.optional(),
+        enabled: enabled.optional(),
+        signature: signatureField.optional(),
+        ...settings,
+      }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = await changeWebhook(deps, app.id, request.params.webhook_id, request.body)
@@ -126,10 +113,7 @@ export function registerWebhookRoutes(
   )
   server.delete(
     '/push/apps/:app_id/webhooks/:webhook_id',
-    {
-      config: { scope: 'push:write' },
-      schema: { ...webhookDocs.delete, params: ofWebhook },
-    },
+    documented(webhookDocs.delete, { params: ofWebhook }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const isDeleted = await db

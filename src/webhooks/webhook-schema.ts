@@ -5,10 +5,10 @@ import {
   createdAt,
   defineShape,
   empty,
+  groupedBy,
   idOf,
   one,
   pageOf,
-  type RouteDocs,
   timestampField,
   updatedAt,
 } from '../platform/http/answers.ts'
@@ -63,29 +63,25 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
       url: z.string().meta({ format: 'uri', description: 'Where events are sent.' }),
       events: z.array(eventTypeField).describe('The events that are sent.'),
       enabled: z.boolean().describe('Whether events are sent.'),
-      failure_count: z.int().meta({ description: 'Failed attempts since the last success.' }),
+      failure_count: z.int().describe('Failed attempts since the last success.'),
       created_at: createdAt,
       updated_at: updatedAt,
       disabled_at: timestampField.nullable().describe('When it was disabled; null: it is enabled.'),
-      disabled_reason: z
-        .string()
-        .nullable()
-        .meta({ description: 'Why it is disabled, in words; null: it is enabled.' }),
-      last_triggered_at: timestampField
-        .nullable()
-        .meta({ description: 'When an attempt last started; null: never.' }),
+      disabled_reason: z.string().nullable().describe('Why it is disabled, in words; null: it is enabled.'),
+      last_triggered_at: timestampField.nullable().describe('When an attempt last started; null: never.'),
       description: z.string().nullable().describe('A note for people.'),
-      retry_schedule: z.array(z.int()).nullable().meta({
-        description: 'Seconds to wait before each further attempt; null: the schedule of the install.',
-      }),
-      rate_limit: z.int().nullable().meta({ description: 'Requests per second, at most; null: no limit.' }),
+      retry_schedule: z
+        .array(z.int())
+        .nullable()
+        .describe('Seconds to wait before each further attempt; null: the schedule of the install.'),
+      rate_limit: z.int().nullable().describe('Requests per second, at most; null: no limit.'),
       max_in_flight: z
         .int()
         .nullable()
-        .meta({ description: 'Attempts at the same time, at most; null: the limit of the service.' }),
+        .describe('Attempts at the same time, at most; null: the limit of the service.'),
       headers: z
         .record(z.string(), z.string())
-        .meta({ description: 'Headers that are sent with each attempt; values are masked.' }),
+        .describe('Headers that are sent with each attempt; values are masked.'),
       filter: describedFilter
         .nullable()
         .describe('Only events that match it are delivered; null: all events.'),
@@ -97,18 +93,19 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
       ordered: z.union([z.boolean(), z.literal('subscriber_id')]).meta(orderedDocs),
       auto_recover: z
         .boolean()
-        .meta({ description: 'Whether it is probed and enabled again after failures disabled it.' }),
+        .describe('Whether it is probed and enabled again after failures disabled it.'),
       signature: signatureField,
       public_key: z
         .string()
         .nullable()
-        .meta({ description: 'The key that verifies Ed25519 signatures (`v1a`); null with `hmac`.' }),
-      previous_secret_expires_at: timestampField.nullable().meta({
-        description: 'Until when the secret before the last rotation signs as well; null: it does not.',
-      }),
-      ca_pem: z.string().nullable().meta({
-        description: 'Certificates in PEM to trust for its deliveries; null: the public authorities.',
-      }),
+        .describe('The key that verifies Ed25519 signatures (`v1a`); null with `hmac`.'),
+      previous_secret_expires_at: timestampField
+        .nullable()
+        .describe('Until when the secret before the last rotation signs as well; null: it does not.'),
+      ca_pem: z
+        .string()
+        .nullable()
+        .describe('Certificates in PEM to trust for its deliveries; null: the public authorities.'),
       traceparent: z.boolean().meta(traceparentDocs),
     })
     .describe('Where an app sends its events, and how.'),
@@ -141,14 +138,11 @@ export const webhookShape = defineShape<ReturnType<typeof presentWebhook>>(
   },
 )
 
-const tags = ['webhooks']
-
 /** The API description of the webhook routes. */
-export const webhookDocs = {
+export const webhookDocs = groupedBy('webhooks', {
   list: {
     operationId: 'listWebhooks',
     summary: 'List webhooks',
-    tags,
     answers: {
       200: pageOf(webhookShape, 'The webhooks of the app, oldest first. Their secrets are never shown.'),
     },
@@ -157,7 +151,6 @@ export const webhookDocs = {
     operationId: 'createWebhook',
     summary: 'Create a webhook',
     description: 'The webhook receives the named events from now on.',
-    tags,
     bodyExample: {
       url: 'https://shop.example/hooks/krafter',
       events: ['notification.sent'],
@@ -168,21 +161,18 @@ export const webhookDocs = {
   read: {
     operationId: 'readWebhook',
     summary: 'Read a webhook',
-    tags,
     answers: { 200: one(webhookShape, 'The webhook.') },
   },
   update: {
     operationId: 'updateWebhook',
     summary: 'Change a webhook',
     description: 'Only the given fields change. Null sets a field back to its default.',
-    tags,
     bodyExample: { enabled: true },
     answers: { 200: one(webhookShape, 'The webhook after the change.') },
   },
   delete: {
     operationId: 'deleteWebhook',
     summary: 'Delete a webhook',
-    tags,
     answers: { 204: empty('The webhook is deleted. No further attempt starts.') },
   },
-} satisfies Record<string, RouteDocs>
+})

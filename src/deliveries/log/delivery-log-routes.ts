@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { eventTypeField } from '../../events/event-schema.ts'
 import { readEvent } from '../../events/event-store.ts'
 import { found } from '../../platform/errors.ts'
+import { documented } from '../../platform/http/answers.ts'
 import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
@@ -26,20 +27,16 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps
   const { db, clock } = deps
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries',
-    {
-      config: { scope: 'push:read' },
-      schema: {
-        ...deliveryLogDocs.list,
-        params: ofWebhook,
-        querystring: z.object({
-          status: deliveryStatusField.optional().describe('Only deliveries with this status.'),
-          event: eventTypeField.optional().describe('Only deliveries of this event.'),
-          ...windowFields,
-          limit: page.limit,
-          cursor: cursorField(list),
-        }),
-      },
-    },
+    documented(deliveryLogDocs.list, {
+      params: ofWebhook,
+      querystring: z.object({
+        status: deliveryStatusField.optional().describe('Only deliveries with this status.'),
+        event: eventTypeField.optional().describe('Only deliveries of this event.'),
+        ...windowFields,
+        limit: page.limit,
+        cursor: cursorField(list),
+      }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
@@ -52,7 +49,7 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id',
-    { config: { scope: 'push:read' }, schema: { ...deliveryLogDocs.read, params: ofDelivery } },
+    documented(deliveryLogDocs.read, { params: ofDelivery }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))

@@ -4,11 +4,11 @@ import { toTimestamp, toTimestampOrNull } from '../../platform/clock.ts'
 import {
   createdAt,
   defineShape,
+  groupedBy,
   idField,
   idOf,
   one,
   pageOf,
-  type RouteDocs,
   timeOf,
   timestampField,
 } from '../../platform/http/answers.ts'
@@ -65,21 +65,15 @@ const errorField = z
       '`status`: the answer was not a 2xx; `timeout`: no complete answer in time; `dns`: the host name has no address; `connect`: the connection failed or broke; `tls`: TLS or the certificate failed; `refused_address`: the URL leads to an address that is not allowed; `protocol`: the answer is not valid HTTP; `aborted`: the service broke the attempt off.',
   })
   .nullable()
-  .meta({ description: 'Why it failed; null: it succeeded.' })
+  .describe('Why it failed; null: it succeeded.')
 
 /** The result of an attempt, in the log and in a test delivery. */
 export const attemptFields = {
-  status: z.int().nullable().meta({ description: 'The HTTP status of the answer; null: there was none.' }),
+  status: z.int().nullable().describe('The HTTP status of the answer; null: there was none.'),
   duration_ms: z.int().meta({ minimum: 0, description: 'How long it took, in milliseconds.' }),
   error: errorField as z.ZodType<string | null>,
-  reason: z
-    .string()
-    .nullable()
-    .meta({ description: 'Why there was no answer, in words; null: there was one.' }),
-  response_body: z
-    .string()
-    .nullable()
-    .meta({ description: 'The first 1 KiB of the answer; null: there was none.' }),
+  reason: z.string().nullable().describe('Why there was no answer, in words; null: there was one.'),
+  response_body: z.string().nullable().describe('The first 1 KiB of the answer; null: there was none.'),
 }
 
 const event = eventDocs['notification.sent'].example
@@ -151,7 +145,7 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
   z
     .object({
       ...deliveryFields,
-      body: z.unknown().meta({ description: 'The event as it is sent; null: it is no longer stored.' }),
+      body: z.unknown().describe('The event as it is sent; null: it is no longer stored.'),
       attempts: z
         .array(
           z
@@ -167,7 +161,7 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
             })
             .meta({ id: 'Attempt', description: 'One request to the webhook, and its answer.' }),
         )
-        .meta({ description: 'Every attempt, first to last.' }),
+        .describe('Every attempt, first to last.'),
     })
     .describe('A delivery with its body and every attempt.'),
   {
@@ -189,21 +183,17 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
   },
 )
 
-const tags = ['deliveries']
-
 /** The OpenAPI description of the delivery log. */
-export const deliveryLogDocs = {
+export const deliveryLogDocs = groupedBy('deliveries', {
   list: {
     operationId: 'listDeliveries',
     summary: 'List the deliveries to a webhook, newest first',
     description: 'Deliveries are stored as long as events are: `KRAFTER_RETENTION_DAYS`.',
-    tags,
     answers: { 200: pageOf(deliveryShape, 'A page of deliveries.') },
   },
   read: {
     operationId: 'readDelivery',
     summary: 'Read a delivery with its body and every attempt',
-    tags,
     answers: { 200: one(loggedDeliveryShape, 'The delivery.') },
   },
-} satisfies Record<string, RouteDocs>
+})

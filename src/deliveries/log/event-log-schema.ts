@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { EventType } from '../../events/catalog.ts'
 import { anyEventSchema, eventDocs } from '../../events/event-schema.ts'
 import type { LoggedEvent } from '../../events/event-store.ts'
-import { defineShape, one, pageOf, type RouteDocs } from '../../platform/http/answers.ts'
+import { defineShape, groupedBy, one, pageOf } from '../../platform/http/answers.ts'
 import { deliveryShape, presentDelivery } from './delivery-log-schema.ts'
 import type { LoggedDelivery } from './delivery-log-store.ts'
 
@@ -42,22 +42,18 @@ export const loggedEventShape = defineShape<ReturnType<typeof presentLoggedEvent
   { ...example, deliveries: [deliveryShape.example as PresentedDelivery] },
 )
 
-const tags = ['events']
-
 /** The OpenAPI description of the event log. */
-export const eventLogDocs = {
+export const eventLogDocs = groupedBy('events', {
   list: {
     operationId: 'listEvents',
     summary: "List an app's events, newest first",
     description:
       'An event is stored for `KRAFTER_RETENTION_DAYS` if a webhook of the app, enabled or not, named it when it happened.',
-    tags,
     answers: { 200: pageOf(eventShape, 'A page of events, each as webhooks receive it.') },
   },
   read: {
     operationId: 'readEvent',
     summary: 'Read an event and its deliveries',
-    tags,
     answers: { 200: one(loggedEventShape, 'The event.') },
   },
-} satisfies Record<string, RouteDocs>
+})

@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { eventTypeField } from '../../events/event-schema.ts'
 import { listEvents, readEvent } from '../../events/event-store.ts'
 import { found } from '../../platform/errors.ts'
+import { documented } from '../../platform/http/answers.ts'
 import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
@@ -20,19 +21,15 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'd
   const { db, clock } = deps
   server.get(
     '/push/apps/:app_id/events',
-    {
-      config: { scope: 'push:read' },
-      schema: {
-        ...eventLogDocs.list,
-        params: ofApp,
-        querystring: z.object({
-          event: eventTypeField.optional().describe('Only events of this name.'),
-          ...windowFields,
-          limit: page.limit,
-          cursor: cursorField(list),
-        }),
-      },
-    },
+    documented(eventLogDocs.list, {
+      params: ofApp,
+      querystring: z.object({
+        event: eventTypeField.optional().describe('Only events of this name.'),
+        ...windowFields,
+        limit: page.limit,
+        cursor: cursorField(list),
+      }),
+    }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { event, cursor, limit, ...window } = request.query
@@ -43,7 +40,7 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'd
   )
   server.get(
     '/push/apps/:app_id/events/:event_id',
-    { config: { scope: 'push:read' }, schema: { ...eventLogDocs.read, params: ofEvent } },
+    documented(eventLogDocs.read, { params: ofEvent }),
     async (request) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const event = found(await readEvent(db, app.id, request.params.event_id))

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { eventTypeField } from '../../events/event-schema.ts'
-import { answerOnce } from '../../idempotency/answer-once.ts'
+import { answerOnceAfter } from '../../idempotency/answer-once.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { sendTestDelivery } from './test-delivery.ts'
 import { presentTest, testDeliveryDocs } from './test-delivery-schema.ts'
@@ -16,7 +16,7 @@ export function registerTestDeliveryRoute(
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/test',
     {
-      config: { scope: 'push:write', strict: true },
+      config: { strict: true },
       schema: {
         ...testDeliveryDocs,
         params: ofWebhook,
@@ -29,10 +29,11 @@ export function registerTestDeliveryRoute(
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, async (commit) => {
-        const test = await sendTestDelivery(deps, app.id, request.params.webhook_id, request.body.event)
-        return commit(async () => ({ status: 200, data: presentTest(test) }))
-      })
+      const send = () => sendTestDelivery(deps, app.id, request.params.webhook_id, request.body.event)
+      return answerOnceAfter(send, deps, request, reply, app.id, async (_, test) => ({
+        status: 200,
+        data: presentTest(test),
+      }))
     },
   )
 }

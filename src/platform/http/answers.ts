@@ -32,6 +32,17 @@ export interface RouteDocs {
   takesHeaders?: Record<string, string>
 }
 
+/** The documentation of several routes with the same tag. */
+export function groupedBy<Docs extends Record<string, Omit<RouteDocs, 'tags'>>>(tag: string, docs: Docs) {
+  const tagged = Object.entries(docs).map(([name, each]) => [name, { tags: [tag], ...each }])
+  return Object.fromEntries(tagged) as { [Name in keyof Docs]: RouteDocs }
+}
+
+/** Options of a route: its documentation, and the schemas of its requests. */
+export function documented<Requests extends object>(docs: RouteDocs, requests: Requests) {
+  return { schema: { ...docs, ...requests } }
+}
+
 declare module 'fastify' {
   interface FastifySchema extends Partial<RouteDocs> {
     /** Leaves the route out of the API's description. */
@@ -73,9 +84,10 @@ export function one(shape: Shape, description: string): Answer {
 
 /** `{"data": [{…}, …], "next_cursor": "…"}` */
 export function pageOf(shape: Shape, description: string): Answer {
-  const nextCursor = z.string().nullable().meta({
-    description: 'Pass it as `cursor` to get the next page; null: this is the last page.',
-  })
+  const nextCursor = z
+    .string()
+    .nullable()
+    .describe('Pass it as `cursor` to get the next page; null: this is the last page.')
   return json(
     z
       .object({ data: z.array(shape.schema).describe('The entries of the page.'), next_cursor: nextCursor })
@@ -96,16 +108,14 @@ function nounOf({ name }: Shape): string {
 }
 
 /** Field name → its error messages. */
-export const detailsField = z.record(z.string(), z.array(z.string())).meta({
-  description: 'What is wrong, by field. Fields in fields are joined by dots: `keys.p256dh`.',
-})
+export const detailsField = z
+  .record(z.string(), z.array(z.string()))
+  .describe('What is wrong, by field. Fields in fields are joined by dots: `keys.p256dh`.')
 
 /** A refused row of a batch. It does not affect the other rows. */
 const refusedRow = z
   .object({
-    status: z.int().min(400).max(599).meta({
-      description: 'What the request for this row alone would have answered.',
-    }),
+    status: z.int().min(400).max(599).describe('What the request for this row alone would have answered.'),
     error: z.string().describe('What is wrong, in a sentence for people.'),
     details: detailsField.optional(),
   })
@@ -115,9 +125,7 @@ const refusedRow = z
 export function rowsOf(shape: Shape, description: string): Answer {
   const acceptedRow = z
     .object({
-      status: z.int().min(200).max(299).meta({
-        description: 'What the request for this row alone would have answered.',
-      }),
+      status: z.int().min(200).max(299).describe('What the request for this row alone would have answered.'),
       data: shape.schema.describe(`The ${nounOf(shape)}.`),
     })
     .meta({ id: `${shape.name}Row`, description: 'A row that was accepted.' })

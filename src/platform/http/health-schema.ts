@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bare, defineShape, plainText, type RouteDocs } from './answers.ts'
+import { bare, defineShape, groupedBy, plainText } from './answers.ts'
 
 const status = defineShape(
   'Status',
@@ -7,14 +7,11 @@ const status = defineShape(
   { status: 'ok' },
 )
 
-const tags = ['operations']
-
 /** What the API's description says about the routes for orchestrators. */
-export const healthDocs = {
+export const healthDocs = groupedBy('operations', {
   alive: {
     operationId: 'isAlive',
     summary: 'Check that the process is alive',
-    tags,
     answers: {
       200: bare(status, 'The process is alive.'),
       503: bare(status, 'The embedded database has not answered for a minute. Restart the process.', {
@@ -25,7 +22,6 @@ export const healthDocs = {
   ready: {
     operationId: 'isReady',
     summary: 'Check that the process can serve requests',
-    tags,
     answers: {
       200: bare(status, 'The database takes writes.', { status: 'ready' }),
       503: bare(
@@ -40,7 +36,6 @@ export const healthDocs = {
   metrics: {
     operationId: 'readMetrics',
     summary: 'Read the metrics, in the Prometheus text format',
-    tags,
     answers: {
       200: plainText(
         'The metrics; docs/operate/monitoring.md explains each.',
@@ -48,4 +43,4 @@ export const healthDocs = {
       ),
     },
   },
-} satisfies Record<string, RouteDocs>
+})

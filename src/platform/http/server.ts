@@ -99,6 +99,7 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
   acceptJsonOnly(server as Server)
   server.addHook('preValidation', async (request, reply) => nameIgnored(request, reply))
   server.decorateRequest('teamId', '')
+  server.decorateRequest('scopes')
   limitRequestStatements(server as Server, deps.config.statementTimeoutMs)
   server.setErrorHandler<FastifyError>((error, request, reply) => {
     const refusal = toRefusal(error) ?? toDatabaseRefusal(error, request.routeOptions.url, request.log)

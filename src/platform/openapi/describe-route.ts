@@ -1,4 +1,4 @@
-import type { FastifySchema, RouteOptions } from 'fastify'
+import type { RouteOptions } from 'fastify'
 import { z } from 'zod'
 import { type Answer, idField } from '../http/answers.ts'
 import type { Components, Json } from './components.ts'
@@ -6,22 +6,16 @@ import { answerHeaders } from './headers.ts'
 import { refusalAnswers } from './refusal-answers.ts'
 import { sdkHints } from './sdk-hints.ts'
 
-/** A route in the API's description. Its schema holds documentation besides validation. */
-export interface DescribedRoute {
-  method: string
-  /** In Fastify's syntax: `/push/apps/:app_id`. */
-  url: string
-  schema: FastifySchema
-  config: RouteOptions['config']
-}
-
 const idempotencyHeader = {
   'Idempotency-Key':
     'A key of your choice, 1 to 255 characters, for example a UUID. A request repeated with it within 24 hours answers as the first did and changes nothing; another request with it is refused.',
 }
 
-/** Describes a route as an OpenAPI operation. */
-export function describeRoute({ method, url, schema, config }: DescribedRoute, components: Components): Json {
+/** Describes a route, whose schema also holds its documentation, as an OpenAPI operation. */
+export function describeRoute(
+  { method, url, schema = {}, config }: RouteOptions,
+  components: Components,
+): Json {
   const { operationId, summary, description, tags, takesHeaders, bodyExample, answers = {} } = schema
   const { scope, open = false, publishable = false } = config ?? {}
   const keyed = scope !== undefined

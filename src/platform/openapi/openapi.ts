@@ -2,7 +2,7 @@ import type { RouteOptions } from 'fastify'
 import type { z } from 'zod'
 import type { Server } from '../http/server.ts'
 import { createComponents, type Json } from './components.ts'
-import { type DescribedRoute, describeRoute, toPathTemplate } from './describe-route.ts'
+import { describeRoute, toPathTemplate } from './describe-route.ts'
 import { headerComponents } from './headers.ts'
 import { describeRefusals } from './refusal-answers.ts'
 import { idempotencyHint } from './sdk-hints.ts'
@@ -21,12 +21,9 @@ export interface OpenapiOptions {
  * @returns a function that creates the description; call it once all routes are registered
  */
 export function registerOpenapi(server: Server, options: OpenapiOptions): (origin: string) => Json {
-  const routes: DescribedRoute[] = []
-  server.addHook('onRoute', ({ method, url, schema, config }: RouteOptions) => {
-    if (schema?.operationId === undefined || schema.hide) return
-    for (const each of [method].flat().filter((name) => name !== 'HEAD')) {
-      routes.push({ method: each, url, schema, config })
-    }
+  const routes: RouteOptions[] = []
+  server.addHook('onRoute', (route: RouteOptions) => {
+    if (route.schema?.operationId !== undefined && route.method !== 'HEAD') routes.push(route)
   })
   let described: Json | undefined
   return (origin) => {
@@ -36,12 +33,12 @@ export function registerOpenapi(server: Server, options: OpenapiOptions): (origi
 }
 
 /** Creates the description, with keys in the order in which people read them. */
-function describeAll(routes: readonly DescribedRoute[], { version, tags, webhooks }: OpenapiOptions): Json {
+function describeAll(routes: readonly RouteOptions[], { version, tags, webhooks }: OpenapiOptions): Json {
   const components = createComponents()
   const paths: Record<string, Json> = {}
   for (const route of routes) {
     const path = toPathTemplate(route.url)
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(route, components) }
+    paths[path] = { ...paths[path], [String(route.method).toLowerCase()]: describeRoute(route, components) }
   }
   const sent = webhooks(components.describe)
   const responses = describeRefusals(components)

@@ -114,9 +114,7 @@ function fromCatalogue({ shape }: ApiError): { status: number; example: Record<s
   return { status, example }
 }
 
-const error = z
-  .string()
-  .meta({ description: 'What is wrong, in a sentence for people. Decide by the status.' })
+const error = z.string().describe('What is wrong, in a sentence for people. Decide by the status.')
 
 /** The format of every refusal: a flat object, in which `error` is a sentence for people. */
 const errorSchema = z.object({ error }).meta({ id: 'Error', description: 'Why the request was refused.' })
@@ -124,12 +122,10 @@ const validationErrorSchema = z
   .object({ error, details: detailsField })
   .meta({ id: 'ValidationError', description: 'Which fields are wrong, and why.' })
 /** A refusal whose body says when to try again. */
-export const busyErrorSchema = z
-  .object({ error, retry_after: z.int().meta({ description: 'Seconds to wait.' }) })
-  .meta({
-    id: 'RateLimitError',
-    description: 'Too many requests, or too much at once: wait, then try again.',
-  })
+export const busyErrorSchema = z.object({ error, retry_after: z.int().describe('Seconds to wait.') }).meta({
+  id: 'RateLimitError',
+  description: 'Too many requests, or too much at once: wait, then try again.',
+})
 
 /** `components.responses` of the API's description. */
 export function describeRefusals({ describe }: Pick<Components, 'describe'>): Record<string, Json> {

@@ -1,4 +1,4 @@
-import type { FastifySchema } from 'fastify'
+import type { FastifySchema, RouteOptions } from 'fastify'
 import type { Json } from './components.ts'
 
 /**
@@ -11,7 +11,7 @@ export function sdkHints({
   schema,
   parameters,
 }: {
-  method: string
+  method: RouteOptions['method']
   schema: FastifySchema
   parameters: Json[]
 }): Json {
@@ -50,7 +50,7 @@ const pagination = {
 }
 
 /** An interrupted POST may have taken effect, so it is only safe to repeat with an `Idempotency-Key`. */
-function retries(method: string): Json {
+function retries(method: RouteOptions['method']): Json {
   return {
     strategy: 'backoff',
     backoff: { initialInterval: 500, maxInterval: 60_000, maxElapsedTime: 300_000, exponent: 2 },

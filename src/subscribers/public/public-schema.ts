@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { platformField } from '../../events/catalog.ts'
-import { defineShape, empty, idOf, one, type RouteDocs } from '../../platform/http/answers.ts'
+import { defineShape, empty, groupedBy, idOf, one } from '../../platform/http/answers.ts'
 import { subscriberStatusField } from '../subscriber-schema.ts'
 import type { Subscriber } from '../subscriber-store.ts'
 
@@ -47,7 +47,6 @@ const appShape = defineShape<{ app_id: string; vapid_public_key: string }>(
   },
 )
 
-const tags = ['subscribers']
 const access =
   "Takes the app's publishable key instead of an API key, from the origins that the app's `public_registration` allows; preflights are answered for these alone. Requests count in the `public` rate limit of the client's address."
 const bodyExample = {
@@ -59,12 +58,11 @@ const bodyExample = {
 }
 
 /** What the API's description says about the routes for pages without a backend. */
-export const publicDocs = {
+export const publicDocs = groupedBy('subscribers', {
   app: {
     operationId: 'readPublicApp',
     summary: 'Read what a page needs to subscribe',
     description: access,
-    tags,
     answers: { 200: one(appShape, 'The app and its VAPID public key.') },
   },
   register: {
@@ -74,7 +72,6 @@ export const publicDocs = {
       access,
       'Only a browser can be registered, with its keys, at a push service that the install allows (`KRAFTER_PUBLIC_PUSH_HOSTS`). A token that is registered already is changed only by whoever has the same keys, and `old_token` counts only with the `auth` of its subscription in `old_auth`: nobody can take another device over. Tags and metadata cannot be set, and a `user_id` only with a `user_signature` by your backend.',
     ].join('\n\n'),
-    tags,
     bodyExample: {
       ...bodyExample,
       user_id: 'user-1',
@@ -89,8 +86,7 @@ export const publicDocs = {
     operationId: 'unsubscribePublicSubscriber',
     summary: 'Opt out, from the page',
     description: `${access}\n\nThe subscriber is the one that has the token and the same keys. The answer does not tell whether there is one.`,
-    tags,
     bodyExample,
     answers: { 204: empty('It has opted out, if it is there.') },
   },
-} satisfies Record<string, RouteDocs>
+})

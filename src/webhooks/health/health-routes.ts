@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { found } from '../../platform/errors.ts'
+import { documented } from '../../platform/http/answers.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { readWebhook } from '../webhook-store.ts'
 import { reportHealth } from './health-report-store.ts'
@@ -15,7 +16,7 @@ export function registerHealthReportRoutes(
 ): void {
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/health',
-    { config: { scope: 'push:read' }, schema: { ...healthDocs.read, params } },
+    documented(healthDocs.read, { params }),
     async (request) => {
       const app = await apps.require(request.teamId, request.params.app_id)
       const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))

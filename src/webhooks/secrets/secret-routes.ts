@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
 import { found } from '../../platform/errors.ts'
 import { overlapField } from '../../platform/http/secret-overlap.ts'
+import { documented } from '../../platform/http/answers.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { rotateSecret } from '../webhook-store.ts'
 import { presentRotation, secretDocs } from './secret-schema.ts'
@@ -25,18 +26,17 @@ export function registerSecretRoutes(
   const { clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
-    { config: { scope: 'push:write' }, schema: { ...secretDocs.rotate, params, body } },
+    documented(secretDocs.rotate, { params, body }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const id = request.params.webhook_id
-      return answerOnce(deps, request, reply, app.id, (commit) =>
-        commit(async ({ db }) => {
+      return answerOnce(deps, request, reply, app.id, async ({ db }) => {
           const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
           const now = clock.now()
           const encrypted = encryptSecret(deps, id, secret)!
           const rotated = found(await rotateSecret(db, app.id, id, encrypted, overlapSeconds, now))
           return { status: 200, data: presentRotation(id, secret, rotated.previousUntil) }
-        }),
+        },
       )
     },
   )
