@@ -81,7 +81,7 @@ async function playRound(stage: Stage, { subscribers, progress }: DemoOptions): 
     ...event.problems.map((problem) => `the webhook did not verify: ${problem}`),
     ...countProblems(subscribers, pushService, stats),
   ]
-  if (event.notificationId !== notification.id || event.sentCount !== stats.sent_count) {
+  if (event.data?.notification_id !== notification.id || event.data.sent_count !== stats.sent_count) {
     problems.push('the webhook tells of another notification or other counts than the API')
   }
   return {

@@ -1,24 +1,21 @@
+import { verify, verifyKrafterSignature, type WebhookEvent } from '../../packages/webhooks/index.ts'
 import type { Certificates } from '../local-ends/certificates.ts'
 import { startTlsServer } from '../local-ends/tls-server.ts'
-import { webhookProblems } from './verify-webhook.ts'
 
-/** A received `notification.sent` event. */
-export interface ReceivedEvent {
-  /** The event's problems, one sentence each; empty when both signatures verify. */
+/** A delivery of `notification.sent`, as the receiver got it. */
+interface ReceivedDelivery {
+  /** What is wrong with the delivery, one sentence each; empty when both signatures verify. */
   problems: string[]
   /** Milliseconds since the epoch. */
   receivedAt: number
-  /** As in the event's `data`. */
-  notificationId: string
-  sentCount: number
-  failedCount: number
+  data: WebhookEvent<'notification.sent'>['data'] | undefined
 }
 
 /** A simulated customer backend that receives webhooks, with TLS on a free port. */
 export interface SimulatedReceiver {
   url: string
-  /** The first event received. */
-  received: Promise<ReceivedEvent>
+  /** The first delivery received. */
+  received: Promise<ReceivedDelivery>
   stop(): Promise<void>
 }
 
@@ -27,27 +24,22 @@ export async function startSimulatedReceiver(
   certificates: Certificates,
   secret: string,
 ): Promise<SimulatedReceiver> {
-  const { promise: received, resolve } = Promise.withResolvers<ReceivedEvent>()
-  const server = await startTlsServer(certificates, (request, response) => {
+  const { promise: received, resolve } = Promise.withResolvers<ReceivedDelivery>()
+  const server = await startTlsServer(certificates, async ({ headers, body }, response) => {
     const receivedAt = Date.now()
-    const problems = webhookProblems(secret, request, receivedAt / 1_000)
+    const problems: string[] = []
+    const event = await verify(body, headers, secret).catch((error: Error) => {
+      problems.push(error.message)
+      return undefined
+    })
+    if (!(await verifyKrafterSignature(body, headers['x-krafter-signature'], secret))) {
+      problems.push('x-krafter-signature does not verify')
+    }
+    const sent =
+      event?.event === 'notification.sent' ? (event as WebhookEvent<'notification.sent'>) : undefined
+    if (event && !sent) problems.push(`the event is ${event.event}`)
     response.writeHead(problems.length === 0 ? 204 : 401).end()
-    resolve({ problems, receivedAt, ...readEvent(request.body, problems) })
+    resolve({ problems, receivedAt, data: sent?.data })
   })
   return { url: `${server.origin}/webhooks/krafter`, received, stop: () => server.stop() }
-}
-
-function readEvent(body: Buffer, problems: string[]) {
-  try {
-    const { event, data } = JSON.parse(body.toString())
-    if (event !== 'notification.sent') problems.push(`the event is ${event}`)
-    return {
-      notificationId: String(data.notification_id),
-      sentCount: Number(data.sent_count),
-      failedCount: Number(data.failed_count),
-    }
-  } catch {
-    problems.push('its body is not an event')
-    return { notificationId: '', sentCount: 0, failedCount: 0 }
-  }
 }
