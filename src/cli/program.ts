@@ -4,6 +4,7 @@ import { version } from '../version.ts'
 import { addApiCommands } from './api/api-commands.ts'
 import { withService } from './api/service-command.ts'
 import { completionScript } from './completion.ts'
+import { wholeNumberUpTo } from './whole-number-argument.ts'
 
 /** Defines the commands and their options. A command's modules are loaded only when it runs. */
 export function createProgram(): Command {
@@ -47,7 +48,7 @@ function addServiceCommands(program: Command): void {
   program
     .command('demo')
     .description('a whole round on this machine: subscribers, a notification, a verified webhook')
-    .option('--subscribers <n>', 'how many devices to register and push to', parseSubscribers, 1_000)
+    .option('--subscribers <n>', 'how many devices to register and push to', wholeNumberUpTo(100_000), 1_000)
     .option('--json', 'print JSON')
     .action(async (options) => (await import('./demo.ts')).demo(options))
 }
@@ -93,16 +94,6 @@ function addKeyCommands(program: Command): void {
     .description('stop a key from working, at once')
     .option('--json', 'print JSON')
     .action(async (id, options) => (await import('./keys.ts')).revokeKeyCommand(id, options))
-}
-
-const maxDemoSubscribers = 100_000
-
-function parseSubscribers(value: string): number {
-  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0
-  if (count < 1 || count > maxDemoSubscribers) {
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${maxDemoSubscribers}.`)
-  }
-  return count
 }
 
 function parseRoles(value: string): Role[] {

@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import { wholeNumberUpTo } from '../whole-number-argument.ts'
 import { withService } from './service-command.ts'
 
 const manage = () => import('./manage.ts')
@@ -106,14 +107,6 @@ function addDeliveries(program: Command): void {
     .action(async (webhook, options) => (await manage()).replay(webhook, options))
 }
 
-const maxRows = 10_000
-
 function withLimit(command: Command): Command {
-  return command.option('--limit <n>', 'rows at most', parseLimit, 50)
-}
-
-function parseLimit(value: string): number {
-  const limit = /^\d{1,5}$/.test(value) ? Number(value) : 0
-  if (limit >= 1 && limit <= maxRows) return limit
-  throw new InvalidArgumentError(`It must be a whole number from 1 to ${maxRows}.`)
+  return command.option('--limit <n>', 'rows at most', wholeNumberUpTo(10_000), 50)
 }
