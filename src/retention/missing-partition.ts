@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { retryTransactions } from '../platform/db/retry-transactions.ts'
 import { momentOfId } from '../platform/ids.ts'
+import { sharedRun } from '../platform/shared-run.ts'
 import { prepareEventLog } from './event-log.ts'
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -32,18 +33,15 @@ export function createPartitionsWhenMissing({
   clock,
   log,
 }: Pick<Deps, 'db' | 'config' | 'clock' | 'log'>): void {
-  let repair: Promise<void> | undefined
+  // Transactions that fail at the same time wait for the same repair.
+  const repair = sharedRun(async (error: unknown, moment: Date) => {
+    log.error({ err: error, moment }, 'partitions.missing')
+    await prepareEventLog(db, config.retentionDays, clock.now(), [moment])
+  })
   retryTransactions(db, async (error) => {
     const moment = momentWithoutPartition(error)
     if (!moment) return false
-    // Transactions that fail at the same time wait for the same repair.
-    repair ??= (async () => {
-      log.error({ err: error, moment }, 'partitions.missing')
-      await prepareEventLog(db, config.retentionDays, clock.now(), [moment])
-    })().finally(() => {
-      repair = undefined
-    })
-    await repair
+    await repair(error, moment)
     return true
   })
 }

@@ -3,6 +3,7 @@ import type { OpenDatabase } from '../db/db.ts'
 import { statementContext } from '../db/statement-context.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Metrics } from '../metrics.ts'
+import { sharedRun } from '../shared-run.ts'
 import { healthDocs } from './health-schema.ts'
 import type { Server } from './server.ts'
 
@@ -53,7 +54,8 @@ export function registerMetricsRoute(
   deps: MeasuredParts,
   { answerWithinMs, readEveryMs }: Pick<ProbeLimits, 'answerWithinMs' | 'readEveryMs'> = usualLimits,
 ): void {
-  const readDatabase = async () => {
+  let readAtMs = Number.NEGATIVE_INFINITY
+  const readDatabase = sharedRun(async () => {
     const { readers, databaseUp } = deps.metrics
     try {
       const read = statementContext.run({ timeoutMs: answerWithinMs }, () =>
@@ -66,20 +68,11 @@ export function registerMetricsRoute(
       databaseUp.set(0)
       deps.log.warn({ err: error }, 'database.unreachable')
     }
-  }
-  let readAtMs = Number.NEGATIVE_INFINITY
-  let reading: Promise<void> | undefined
-  const readOnce = async () => {
-    if (performance.now() - readAtMs < readEveryMs) return
-    reading ??= readDatabase().finally(() => {
-      reading = undefined
-      readAtMs = performance.now()
-    })
-    await reading
-  }
+    readAtMs = performance.now()
+  })
   server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
     const { registry, samplers } = deps.metrics
-    await readOnce()
+    if (performance.now() - readAtMs >= readEveryMs) await readDatabase()
     for (const sample of samplers) sample()
     return reply.type(registry.contentType).send(await registry.metrics())
   })

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { createInTurn, type InTurn } from '../../in-turn.ts'
+import { sharedRun } from '../../shared-run.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
@@ -35,7 +36,6 @@ export function createListeningConnection(
   let client: pg.Client | undefined
   let openedAt = 0
   let connecting: Promise<void> | undefined
-  let isChecking = false
   let ended = false
 
   /** Each connection runs one statement at a time. */
@@ -90,15 +90,10 @@ export function createListeningConnection(
     await connectOnce()
     for (const one of subscriptions) one.onReconnect()
   }
-  const timer = setInterval(() => {
-    if (isChecking) return
-    isChecking = true
-    void check()
-      .catch(onLost)
-      .finally(() => {
-        isChecking = false
-      })
-  }, limits.listenCheckMs).unref()
+  const timer = setInterval(
+    sharedRun(() => check().catch(onLost)),
+    limits.listenCheckMs,
+  ).unref()
 
   return {
     async listen(channel, onNotification, onReconnect) {

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { sharedRun } from '../../shared-run.ts'
 
 /**
  * Finds connections that died silently, for example because a firewall forgot them: a statement has had no answer for
@@ -37,7 +38,6 @@ const streamOf = (client: pg.ClientBase) => (client as Internals).connection.str
 
 export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
   const watched = new Map<pg.ClientBase, Watched>()
-  let isChecking = false
 
   /** @returns whether the connection has been silent for too long */
   const look = (client: pg.ClientBase, state: Watched, now: number): boolean => {
@@ -66,13 +66,7 @@ export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
     if (dead.length > 0) options.onFound(dead.length)
   }
 
-  const timer = setInterval(() => {
-    if (isChecking) return
-    isChecking = true
-    void check().finally(() => {
-      isChecking = false
-    })
-  }, options.checkEveryMs).unref()
+  const timer = setInterval(sharedRun(check), options.checkEveryMs).unref()
 
   const end = (client: pg.ClientBase) => {
     watched.delete(client)
