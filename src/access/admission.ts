@@ -23,13 +23,13 @@ export interface Admission {
 }
 
 export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limits: RateLimits): Admission {
-  const knownKeys = createKnownKeys(deps)
+  const isKnownKey = createKnownKeys(deps)
   const counted = new AsyncLocalStorage<true>()
   return {
     async admit(request, reply) {
       const client = clientOf(request.ip)
       const mayLookUp = async (keyHash: Buffer) =>
-        !limits.isUsedUp('unauthorized', client) || knownKeys.has(keyHash)
+        !limits.isUsedUp('unauthorized', client) || isKnownKey(keyHash)
       const key = await authenticate(deps, request, mayLookUp)
       if (!key) {
         limits.take('unauthorized', client, reply)

@@ -46,72 +46,60 @@ export function refusalAnswers(traits: RefusalTraits): Record<number, { $ref: st
 }
 
 const components = {
-  MalformedBody: {
-    ...fromCatalogue(refusals.malformedBody('Request body is not valid JSON')),
-    description: 'The body is not a JSON object.',
-  },
-  Unauthorized: {
-    ...fromCatalogue(refusals.unauthorized()),
-    description: 'The key is missing, malformed, expired or revoked.',
-  },
-  InsufficientScope: {
-    ...fromCatalogue(refusals.insufficientScope()),
-    description: 'The key lacks the scope that the route needs.',
-  },
-  UnknownPublishableKey: {
-    ...fromCatalogue(refusals.unknownPublishableKey()),
-    description: 'The publishable key is missing, malformed, or that of no app.',
-  },
-  OriginNotAllowed: {
-    ...fromCatalogue(refusals.originNotAllowed()),
-    description: 'The app takes no public registrations from the origin of the page.',
-  },
-  NotFound: {
-    ...fromCatalogue(refusals.notFound()),
-    description:
-      'There is no such thing, or it belongs to another team. An id that is not a UUID answers the same.',
-  },
-  BodyTooLarge: {
-    ...fromCatalogue(refusals.bodyTooLarge()),
-    description: 'The body is longer than 1 MiB, of a batch 8 MiB.',
-  },
-  NotJson: {
-    ...fromCatalogue(refusals.notJson()),
-    description: 'The `content-type` is not `application/json`.',
-  },
-  Invalid: {
-    ...fromCatalogue(refusals.invalid({ title: ['is required'] })),
-    description: 'Fields are wrong. `details` names each of them and says what is wrong.',
-  },
-  HeadersTooLarge: {
-    ...fromCatalogue(refusals.headersTooLarge()),
-    description: 'The request line and the headers are longer than 16 KiB together.',
-  },
-  RateLimited: {
-    ...fromCatalogue(refusals.rateLimited(23)),
-    description:
-      'The requests of this minute are used up: those of the team, or without a key those of the client address. Try again after `retry_after` seconds.',
-  },
+  MalformedBody: asAnswered(
+    refusals.malformedBody('Request body is not valid JSON'),
+    'The body is not a JSON object.',
+  ),
+  Unauthorized: asAnswered(refusals.unauthorized(), 'The key is missing, malformed, expired or revoked.'),
+  InsufficientScope: asAnswered(
+    refusals.insufficientScope(),
+    'The key lacks the scope that the route needs.',
+  ),
+  UnknownPublishableKey: asAnswered(
+    refusals.unknownPublishableKey(),
+    'The publishable key is missing, malformed, or that of no app.',
+  ),
+  OriginNotAllowed: asAnswered(
+    refusals.originNotAllowed(),
+    'The app takes no public registrations from the origin of the page.',
+  ),
+  NotFound: asAnswered(
+    refusals.notFound(),
+    'There is no such thing, or it belongs to another team. An id that is not a UUID answers the same.',
+  ),
+  BodyTooLarge: asAnswered(refusals.bodyTooLarge(), 'The body is longer than 1 MiB, of a batch 8 MiB.'),
+  NotJson: asAnswered(refusals.notJson(), 'The `content-type` is not `application/json`.'),
+  Invalid: asAnswered(
+    refusals.invalid({ title: ['is required'] }),
+    'Fields are wrong. `details` names each of them and says what is wrong.',
+  ),
+  HeadersTooLarge: asAnswered(
+    refusals.headersTooLarge(),
+    'The request line and the headers are longer than 16 KiB together.',
+  ),
+  RateLimited: asAnswered(
+    refusals.rateLimited(23),
+    'The requests of this minute are used up: those of the team, or without a key those of the client address. Try again after `retry_after` seconds.',
+  ),
   Failed: {
     status: 500,
     example: { error: 'Internal server error' },
     description: 'A fault of the service. The log has the cause.',
   },
-  Unavailable: {
-    ...fromCatalogue(refusals.unavailable()),
-    description:
-      'The database cannot be reached, takes no writes or is overloaded. Try again after `retry-after` seconds.',
-  },
+  Unavailable: asAnswered(
+    refusals.unavailable(),
+    'The database cannot be reached, takes no writes or is overloaded. Try again after `retry-after` seconds.',
+  ),
 }
 
-function fromCatalogue({ shape }: ApiError): { status: number; example: Record<string, unknown> } {
+function asAnswered({ shape }: ApiError, description: string) {
   const { status, error, details, retryAfterSeconds } = shape
-  const example = {
+  const example: Record<string, unknown> = {
     error,
     ...(details && { details }),
     ...(retryAfterSeconds && { retry_after: retryAfterSeconds }),
   }
-  return { status, example }
+  return { status, example, description }
 }
 
 const error = z.string().describe('What is wrong, in a sentence for people. Decide by the status.')
