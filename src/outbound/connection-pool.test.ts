@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { makeCertificates } from '../local-ends/certificates.ts'
 import { createAddressGuard } from './address-guard.ts'
-import { type Connection, ConnectionPool, toDestination, type Waiter } from './connection-pool.ts'
+import { type Connection, ConnectionPool, type Waiter } from './connection-pool.ts'
+import { toDestination } from './destination.ts'
 import { createGuardedConnect } from './guarded-connect.ts'
-import { defaultOutboundLimits } from './outbound-client.ts'
+import { defaultOutboundLimits } from './outbound-limits.ts'
 
 const { ca, key, cert } = await makeCertificates()
 const connect = createGuardedConnect({

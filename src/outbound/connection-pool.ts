@@ -1,49 +1,9 @@
-import { hash, randomUUID } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { Client } from 'undici'
+import type { Destination } from './destination.ts'
 import type { GuardedConnect } from './guarded-connect.ts'
-import { createResponseHead, type ResponseHead } from './response-head.ts'
-
-/** Limits of the pool. */
-export interface PoolLimits {
-  /** Connections to one origin that speaks HTTP/1.1. Each carries one exchange at a time. */
-  http1ConnectionsPerOrigin: number
-  /** Connections to one origin that speaks HTTP/2. */
-  http2ConnectionsPerOrigin: number
-  /** Concurrent exchanges on one HTTP/2 connection. If the peer allows fewer, the others wait in its client. */
-  http2StreamsPerConnection: number
-  /** Exchanges aborted on one HTTP/2 connection before it is replaced; see {@link ConnectionPool.noteBrokenOff}. */
-  http2BrokenOffPerConnection: number
-  /** Bytes of one answer that an HTTP/2 peer may send before the client has read them. */
-  http2WindowBytes: number
-  /** Idle connections kept across all origins. Above this limit, the pool closes the longest idle one. */
-  idleConnections: number
-  /** How long the pool keeps an idle HTTP/1.1 connection, unless the Keep-Alive header says otherwise. */
-  http1IdleMs: number
-  http1MaxIdleMs: number
-  http2IdleMs: number
-  /** Maximum bytes of an answer's headers (HTTP/1.1; Node limits HTTP/2 header lists itself). */
-  headerBytes: number
-}
-
-/** The target of an exchange. Exchanges to destinations with the same key share connections. */
-export interface Destination {
-  readonly key: string
-  readonly url: URL
-  /** PEM certificates trusted for this destination, instead of the certificates that the service trusts. */
-  readonly ca: string | undefined
-  /** Whether the destination has only one exchange, which shares its connection with no other. */
-  readonly alone: boolean
-}
-
-export function toDestination(
-  url: URL,
-  { ca, alone = false }: { ca?: string | undefined; alone?: boolean } = {},
-): Destination {
-  const authority = ca === undefined ? '' : ` ${hash('sha256', ca)}`
-  const key = `${url.origin}${authority}${alone ? ` ${randomUUID()}` : ''}`
-  return { key, url, ca, alone }
-}
+import type { PoolLimits } from './outbound-limits.ts'
+import { createResponseHead, type ResponseHead, readThrough } from './response-head.ts'
 
 /** An exchange that waits for a connection. Either `start` or `fail` is called, once, unless it leaves first. */
 export interface Waiter {
@@ -379,21 +339,4 @@ function failAll(origin: Origin, error: Error): void {
   for (const waiter of waiters) {
     waiter.fail(error)
   }
-}
-
-/** Filters everything that is read from a socket through `head`: undici has no hook between socket and parser. */
-function readThrough(head: ResponseHead | null, socket: TLSSocket): TLSSocket {
-  if (!head || socket.alpnProtocol === 'h2') return socket
-  const read = socket.read.bind(socket)
-  socket.read = (size?: number) => {
-    // Node calls `read(0)` to fetch more data.
-    if (size === 0) return read(0)
-    for (;;) {
-      const chunk: Buffer | null = read(size)
-      if (chunk === null) return null
-      const passed = head.pass(chunk)
-      if (passed.length > 0) return passed
-    }
-  }
-  return socket
 }

@@ -1,54 +1,14 @@
 import { type Dispatcher, errors } from 'undici'
 import type { AddressGuard } from './address-guard.ts'
-import {
-  type Connection,
-  ConnectionPool,
-  type Destination,
-  type PoolLimits,
-  toDestination,
-  type Waiter,
-} from './connection-pool.ts'
+import { type Connection, ConnectionPool, type Waiter } from './connection-pool.ts'
+import { type Destination, toDestination } from './destination.ts'
 import { classifyError, type ExchangeFailure, isConnectionLost, reasons } from './exchange-error.ts'
 import { findHeaderFault } from './forbidden-headers.ts'
 import { createGuardedConnect } from './guarded-connect.ts'
 import type { LookupAll } from './lookup-all.ts'
 import type { Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
+import { defaultOutboundLimits, type OutboundLimits } from './outbound-limits.ts'
 import { createResolver } from './resolver.ts'
-
-export interface OutboundLimits extends PoolLimits {
-  /** Time limit for name look-up, TCP and TLS of one connection. The deadline of an exchange may be shorter. */
-  connectTimeoutMs: number
-  /**
-   * Once the reader has all the bytes that it wants, the client reads and drops this many more, for at most
-   * `dropTimeoutMs`, so that the answer ends by itself. Aborting an answer costs an HTTP/1.1 connection. An HTTP/2 peer
-   * counts an aborted answer as open for a while and refuses others, or takes many aborts for an attack.
-   */
-  droppedBytes: number
-  dropTimeoutMs: number
-  /** Maximum bytes of a request's headers (counted as in RFC 9113 §6.5.2). A request with more is not sent. */
-  requestHeaderBytes: number
-  /** A request with more header bytes gets its own connection: some receivers close the whole connection for it. */
-  sharedRequestHeaderBytes: number
-}
-
-export const defaultOutboundLimits: OutboundLimits = {
-  http1ConnectionsPerOrigin: 64,
-  http2ConnectionsPerOrigin: 2,
-  http2StreamsPerConnection: 128,
-  http2BrokenOffPerConnection: 250,
-  // The service reads little of an answer. A peer that floods would fill undici's 256 KiB, all to be decrypted.
-  http2WindowBytes: 4_096,
-  idleConnections: 1_000,
-  http1IdleMs: 4_000,
-  http1MaxIdleMs: 60_000,
-  http2IdleMs: 60_000,
-  headerBytes: 16_384,
-  connectTimeoutMs: 10_000,
-  droppedBytes: 16_384,
-  dropTimeoutMs: 1_000,
-  requestHeaderBytes: 32_768,
-  sharedRequestHeaderBytes: 8_192,
-}
 
 export interface OutboundOptions {
   guard: AddressGuard

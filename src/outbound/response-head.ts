@@ -1,3 +1,5 @@
+import type { TLSSocket } from 'node:tls'
+
 /** Length of `HTTP/1.1 200`: enough of a status line to tell an informational answer from a final one. */
 const statusBytes = 12
 
@@ -105,4 +107,21 @@ function unfold(head: Buffer): Buffer {
 
 function hasBareLineFeed(bytes: Buffer): boolean {
   return /(?<!\r)\n/.test(bytes.toString('latin1'))
+}
+
+/** Filters everything that is read from a socket through `head`: undici has no hook between socket and parser. */
+export function readThrough(head: ResponseHead | null, socket: TLSSocket): TLSSocket {
+  if (!head || socket.alpnProtocol === 'h2') return socket
+  const read = socket.read.bind(socket)
+  socket.read = (size?: number) => {
+    // Node calls `read(0)` to fetch more data.
+    if (size === 0) return read(0)
+    for (;;) {
+      const chunk: Buffer | null = read(size)
+      if (chunk === null) return null
+      const passed = head.pass(chunk)
+      if (passed.length > 0) return passed
+    }
+  }
+  return socket
 }
