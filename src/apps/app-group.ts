@@ -6,9 +6,9 @@ import { AppLockedError } from './app-store.ts'
 /** Commits items of any apps in groups. If the caller passes a transaction as `db`, the items commit in it. */
 export interface AppGroup<Item, Result> {
   /** @throws the error with which `commit` refuses the item; 429 when too many items wait */
-  commit(given: { db: Db }, item: Item): Promise<Result>
+  add(given: { db: Db }, item: Item): Promise<Result>
   /** @returns a result for each item, in their order */
-  commitAll(given: { db: Db }, items: readonly Item[]): Promise<(Result | Error)[]>
+  addAll(given: { db: Db }, items: readonly Item[]): Promise<(Result | Error)[]>
 }
 
 const maxGroup = 256
@@ -41,7 +41,7 @@ export function createAppGroup<Item, Result>(
     return result!
   }
   return {
-    async commit({ db }, item) {
+    async add({ db }, item) {
       if (db !== home) return commitAlone(db, item)
       try {
         return await group.add(item)
@@ -50,7 +50,7 @@ export function createAppGroup<Item, Result>(
         throw error
       }
     },
-    async commitAll({ db }, items) {
+    async addAll({ db }, items) {
       const results: (Result | Error)[] = []
       for (let start = 0; start < items.length; start += maxBatchGroup) {
         const part = items.slice(start, start + maxBatchGroup)

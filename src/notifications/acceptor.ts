@@ -49,11 +49,11 @@ export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels' | 't
   return {
     async accept(given, request) {
       checkPayload(deps.channels, request)
-      const accepting = group.commit(given, request)
+      const accepting = group.add(given, request)
       return traces ? traced(accepting, [request]) : accepting
     },
     acceptAll(given, requests) {
-      const accepting = group.commitAll(given, requests)
+      const accepting = group.addAll(given, requests)
       return traces ? traced(accepting, requests) : accepting
     },
   }

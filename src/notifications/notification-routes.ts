@@ -1,116 +1,24 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { maxTtlSeconds } from '../channels/message.ts'
 import type { Deps } from '../deps.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
-import { ApiError, found, refusals } from '../platform/errors.ts'
+import { found } from '../platform/errors.ts'
 import { documented } from '../platform/http/answers.ts'
-import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
-import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
-import { bounded, finite, jsonObject, page, requiredText, text } from '../platform/http/fields.ts'
-import type { Server } from '../platform/http/server.ts'
-import { targetingSchema } from '../subscribers/targeting.ts'
-import { checkPayload, type NotificationRequest } from './accept-notifications.ts'
-import { createAcceptor } from './acceptor.ts'
 import {
-  notificationDocs,
-  notificationStatusField,
-  presentNotification,
-  priorityField,
-} from './notification-schema.ts'
+  batchBodyLimitBytes,
+  checkRows,
+  presentRow,
+  rowsField,
+  withGoodRows,
+} from '../platform/http/batch.ts'
+import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { page } from '../platform/http/fields.ts'
+import type { Server } from '../platform/http/server.ts'
+import { checkPayload } from './accept-notifications.ts'
+import { createAcceptor } from './acceptor.ts'
+import { notificationBody, toRequest } from './notification-request.ts'
+import { notificationDocs, notificationStatusField, presentNotification } from './notification-schema.ts'
 import { listNotifications, readNotification } from './notification-store.ts'
-import { checkShownTogether, shownOptions } from './shown-options.ts'
-
-/** Every field must fit into a push; the exact limit applies to the whole payload. */
-const maxFieldLength = 4_000
-const field = text(maxFieldLength).nullable().optional()
-
-/** Far above what fits into a push, so that the refusal can name the field that is too long. */
-const maxOverridesBytes = 131_072
-
-const webOverrides = bounded(
-  maxOverridesBytes,
-  z
-    .looseObject({
-      ...shownOptions,
-      ttl: z
-        .int()
-        .refine((ttl) => ttl >= 0 && ttl <= maxTtlSeconds, `must be 0 to ${maxTtlSeconds} seconds`)
-        .meta({ minimum: 0, maximum: maxTtlSeconds, default: maxTtlSeconds })
-        .optional()
-        .describe('For how many seconds push services keep it for a device that is offline.'),
-      urgency: z.enum(['very-low', 'low', 'normal', 'high']).optional().meta({
-        default: 'normal',
-        description: 'How urgent it is: a device that saves power may receive less urgent pushes later.',
-      }),
-      topic: z
-        .string()
-        .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 base64url characters')
-        .meta({
-          description:
-            'Replaces an undelivered push with the same topic. Push services with stricter rules (Apple) get a hash of it.',
-        })
-        .optional(),
-    })
-    .refine(...finite)
-    .superRefine(checkShownTogether),
-).meta({
-  id: 'WebOptions',
-  description:
-    'What differs in browsers. Besides these fields, any option of `showNotification` may be given, such as `badge` or `vibrate`.',
-})
-
-const body = z
-  .object({
-    title: requiredText(maxFieldLength).describe('The title.'),
-    body: field.describe('The text below the title.'),
-    icon: field.describe("The URL of an icon; default: the app's `default_icon`."),
-    image: field.describe('The URL of a large image.'),
-    url: field.describe("What a click opens; default: the app's `default_url`."),
-    actions: z
-      .array(
-        z
-          .object({
-            title: requiredText(255).describe('The label of the button.'),
-            action: requiredText(255).describe('What a click on it is called in `notification.clicked`.'),
-            url: field.describe('What a click on it opens; default: the URL of the notification.'),
-          })
-          .meta({ id: 'NotificationAction', description: 'A button of the notification.' }),
-      )
-      .max(10)
-      .nullable()
-      .optional()
-      .describe('Buttons. Browsers show two at most.'),
-    data: jsonObject(maxFieldLength)
-      .nullable()
-      .optional()
-      .describe('Whatever your page or app needs to know about it.'),
-    targeting: targetingSchema
-      .nullable()
-      .optional()
-      .describe('Whom it is for; default: `{"type":"all"}`, every active subscriber of the app.'),
-    platform_overrides: z
-      .object({
-        web: webOverrides.optional(),
-        ios: jsonObject(maxFieldLength).optional().describe('What differs on iOS.'),
-        android: jsonObject(maxFieldLength).optional().describe('What differs on Android.'),
-      })
-      .meta({ id: 'PlatformOverrides', description: 'What differs by platform.' })
-      .nullable()
-      .optional()
-      .describe('What differs by platform; null: nothing.'),
-    priority: priorityField.nullable().optional().meta({
-      default: 'normal',
-      description: 'How soon it is sent, compared with other notifications of the app.',
-    }),
-    status: z.literal('draft').optional().describe('Not supported by this version: drafts are refused.'),
-    scheduled_at: z.iso
-      .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
-      .nullable()
-      .optional()
-      .describe('Not supported by this version: a time in the future is refused.'),
-  })
-  .meta({ id: 'CreateNotificationRequest', description: 'What to push, and to whom.' })
 
 /** The maximum number of notifications in one batch. */
 const maxBatch = 100
@@ -122,7 +30,7 @@ const ofNotification = z.object({ app_id: z.string(), notification_id: z.string(
 /** Registers the routes of notifications: contract section 4. */
 export function registerNotificationRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'channels' | 'traces'>,
+  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto' | 'channels' | 'traces'>,
 ): void {
   const { db } = deps
   const callerOf = ({ headers }: FastifyRequest) => deps.traces && headers.traceparent?.toString()
@@ -148,7 +56,7 @@ export function registerNotificationRoutes(
     '/push/apps/:app_id/notifications',
     documented(notificationDocs.create, {
       params: ofApp,
-      body,
+      body: notificationBody,
     }),
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
@@ -167,16 +75,18 @@ export function registerNotificationRoutes(
         ...notificationDocs.createBatch,
         params: ofApp,
         body: z.object({
-          notifications: rowsField(body, maxBatch).describe('What to send, row by row.'),
+          notifications: rowsField(notificationBody, maxBatch).describe('What to send, row by row.'),
         }),
       },
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
       const now = deps.clock.now()
-      const asked = await withGoodRows(request.body.notifications, async (rows) =>
-        rows.map((row) => toRequestOrRefusal(deps, app, row, now, callerOf(request))),
-      )
+      const asked = await checkRows(request.body.notifications, (row) => {
+        const one = toRequest(app, row, now, callerOf(request))
+        checkPayload(deps.channels, one)
+        return one
+      })
       return answerOnce(deps, request, reply, app.id, async (deps) => {
         const results = await withGoodRows(asked, (good) => acceptor.acceptAll(deps, good))
         const rows = results.map((data) => (data instanceof Error ? data : { status: 201, data }))
@@ -194,49 +104,4 @@ export function registerNotificationRoutes(
       }
     },
   )
-}
-
-/** @throws 422 when the notification is a draft or scheduled for later */
-function toRequest(
-  app: NotificationRequest['app'],
-  asked: z.output<typeof body>,
-  now: Date,
-  traceparent: string | undefined,
-): NotificationRequest {
-  const { title, targeting, priority, status, scheduled_at: scheduledAt, ...content } = asked
-  refuseWhatWouldWait(status, scheduledAt, now)
-  return {
-    app,
-    title,
-    content,
-    targeting: targeting ?? undefined,
-    priority: priority ?? 'normal',
-    traceparent,
-  }
-}
-
-function toRequestOrRefusal(
-  { channels }: Pick<Deps, 'channels'>,
-  ...given: Parameters<typeof toRequest>
-): NotificationRequest | Error {
-  try {
-    const request = toRequest(...given)
-    checkPayload(channels, request)
-    return request
-  } catch (refusal) {
-    if (refusal instanceof ApiError) return refusal
-    throw refusal
-  }
-}
-
-/** Refuses drafts and scheduled notifications: nobody wants them to be sent at once instead. */
-function refuseWhatWouldWait(
-  status: 'draft' | undefined,
-  scheduledAt: string | null | undefined,
-  now: Date,
-): void {
-  if (status) throw refusals.invalid({ status: ['drafts are not supported by this version'] })
-  if (scheduledAt && new Date(scheduledAt) > now) {
-    throw refusals.invalid({ scheduled_at: ['scheduling is not supported by this version'] })
-  }
 }

@@ -17,7 +17,7 @@ const events = { active: 'subscriber.registered', unsubscribed: 'subscriber.unsu
  * @throws 404 when the app has no such subscriber; 422 when another subscriber has the token, or its keys are missing
  */
 export async function changeSubscriber(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
+  deps: Pick<Deps, 'db' | 'clock'>,
   app: { id: string; vapidPair: number },
   id: string,
   change: SubscriberChange,

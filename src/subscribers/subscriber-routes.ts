@@ -3,9 +3,15 @@ import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
 import { platformField } from '../events/catalog.ts'
 import { answerOnce, answerOnceAfter } from '../idempotency/answer-once.ts'
-import { ApiError, found } from '../platform/errors.ts'
+import { found } from '../platform/errors.ts'
 import { documented } from '../platform/http/answers.ts'
-import { batchBodyLimitBytes, presentRow, rowsField, withGoodRows } from '../platform/http/batch.ts'
+import {
+  batchBodyLimitBytes,
+  checkRows,
+  presentRow,
+  rowsField,
+  withGoodRows,
+} from '../platform/http/batch.ts'
 import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
@@ -39,7 +45,7 @@ const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
 /** Subscribers: contract section 4. */
 export function registerSubscriberRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard'> & { registrar: Registrar },
+  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto' | 'guard'> & { registrar: Registrar },
 ): void {
   const { db, registrar } = deps
   const readOne = createGroupRead(
@@ -86,7 +92,7 @@ export function registerSubscriberRoutes(
       return answerOnceAfter(check, deps, request, reply, app.id, async (deps, checked) => {
         const [registration] = await findPairs(deps.db, app.id, [checked])
         if (registration instanceof Error) throw registration
-        return presentRegistered(await registrar.register(deps, registration!))
+        return presentRegistered(await registrar.add(deps, registration!))
       })
     },
   )
@@ -105,13 +111,10 @@ export function registerSubscriberRoutes(
     },
     async (request, reply) => {
       const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const check = () =>
-        withGoodRows(request.body.subscribers, (rows) =>
-          Promise.all(rows.map((row) => checkRegistration(deps, app, row).catch(toRefusal))),
-        )
+      const check = () => checkRows(request.body.subscribers, (row) => checkRegistration(deps, app, row))
       return answerOnceAfter(check, deps, request, reply, app.id, async (deps, checked) => {
         const found = await withGoodRows(checked, (good) => findPairs(deps.db, app.id, good))
-        const results = await withGoodRows(found, (good) => registrar.registerAll(deps, good))
+        const results = await withGoodRows(found, (good) => registrar.addAll(deps, good))
         const rows = results.map((done) => (done instanceof Error ? done : presentRegistered(done)))
         return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
       })
@@ -185,9 +188,4 @@ export function registerSubscriberRoutes(
 
 function presentRegistered({ subscriber, created }: Registered) {
   return { status: created ? 201 : 200, data: presentSubscriber(subscriber) }
-}
-
-function toRefusal(error: unknown): ApiError {
-  if (error instanceof ApiError) return error
-  throw error
 }

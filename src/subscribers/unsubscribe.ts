@@ -6,7 +6,7 @@ import { ApiError, found, refusals } from '../platform/errors.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import { deleteSubscriber, markUnsubscribed, readSubscriber, type Subscriber } from './subscriber-store.ts'
 
-type UnsubscribeDeps = Pick<Deps, 'db' | 'queue' | 'clock'>
+type UnsubscribeDeps = Pick<Deps, 'db' | 'clock'>
 
 /**
  * Opts a subscriber out. The first time emits an event. The subscriber gets no pushes until it registers again.

@@ -16,7 +16,7 @@ const maxWaiting = 20_000
  * @returns `add` resolves once the report is recorded; @throws 429 when more wait than could be recorded soon
  */
 export function createReceiptBuffer(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config' | 'log' | 'metrics'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'config' | 'log' | 'metrics'>,
 ): Pick<GroupCommit<Report, void>, 'add'> {
   return createGroupCommit<Report, void>({
     maxGroup,

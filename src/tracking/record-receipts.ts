@@ -25,7 +25,7 @@ interface KnownReport extends Report {
  * @returns how many reports were counted
  */
 export async function recordReceipts(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'config'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'config'>,
   reports: readonly Report[],
 ): Promise<Record<ReceiptKind, number>> {
   const keptSince = firstIdOf(new Date(deps.clock.now().getTime() - deps.config.retentionDays * dayMs))

@@ -13,7 +13,7 @@ import { clickBody, reportBody, trackingDocs } from './tracking-schema.ts'
 /** Enough bytes for a token and an action, with room to spare. */
 const bodyLimitBytes = 4_096
 
-type TrackingDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'config' | 'log' | 'metrics' | 'crypto'>
+type TrackingDeps = Pick<Deps, 'db' | 'clock' | 'config' | 'log' | 'metrics' | 'crypto'>
 
 /**
  * Registers the routes for reports from devices: no API key, any origin, and always the same answer. A report is

@@ -44,6 +44,24 @@ export async function withGoodRows<Row, Result>(
   return rows.map((row) => (row instanceof Error ? row : results.next().value!))
 }
 
+/** Checks each row that is valid so far. @returns for each row what `check` returns, or its refusal */
+export function checkRows<Row, Checked>(
+  rows: readonly Row[],
+  check: (row: Exclude<Row, Error>) => Checked | Promise<Checked>,
+): Promise<(Checked | Error)[]> {
+  const checkOne = async (row: Exclude<Row, Error>) => check(row)
+  return withGoodRows(rows, (good) =>
+    Promise.all(
+      good.map((row) =>
+        checkOne(row).catch((error: unknown) => {
+          if (error instanceof ApiError) return error
+          throw error
+        }),
+      ),
+    ),
+  )
+}
+
 /**
  * A row of a batch's response: the response that a request for this row alone would have got.
  *

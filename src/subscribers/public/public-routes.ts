@@ -27,7 +27,7 @@ const bodyLimitBytes = 32_768
 /** Two hours, the longest time that Chromium caches a preflight. */
 const preflightSeconds = 7_200
 
-type PublicDeps = Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'config' | 'crypto' | 'guard'> & {
+type PublicDeps = Pick<Deps, 'apps' | 'db' | 'clock' | 'config' | 'crypto' | 'guard'> & {
   registrar: Registrar
 }
 
@@ -69,7 +69,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
       const checked = await checkPublicRegistration(deps, app, request.body)
       const [registration] = await findPairs(deps.db, app.id, [checked])
       if (registration instanceof Error) throw registration
-      const { subscriber, created } = await deps.registrar.register(deps, registration!)
+      const { subscriber, created } = await deps.registrar.add(deps, registration!)
       return reply.code(created ? 201 : 200).send({ data: presentPublicSubscriber(subscriber) })
     },
   )

@@ -20,7 +20,7 @@ type Given = Pick<
  * @throws 422 when no subscription is named, or its keys are missing
  */
 export async function unsubscribeBrowser(
-  deps: Pick<Deps, 'db' | 'queue' | 'clock'>,
+  deps: Pick<Deps, 'db' | 'clock'>,
   appId: string,
   given: Given,
 ): Promise<void> {
