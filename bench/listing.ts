@@ -5,7 +5,7 @@ import type { Db } from '../src/platform/db/db.ts'
 import { migrate } from '../src/platform/db/migrate.ts'
 import { openPostgres } from '../src/platform/db/open-database.ts'
 import { ensurePartitions } from '../src/platform/db/partitions.ts'
-import { fromCursor, toPage } from '../src/platform/http/cursor.ts'
+import { fromCursor, presentPage } from '../src/platform/http/cursor.ts'
 import { newId } from '../src/platform/ids.ts'
 import { eventLog } from '../src/retention/event-log.ts'
 import { startPostgres } from '../test/support/postgres-server.ts'
@@ -87,7 +87,7 @@ async function measure(title: string, filter: Partial<DeliveryQuery>): Promise<v
   let cursor: string | undefined
   let page = 1
   while (page < farPage) {
-    const { nextCursor } = toPage('d', await read(cursor), pageSize)
+    const { next_cursor: nextCursor } = presentPage('d', await read(cursor), pageSize, (row) => row)
     if (!nextCursor) break
     cursor = fromCursor('d', nextCursor)
     page += 1

@@ -40,6 +40,13 @@ export interface KnownApp {
   previousIdentitySecretExpiresAt: Date | null
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The app in the path, or that of the publishable key; only on routes that have one of these. */
+    app: KnownApp
+  }
+}
+
 /** Apps kept in memory, with the parts that every request needs first. */
 export interface KnownApps {
   /**

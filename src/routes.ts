@@ -60,6 +60,7 @@ export async function registerRoutes(
   z.config({ customError: describeIssue })
   const { publicUrl } = deps.config
   const describe = registerOpenapi(server, { version: deps.version, tags, webhooks: eventRequests })
+  server.decorateRequest('app')
   registerHealthRoutes(server, deps)
   if (deps.config.metricsPort === undefined) registerMetricsRoute(server, deps)
   server.get('/openapi.json', { schema: { hide: true } }, async (request) =>
@@ -125,6 +126,10 @@ async function registerApi(
     if (typeof strict !== 'object') return
     const rows = (request.body as Record<string, unknown[]>)[strict.rowsIn]!.length
     limits.take('strict', request.teamId, reply, rows)
+  })
+  api.addHook('preHandler', async (request) => {
+    const { app_id: appId } = request.params as { app_id?: string }
+    if (appId !== undefined) request.app = await deps.apps.require(request.teamId, appId)
   })
   api.setNotFoundHandler(async () => {
     throw refusals.notFound()

@@ -6,7 +6,7 @@ import { answerOnce } from '../idempotency/answer-once.ts'
 import { withoutRequestTimeout } from '../platform/db/statement-context.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { documented } from '../platform/http/answers.ts'
-import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { cursorField, presentPage } from '../platform/http/cursor.ts'
 import { jsonObject, requiredText, shortListLimit, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
@@ -53,7 +53,7 @@ export function registerAppRoutes(
     async (request) => {
       const { limit, cursor } = request.query
       const rows = await listApps(db, request.teamId, { after: cursor, limit })
-      return presentPage(toPage(list, rows, limit), presentApp)
+      return presentPage(list, rows, limit, presentApp)
     },
   )
   server.post(
@@ -69,7 +69,7 @@ export function registerAppRoutes(
         .meta(bothKeys),
     }),
     (request, reply) =>
-      answerOnce(deps, request, reply, request.teamId, async ({ db }) => {
+      answerOnce(deps, request, reply, async ({ db }) => {
         const id = newId()
         const { name, settings, public_registration: publicRegistration } = request.body
         checkIdentityRequirement(publicRegistration, false)
@@ -105,17 +105,15 @@ export function registerAppRoutes(
         .meta(bothKeys),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { name, settings, public_registration: publicRegistration } = request.body
       const vapidKeys = givenVapidKeys(request.body)
-      await changeApp(deps, app.id, { name, settings, publicRegistration, vapidKeys })
-      return { data: presentApp(found(await readApp(db, request.teamId, app.id))) }
+      await changeApp(deps, request.app.id, { name, settings, publicRegistration, vapidKeys })
+      return { data: presentApp(found(await readApp(db, request.teamId, request.app.id))) }
     },
   )
   server.delete('/push/apps/:app_id', documented(appDocs.delete, { params }), async (request, reply) => {
-    const app = await deps.apps.require(request.teamId, request.params.app_id)
-    await withoutRequestTimeout(() => db.transaction().execute((trx) => deleteApp(trx, app.id)))
-    deps.apps.forget(app.id)
+    await withoutRequestTimeout(() => db.transaction().execute((trx) => deleteApp(trx, request.app.id)))
+    deps.apps.forget(request.app.id)
     return reply.code(204).send()
   })
 }

@@ -23,10 +23,13 @@ export function registerIdentityRoutes(
     '/push/apps/:app_id/rotate-identity-secret',
     documented(identityDocs.rotate, { params, body }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, async ({ db }) => {
-        const rotated = await rotateIdentitySecret({ ...deps, db }, app.id, request.body.overlap_seconds)
-        return { status: 200, data: presentIdentitySecret(app.id, rotated) }
+      return answerOnce(deps, request, reply, async ({ db }) => {
+        const rotated = await rotateIdentitySecret(
+          { ...deps, db },
+          request.app.id,
+          request.body.overlap_seconds,
+        )
+        return { status: 200, data: presentIdentitySecret(request.app.id, rotated) }
       })
     },
   )

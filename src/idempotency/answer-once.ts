@@ -19,7 +19,6 @@ const maxKeyLength = 255
  * Answers a POST, once for each `Idempotency-Key`. A request repeated within 24 hours gets the first answer again and
  * changes nothing. A refused request leaves its key unused. Every POST that takes an API key answers through this.
  *
- * @param scopeId the owner of the keys: the app, or the team when the request creates an app
  * @param change runs in the transaction that stores the answer, so all its writes must use the given deps
  * @throws 422 when the key was used for another request
  */
@@ -27,10 +26,9 @@ export function answerOnce<D extends OnceDeps>(
   deps: D,
   request: FastifyRequest,
   reply: FastifyReply,
-  scopeId: string,
   change: (deps: D) => Promise<Success>,
 ): Promise<FastifyReply> {
-  return answerOnceAfter(async () => {}, deps, request, reply, scopeId, change)
+  return answerOnceAfter(async () => {}, deps, request, reply, change)
 }
 
 /** Like {@link answerOnce}, after work that may wait for the network, which the transaction must not. */
@@ -39,10 +37,11 @@ export async function answerOnceAfter<D extends OnceDeps, Prepared>(
   deps: D,
   request: FastifyRequest,
   reply: FastifyReply,
-  scopeId: string,
   change: (deps: D, prepared: Prepared) => Promise<Success>,
 ): Promise<FastifyReply> {
   const key = readKey(request)
+  // The keys of a request that creates an app belong to the team.
+  const scopeId = request.app?.id ?? request.teamId
   const { status, data } =
     key === undefined
       ? await change(deps, await prepare())

@@ -11,7 +11,7 @@ import {
   rowsField,
   withGoodRows,
 } from '../platform/http/batch.ts'
-import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { cursorField, presentPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { checkPayload } from './accept-notifications.ts'
@@ -30,7 +30,7 @@ const ofNotification = z.object({ app_id: z.string(), notification_id: z.string(
 /** Registers the routes of notifications: contract section 4. */
 export function registerNotificationRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto' | 'channels' | 'traces'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'channels' | 'traces'>,
 ): void {
   const { db } = deps
   const callerOf = ({ headers }: FastifyRequest) => deps.traces && headers.traceparent?.toString()
@@ -46,10 +46,9 @@ export function registerNotificationRoutes(
       }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { cursor: after, ...query } = request.query
-      const rows = await listNotifications(db, app.id, { ...query, after })
-      return presentPage(toPage(list, rows, query.limit), presentNotification)
+      const rows = await listNotifications(db, request.app.id, { ...query, after })
+      return presentPage(list, rows, query.limit, presentNotification)
     },
   )
   server.post(
@@ -59,9 +58,8 @@ export function registerNotificationRoutes(
       body: notificationBody,
     }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const asked = toRequest(app, request.body, deps.clock.now(), callerOf(request))
-      return answerOnce(deps, request, reply, app.id, async (deps) => ({
+      const asked = toRequest(request.app, request.body, deps.clock.now(), callerOf(request))
+      return answerOnce(deps, request, reply, async (deps) => ({
         status: 201,
         data: await acceptor.accept(deps, asked),
       }))
@@ -80,14 +78,13 @@ export function registerNotificationRoutes(
       },
     },
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const now = deps.clock.now()
       const asked = await checkRows(request.body.notifications, (row) => {
-        const one = toRequest(app, row, now, callerOf(request))
+        const one = toRequest(request.app, row, now, callerOf(request))
         checkPayload(deps.channels, one)
         return one
       })
-      return answerOnce(deps, request, reply, app.id, async (deps) => {
+      return answerOnce(deps, request, reply, async (deps) => {
         const results = await withGoodRows(asked, (good) => acceptor.acceptAll(deps, good))
         const rows = results.map((data) => (data instanceof Error ? data : { status: 201, data }))
         return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
@@ -98,9 +95,10 @@ export function registerNotificationRoutes(
     '/push/apps/:app_id/notifications/:notification_id',
     documented(notificationDocs.read, { params: ofNotification }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return {
-        data: presentNotification(found(await readNotification(db, app.id, request.params.notification_id))),
+        data: presentNotification(
+          found(await readNotification(db, request.app.id, request.params.notification_id)),
+        ),
       }
     },
   )

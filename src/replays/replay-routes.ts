@@ -5,7 +5,7 @@ import { knownEvent } from '../events/event-schema.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { documented } from '../platform/http/answers.ts'
-import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { cursorField, presentPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { momentField } from '../platform/http/time-window.ts'
@@ -30,7 +30,7 @@ const events = z
 /** Registers the routes that deliver events again: one delivery, or the events of a window. */
 export function registerReplayRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'log'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'log'>,
 ): void {
   const { db, clock } = deps
   server.post(
@@ -38,9 +38,8 @@ export function registerReplayRoutes(
     documented(replayDocs.deliver, { params: ofDelivery }),
     async (request, reply) => {
       const { webhook_id: webhookId, delivery_id: deliveryId } = request.params
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, async (deps) => {
-        const delivery = await replayDelivery(deps, app.id, webhookId, deliveryId)
+      return answerOnce(deps, request, reply, async (deps) => {
+        const delivery = await replayDelivery(deps, request.app.id, webhookId, deliveryId)
         return { status: 202, data: presentDelivery(delivery) }
       })
     },
@@ -62,11 +61,10 @@ export function registerReplayRoutes(
       }),
     }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { since, until, events, status } = request.body
       const asked = { since, until, events, selection: status }
-      return answerOnce(deps, request, reply, app.id, async (deps) => {
-        const replay = await startReplay(deps, app.id, request.params.webhook_id, asked)
+      return answerOnce(deps, request, reply, async (deps) => {
+        const replay = await startReplay(deps, request.app.id, request.params.webhook_id, asked)
         return { status: 202, data: presentReplay(replay) }
       })
     },
@@ -78,11 +76,10 @@ export function registerReplayRoutes(
       querystring: z.object({ limit: page.limit, cursor: cursorField(list) }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
+      const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
       const { cursor, limit } = request.query
-      const rows = await listReplays(db, app.id, webhook.id, { after: cursor, limit })
-      return presentPage(toPage(list, rows, limit), presentReplay)
+      const rows = await listReplays(db, request.app.id, webhook.id, { after: cursor, limit })
+      return presentPage(list, rows, limit, presentReplay)
     },
   )
   server.get(
@@ -90,8 +87,7 @@ export function registerReplayRoutes(
     documented(replayDocs.read, { params: ofReplay }),
     async (request) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentReplay(found(await readReplay(db, app.id, webhookId, replayId))) }
+      return { data: presentReplay(found(await readReplay(db, request.app.id, webhookId, replayId))) }
     },
   )
   server.post(
@@ -99,14 +95,13 @@ export function registerReplayRoutes(
     documented(replayDocs.cancel, { params: ofReplay }),
     async (request, reply) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return answerOnce(deps, request, reply, app.id, async ({ db }) => {
+      return answerOnce(deps, request, reply, async ({ db }) => {
         const { before, after } = await db.transaction().execute(async (trx) => {
-          const before = await holdReplay(trx, app.id, replayId)
+          const before = await holdReplay(trx, request.app.id, replayId)
           if (before?.webhookId !== webhookId) throw refusals.notFound()
           return { before, after: await cancelReplay(trx, before, clock.now()) }
         })
-        if (after.status !== before.status) reportReplay(deps, app.id, after)
+        if (after.status !== before.status) reportReplay(deps, request.app.id, after)
         return { status: 200, data: presentReplay(after) }
       })
     },

@@ -12,7 +12,7 @@ import {
   rowsField,
   withGoodRows,
 } from '../platform/http/batch.ts'
-import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { cursorField, presentPage } from '../platform/http/cursor.ts'
 import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeSubscriber } from './change-subscriber.ts'
@@ -45,7 +45,7 @@ const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
 /** Subscribers: contract section 4. */
 export function registerSubscriberRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto' | 'guard'> & { registrar: Registrar },
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'guard'> & { registrar: Registrar },
 ): void {
   const { db, registrar } = deps
   const readOne = createGroupRead(
@@ -69,10 +69,9 @@ export function registerSubscriberRoutes(
       }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { user_id: userId, cursor: after, ...filter } = request.query
-      const rows = await listSubscribers(db, app.id, { ...filter, userId, after })
-      return presentPage(toPage(list, rows, filter.limit), presentSubscriber)
+      const rows = await listSubscribers(db, request.app.id, { ...filter, userId, after })
+      return presentPage(list, rows, filter.limit, presentSubscriber)
     },
   )
   server.post(
@@ -87,10 +86,9 @@ export function registerSubscriberRoutes(
       },
     },
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const check = () => checkRegistration(deps, app, request.body)
-      return answerOnceAfter(check, deps, request, reply, app.id, async (deps, checked) => {
-        const [registration] = await findPairs(deps.db, app.id, [checked])
+      const check = () => checkRegistration(deps, request.app, request.body)
+      return answerOnceAfter(check, deps, request, reply, async (deps, checked) => {
+        const [registration] = await findPairs(deps.db, request.app.id, [checked])
         if (registration instanceof Error) throw registration
         return presentRegistered(await registrar.add(deps, registration!))
       })
@@ -110,10 +108,10 @@ export function registerSubscriberRoutes(
       },
     },
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const check = () => checkRows(request.body.subscribers, (row) => checkRegistration(deps, app, row))
-      return answerOnceAfter(check, deps, request, reply, app.id, async (deps, checked) => {
-        const found = await withGoodRows(checked, (good) => findPairs(deps.db, app.id, good))
+      const check = () =>
+        checkRows(request.body.subscribers, (row) => checkRegistration(deps, request.app, row))
+      return answerOnceAfter(check, deps, request, reply, async (deps, checked) => {
+        const found = await withGoodRows(checked, (good) => findPairs(deps.db, request.app.id, good))
         const results = await withGoodRows(found, (good) => registrar.addAll(deps, good))
         const rows = results.map((done) => (done instanceof Error ? done : presentRegistered(done)))
         return { status: 200, data: rows.map((row) => presentRow(row, request.log)) }
@@ -124,9 +122,10 @@ export function registerSubscriberRoutes(
     '/push/apps/:app_id/subscribers/:subscriber_id',
     documented(subscriberDocs.read, { params: ofSubscriber }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       return {
-        data: presentSubscriber(found(await readOne({ appId: app.id, id: request.params.subscriber_id }))),
+        data: presentSubscriber(
+          found(await readOne({ appId: request.app.id, id: request.params.subscriber_id })),
+        ),
       }
     },
   )
@@ -145,8 +144,7 @@ export function registerSubscriberRoutes(
       }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const subscriber = found(await readSubscriber(db, app.id, request.params.subscriber_id))
+      const subscriber = found(await readSubscriber(db, request.app.id, request.params.subscriber_id))
       const { token, keys, user_id: userId, tags, metadata, status } = request.body
       const vapidKey = namedKey(subscriber.platform, request.body.vapid_public_key)
       const checked = {
@@ -158,18 +156,17 @@ export function registerSubscriberRoutes(
         metadata: metadata === null ? {} : metadata,
         status,
       }
-      const [change] = await findPairs(db, app.id, [checked])
+      const [change] = await findPairs(db, request.app.id, [checked])
       if (change instanceof Error) throw change
-      return { data: presentSubscriber(await changeSubscriber(deps, app, subscriber.id, change!)) }
+      return { data: presentSubscriber(await changeSubscriber(deps, request.app, subscriber.id, change!)) }
     },
   )
   server.post(
     '/push/apps/:app_id/subscribers/:subscriber_id/unsubscribe',
     documented(subscriberDocs.unsubscribe, { params: ofSubscriber }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const key = { appId: app.id, id: request.params.subscriber_id }
-      return answerOnce(deps, request, reply, app.id, async (deps) => ({
+      const key = { appId: request.app.id, id: request.params.subscriber_id }
+      return answerOnce(deps, request, reply, async (deps) => ({
         status: 200,
         data: presentSubscriber(await unsubscribe(deps, key)),
       }))
@@ -179,8 +176,7 @@ export function registerSubscriberRoutes(
     '/push/apps/:app_id/subscribers/:subscriber_id',
     documented(subscriberDocs.delete, { params: ofSubscriber }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      await removeSubscriber(deps, { appId: app.id, id: request.params.subscriber_id })
+      await removeSubscriber(deps, { appId: request.app.id, id: request.params.subscriber_id })
       return reply.code(204).send()
     },
   )

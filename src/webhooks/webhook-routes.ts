@@ -6,7 +6,7 @@ import { answerOnceAfter } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { documented } from '../platform/http/answers.ts'
-import { cursorField, presentPage, toPage } from '../platform/http/cursor.ts'
+import { cursorField, presentPage } from '../platform/http/cursor.ts'
 import { shortListLimit, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
@@ -41,7 +41,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 /** Registers the routes of webhooks: contract section 2. */
 export function registerWebhookRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'queue' | 'clock' | 'crypto' | 'guard' | 'config'>,
+  deps: Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard' | 'config'>,
 ): void {
   const { db } = deps
   const readOne = createGroupRead(
@@ -56,10 +56,9 @@ export function registerWebhookRoutes(
       querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { limit, cursor } = request.query
-      const rows = await listWebhooks(db, app.id, { after: cursor, limit })
-      return presentPage(toPage(list, rows, limit), presentWebhook)
+      const rows = await listWebhooks(db, request.app.id, { after: cursor, limit })
+      return presentPage(list, rows, limit, presentWebhook)
     },
   )
   server.post(
@@ -76,9 +75,8 @@ export function registerWebhookRoutes(
       }),
     }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const check = () => checkWebhook(deps, app.id, request.body)
-      return answerOnceAfter(check, deps, request, reply, app.id, async (deps, webhook) => ({
+      const check = () => checkWebhook(deps, request.app.id, request.body)
+      return answerOnceAfter(check, deps, request, reply, async (deps, webhook) => ({
         status: 201,
         data: presentWebhook(await createWebhook(deps, webhook)),
       }))
@@ -88,8 +86,9 @@ export function registerWebhookRoutes(
     '/push/apps/:app_id/webhooks/:webhook_id',
     documented(webhookDocs.read, { params: ofWebhook }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      return { data: presentWebhook(found(await readOne({ appId: app.id, id: request.params.webhook_id }))) }
+      return {
+        data: presentWebhook(found(await readOne({ appId: request.app.id, id: request.params.webhook_id }))),
+      }
     },
   )
   server.patch(
@@ -106,8 +105,7 @@ export function registerWebhookRoutes(
       }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const webhook = await changeWebhook(deps, app.id, request.params.webhook_id, request.body)
+      const webhook = await changeWebhook(deps, request.app.id, request.params.webhook_id, request.body)
       return { data: presentWebhook(webhook) }
     },
   )
@@ -115,10 +113,9 @@ export function registerWebhookRoutes(
     '/push/apps/:app_id/webhooks/:webhook_id',
     documented(webhookDocs.delete, { params: ofWebhook }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const isDeleted = await db
         .transaction()
-        .execute((trx) => deleteWebhook(trx, app.id, request.params.webhook_id))
+        .execute((trx) => deleteWebhook(trx, request.app.id, request.params.webhook_id))
       if (!isDeleted) throw refusals.notFound()
       return reply.code(204).send()
     },

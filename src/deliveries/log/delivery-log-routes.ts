@@ -4,7 +4,7 @@ import { eventTypeField } from '../../events/event-schema.ts'
 import { readEvent } from '../../events/event-store.ts'
 import { found } from '../../platform/errors.ts'
 import { documented } from '../../platform/http/answers.ts'
-import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
+import { cursorField, presentPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
@@ -23,7 +23,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
 
 /** Registers the routes of the delivery log. */
-export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps' | 'db' | 'clock'>): void {
+export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
   const { db, clock } = deps
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries',
@@ -38,24 +38,22 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'apps
       }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
+      const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
       const { status, event, cursor, limit, ...window } = request.query
       checkWindow(window, clock.now())
       const query = { status, event, after: cursor, limit, ...toIdRange(window) }
-      const rows = await listDeliveries(db, app.id, webhook.id, query)
-      return presentPage(toPage(list, rows, limit), presentDelivery)
+      const rows = await listDeliveries(db, request.app.id, webhook.id, query)
+      return presentPage(list, rows, limit, presentDelivery)
     },
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id',
     documented(deliveryLogDocs.read, { params: ofDelivery }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
-      const delivery = found(await readDelivery(db, app.id, webhook.id, request.params.delivery_id))
-      const event = await readEvent(db, app.id, delivery.eventId)
-      const attempts = await listAttempts(db, app.id, delivery.id)
+      const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
+      const delivery = found(await readDelivery(db, request.app.id, webhook.id, request.params.delivery_id))
+      const event = await readEvent(db, request.app.id, delivery.eventId)
+      const attempts = await listAttempts(db, request.app.id, delivery.id)
       return { data: presentLoggedDelivery(delivery, event ? JSON.parse(event.body) : null, attempts) }
     },
   )

@@ -4,7 +4,7 @@ import { eventTypeField } from '../../events/event-schema.ts'
 import { listEvents, readEvent } from '../../events/event-store.ts'
 import { found } from '../../platform/errors.ts'
 import { documented } from '../../platform/http/answers.ts'
-import { cursorField, presentPage, toPage } from '../../platform/http/cursor.ts'
+import { cursorField, presentPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
@@ -17,7 +17,7 @@ const ofApp = z.object({ app_id: z.string() })
 const ofEvent = z.object({ app_id: z.string(), event_id: z.string() })
 
 /** Registers the routes of the event log. */
-export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'db' | 'clock'>): void {
+export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
   const { db, clock } = deps
   server.get(
     '/push/apps/:app_id/events',
@@ -31,20 +31,18 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'apps' | 'd
       }),
     }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const { event, cursor, limit, ...window } = request.query
       checkWindow(window, clock.now())
-      const rows = await listEvents(db, app.id, { event, after: cursor, limit, ...toIdRange(window) })
-      return presentPage(toPage(list, rows, limit), presentEvent)
+      const rows = await listEvents(db, request.app.id, { event, after: cursor, limit, ...toIdRange(window) })
+      return presentPage(list, rows, limit, presentEvent)
     },
   )
   server.get(
     '/push/apps/:app_id/events/:event_id',
     documented(eventLogDocs.read, { params: ofEvent }),
     async (request) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const event = found(await readEvent(db, app.id, request.params.event_id))
-      return { data: presentLoggedEvent(event, await listDeliveriesOf(db, app.id, event.id)) }
+      const event = found(await readEvent(db, request.app.id, request.params.event_id))
+      return { data: presentLoggedEvent(event, await listDeliveriesOf(db, request.app.id, event.id)) }
     },
   )
 }

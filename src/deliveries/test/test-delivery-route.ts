@@ -11,7 +11,7 @@ const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 /** Registers the route that makes a test delivery while the client waits. */
 export function registerTestDeliveryRoute(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log' | 'traces'>,
+  deps: Pick<Deps, 'db' | 'crypto' | 'outbound' | 'clock' | 'config' | 'version' | 'log' | 'traces'>,
 ): void {
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/test',
@@ -28,9 +28,8 @@ export function registerTestDeliveryRoute(
       },
     },
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
-      const send = () => sendTestDelivery(deps, app.id, request.params.webhook_id, request.body.event)
-      return answerOnceAfter(send, deps, request, reply, app.id, async (_, test) => ({
+      const send = () => sendTestDelivery(deps, request.app.id, request.params.webhook_id, request.body.event)
+      return answerOnceAfter(send, deps, request, reply, async (_, test) => ({
         status: 200,
         data: presentTest(test),
       }))

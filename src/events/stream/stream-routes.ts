@@ -95,9 +95,8 @@ export function registerStreamRoutes(
     { exposeHeadRoute: false, schema: { ...streamDocs, params, querystring } },
     async (request, reply) => {
       const after = readLastEventId(request, request.query.last_event_id)
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       requirePlace([...open.values()], request.teamId, settings)
-      const feed = openFeed(app.id)
+      const feed = openFeed(request.app.id)
       const stream = openStream(request, reply, () => {
         feed.close()
         open.delete(stream)
@@ -108,11 +107,11 @@ export function registerStreamRoutes(
       if (draining) stream.drain()
       // The stream's id sorts by time among event ids, so a client can resume from it.
       const id = newId()
-      const renew = () => renewLease(deps, settings, app.id, id)
+      const renew = () => renewLease(deps, settings, request.app.id, id)
       await renew()
       const types = request.query.event && new Set(request.query.event)
       const follower = await startFollower(feed, { after, types, sweepMs: settings.sweepMs })
-      keepLease(deps, settings, request, { appId: app.id, renew, stream })
+      keepLease(deps, settings, request, { appId: request.app.id, renew, stream })
       request.raw.socket.setTimeout(settings.stallMs)
       const startId = after === undefined || after > id ? id : after
       const text = writeEventStream(follower, { ...settings, startId }, stream.signal)
@@ -124,7 +123,7 @@ export function registerStreamRoutes(
           'x-accel-buffering': 'no',
           connection: 'close',
         })
-        .send(Readable.from(endOnError(text, deps, app.id)))
+        .send(Readable.from(endOnError(text, deps, request.app.id)))
     },
   )
 }

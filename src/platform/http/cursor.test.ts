@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { cursorField, fromCursor, toCursor, toPage } from './cursor.ts'
+import { cursorField, fromCursor, presentPage, toCursor } from './cursor.ts'
 
 const id = '01996d62-d0e7-7f18-95ab-c3d2e4f60718'
 
@@ -32,7 +32,7 @@ test('nothing else is a cursor', () => {
 
 test('a page has a next one when there was a row more', () => {
   const rows = [{ id }, { id: id.replace('0', '1') }]
-  expect(toPage('d', rows, 2)).toEqual({ entries: rows, nextCursor: null })
-  expect(toPage('d', rows, 1)).toEqual({ entries: [rows[0]], nextCursor: toCursor('d', id) })
-  expect(toPage('d', [], 1)).toEqual({ entries: [], nextCursor: null })
+  expect(presentPage('d', rows, 2, (row) => row)).toEqual({ data: rows, next_cursor: null })
+  expect(presentPage('d', rows, 1, (row) => row)).toEqual({ data: [rows[0]], next_cursor: toCursor('d', id) })
+  expect(presentPage('d', [], 1, (row) => row)).toEqual({ data: [], next_cursor: null })
 })

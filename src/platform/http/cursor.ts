@@ -1,12 +1,5 @@
 import { z } from 'zod'
 
-/** One page of a list with keyset pagination. {@link presentPage} turns it into `{"data": …, "next_cursor": …}`. */
-export interface Page<Entry> {
-  entries: Entry[]
-  /** Where the next page begins; null: this is the last page. */
-  nextCursor: string | null
-}
-
 const idBytes = 16
 
 /**
@@ -49,23 +42,19 @@ export function cursorField(list: string) {
 }
 
 /**
- * Makes a page from rows. One extra row shows that there is a next page.
+ * A page of a list, in the form of an API response. One extra row shows that there is a next page.
  *
  * @param rows up to `limit` + 1 rows, in the order of the list
  */
-export function toPage<Entry extends { id: string }>(
+export function presentPage<Row extends { id: string }, Presented>(
   list: string,
-  rows: readonly Entry[],
+  rows: readonly Row[],
   limit: number,
-): Page<Entry> {
-  const entries = rows.slice(0, limit)
-  return { entries, nextCursor: rows.length > limit ? toCursor(list, entries.at(-1)!.id) : null }
-}
-
-/** A page in the form of an API response. */
-export function presentPage<Entry, Presented>(
-  { entries, nextCursor }: Page<Entry>,
-  present: (entry: Entry) => Presented,
+  present: (row: Row) => Presented,
 ): { data: Presented[]; next_cursor: string | null } {
-  return { data: entries.map(present), next_cursor: nextCursor }
+  const shown = rows.slice(0, limit)
+  return {
+    data: shown.map(present),
+    next_cursor: rows.length > limit ? toCursor(list, shown.at(-1)!.id) : null,
+  }
 }

@@ -15,13 +15,6 @@ import { browserFields, checkPublicRegistration, publicRegistrationBody } from '
 import { keyField, presentPublicSubscriber, publicDocs } from './public-schema.ts'
 import { unsubscribeBrowser } from './unsubscribe-browser.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The app of the publishable key, set once the request's origin is allowed. */
-    publicApp: KnownApp | undefined
-  }
-}
-
 /** Room for a subscription, two tokens and a user, with some to spare. */
 const bodyLimitBytes = 32_768
 /** Two hours, the longest time that Chromium caches a preflight. */
@@ -38,15 +31,14 @@ type PublicDeps = Pick<Deps, 'apps' | 'db' | 'clock' | 'config' | 'crypto' | 'gu
  * @param server a separate scope that asks for no API key
  */
 export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: RateLimits): void {
-  server.decorateRequest('publicApp', undefined)
   server.addHook('onRequest', async (request, reply) => {
     const { origin } = request.headers
     reply.header('vary', 'origin')
     if (origin !== undefined) allowCrossOrigin(reply, origin)
     try {
       limits.take('public', clientOf(request.ip), reply)
-      request.publicApp = await admit(deps, request)
-      attributeStatements(request, request.publicApp.teamId)
+      request.app = await admit(deps, request)
+      attributeStatements(request, request.app.teamId)
     } catch (error) {
       if (isNotAdmitted(error)) refuseCrossOrigin(reply)
       // A page cannot read a failed preflight. The next request fails for the same reason, and the page can read that.
@@ -56,16 +48,14 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
   })
   const querystring = z.object({ key: keyField })
   const route = { config: { publishable: true }, bodyLimit: bodyLimitBytes }
-  server.get(
-    '/app',
-    { ...route, schema: { ...publicDocs.app, querystring } },
-    async ({ publicApp: app }) => ({ data: { app_id: app!.id, vapid_public_key: app!.vapidPublicKey } }),
-  )
+  server.get('/app', { ...route, schema: { ...publicDocs.app, querystring } }, async ({ app }) => ({
+    data: { app_id: app.id, vapid_public_key: app.vapidPublicKey },
+  }))
   server.post(
     '/subscribers',
     { ...route, schema: { ...publicDocs.register, querystring, body: publicRegistrationBody } },
     async (request, reply) => {
-      const app = request.publicApp!
+      const { app } = request
       const checked = await checkPublicRegistration(deps, app, request.body)
       const [registration] = await findPairs(deps.db, app.id, [checked])
       if (registration instanceof Error) throw registration
@@ -77,7 +67,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
     '/unsubscribe',
     { ...route, schema: { ...publicDocs.unsubscribe, querystring, body: z.object(browserFields) } },
     async (request, reply) => {
-      await unsubscribeBrowser(deps, request.publicApp!.id, request.body)
+      await unsubscribeBrowser(deps, request.app.id, request.body)
       return reply.code(204).send()
     },
   )

@@ -10,17 +10,13 @@ import { healthDocs, presentHealth } from './health-schema.ts'
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
 /** Registers the route that shows how a webhook answered recently. */
-export function registerHealthReportRoutes(
-  server: Server,
-  { db, clock, apps }: Pick<Deps, 'apps' | 'db' | 'clock'>,
-): void {
+export function registerHealthReportRoutes(server: Server, { db, clock }: Pick<Deps, 'db' | 'clock'>): void {
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/health',
     documented(healthDocs.read, { params }),
     async (request) => {
-      const app = await apps.require(request.teamId, request.params.app_id)
-      const webhook = found(await readWebhook(db, app.id, request.params.webhook_id))
-      return { data: presentHealth(await reportHealth(db, app.id, webhook.id, clock.now())) }
+      const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
+      return { data: presentHealth(await reportHealth(db, request.app.id, webhook.id, clock.now())) }
     },
   )
 }

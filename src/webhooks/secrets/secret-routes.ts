@@ -21,20 +21,19 @@ const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 /** Registers the route that replaces a webhook's secret while the previous secret still signs. */
 export function registerSecretRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto'>,
 ): void {
   const { clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
     documented(secretDocs.rotate, { params, body }),
     async (request, reply) => {
-      const app = await deps.apps.require(request.teamId, request.params.app_id)
       const id = request.params.webhook_id
-      return answerOnce(deps, request, reply, app.id, async ({ db }) => {
+      return answerOnce(deps, request, reply, async ({ db }) => {
           const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
           const now = clock.now()
           const encrypted = encryptSecret(deps, id, secret)!
-          const rotated = found(await rotateSecret(db, app.id, id, encrypted, overlapSeconds, now))
+          const rotated = found(await rotateSecret(db, request.app.id, id, encrypted, overlapSeconds, now))
           return { status: 200, data: presentRotation(id, secret, rotated.previousUntil) }
         },
       )
