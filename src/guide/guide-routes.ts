@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { FastifyReply } from 'fastify'
 import { ownUrl } from '../platform/http/own-url.ts'
 import type { Server } from '../platform/http/server.ts'
-import { pageHeaders } from '../platform/http/static-page.ts'
-import { packageFile } from '../platform/package-files.ts'
+import { pageHeaders, readStaticFile, sendUnlessKnown } from '../platform/http/static-page.ts'
 import type { Guide } from './guide.ts'
 
 /** The pages have no scripts and make requests only to this service. */
@@ -12,11 +11,7 @@ const headers = {
   'cache-control': 'public, max-age=300',
 }
 
-const files = new Map([
-  ['look.css', { at: 'web/look.css', type: 'text/css; charset=utf-8' }],
-  ['style.css', { at: 'web/guide/style.css', type: 'text/css; charset=utf-8' }],
-  ['icon.svg', { at: 'web/icon.svg', type: 'image/svg+xml' }],
-])
+const paths = ['web/look.css', 'web/guide/style.css', 'web/icon.svg']
 
 /**
  * Serves the documentation at `/docs/guide/`: pages for people, and Markdown, listed in `/llms.txt`, for programs. The
@@ -25,6 +20,7 @@ const files = new Map([
  * @param publicUrl where clients reach the service, if that is configured
  */
 export function registerGuideRoutes(server: Server, publicUrl: string | undefined): void {
+  const files = new Map(paths.map((path) => [basename(path), readStaticFile(path)]))
   let loading: Promise<Guide> | undefined
   const load = () => {
     loading ??= import('./guide.ts').then(({ loadGuide }) => loadGuide())
@@ -55,14 +51,10 @@ export function registerGuideRoutes(server: Server, publicUrl: string | undefine
     const { q } = query as Record<string, unknown>
     return send(reply, (await load()).search(typeof q === 'string' ? q.trim() : ''))
   })
-  server.get('/docs/guide/*', { schema }, async ({ params }, reply) => {
-    const path = (params as Record<string, string>)['*']!
+  server.get('/docs/guide/*', { schema }, async (request, reply) => {
+    const path = (request.params as Record<string, string>)['*']!
     const file = files.get(path)
-    if (file)
-      return reply
-        .headers(headers)
-        .type(file.type)
-        .send(await readFile(packageFile(file.at)))
+    if (file) return sendUnlessKnown(request, reply.headers(headers), file)
     const { pages, files: markdown, missing } = await load()
     if (markdown.has(path)) return sendMarkdown(reply, markdown.get(path)!)
     const html = pages.get(path)

@@ -4,8 +4,8 @@ import { createSecureContext, getCACertificates, type SecureContext, type TLSSoc
 import { buildConnector } from 'undici'
 import { getOrInsert } from '../platform/get-or-insert.ts'
 import { type AddressGuard, withoutBrackets } from './address-guard.ts'
-import type { LookupAll } from './lookup-all.ts'
 import { openTunnel } from './proxy-tunnel.ts'
+import type { LookupAll } from './resolver.ts'
 
 /** The address guard does not allow the connection. */
 export class RefusedAddressError extends Error {

@@ -14,9 +14,9 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { makeCertificates } from '../local-ends/certificates.ts'
 import { createAddressGuard } from './address-guard.ts'
-import type { LookupAll } from './lookup-all.ts'
 import type { Outbound, OutboundRequest, OutboundResult } from './outbound.ts'
 import { createOutbound, type OutboundOptions } from './outbound-client.ts'
+import type { LookupAll } from './resolver.ts'
 
 const certificates = await makeCertificates()
 const { ca, key, cert } = certificates

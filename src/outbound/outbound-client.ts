@@ -5,10 +5,9 @@ import { type Destination, toDestination } from './destination.ts'
 import { classifyError, type ExchangeFailure, isConnectionLost, reasons } from './exchange-error.ts'
 import { findHeaderFault } from './forbidden-headers.ts'
 import { createGuardedConnect } from './guarded-connect.ts'
-import type { LookupAll } from './lookup-all.ts'
 import type { Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
 import { defaultOutboundLimits, type OutboundLimits } from './outbound-limits.ts'
-import { createResolver } from './resolver.ts'
+import { createResolver, type LookupAll } from './resolver.ts'
 
 export interface OutboundOptions {
   guard: AddressGuard

@@ -3,9 +3,9 @@ import { type ConnectProxy, startConnectProxy } from '../../test/support/connect
 import { makeCertificates } from '../local-ends/certificates.ts'
 import { startTlsServer } from '../local-ends/tls-server.ts'
 import { createAddressGuard } from './address-guard.ts'
-import type { LookupAll } from './lookup-all.ts'
 import type { OutboundResult } from './outbound.ts'
 import { createOutbound } from './outbound-client.ts'
+import type { LookupAll } from './resolver.ts'
 
 const certificates = await makeCertificates()
 

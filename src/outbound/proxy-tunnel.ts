@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
 import { getCACertificates } from 'node:tls'
 import { withoutBrackets } from './address-guard.ts'
-import type { LookupAll } from './lookup-all.ts'
+import type { LookupAll } from './resolver.ts'
 
 export interface TunnelOptions {
   /** Aborts the attempt; without effect once the tunnel is open. */

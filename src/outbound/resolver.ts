@@ -1,6 +1,5 @@
-import type { LookupAddress } from 'node:dns'
+import type { LookupAddress, LookupOptions } from 'node:dns'
 import { isIPv6 } from 'node:net'
-import type { LookupAll } from './lookup-all.ts'
 import { createLookupTurns, type TurnLimits } from './lookup-turns.ts'
 import { type Found, lookupError, queryAddresses } from './query-addresses.ts'
 import { createSystemNames, namesToAsk, type SystemFiles } from './system-names.ts'
@@ -39,6 +38,13 @@ export interface ResolverOptions {
   /** A monotonic clock, in milliseconds. */
   now?: () => number
 }
+
+/** The signature of `dns.lookup` when it is asked for all addresses. */
+export type LookupAll = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
 
 export interface Resolver {
   /** Resolves a name to all its addresses; rejects like c-ares when it has none. */

@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { ownUrl } from '../platform/http/own-url.ts'
 import type { Server } from '../platform/http/server.ts'
-import { etagOf, sendUnlessKnown } from '../platform/http/static-page.ts'
-import { packageFile } from '../platform/package-files.ts'
+import { etagOf, readStaticFile, type StaticFile, sendUnlessKnown } from '../platform/http/static-page.ts'
 
 /** One hour: browsers may use the old script that long after an upgrade. Old scripts keep working. */
 const maxAge = 'max-age=3600'
@@ -13,8 +11,8 @@ const serverPlaceholder = /[`'"]__KRAFTER_SERVER__[`'"]/
 
 /** Serves the browser scripts: `/sdk/krafter-push.js` for pages, `/sdk/krafter-push-sw.js` for service workers. */
 export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config'>): void {
-  const page = readScript('krafter-push.js')
-  const worker = readScript('krafter-push-sw.js')
+  const page = readStaticFile('web/sdk/krafter-push.js')
+  const worker = readStaticFile('web/sdk/krafter-push-sw.js')
   const schema = { hide: true }
   server.get('/sdk/krafter-push.js', { schema }, async (request, reply) =>
     answer(request, reply, page, 'public'),
@@ -25,26 +23,16 @@ export function registerSdkRoutes(server: Server, { config }: Pick<Deps, 'config
     const origin = ownUrl(request, config.publicUrl)
     // Lets pages served through the same proxy register this script itself as their worker, for all paths.
     reply.header('service-worker-allowed', '/')
-    const content = worker.content.replace(serverPlaceholder, () => JSON.stringify(origin))
-    const ofOrigin = { content, etag: etagOf(worker.etag + origin) }
+    const content = String(worker.content).replace(serverPlaceholder, () => JSON.stringify(origin))
+    const ofOrigin = { ...worker, content, etag: etagOf(worker.etag + origin) }
     return answer(request, reply, ofOrigin, config.publicUrl ? 'public' : 'private')
   })
-}
-
-interface Script {
-  content: string
-  etag: string
-}
-
-function readScript(name: string): Script {
-  const content = readFileSync(packageFile(`web/sdk/${name}`), 'utf8')
-  return { content, etag: etagOf(content) }
 }
 
 function answer(
   request: FastifyRequest,
   reply: FastifyReply,
-  script: Script,
+  script: StaticFile,
   cachedBy: 'public' | 'private',
 ): FastifyReply {
   reply.headers({
@@ -52,5 +40,5 @@ function answer(
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
   })
-  return sendUnlessKnown(request, reply, { type: 'text/javascript; charset=utf-8', ...script })
+  return sendUnlessKnown(request, reply, script)
 }

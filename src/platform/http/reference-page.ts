@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { packageFile } from '../package-files.ts'
 import type { Server } from './server.ts'
-import { etagOf, pageHeaders, sendUnlessKnown } from './static-page.ts'
+import { pageHeaders, readStaticFile, type StaticFile, sendUnlessKnown } from './static-page.ts'
 
 /**
  * Serves the API reference at `/docs`: static files (web/docs/) that show `/openapi.json`. The page loads nothing from
@@ -31,22 +32,9 @@ const headers = pageHeaders({
   'connect-src': "'self'",
 })
 
-const types: Record<string, string> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-}
-
 /** The files of the page, by name. */
-function readPage() {
-  const folder = packageFile('web/docs/')
-  const shared = ['web/look.css', 'web/icon.svg'].map(packageFile)
-  const urls = [...readdirSync(folder).map((name) => new URL(name, folder)), ...shared]
-  return new Map(urls.map((url) => [url.pathname.split('/').pop()!, readPageFile(url)]))
-}
-
-function readPageFile(url: URL) {
-  const content = readFileSync(url)
-  return { type: types[url.pathname.split('.').pop()!] ?? 'text/plain', content, etag: etagOf(content) }
+function readPage(): Map<string, StaticFile> {
+  const own = readdirSync(packageFile('web/docs/')).map((name) => `web/docs/${name}`)
+  const paths = [...own, 'web/look.css', 'web/icon.svg']
+  return new Map(paths.map((path) => [basename(path), readStaticFile(path)]))
 }

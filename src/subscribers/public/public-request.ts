@@ -6,7 +6,6 @@ import { refusals } from '../../platform/errors.ts'
 import { text } from '../../platform/http/fields.ts'
 import { readSubscription, subscriptionFields } from '../read-subscription.ts'
 import { type CheckedRegistration, checkRegistration, registrationBody } from '../registration-request.ts'
-import { isPushHost } from './push-hosts.ts'
 
 const { vapid_public_key, user_id, old_token, keep_unsubscribed } = registrationBody.shape
 
@@ -84,4 +83,17 @@ function checkUser(
 /** Text that is not base64url gives bytes that match no subscriber. */
 function decodeAuth(text: string): Uint8Array {
   return Buffer.from(text, 'base64url')
+}
+
+/**
+ * Whether an endpoint is at one of the hosts: `fcm.googleapis.com`, `*.push.apple.com` for all subdomains, or `*` for
+ * any host. Without this check, clients without an API key could make the service post anywhere.
+ */
+export function isPushHost(hosts: readonly string[], endpoint: string): boolean {
+  const host = URL.parse(endpoint)?.hostname
+  if (host === undefined) return false
+  return hosts.some((allowed) => {
+    if (allowed === '*') return true
+    return allowed.startsWith('*.') ? host.endsWith(allowed.slice(1)) : host === allowed
+  })
 }

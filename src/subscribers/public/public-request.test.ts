@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readConfig } from '../../config/config.ts'
-import { isPushHost } from './push-hosts.ts'
+import { isPushHost } from './public-request.ts'
 
 const { publicPushHosts } = readConfig({})
 
