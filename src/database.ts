@@ -217,6 +217,7 @@ export interface Database {
     /** The webhook's generation when the replay was requested. A later one: the webhook was disabled since. */
     webhook_generation: number
     since: Date
+    /** Exclusive. */
     until: Date
     events: string[]
     selection: 'failed' | 'all'

@@ -11,24 +11,11 @@ export const keyRequest = z.object({
   expires_at: z.iso.datetime().nullable(),
 })
 
-/** A key as `krafter-push keys list` shows it. The key itself is not stored. Times have the API's format. */
-export interface ShownKey {
-  id: string
-  key_prefix: string
-  name: string
-  team: string
-  scopes: string[]
-  expires_at: string | null
-  revoked_at: string | null
-  last_used_at: string | null
-  created_at: string
-}
-
 /** The command line's key operations, on the open database or through a service that has it open. All plain JSON. */
 export interface KeyCommands {
   /** @returns the key, which cannot be read again later */
   create(given: z.infer<typeof keyRequest>): Promise<{ id: string; key: string }>
-  list(): Promise<ShownKey[]>
+  list(): Promise<ReturnType<typeof show>[]>
   /** @returns false when there is no such key */
   revoke(id: string): Promise<boolean>
 }
@@ -52,7 +39,8 @@ export function createKeyCommands(
   }
 }
 
-function show(key: ApiKey): ShownKey {
+/** A key as `krafter-push keys list` shows it. Times have the API's format. */
+function show(key: ApiKey) {
   return {
     id: key.id,
     key_prefix: key.keyPrefix,

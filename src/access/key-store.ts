@@ -6,20 +6,6 @@ import type { Db, Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
 import { generateKey, hashKey, keyPrefix } from './key-format.ts'
 
-/** A key as it is listed. The key itself is not stored. */
-export interface ApiKey {
-  id: string
-  teamId: string
-  team: string
-  name: string
-  keyPrefix: string
-  scopes: string[]
-  expiresAt: Date | null
-  revokedAt: Date | null
-  lastUsedAt: Date | null
-  createdAt: Date
-}
-
 export const scopes = ['push:read', 'push:write', '*'] as const
 export type Scope = (typeof scopes)[number]
 
@@ -90,13 +76,15 @@ export async function createKey(trx: Trx, given: NewKey, now: Date): Promise<{ i
   return { id, key }
 }
 
-export async function listKeys(db: Db): Promise<ApiKey[]> {
+/** A key as it is listed. The key itself is not stored. */
+export type ApiKey = Awaited<ReturnType<typeof listKeys>>[number]
+
+export async function listKeys(db: Db) {
   return db
     .selectFrom('api_keys as key')
     .innerJoin('teams as team', 'team.id', 'key.team_id')
     .select([
       'key.id',
-      'key.team_id as teamId',
       'team.name as team',
       'key.name',
       'key.key_prefix as keyPrefix',

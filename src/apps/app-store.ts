@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { type InferResult, type RawBuilder, sql } from 'kysely'
 import { appChanges } from '../announcements.ts'
 import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
@@ -6,49 +6,34 @@ import type { KnownApp } from '../lookups.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
 
-export interface App {
-  id: string
-  name: string
-  vapidPublicKey: string
-  /** Public keys of the earlier pairs, the latest first. */
-  formerPublicKeys: string[]
-  settings: Record<string, unknown>
-  /** Active subscribers. Triggers maintain the number (migrations/0004_subscriber_count.ts); no query counts rows. */
-  subscriberCount: number
-  publishableKey: string
-  /** Who may register with the publishable key; null: nobody. */
-  publicRegistration: PublicRegistration | null
-  hasIdentitySecret: boolean
-  createdAt: Date
-  updatedAt: Date
-}
-
+/** Public keys of the earlier pairs, the latest first. */
 const formerPublicKeys = sql<string[]>`array(
   select public_key from vapid_pairs
   where app_id = apps.id and public_key <> apps.vapid_public_key order by number desc)`.as('formerPublicKeys')
 
 const selectApps = (db: Db) =>
-  db
-    .selectFrom('apps')
-    .select((eb) => [
-      'id',
-      'name',
-      'vapid_public_key as vapidPublicKey',
-      formerPublicKeys,
-      'settings',
-      'publishable_key as publishableKey',
-      'public_registration as publicRegistration',
-      sql<boolean>`identity_secret is not null`.as('hasIdentitySecret'),
-      'created_at as createdAt',
-      'updated_at as updatedAt',
-      eb
-        .selectFrom('subscriber_counts')
-        .select(sql<number>`coalesce(sum(count), 0)::int`.as('count'))
-        .whereRef('subscriber_counts.app_id', '=', 'apps.id')
-        .$asScalar()
-        .$notNull()
-        .as('subscriberCount'),
-    ])
+  db.selectFrom('apps').select((eb) => [
+    'id',
+    'name',
+    'vapid_public_key as vapidPublicKey',
+    formerPublicKeys,
+    'settings',
+    'publishable_key as publishableKey',
+    'public_registration as publicRegistration',
+    sql<boolean>`identity_secret is not null`.as('hasIdentitySecret'),
+    'created_at as createdAt',
+    'updated_at as updatedAt',
+    // Triggers keep the counts (migrations/0004_subscriber_count.ts); no query counts subscribers.
+    eb
+      .selectFrom('subscriber_counts')
+      .select(sql<number>`coalesce(sum(count), 0)::int`.as('count'))
+      .whereRef('subscriber_counts.app_id', '=', 'apps.id')
+      .$asScalar()
+      .$notNull()
+      .as('subscriberCount'),
+  ])
+
+export type App = InferResult<ReturnType<typeof selectApps>>[number]
 
 /**
  * Apps of a team, oldest first: up to `limit`, plus one more if the list goes on.

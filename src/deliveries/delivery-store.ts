@@ -1,33 +1,7 @@
-import { sql } from 'kysely'
-import type { BatchSettings, Database } from '../database.ts'
+import { type InferResult, sql } from 'kysely'
+import type { Database } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
-import type { Order } from './lane/lane.ts'
-
-/** A delivery's destination as stored: secrets and headers are still encrypted. */
-export interface DueWebhook {
-  id: string
-  generation: number
-  url: string
-  /** Null: deliveries are not signed. */
-  secret: Uint8Array | null
-  /** Also signs; null once it has expired. */
-  previousSecret: Uint8Array | null
-  /** Ed25519 seed, for the `ed25519` signature only. */
-  signingKey: Uint8Array | null
-  headerValues: Uint8Array | null
-  /** Seconds between attempts; null: the install's schedule. */
-  retrySchedule: number[] | null
-  /** Requests per second; null: no limit. */
-  rateLimit: number | null
-  maxInFlight: number | null
-  batch: BatchSettings | null
-  /** PEM certificates trusted for this webhook; absent: the public authorities. */
-  caPem: string | null
-  ordered: Order | null
-  /** Whether its deliveries carry a `traceparent` header. */
-  traceparent: boolean
-}
 
 /** Reads each webhook once, however many deliveries go to it. Disabled and deleted webhooks are not returned. */
 export async function readDueWebhooks(
@@ -66,6 +40,9 @@ export const selectDueWebhooks = (db: Db, now: Date) =>
       'ordered',
       'traceparent',
     ])
+
+/** A delivery's destination as stored: secrets and headers are still encrypted. */
+export type DueWebhook = InferResult<ReturnType<typeof selectDueWebhooks>>[number]
 
 /** An attempt, and the new state of its delivery. */
 export type AttemptRecord = Database['attempts'] &

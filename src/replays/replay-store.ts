@@ -1,26 +1,10 @@
-import { sql } from 'kysely'
-import type { ReplayStatus } from '../database.ts'
+import { type Selection, sql } from 'kysely'
+import type { Database } from '../database.ts'
 import type { HeldDelivery } from '../deliveries/delivery-store.ts'
 import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { firstIdOf } from '../platform/ids.ts'
 import { type Filter, storedFilter } from '../webhooks/filter.ts'
-
-/** A replay creates new deliveries of past events for one webhook. */
-export interface Replay {
-  id: string
-  webhookId: string
-  since: Date
-  /** Exclusive. */
-  until: Date
-  events: string[]
-  selection: 'failed' | 'all'
-  status: ReplayStatus
-  /** Deliveries made so far. */
-  eventCount: number
-  createdAt: Date
-  finishedAt: Date | null
-}
 
 const columns = [
   'id',
@@ -34,6 +18,9 @@ const columns = [
   'created_at as createdAt',
   'finished_at as finishedAt',
 ] as const
+
+/** A replay creates new deliveries of past events for one webhook. */
+export type Replay = Selection<Database, 'replays', (typeof columns)[number]>
 
 /** The parts of a webhook that a replay depends on. */
 export interface ReplayTarget {

@@ -1,26 +1,10 @@
 import { hash } from 'node:crypto'
-import { sql } from 'kysely'
-import type { InactiveReason, Platform, SubscriberStatus } from '../database.ts'
+import { type Selection, sql } from 'kysely'
+import type { Database, Platform, SubscriberStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { respellToken } from './subscriber-token.ts'
 
 export const platforms = ['web', 'ios', 'android'] as const satisfies Platform[]
-
-export interface Subscriber {
-  id: string
-  appId: string
-  platform: Platform
-  token: string
-  userId: string | null
-  tags: string[]
-  metadata: Record<string, unknown>
-  status: SubscriberStatus
-  /** Why the subscriber last turned inactive; meaningless while it is active. */
-  inactiveReason: InactiveReason | null
-  lastSeenAt: Date
-  createdAt: Date
-  updatedAt: Date
-}
 
 const columns = [
   'id',
@@ -37,13 +21,7 @@ const columns = [
   'updated_at as updatedAt',
 ] as const
 
-/** A subscriber with all fields that decide a change. */
-export interface StoredSubscriber extends Subscriber {
-  p256dh: Uint8Array | null
-  auth: Uint8Array | null
-  vapidPair: number
-  userEpoch: number
-}
+export type Subscriber = Selection<Database, 'subscribers', (typeof columns)[number]>
 
 const storedColumns = [
   ...columns,
@@ -52,6 +30,9 @@ const storedColumns = [
   'vapid_pair as vapidPair',
   'user_epoch as userEpoch',
 ] as const
+
+/** A subscriber with all fields that decide a change. */
+export type StoredSubscriber = Selection<Database, 'subscribers', (typeof storedColumns)[number]>
 
 /** Identifies a subscriber within its app, given a token as `checkToken` returns it (subscriber-token.ts). */
 export function tokenHash(platform: Platform, token: string): Buffer {

@@ -1,37 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { sql } from 'kysely'
-import type { BatchSettings, SignatureScheme } from '../database.ts'
+import { type Selection, sql } from 'kysely'
+import type { Database, SignatureScheme } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
-
-export interface Webhook {
-  id: string
-  appId: string
-  url: string
-  events: string[]
-  enabled: boolean
-  failureCount: number
-  createdAt: Date
-  updatedAt: Date
-  disabledAt: Date | null
-  disabledReason: string | null
-  lastTriggeredAt: Date | null
-  description: string | null
-  retrySchedule: number[] | null
-  rateLimit: number | null
-  maxInFlight: number | null
-  headerNames: string[]
-  filter: unknown
-  batch: BatchSettings | null
-  ordered: 'all' | 'subscriber_id' | null
-  autoRecover: boolean
-  signature: SignatureScheme
-  publicKey: string | null
-  previousSecretExpiresAt: Date | null
-  caPem: string | null
-  traceparent: boolean
-  generation: number
-}
 
 const columns = [
   'id',
@@ -61,6 +32,9 @@ const columns = [
   'traceparent',
   'generation',
 ] as const
+
+/** A webhook without its secrets. */
+export type Webhook = Selection<Database, 'webhooks', (typeof columns)[number]>
 
 /**
  * Lists an app's webhooks, oldest first: `limit` of them, plus one when there are more.

@@ -24,20 +24,6 @@ export interface LoggedDelivery {
   reason: string | null
 }
 
-/** An attempt as logged. */
-export interface LoggedAttempt {
-  /** The attempt's `x-krafter-webhook-id`. */
-  id: string
-  number: number
-  startedAt: Date
-  durationMs: number
-  responseStatus: number | null
-  error: string | null
-  reason: string | null
-  /** The first 1 KiB of the answer. */
-  responseBody: string | null
-}
-
 /** A query for a webhook's deliveries. */
 export interface DeliveryQuery extends IdRange {
   status: DeliveryStatus | undefined
@@ -95,7 +81,10 @@ export async function listDeliveriesOf(db: Db, appId: string, eventId: string): 
   )
 }
 
-export async function listAttempts(db: Db, appId: string, deliveryId: string): Promise<LoggedAttempt[]> {
+/** An attempt as logged. */
+export type LoggedAttempt = Awaited<ReturnType<typeof listAttempts>>[number]
+
+export async function listAttempts(db: Db, appId: string, deliveryId: string) {
   return db
     .selectFrom('attempts')
     .select([
