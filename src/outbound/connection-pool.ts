@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { Client } from 'undici'
 import type { Destination } from './destination.ts'
 import type { GuardedConnect } from './guarded-connect.ts'
-import type { PoolLimits } from './outbound-limits.ts'
+import type { OutboundLimits } from './outbound-limits.ts'
 import { createResponseHead, type ResponseHead, readThrough } from './response-head.ts'
 
 /** An exchange that waits for a connection. Either `start` or `fail` is called, once, unless it leaves first. */
@@ -64,12 +64,12 @@ const strandedRequestMs = 30_000
  */
 export class ConnectionPool {
   readonly #connect: GuardedConnect
-  readonly #limits: PoolLimits
+  readonly #limits: OutboundLimits
   readonly #origins = new Map<string, Origin>()
   readonly #idle = new Set<Connection>()
   #closed = false
 
-  constructor(connect: GuardedConnect, limits: PoolLimits) {
+  constructor(connect: GuardedConnect, limits: OutboundLimits) {
     this.#connect = connect
     this.#limits = limits
   }

@@ -1,32 +1,23 @@
 import type { LookupAddress, LookupOptions } from 'node:dns'
 import { isIPv6 } from 'node:net'
-import { createLookupTurns, type TurnLimits } from './lookup-turns.ts'
+import { createLookupTurns } from './lookup-turns.ts'
 import { type Found, lookupError, queryAddresses } from './query-addresses.ts'
 import { createSystemNames, namesToAsk, type SystemFiles } from './system-names.ts'
 
-export interface ResolverLimits extends TurnLimits {
+const defaultResolverLimits = {
   /** How long a look-up waits for its turn: longer than other look-ups take, even those that time out. */
-  waitMs: number
-  /** How long a look-up waits for answers once its turn has come. */
-  timeoutMs: number
-  otherFamilyMs: number
-  /** An answer is cached for its time to live, but at most for this long. */
-  maxTtlSeconds: number
-  /** How long a name is not looked up again after its name servers did not answer. */
-  silentMs: number
-  /** Maximum names in each of the two caches: resolved names, and names without an answer. */
-  rememberedNames: number
-}
-
-const defaultResolverLimits: ResolverLimits = {
   waitMs: 4_000,
+  /** How long a look-up waits for answers once its turn has come. */
   timeoutMs: 3_000,
   otherFamilyMs: 500,
   lookups: 256,
   lookupsPerParent: 16,
   waitingLookups: 10_000,
+  /** An answer is cached for its time to live, but at most for this long. */
   maxTtlSeconds: 60,
+  /** How long a name is not looked up again after its name servers did not answer. */
   silentMs: 10_000,
+  /** Maximum names in each of the two caches: resolved names, and names without an answer. */
   rememberedNames: 10_000,
 }
 
@@ -34,7 +25,7 @@ export interface ResolverOptions {
   /** Name servers, as `address` or `address:port`. Default: those of the system. */
   servers?: readonly string[] | undefined
   files?: SystemFiles
-  limits?: Partial<ResolverLimits>
+  limits?: Partial<typeof defaultResolverLimits>
   /** A monotonic clock, in milliseconds. */
   now?: () => number
 }

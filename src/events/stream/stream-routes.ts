@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { authenticate } from '../../access/authenticate.ts'
+import type { Config } from '../../config/config.ts'
 import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../platform/errors.ts'
 import { quote } from '../../platform/http/fields.ts'
@@ -16,33 +17,26 @@ import { writeEventStream } from './event-stream.ts'
 import { takeLease } from './stream-lease-store.ts'
 import { streamDocs } from './stream-schema.ts'
 
-/** Limits and timings of streams; times in milliseconds. */
-export interface StreamSettings extends FeedTimes {
-  /** While events are committed, how often streams look for events committed late. */
-  sweepMs: number
-  heartbeatMs: number
-  /** How long a lease stores events without a renewal. Every `renewMs`, it is renewed and the API key checked again. */
-  leaseMs: number
-  renewMs: number
-  /** How long a client may read nothing of its stream. */
-  stallMs: number
-  /** Streams open at a time in this process. */
-  maxStreams: number
-  /** Streams open at a time for one team, in this process. */
-  maxStreamsPerTeam: number
-}
-
-const defaultSettings: Omit<StreamSettings, 'maxStreams' | 'maxStreamsPerTeam'> = {
+/** Timings of streams, in milliseconds. */
+const defaultTimes = {
   gatherMs: 25,
   announcedMs: 10_000,
   unannouncedMs: 250,
+  /** While events are committed, how often streams look for events committed late. */
   sweepMs: 1_000,
   heartbeatMs: 15_000,
-  // 75 s less the 15 s between renewals: a client has at least a minute to reconnect.
+  /**
+   * How long a lease stores events without a renewal. Every `renewMs`, it is renewed and the API key checked again: a
+   * client has at least a minute to reconnect.
+   */
   leaseMs: 75_000,
   renewMs: 15_000,
+  /** How long a client may read nothing of its stream. */
   stallMs: 60_000,
-}
+} satisfies FeedTimes & Record<string, number>
+
+/** The timings, and the limits on open streams in this process: in all, and for one team. */
+export type StreamSettings = typeof defaultTimes & Pick<Config, 'maxStreams' | 'maxStreamsPerTeam'>
 
 /** Milliseconds that a client which reads nothing has left when the service drains. */
 const graceMs = 1_000
@@ -81,7 +75,7 @@ export function registerStreamRoutes(
   given: Partial<StreamSettings> = {},
 ): void {
   const { maxStreams, maxStreamsPerTeam } = deps.config
-  const settings = { ...defaultSettings, maxStreams, maxStreamsPerTeam, ...given }
+  const settings = { ...defaultTimes, maxStreams, maxStreamsPerTeam, ...given }
   const openFeed = createEventFeeds(deps, settings)
   /** The open streams, each with its team's id. */
   const open = new Map<OpenStream, string>()

@@ -19,22 +19,20 @@ export interface MeasuredParts {
 }
 
 /** Time limits of probes and metrics. */
-export interface ProbeLimits {
+const usualLimits = {
   /** How long the embedded database may be busy with one statement before `/healthz` asks for a restart. */
-  wedgedAfterMs: number
+  wedgedAfterMs: 60_000,
   /** How long the database may take to answer a probe. */
-  answerWithinMs: number
+  answerWithinMs: 5_000,
   /** How long `/metrics` reuses values read from the database, so that several scrapers cause one read. */
-  readEveryMs: number
+  readEveryMs: 200,
 }
-
-const usualLimits: ProbeLimits = { wedgedAfterMs: 60_000, answerWithinMs: 5_000, readEveryMs: 200 }
 
 /** For orchestrators: needs no key, has no rate limit, and reveals no secret. */
 export function registerHealthRoutes(
   server: Server,
   deps: ProbedParts,
-  { wedgedAfterMs, answerWithinMs }: ProbeLimits = usualLimits,
+  { wedgedAfterMs, answerWithinMs } = usualLimits,
 ): void {
   server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
     if (deps.silentMs() <= wedgedAfterMs) return { status: 'ok' }
@@ -52,7 +50,7 @@ export function registerHealthRoutes(
 export function registerMetricsRoute(
   server: Server,
   deps: MeasuredParts,
-  { answerWithinMs, readEveryMs }: Pick<ProbeLimits, 'answerWithinMs' | 'readEveryMs'> = usualLimits,
+  { answerWithinMs, readEveryMs }: Omit<typeof usualLimits, 'wedgedAfterMs'> = usualLimits,
 ): void {
   let readAtMs = Number.NEGATIVE_INFINITY
   const readDatabase = sharedRun(async () => {
