@@ -100,7 +100,7 @@ export function registerAppRoutes(
           name: name.optional(),
           settings: settings.optional(),
           ...vapidKeys,
-          public_registration: publicRegistrationField.nullable().optional(),
+          public_registration: publicRegistrationField.nullish(),
         })
         .meta(bothKeys),
     }),

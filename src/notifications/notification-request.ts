@@ -9,7 +9,7 @@ import { checkShownTogether, shownOptions } from './shown-options.ts'
 
 /** Every field must fit into a push; the exact limit applies to the whole payload. */
 const maxFieldLength = 4_000
-const field = text(maxFieldLength).nullable().optional()
+const field = text(maxFieldLength).nullish()
 
 /** Far above what fits into a push, so that the refusal can name the field that is too long. */
 const maxOverridesBytes = 131_072
@@ -65,16 +65,11 @@ export const notificationBody = z
           .meta({ id: 'NotificationAction', description: 'A button of the notification.' }),
       )
       .max(10)
-      .nullable()
-      .optional()
+      .nullish()
       .describe('Buttons. Browsers show two at most.'),
-    data: jsonObject(maxFieldLength)
-      .nullable()
-      .optional()
-      .describe('Whatever your page or app needs to know about it.'),
+    data: jsonObject(maxFieldLength).nullish().describe('Whatever your page or app needs to know about it.'),
     targeting: targetingSchema
-      .nullable()
-      .optional()
+      .nullish()
       .describe('Whom it is for; default: `{"type":"all"}`, every active subscriber of the app.'),
     platform_overrides: z
       .object({
@@ -83,18 +78,16 @@ export const notificationBody = z
         android: jsonObject(maxFieldLength).optional().describe('What differs on Android.'),
       })
       .meta({ id: 'PlatformOverrides', description: 'What differs by platform.' })
-      .nullable()
-      .optional()
+      .nullish()
       .describe('What differs by platform; null: nothing.'),
-    priority: priorityField.nullable().optional().meta({
+    priority: priorityField.nullish().meta({
       default: 'normal',
       description: 'How soon it is sent, compared with other notifications of the app.',
     }),
     status: z.literal('draft').optional().describe('Not supported by this version: drafts are refused.'),
     scheduled_at: z.iso
       .datetime({ offset: true, error: 'must be a timestamp such as 2025-06-01T08:00:00Z' })
-      .nullable()
-      .optional()
+      .nullish()
       .describe('Not supported by this version: a time in the future is refused.'),
   })
   .meta({ id: 'CreateNotificationRequest', description: 'What to push, and to whom.' })

@@ -13,7 +13,7 @@ export const keysField = z
   })
   .meta({ id: 'SubscriptionKeys', description: "The keys of a browser's push subscription." })
 
-const expirationTime = z.number().nullable().optional().meta({
+const expirationTime = z.number().nullish().meta({
   description:
     'As browsers give it, in milliseconds. It is not used: push services report when a subscription ends.',
 })

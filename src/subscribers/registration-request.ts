@@ -20,22 +20,19 @@ export const userIdField = text(255)
 /** The fields besides the device that registrations and changes may set on a subscriber. */
 export const optionalFields = {
   vapid_public_key: text(200)
-    .nullable()
-    .optional()
+    .nullish()
     .describe(
       "Which of the app's VAPID keys the browser subscribed with. Default: the current one for a new subscriber; a known one keeps its own.",
     ),
-  user_id: userIdField.nullable().optional().describe('Your id of the user; null: nobody is signed in.'),
+  user_id: userIdField.nullish().describe('Your id of the user; null: nobody is signed in.'),
   tags: z
     .array(tagField)
     .max(100)
     .transform((tags) => [...new Set(tags)])
-    .nullable()
-    .optional()
+    .nullish()
     .describe('Tags to target the subscriber by; each once.'),
   metadata: jsonObject(maxMetadataBytes)
-    .nullable()
-    .optional()
+    .nullish()
     .describe(`Whatever you want to store with it; at most ${maxMetadataBytes} bytes of JSON.`),
 }
 
@@ -43,7 +40,7 @@ export const registrationBody = z
   .object({
     ...subscriptionFields,
     ...optionalFields,
-    old_token: tokenField.nullable().optional().meta({
+    old_token: tokenField.nullish().meta({
       description:
         'The token that the device had before, for browsers that renewed their subscription. Its subscriber gets the new token, unless another subscriber has that already.',
     }),

@@ -24,8 +24,7 @@ const url = text(maxUrlLength).meta({
     'Where events are sent: `https://` only, at a public address, without a user name or password.',
 })
 const secret = secretField
-  .nullable()
-  .optional()
+  .nullish()
   .describe(
     'What deliveries are signed with: any text, or `whsec_` and 24 to 64 bytes in base64. Without a secret they are not signed.',
   )

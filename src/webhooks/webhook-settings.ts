@@ -54,44 +54,37 @@ export const traceparentDocs = {
  * @param maxFilterBytes the maximum size of a filter as JSON
  */
 export const settingsFields = (maxFilterBytes: number) => ({
-  description: text(1_000).nullable().optional().describe('A note for people.'),
+  description: text(1_000).nullish().describe('A note for people.'),
   retry_schedule: retrySchedule
-    .nullable()
-    .optional()
+    .nullish()
     .describe(
       `Seconds to wait before each further attempt, ${maxRetrySeconds} in total at most; \`[]\`: one attempt; null: the schedule of the install.`,
     ),
   rate_limit: wholeNumber(1, maxRate)
-    .nullable()
-    .optional()
+    .nullish()
     .describe('Requests per second, at most; further deliveries wait. null: no limit.'),
   max_in_flight: wholeNumber(1, maxInFlightLimit)
-    .nullable()
-    .optional()
+    .nullish()
     .describe('Attempts at the same time, at most; null: the limit of the service.'),
   headers: headersSchema
-    .nullable()
-    .optional()
+    .nullish()
     .describe(
       'Headers to send with each attempt, such as `authorization`. They are encrypted at rest and shown masked.',
     ),
   filter: filterSchema(maxFilterBytes)
-    .nullable()
-    .optional()
+    .nullish()
     .describe('Only events that match it are delivered; null: all events.'),
   batch: batch
-    .nullable()
-    .optional()
+    .nullish()
     .describe('Several events in one request; null: one event per request. Not together with `ordered`.'),
-  ordered: ordered.nullable().optional().meta(orderedDocs),
+  ordered: ordered.nullish().meta(orderedDocs),
   auto_recover: z.boolean().optional().meta({
     default: false,
     description:
       'Whether a webhook that was disabled because of failures is probed, and enabled by the first 2xx.',
   }),
   ca_pem: certificateAuthority
-    .nullable()
-    .optional()
+    .nullish()
     .describe(
       'Certificates in PEM, up to 10, to trust for its deliveries instead of the public authorities; null: the public authorities.',
     ),

@@ -4,7 +4,7 @@ import { ignoredFields, toHeader } from './ignored-fields.ts'
 
 const schema = z.object({
   name: z.string(),
-  keys: z.object({ auth: z.string() }).nullable().optional(),
+  keys: z.object({ auth: z.string() }).nullish(),
   actions: z
     .array(z.object({ title: z.string() }))
     .max(10)

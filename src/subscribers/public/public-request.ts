@@ -20,11 +20,11 @@ export const publicRegistrationBody = z.object({
   ...browserFields,
   vapid_public_key,
   user_id: user_id.meta({ description: 'Who the user is: with a `user_signature` only; null: nobody.' }),
-  user_signature: text(64).nullable().optional().meta({
+  user_signature: text(64).nullish().meta({
     description: "Hex HMAC-SHA256 of `user_id`, keyed by the app's identity secret. Your backend makes it.",
   }),
   old_token,
-  old_auth: text(100).nullable().optional().meta({
+  old_auth: text(100).nullish().meta({
     description: 'The `auth` key of the subscription of `old_token`, without which that does not count.',
   }),
   keep_unsubscribed,
