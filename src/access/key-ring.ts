@@ -1,10 +1,7 @@
-import type { Logger } from 'pino'
 import { keyChanges } from '../announcements.ts'
+import type { Deps } from '../deps.ts'
 import type { KeyRing, WorkingKey } from '../lookups.ts'
 import { createBackgroundWork } from '../platform/background-work.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Db } from '../platform/db/db.ts'
-import type { Notices } from '../platform/db/notices.ts'
 import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
 import { findWorkingKey, touchKeys } from './key-store.ts'
 
@@ -19,12 +16,7 @@ export function createKeyRing({
   clock,
   log,
   notices,
-}: {
-  db: Db
-  clock: Clock
-  log: Logger
-  notices: Notices
-}): KeyRing {
+}: Pick<Deps, 'db' | 'clock' | 'log' | 'notices'>): KeyRing {
   const memory = createAnnouncedMemory<WorkingKey>(notices, keyChanges, {
     read: (keyHash) => findWorkingKey(db, Buffer.from(keyHash, 'hex'), clock.now()),
     maxWeight: maxKeys,

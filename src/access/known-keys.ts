@@ -1,5 +1,4 @@
-import type { Clock } from '../platform/clock.ts'
-import type { Db } from '../platform/db/db.ts'
+import type { Deps } from '../deps.ts'
 import { listWorkingKeyHashes } from './key-store.ts'
 
 /** The keys are read at most once in this time, so a new key can be unknown for as long. */
@@ -13,16 +12,10 @@ const maxKeys = 100_000
  *
  * @returns whether a key with this hash worked a moment ago
  */
-export function createKnownKeys({
-  db,
-  clock,
-}: {
-  db: Db
-  clock: Clock
-}): (keyHash: Buffer) => Promise<boolean> {
+export function createKnownKeys({ db, clock }: Pick<Deps, 'db' | 'clock'>) {
   let loaded: Promise<Set<string>> | undefined
   let loadedAt = 0
-  return async (keyHash) => {
+  return async (keyHash: Buffer) => {
     const now = clock.now()
     if (!loaded || Math.abs(now.getTime() - loadedAt) > maxAgeMs) {
       loadedAt = now.getTime()
