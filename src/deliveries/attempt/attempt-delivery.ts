@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Deps } from '../../deps.ts'
 import { newId } from '../../platform/ids.ts'
-import type { Traces } from '../../platform/traces/traces.ts'
 import type { DueWebhook } from '../delivery-store.ts'
 import type { PendingDelivery } from '../lane/due-store.ts'
 import { type AttemptOutcome, classifyResponse, maxAnswerBytes } from './classify-response.ts'
@@ -17,6 +16,8 @@ export interface Attempt {
   durationMs: number
   outcome: AttemptOutcome
   requestHeaders: Record<string, string>
+  /** The subject of the trace in the request's `traceparent`; undefined: the request had none. */
+  traceSubject?: string | undefined
 }
 
 /** The content of one request: a delivery, or several for a webhook that takes batches. */
@@ -55,9 +56,13 @@ export async function attemptMessage(
 ): Promise<Attempt> {
   const id = randomUUID()
   const startedAt = deps.clock.now()
+  const { traces } = deps
+  const isTraced = target.traceparent && traces
+  const traceSubject = isTraced ? traceSubjectOf({ ...message, type: message.event }) : undefined
   const requestHeaders = {
     ...attemptHeaders(id, startedAt, message, target, deps.version),
-    ...(target.traceparent && deps.traces && { traceparent: traceparentOf(deps.traces, message, id) }),
+    // https://www.w3.org/TR/trace-context/#traceparent-header: the attempt is the parent of the receiver's spans.
+    ...(traceSubject && { traceparent: traces!.traceparent(traceSubject, id) }),
   }
   const from = performance.now()
   const result = await deps.outbound.exchange({
@@ -75,6 +80,7 @@ export async function attemptMessage(
     durationMs: Math.round(performance.now() - from),
     outcome: classifyResponse(result, deps.clock.now()),
     requestHeaders,
+    traceSubject,
   }
 }
 
@@ -88,11 +94,6 @@ function toMessage({ deliveries, batched }: Parcel): Message {
 export function batchMessage(bodies: readonly string[]): Message {
   const extra = { 'x-krafter-batch': String(bodies.length) }
   return { id: newId(), event: 'batch', body: `[${bodies.join(',')}]`, extra }
-}
-
-/** https://www.w3.org/TR/trace-context/#traceparent-header: the attempt is the parent of the receiver's spans. */
-function traceparentOf(traces: Traces, { id, event, body }: Message, attemptId: string): string {
-  return traces.traceparent(traceSubjectOf({ id, type: event, body }), attemptId)
 }
 
 /** Returns the headers of contract section 3. The webhook's own headers cannot override them. */

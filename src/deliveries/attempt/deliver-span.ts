@@ -7,10 +7,10 @@ import { traceSubjectOf } from './trace-subject.ts'
 export function deliverSpan(
   delivery: PendingDelivery,
   { webhook, target }: Pick<Parcel, 'webhook' | 'target'>,
-  { id, startedAt, durationMs, outcome: { status, error, reason } }: Attempt,
+  { id, startedAt, durationMs, outcome: { status, error, reason }, traceSubject }: Attempt,
 ): FinishedSpan {
   const { appId, eventId, eventType, body, attemptCount } = delivery
-  const subjectId = traceSubjectOf({ id: eventId, type: eventType, body })
+  const subjectId = traceSubject ?? traceSubjectOf({ id: eventId, type: eventType, body })
   return {
     name: 'deliver',
     kind: 'client',
