@@ -8,7 +8,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The team whose key the request carries; empty on routes without a key. */
     teamId: string
-    /** The scopes of the request's key; empty on routes without a key. */
+    /** The scopes of the request's key; only on routes that take a key. */
     scopes: readonly string[]
   }
   interface FastifyContextConfig {

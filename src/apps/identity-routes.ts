@@ -21,7 +21,7 @@ export function registerIdentityRoutes(
 ): void {
   server.post(
     '/push/apps/:app_id/rotate-identity-secret',
-    documented(identityDocs.rotate, { params, body }),
+    documented(identityDocs, { params, body }),
     async (request, reply) => {
       return answerOnce(deps, request, reply, async ({ db }) => {
         const rotated = await rotateIdentitySecret(

@@ -34,13 +34,11 @@ const identitySecretShape = defineShape<ReturnType<typeof presentIdentitySecret>
 
 /** What the API's description says about the routes of identities. */
 export const identityDocs = {
-  rotate: {
-    operationId: 'rotateIdentitySecret',
-    summary: "Create an app's identity secret, or replace it",
-    description:
-      'Your backend signs with it who a user is, for registrations with the publishable key: `user_signature` is the hex HMAC-SHA256 of the `user_id`, keyed by this secret as it is shown. During the overlap, signatures by the previous secret are accepted as well.',
-    tags: ['apps'],
-    bodyExample: { overlap_seconds: 86_400 },
-    answers: { 200: one(identitySecretShape, 'The new secret, this once.') },
-  },
-} satisfies Record<string, RouteDocs>
+  operationId: 'rotateIdentitySecret',
+  summary: "Create an app's identity secret, or replace it",
+  description:
+    'Your backend signs with it who a user is, for registrations with the publishable key: `user_signature` is the hex HMAC-SHA256 of the `user_id`, keyed by this secret as it is shown. During the overlap, signatures by the previous secret are accepted as well.',
+  tags: ['apps'],
+  bodyExample: { overlap_seconds: 86_400 },
+  answers: { 200: one(identitySecretShape, 'The new secret, this once.') },
+} satisfies RouteDocs

@@ -13,7 +13,7 @@ const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 export function registerHealthReportRoutes(server: Server, { db, clock }: Pick<Deps, 'db' | 'clock'>): void {
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/health',
-    documented(healthDocs.read, { params }),
+    documented(healthDocs, { params }),
     async (request) => {
       const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
       return { data: presentHealth(await reportHealth(db, request.app.id, webhook.id, clock.now())) }

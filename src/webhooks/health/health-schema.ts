@@ -45,10 +45,8 @@ const healthShape = defineShape<ReturnType<typeof presentHealth>>(
 
 /** The API description of webhook health. */
 export const healthDocs = {
-  read: {
-    operationId: 'readWebhookHealth',
-    summary: 'Read how a webhook answered over the last 24 hours',
-    tags: ['webhooks'],
-    answers: { 200: one(healthShape, 'Rates and durations of its attempts.') },
-  },
-} satisfies Record<string, RouteDocs>
+  operationId: 'readWebhookHealth',
+  summary: 'Read how a webhook answered over the last 24 hours',
+  tags: ['webhooks'],
+  answers: { 200: one(healthShape, 'Rates and durations of its attempts.') },
+} satisfies RouteDocs

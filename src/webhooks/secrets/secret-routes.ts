@@ -26,7 +26,7 @@ export function registerSecretRoutes(
   const { clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
-    documented(secretDocs.rotate, { params, body }),
+    documented(secretDocs, { params, body }),
     async (request, reply) => {
       const id = request.params.webhook_id
       return answerOnce(deps, request, reply, async ({ db }) => {

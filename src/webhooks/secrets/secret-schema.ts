@@ -31,13 +31,11 @@ const rotationShape = defineShape<ReturnType<typeof presentRotation>>(
 
 /** The API description of the secret routes. */
 export const secretDocs = {
-  rotate: {
-    operationId: 'rotateSecret',
-    summary: "Replace a webhook's secret",
-    description:
-      'Without a secret in the body, one is generated. During the overlap, `webhook-signature` carries both signatures, and `x-krafter-signature-previous` is sent in addition to `x-krafter-signature`.',
-    tags: ['webhooks'],
-    bodyExample: { overlap_seconds: 86_400 },
-    answers: { 200: one(rotationShape, 'The new secret. It is not shown again.') },
-  },
-} satisfies Record<string, RouteDocs>
+  operationId: 'rotateSecret',
+  summary: "Replace a webhook's secret",
+  description:
+    'Without a secret in the body, one is generated. During the overlap, `webhook-signature` carries both signatures, and `x-krafter-signature-previous` is sent in addition to `x-krafter-signature`.',
+  tags: ['webhooks'],
+  bodyExample: { overlap_seconds: 86_400 },
+  answers: { 200: one(rotationShape, 'The new secret. It is not shown again.') },
+} satisfies RouteDocs
