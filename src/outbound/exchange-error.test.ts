@@ -9,7 +9,7 @@ import { startNameServer } from '../../test/support/name-server.ts'
 import { startRawTlsServer, startTcpServer } from '../../test/support/raw-server.ts'
 import { makeCertificates } from '../local-ends/certificates.ts'
 import { createAddressGuard } from './address-guard.ts'
-import { classifyError, reasons } from './exchange-error.ts'
+import { classifyError, failures } from './exchange-error.ts'
 import { createOutbound } from './outbound-client.ts'
 import { createResolver } from './resolver.ts'
 
@@ -94,7 +94,7 @@ describe('why an exchange failed, in words', () => {
     expect(await outbound.exchange(request)).toEqual({
       ok: false,
       error: 'tls',
-      reason: reasons.certificateUnknownAuthority,
+      reason: failures.certificateUnknownAuthority.reason,
     })
   })
 
@@ -159,7 +159,7 @@ describe('why an exchange failed, in words', () => {
     const gone = await startTcpServer(() => {})
     await gone.stop()
     for (const each of [plain, resetting]) cleanups.push(() => each.stop())
-    expect(await failureAt(`https://127.0.0.1:${plain.port}/`)).toEqual(['tls', reasons.noTls])
+    expect(await failureAt(`https://127.0.0.1:${plain.port}/`)).toEqual(['tls', failures.noTls.reason])
     expect(await failureAt(`https://127.0.0.1:${resetting.port}/`)).toEqual([
       'connect',
       'the connection was reset',
@@ -172,7 +172,7 @@ describe('why an exchange failed, in words', () => {
       'connect',
       expect.stringMatching(/no route|does not permit/),
     ])
-    expect(await failureAt('https://10.0.0.1/')).toEqual(['refused_address', reasons.refusedAddress])
+    expect(await failureAt('https://10.0.0.1/')).toEqual(['refused_address', failures.refusedAddress.reason])
   })
 
   test('names', async () => {
@@ -197,16 +197,16 @@ describe('why an exchange failed, in words', () => {
     ])
     expect(await failureAt('https://silent.example/', { lookup: makeLookup(300) })).toEqual([
       'dns',
-      reasons.nameServersSilent,
+      failures.nameServersSilent.reason,
     ])
     expect(await failureAt('https://inside.example/', { lookup })).toEqual([
       'refused_address',
-      reasons.refusedAddress,
+      failures.refusedAddress.reason,
     ])
   })
 
   test('never what the system says: that names addresses', () => {
-    const texts: string[] = Object.values(reasons)
+    const texts: string[] = Object.values(failures).map(({ reason }) => reason)
     for (const code of [
       'ECONNREFUSED',
       'EHOSTUNREACH',
@@ -224,5 +224,6 @@ describe('why an exchange failed, in words', () => {
 
 test('docs/receive/deliveries.md lists every reason', async () => {
   const page = await readFile(new URL('../../docs/receive/deliveries.md', import.meta.url), 'utf8')
-  for (const reason of Object.values(reasons)) expect(page.replace(/\s+/g, ' ')).toContain(reason)
+  for (const reason of Object.values(failures).map(({ reason }) => reason))
+    expect(page.replace(/\s+/g, ' ')).toContain(reason)
 })

@@ -2,7 +2,7 @@ import { type Dispatcher, errors } from 'undici'
 import type { AddressGuard } from './address-guard.ts'
 import { type Connection, ConnectionPool, type Waiter } from './connection-pool.ts'
 import { type Destination, toDestination } from './destination.ts'
-import { classifyError, type ExchangeFailure, isConnectionLost, reasons } from './exchange-error.ts'
+import { classifyError, type ExchangeFailure, failures, isConnectionLost } from './exchange-error.ts'
 import { findHeaderFault } from './forbidden-headers.ts'
 import { createGuardedConnect } from './guarded-connect.ts'
 import type { Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
@@ -44,14 +44,14 @@ export function createOutbound(options: OutboundOptions): Outbound {
       }
       // The guard checks hosts when connecting, but does not see the scheme and the credentials. They are checked here.
       if (request.url.protocol !== 'https:' || request.url.username || request.url.password) {
-        return Promise.resolve(failed({ error: 'refused_address', reason: reasons.refusedUrl }))
+        return Promise.resolve(failed(failures.refusedUrl))
       }
       if (!isSendable(request.headers)) {
-        return Promise.resolve(failed({ error: 'protocol', reason: reasons.invalidHeader }))
+        return Promise.resolve(failed(failures.invalidHeader))
       }
       const headerBytes = sizeOf(request.headers)
       if (headerBytes > limits.requestHeaderBytes) {
-        return Promise.resolve(failed({ error: 'protocol', reason: reasons.requestHeadersTooLarge }))
+        return Promise.resolve(failed(failures.requestHeadersTooLarge))
       }
       const { url, ca } = request
       const destination = toDestination(url, { ca, alone: headerBytes > limits.sharedRequestHeaderBytes })
@@ -235,8 +235,7 @@ class Exchange implements Waiter, Dispatcher.DispatchHandler {
     if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
       this.#pool.retire(connection)
     }
-    const reason = connection ? reasons.noAnswerInTime : reasons.noConnectionInTime
-    this.#giveUp(failed({ error: 'timeout', reason }))
+    this.#giveUp(failed(connection ? failures.noAnswerInTime : failures.noConnectionInTime))
   }
 
   #giveUp(result: OutboundResult): void {
@@ -297,8 +296,8 @@ function sizeOf(headers: Record<string, string>): number {
   return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0)
 }
 
-const stopped: OutboundResult = failed({ error: 'aborted', reason: reasons.stopped })
+const stopped: OutboundResult = failed(failures.stopped)
 
-function failed(failure: ExchangeFailure): OutboundResult {
-  return { ok: false, ...failure }
+function failed({ error, reason }: ExchangeFailure): OutboundResult {
+  return { ok: false, error, reason }
 }
