@@ -13,20 +13,10 @@ import { acceptSpan } from './accept-span.ts'
 /** How many notifications may wait: some seconds of work. */
 const maxWaiting = 5_000
 
-/** Accepts notifications. If the caller gives a transaction instead of the database, it is used for them. */
-export interface Acceptor {
-  /** @throws 404 when the app is deleted, 422 when the payload is too long to be pushed, 429 when too many wait */
-  accept(given: { db: Db }, request: NotificationRequest): Promise<AcceptedNotification>
-  /** Accepts requests with checked payloads in one transaction. @returns a result for each, in the given order */
-  acceptAll(
-    given: { db: Db },
-    requests: readonly NotificationRequest[],
-  ): Promise<(AcceptedNotification | Error)[]>
-}
-
 type Accepted = AcceptedNotification | Error
 
-export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels' | 'traces'>): Acceptor {
+/** Accepts notifications. If the caller gives a transaction instead of the database, it is used for them. */
+export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels' | 'traces'>) {
   const { traces } = deps
   const group = createAppGroup<NotificationRequest, AcceptedNotification>(
     deps.db,
@@ -47,12 +37,14 @@ export function createAcceptor(deps: Pick<Deps, 'db' | 'clock' | 'channels' | 't
     return accepted
   }
   return {
-    async accept(given, request) {
+    /** @throws 404 when the app is deleted, 422 when the payload is too long to be pushed, 429 when too many wait */
+    async accept(given: { db: Db }, request: NotificationRequest): Promise<AcceptedNotification> {
       checkPayload(deps.channels, request)
       const accepting = group.add(given, request)
       return traces ? traced(accepting, [request]) : accepting
     },
-    acceptAll(given, requests) {
+    /** Accepts requests with checked payloads in one transaction. @returns a result for each, in the given order */
+    acceptAll(given: { db: Db }, requests: readonly NotificationRequest[]): Promise<Accepted[]> {
       const accepting = group.addAll(given, requests)
       return traces ? traced(accepting, requests) : accepting
     },

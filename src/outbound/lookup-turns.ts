@@ -11,17 +11,7 @@ export interface TurnLimits {
 }
 
 /** Starts look-ups within the limits. Parents take turns. */
-export interface LookupTurns {
-  /**
-   * Waits for a turn.
-   *
-   * @returns a function that ends the turn; call it once
-   * @throws an error with the code `ERR_LOOKUPS_BUSY` when no turn comes in time or too many look-ups wait
-   */
-  take(hostname: string, timeoutMs: number): Promise<() => void>
-}
-
-export function createLookupTurns(limits: TurnLimits): LookupTurns {
+export function createLookupTurns(limits: TurnLimits) {
   const running = new Map<string, number>()
   const waiting = new Map<string, Set<() => void>>()
   let total = 0
@@ -54,7 +44,13 @@ export function createLookupTurns(limits: TurnLimits): LookupTurns {
   }
 
   return {
-    take(hostname, timeoutMs) {
+    /**
+     * Waits for a turn.
+     *
+     * @returns a function that ends the turn; call it once
+     * @throws an error with the code `ERR_LOOKUPS_BUSY` when no turn comes in time or too many look-ups wait
+     */
+    take(hostname: string, timeoutMs: number): Promise<() => void> {
       const parent = parentOf(hostname)
       if (hasRoom(parent) && !waiting.has(parent)) return Promise.resolve(begin(parent))
       if (waitingTotal >= limits.waitingLookups) return Promise.reject(lookupError('ERR_LOOKUPS_BUSY'))

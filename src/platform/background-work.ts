@@ -1,14 +1,6 @@
 import { statementContext } from './db/statement-context.ts'
 
-/** Runs work that several requests cause once for all of them. */
-export interface BackgroundWork {
-  /** Runs the work soon: at once unless it ran less than `restMs` ago. Runs never overlap. */
-  request(): void
-  /** Runs the work a last time if it was requested, and ignores later requests. */
-  stop(): Promise<void>
-}
-
-export interface BackgroundWorkOptions {
+interface BackgroundWorkOptions {
   work: () => Promise<void>
   /** Pause between the end of one run and the start of the next, in milliseconds. */
   restMs: number
@@ -16,8 +8,11 @@ export interface BackgroundWorkOptions {
   onError: (error: unknown) => void
 }
 
-/** The work's statements count as the service's own, not as those of the request that caused it. */
-export function createBackgroundWork({ work, restMs, onError }: BackgroundWorkOptions): BackgroundWork {
+/**
+ * Runs work that several requests cause once for all of them. Its statements count as the service's own, not as those of
+ * the request that caused it.
+ */
+export function createBackgroundWork({ work, restMs, onError }: BackgroundWorkOptions) {
   let isRequested = false
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
@@ -41,10 +36,12 @@ export function createBackgroundWork({ work, restMs, onError }: BackgroundWorkOp
     })
   }
   return {
+    /** Runs the work soon: at once unless it ran less than `restMs` ago. Runs never overlap. */
     request() {
       isRequested = true
       if (!timer && !running && !isStopped) timer = setTimeout(start, 0).unref()
     },
+    /** Runs the work a last time if it was requested, and ignores later requests. */
     async stop() {
       isStopped = true
       clearTimeout(timer)

@@ -5,16 +5,7 @@ import type { ConnectionLimits } from './connection-limits.ts'
 /** Whether the database takes writes, according to the latest check. */
 export type DatabaseState = 'ready' | UnavailableReason
 
-/** Tracks whether the database is available, and logs changes. */
-export interface Availability {
-  /** The state that is currently known. */
-  state(): DatabaseState
-  /** Reports an error that may affect one connection or all: a check of the database decides. */
-  suspect(error: DatabaseUnavailable): void
-  stop(): void
-}
-
-export interface AvailabilityOptions {
+interface AvailabilityOptions {
   limits: Pick<ConnectionLimits, 'probeMs' | 'maxProbeMs'>
   log: Pick<Logger, 'error' | 'warn' | 'info'>
   /** Checks the database, over a separate connection and with a deadline. */
@@ -33,7 +24,8 @@ interface Outage {
   reason: string
 }
 
-export function createAvailability(options: AvailabilityOptions): Availability {
+/** Tracks whether the database is available, and logs changes. */
+export function createAvailability(options: AvailabilityOptions) {
   const { limits, log } = options
   let state: DatabaseState = 'ready'
   let outage: Outage | undefined
@@ -91,8 +83,10 @@ export function createAvailability(options: AvailabilityOptions): Availability {
   }
 
   return {
+    /** The state that is currently known. */
     state: () => state,
-    suspect(error) {
+    /** Reports an error that may affect one connection or all: a check of the database decides. */
+    suspect(error: DatabaseUnavailable) {
       if (stopped) return
       if (outage) {
         outage.errors += 1

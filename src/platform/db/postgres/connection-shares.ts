@@ -1,20 +1,5 @@
 import { DatabaseBusy } from '../database-errors.ts'
 
-/** Decides which caller gets a connection next. */
-export interface ConnectionShares {
-  /**
-   * Waits for a connection. The next free one goes to the caller that holds the fewest, so that no caller waits behind
-   * another's long queue.
-   *
-   * @param caller undefined: the service itself, which goes first
-   * @returns a function that returns the connection; call it once
-   * @throws DatabaseBusy when no connection became free in time
-   */
-  take(caller: string | undefined): Promise<() => void>
-  /** How many requests wait for a connection. */
-  waiting(): number
-}
-
 interface Waiting {
   caller: string | undefined
   start: () => void
@@ -29,7 +14,7 @@ const maxWaitingPerCaller = 500
  * Shares out the connections of a pool. One caller holds at most half of them, and all callers together leave 30 % to
  * the service itself.
  */
-export function createConnectionShares(total: number, waitMs: number): ConnectionShares {
+export function createConnectionShares(total: number, waitMs: number) {
   const perCaller = Math.max(1, Math.floor(total / 2))
   const ofCallers = Math.max(1, total - Math.ceil(total * reservedShare))
   const held = new Map<string, number>()
@@ -68,8 +53,17 @@ export function createConnectionShares(total: number, waitMs: number): Connectio
   }
 
   return {
+    /** How many requests wait for a connection. */
     waiting: () => waiting.length,
-    async take(caller) {
+    /**
+     * Waits for a connection. The next free one goes to the caller that holds the fewest, so that no caller waits behind
+     * another's long queue.
+     *
+     * @param caller undefined: the service itself, which goes first
+     * @returns a function that returns the connection; call it once
+     * @throws DatabaseBusy when no connection became free in time
+     */
+    async take(caller: string | undefined): Promise<() => void> {
       const turn = Promise.withResolvers<() => void>()
       const begin = () => {
         start(caller)

@@ -4,34 +4,22 @@ import { sharedRun } from '../../shared-run.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
-/** One connection that receives notifications. It is replaced whenever it is lost or too old. */
-export interface ListeningConnection {
-  /**
-   * @param onNotification called with the payload of each notification on the channel
-   * @param onReconnect called each time listening starts or resumes: notifications may have been lost before
-   * @returns a handle that ends the subscription
-   * @throws when the first LISTEN fails
-   */
-  listen(
-    channel: string,
-    onNotification: (payload: string) => void,
-    onReconnect: () => void,
-  ): Promise<{ close(): Promise<void> }>
-  end(): void
-}
-
 interface Subscription {
   channel: string
   onNotification: (payload: string) => void
   onReconnect: () => void
 }
 
-/** @param onLost called with the error that ended the connection or prevented a new one */
+/**
+ * One connection that receives notifications. It is replaced whenever it is lost or too old.
+ *
+ * @param onLost called with the error that ended the connection or prevented a new one
+ */
 export function createListeningConnection(
   connectionString: string,
   limits: ConnectionLimits,
   onLost: (error: unknown) => void,
-): ListeningConnection {
+) {
   const subscriptions = new Set<Subscription>()
   let client: pg.Client | undefined
   let openedAt = 0
@@ -96,7 +84,17 @@ export function createListeningConnection(
   ).unref()
 
   return {
-    async listen(channel, onNotification, onReconnect) {
+    /**
+     * @param onNotification called with the payload of each notification on the channel
+     * @param onReconnect called each time listening starts or resumes: notifications may have been lost before
+     * @returns a handle that ends the subscription
+     * @throws when the first LISTEN fails
+     */
+    async listen(
+      channel: string,
+      onNotification: (payload: string) => void,
+      onReconnect: () => void,
+    ): Promise<{ close(): Promise<void> }> {
       const subscription = { channel, onNotification, onReconnect }
       subscriptions.add(subscription)
       try {

@@ -4,20 +4,11 @@ import type { DatabaseState } from './availability.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
-/** Checks whether the database takes writes. */
-export interface ReadinessProbe {
-  /** Concurrent calls share one check. Never rejects, and takes at most `readinessMs`. */
-  ask(): Promise<DatabaseState>
-  /** Checks in a new session, because an old one may report an outdated state. */
-  askAnew(): Promise<DatabaseState>
-  end(): void
-}
-
 /**
- * Keeps one connection while checks are frequent, so that a check never waits for a pool. The connection is replaced
+ * Checks whether the database takes writes. Keeps one connection while checks are frequent, so that a check never waits for a pool. The connection is replaced
  * within the same check when it has failed, is too old, or reports read-only, which may be outdated in an old session.
  */
-export function createReadinessProbe(connectionString: string, limits: ConnectionLimits): ReadinessProbe {
+export function createReadinessProbe(connectionString: string, limits: ConnectionLimits) {
   let client: pg.Client | undefined
   let openedAt = 0
   let asking: Promise<DatabaseState> | undefined
@@ -65,7 +56,9 @@ export function createReadinessProbe(connectionString: string, limits: Connectio
     return asking
   }
   return {
+    /** Concurrent calls share one check. Never rejects, and takes at most `readinessMs`. */
     ask,
+    /** Checks in a new session, because an old one may report an outdated state. */
     askAnew() {
       if (!asking) drop()
       return ask()
