@@ -2,15 +2,15 @@ import { findRunningService } from '../control/control-client.ts'
 import { createLogger } from '../platform/log.ts'
 import { checkDatabase } from './doctor/check-database.ts'
 import { checkOutboundReach, checkTls, checkVapidSubject } from './doctor/check-network.ts'
-import { type Finding, findings } from './doctor/finding.ts'
+import { findings } from './doctor/finding.ts'
+import { type OutputOptions, print, printTable } from './output.ts'
 import { readSettings, type SettingOptions } from './read-settings.ts'
-import { printTable } from './table.ts'
 
 /**
  * `krafter-push doctor`: looks for problems that would keep pushes and webhooks from arriving, and changes nothing. The
  * exit code is 1 when a check failed. A warning is not a failure.
  */
-export async function runDoctor(options: SettingOptions & { json?: boolean }): Promise<void> {
+export async function runDoctor(options: SettingOptions & OutputOptions): Promise<void> {
   const config = readSettings(options)
   const log = createLogger('silent')
   const running = config.databaseUrl ? undefined : await findRunningService(config.dataDir)
@@ -22,12 +22,8 @@ export async function runDoctor(options: SettingOptions & { json?: boolean }): P
     [checkVapidSubject(config)],
     checkTls(config).then((finding) => [finding]),
   ])
-  print(checked.flat(), options)
+  const found = checked.flat()
+  print(found, options, () => printTable(found.map(({ check, state, detail }) => [state, check, detail])))
   // Kept-alive connections must not keep the process running.
-  process.exit(checked.flat().some(({ state }) => state === 'failed') ? 1 : 0)
-}
-
-function print(found: readonly Finding[], { json }: { json?: boolean }): void {
-  if (json) console.log(JSON.stringify(found))
-  else printTable(found.map(({ check, state, detail }) => [state, check, detail]))
+  process.exit(found.some(({ state }) => state === 'failed') ? 1 : 0)
 }

@@ -8,16 +8,13 @@ import { migrate } from '../platform/db/migrate.ts'
 import { parseId } from '../platform/ids.ts'
 import { createLogger } from '../platform/log.ts'
 import { openStorage } from '../storage.ts'
+import { type OutputOptions, print } from './output.ts'
 import { readSettings } from './read-settings.ts'
 import { UsageError } from './usage-error.ts'
 
-interface Output {
-  json?: boolean
-}
-
 /** `krafter-push keys create`: prints the key, once. */
 export async function createKeyCommand(
-  options: Output & { name: string; team: string; scopes: string; expires?: string },
+  options: OutputOptions & { name: string; team: string; scopes: string; expires?: string },
 ): Promise<void> {
   const given = {
     name: options.name,
@@ -26,24 +23,24 @@ export async function createKeyCommand(
     expires_at: parseMoment(options.expires)?.toISOString() ?? null,
   }
   const made = await withKeys((keys) => keys.create(given))
-  print(options, made, `${made.key}\n(id ${made.id}; shown once, keep it)`)
+  print(made, options, () => console.log(`${made.key}\n(id ${made.id}; shown once, keep it)`))
 }
 
 /** `krafter-push keys list` */
-export async function listKeysCommand(options: Output): Promise<void> {
+export async function listKeysCommand(options: OutputOptions): Promise<void> {
   const shown = await withKeys((keys) => keys.list())
   const lines = shown.map((key) => {
     const state = key.revoked_at ? 'revoked' : key.expires_at ? `until ${key.expires_at}` : 'works'
     return [key.id, `${key.key_prefix}…`, key.scopes.join(','), state, `${key.team}/${key.name}`].join('  ')
   })
-  print(options, shown, lines.join('\n') || 'no keys')
+  print(shown, options, () => console.log(lines.join('\n') || 'no keys'))
 }
 
 /** `krafter-push keys revoke` */
-export async function revokeKeyCommand(id: string, options: Output): Promise<void> {
+export async function revokeKeyCommand(id: string, options: OutputOptions): Promise<void> {
   const revoked = parseId(id) !== undefined && (await withKeys((keys) => keys.revoke(id)))
   if (!revoked) throw new ConfigError(`there is no key ${id}: krafter-push keys list shows them`)
-  print(options, { id, revoked: true }, `revoked ${id}`)
+  print({ id, revoked: true }, options, () => console.log(`revoked ${id}`))
 }
 
 /** A running service with the embedded database executes the command. Otherwise this process opens the database. */
@@ -79,8 +76,4 @@ function parseMoment(value: string | undefined): Date | null {
   if (Number.isNaN(moment.getTime()))
     throw new UsageError(`--expires: "${value}" is not a time such as 2030-01-01T00:00:00Z`)
   return moment
-}
-
-function print({ json }: Output, data: unknown, text: string): void {
-  console.log(json ? JSON.stringify(data) : text)
 }

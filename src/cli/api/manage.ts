@@ -1,7 +1,7 @@
 import type { Krafter } from '../../../packages/client/index.ts'
+import { printOne, printRows } from '../output.ts'
 import { UsageError } from '../usage-error.ts'
 import { findApp, findWebhook, openService, readWebhookSecret, take } from './open-service.ts'
-import { printOne, printRows } from './output.ts'
 import type { ServiceOptions } from './service-command.ts'
 
 export interface ListOptions extends ServiceOptions {

@@ -1,8 +1,8 @@
 import type { CreateNotificationRequest, Targeting } from '../../../packages/client/index.ts'
 import { splitList } from '../../platform/split-list.ts'
+import { printOne } from '../output.ts'
 import { UsageError } from '../usage-error.ts'
 import { findApp, openService } from './open-service.ts'
-import { printOne } from './output.ts'
 import type { ServiceOptions } from './service-command.ts'
 
 export interface SendOptions extends ServiceOptions {
