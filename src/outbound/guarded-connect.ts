@@ -5,6 +5,7 @@ import { buildConnector } from 'undici'
 import { getOrInsert } from '../platform/get-or-insert.ts'
 import { type AddressGuard, withoutBrackets } from './address-guard.ts'
 import { openTunnel } from './proxy-tunnel.ts'
+import { lookupError } from './query-addresses.ts'
 import type { LookupAll } from './resolver.ts'
 
 /** The address guard does not allow the connection. */
@@ -171,12 +172,9 @@ const secureContexts = new Map<string | undefined, SecureContext>()
 
 function secureContextOf(ca: string | undefined): SecureContext {
   return getOrInsert(secureContexts, ca, () =>
-    createSecureContext(ca === undefined ? {} : { ca: rootsWith(ca) }),
+    createSecureContext(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
   )
 }
-
-/** Node's own roots and another certificate authority, PEM. */
-const rootsWith = (ca: string) => [...getCACertificates('default'), ca]
 
 /** A look-up function for sockets that returns only checked addresses. */
 function guardLookup(guard: AddressGuard, lookupAll: LookupAll): LookupFunction {
@@ -194,7 +192,7 @@ function guardLookup(guard: AddressGuard, lookupAll: LookupAll): LookupFunction 
       if (refused !== null) {
         callback(new RefusedAddressError(refused), [])
       } else if (wanted.length === 0) {
-        callback(noAddressError(hostname), [])
+        callback(lookupError('ENODATA'), [])
       } else if (options.all) {
         callback(null, wanted)
       } else {
@@ -207,9 +205,4 @@ function guardLookup(guard: AddressGuard, lookupAll: LookupAll): LookupFunction 
 function isWantedFamily(family: number, wanted: LookupOptions['family']): boolean {
   const asked = typeof wanted === 'string' ? Number(wanted.slice(-1)) : (wanted ?? 0)
   return asked === 0 || asked === family
-}
-
-function noAddressError(hostname: string): NodeJS.ErrnoException {
-  const error: NodeJS.ErrnoException = new Error(`no address for ${hostname}`)
-  return Object.assign(error, { code: 'ENODATA', syscall: 'query', hostname })
 }

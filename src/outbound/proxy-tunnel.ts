@@ -40,7 +40,7 @@ export function openTunnel(
       lookup: lookup as never,
       ...(isSecure && ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
     })
-    const giveUp = () => request.destroy(timedOut())
+    const giveUp = () => request.destroy(tunnelError('ETIMEDOUT', 'no tunnel in time'))
     const settle = () => signal.removeEventListener('abort', giveUp)
     signal.addEventListener('abort', giveUp)
     if (signal.aborted) giveUp()
@@ -48,7 +48,7 @@ export function openTunnel(
       settle()
       if (statusCode < 200 || statusCode > 299) {
         socket.destroy()
-        reject(proxyError('ERR_PROXY_REFUSED', `the proxy answered ${statusCode}`))
+        reject(tunnelError('ERR_PROXY_REFUSED', `the proxy answered ${statusCode}`))
         return
       }
       if (head.length > 0) socket.unshift(head)
@@ -57,7 +57,7 @@ export function openTunnel(
     request.once('error', (cause) => {
       settle()
       reject(
-        signal.aborted ? cause : proxyError('ERR_PROXY_UNREACHABLE', 'the proxy cannot be reached', cause),
+        signal.aborted ? cause : tunnelError('ERR_PROXY_UNREACHABLE', 'the proxy cannot be reached', cause),
       )
     })
     request.end()
@@ -70,10 +70,6 @@ function authorization({ username, password }: URL): Record<string, string> {
   return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` }
 }
 
-function timedOut(): Error {
-  return Object.assign(new Error('no tunnel in time'), { code: 'ETIMEDOUT' })
-}
-
-function proxyError(code: string, message: string, cause?: Error): Error {
+function tunnelError(code: string, message: string, cause?: Error): Error {
   return Object.assign(new Error(message, { cause }), { code })
 }

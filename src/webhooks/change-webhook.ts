@@ -48,13 +48,14 @@ export async function changeWebhook(
     const mismatch = findMismatch(settings, before)
     if (mismatch) throw refusals.invalid(mismatch)
     const { id } = before
+    const { headers: _, ...otherSettings } = settings
     const change = {
       url: storedUrl,
       events,
       enabled,
       ...(isSecretOf(deps, before, secret) ? {} : secretChange(deps, id, secret)),
       ...signatureChange(deps, id, signature, before.signature),
-      ...storedSettings(deps, id, hasHeaders(deps, before, settings) ? omitHeaders(settings) : settings),
+      ...storedSettings(deps, id, hasHeaders(deps, before, settings) ? otherSettings : settings),
     }
     const changed = await updateWebhook(trx, before, change, deps.clock.now())
     if (changed !== before) await laneChanges.announce(trx, [laneName({ appId, webhookId: id })])
@@ -96,10 +97,6 @@ function hasHeaders(
       wanted,
     ),
   )
-}
-
-function omitHeaders({ headers: _, ...others }: WebhookSettings): WebhookSettings {
-  return others
 }
 
 /** A value that can no longer be decrypted counts as different, so that setting it again repairs the webhook. */

@@ -53,7 +53,8 @@ export async function checkPublicRegistration(
     })
   }
   const checked = await checkRegistration(deps, app, given)
-  return { ...checked, proof: { oldAuth: oldAuth ? decodeAuth(oldAuth) : undefined } }
+  // Text that is not base64url gives bytes that match no subscriber.
+  return { ...checked, proof: { oldAuth: oldAuth ? Buffer.from(oldAuth, 'base64url') : undefined } }
 }
 
 /** @returns undefined: the user does not change */
@@ -78,11 +79,6 @@ function checkUser(
     })
   }
   return userId
-}
-
-/** Text that is not base64url gives bytes that match no subscriber. */
-function decodeAuth(text: string): Uint8Array {
-  return Buffer.from(text, 'base64url')
 }
 
 /**
