@@ -1,6 +1,7 @@
-import { fork } from 'node:child_process'
+import { type ForkOptions, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { frugalStart } from '../src/platform/heap.ts'
 
 type Functions = Record<string, (...given: never[]) => unknown>
 interface Call {
@@ -25,7 +26,7 @@ export function startChild<Api extends Functions>(
   name: string,
   path = join(import.meta.dirname, `${name}.ts`),
 ): Child<Api> {
-  const child = fork(path, { execArgv: childArguments(name) })
+  const child = fork(path, childSettings(name))
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let asked = 0
   child.on('message', (answer: Answer) => {
@@ -59,9 +60,14 @@ export function startChild<Api extends Functions>(
   return new Proxy({}, { get: get as ProxyHandler<object>['get'] & {} }) as Child<Api>
 }
 
-/** `BENCH_PROFILE=service` writes a CPU profile of each process of that module, into the current folder. */
-function childArguments(name: string): string[] {
-  return process.env.BENCH_PROFILE === name ? ['--cpu-prof'] : []
+/**
+ * The service is started as by the command line. `BENCH_PROFILE=service` writes a CPU profile of each process of that
+ * module, into the current folder.
+ */
+function childSettings(name: string): ForkOptions {
+  const profile = process.env.BENCH_PROFILE === name ? ['--cpu-prof'] : []
+  if (name !== 'service') return { execArgv: profile }
+  return { execArgv: [...frugalStart.args, ...profile], env: { ...frugalStart.env, ...process.env } }
 }
 
 /** The child's side of {@link startChild}. The child exits when its parent does. */

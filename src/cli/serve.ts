@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Role } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { databasePathIn } from '../platform/db/data-folder.ts'
-import { keepHeapSmall } from '../platform/heap.ts'
+import { keepHeapSmall, startFrugally } from '../platform/heap.ts'
 import { compileWasmInTurn } from '../platform/wasm-compilation.ts'
 import { readSettings, type SettingOptions } from './read-settings.ts'
 import { createTerminalLogger } from './terminal-log.ts'
@@ -24,6 +24,7 @@ function announceFirstStart({ databaseUrl, dataDir }: Config): void {
  * a terminal, and JSON elsewhere.
  */
 export async function serve(roles: readonly Role[], options: SettingOptions = {}): Promise<void> {
+  startFrugally()
   keepHeapSmall()
   compileWasmInTurn()
   const config = readSettings(options)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,12 +30,16 @@ test('a first start that cannot have its port makes nothing', async () => {
   rmSync(folder, { recursive: true })
 })
 
-test('the first start says at once what it does, and begins with the prepared database', async () => {
+test('the first start says at once what it does, and begins with the prepared database and little memory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-test-'))
   const data = join(folder, 'data')
-  const running = await startServiceProcess({ KRAFTER_DATA_DIR: data })
+  const running = await startServiceProcess({ KRAFTER_DATA_DIR: data }, { nodeArgs: [] })
   expect(running.output.stdout.split('\n')[0]).toBe(`Preparing the database (first start only)… ${data}`)
   expect((await createApi(running.url, running.key!).get('/push/apps')).status).toBe(200)
+  // It has started itself again as the same process, and only once.
+  const command = readFileSync(`/proc/${running.pid}/cmdline`, 'utf8')
+  expect(command.match(/--max-semi-space-size=16/g)).toHaveLength(1)
+  expect(readFileSync(`/proc/${running.pid}/environ`, 'utf8')).toContain('MALLOC_ARENA_MAX=2')
   await running.end('SIGKILL')
   rmSync(folder, { recursive: true })
 })

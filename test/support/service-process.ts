@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const startTimeoutMs = 60_000
-/** A third of a start is compiling, and the tests start dozens of processes. */
-const quickStart = ['--liftoff-only', '--min-semi-space-size=16']
+/** A third of a start is compiling, and the tests start dozens of processes. With these, they do not start twice. */
+const quickStart = ['--liftoff-only', '--min-semi-space-size=16', '--max-semi-space-size=16']
 
 /** Variables of the caller's that would change what a process under test does. */
 const foreign = /^(PORT|HOST|DATABASE_URL|KRAFTER_.*|NODE_OPTIONS|VITEST.*)$/
@@ -65,6 +65,7 @@ export async function runCommand(
 /** A service in a process of its own. */
 export interface ServiceProcess {
   url: string
+  pid: number
   /** Printed on the first start only. */
   key: string | undefined
   output: { stdout: string; stderr: string }
@@ -77,17 +78,19 @@ export interface ServiceProcess {
 /**
  * Starts `krafter-push serve` on a free port and waits until it listens.
  *
- * @param ca trusted by the process through NODE_EXTRA_CA_CERTS, PEM
+ * @param options `ca`: trusted by the process through NODE_EXTRA_CA_CERTS, PEM; `nodeArgs`: instead of those that make
+ *   a start quick
  * @throws with what it printed when it ends instead
  */
 export async function startServiceProcess(
   env: Record<string, string>,
-  options: { ca?: string; args?: readonly string[] } = {},
+  options: { ca?: string; args?: readonly string[]; nodeArgs?: readonly string[] } = {},
 ): Promise<ServiceProcess> {
+  const { args = [], nodeArgs = quickStart } = options
   const folder = mkdtempSync(join(tmpdir(), 'krafter-push-ca-'))
   const caFile = join(folder, 'ca.pem')
   if (options.ca) writeFileSync(caFile, options.ca)
-  const child = spawn(process.execPath, [...quickStart, main, 'serve', ...(options.args ?? [])], {
+  const child = spawn(process.execPath, [...nodeArgs, main, 'serve', ...args], {
     env: environment({ PORT: '0', ...(options.ca ? { NODE_EXTRA_CA_CERTS: caFile } : {}), ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -96,6 +99,7 @@ export async function startServiceProcess(
   ended.then(() => rmSync(folder, { recursive: true, force: true }))
   await listening(child, output, ended)
   return {
+    pid: child.pid!,
     url: /listens on (\S+)/.exec(output.stdout)?.[1] ?? '',
     key: /kr_live_\S{43}/.exec(output.stdout)?.[0],
     output,
