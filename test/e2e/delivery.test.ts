@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import type { Http2ServerResponse } from 'node:http2'
 import type { Writable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { generate } from 'selfsigned'
@@ -496,6 +497,30 @@ describeOnEachBackend('delivery', (make) => {
     await emit(running.service, appId)
     expect(await deliveriesOf(db, webhookId)).toHaveLength(1)
     expect(receiver.to('/gone')).toHaveLength(1)
+  })
+
+  test('an attempt at a former URL, or from before a webhook was disabled, says nothing about it', async () => {
+    const appId = await makeApp()
+    const webhookId = await makeWebhook(appId, at('/former'))
+    const answerLate = async (path: string, status: number, change: () => Promise<unknown>) => {
+      const { promise: held, resolve } = Promise.withResolvers<Http2ServerResponse>()
+      answerAt(path, (_, response) => resolve(response))
+      await emit(running.service, appId)
+      const response = await held
+      await change()
+      response.writeHead(status).end()
+    }
+    await answerLate('/former', 410, () => changeWebhook(appId, webhookId, { url: at('/current') }))
+    await ended(webhookId)
+    expect(await readWebhook(appId, webhookId)).toMatchObject({ enabled: true, failure_count: 0 })
+
+    await answerLate('/current', 503, async () => {
+      await changeWebhook(appId, webhookId, { enabled: false })
+      await changeWebhook(appId, webhookId, { enabled: true })
+    })
+    await endedOnceDue(webhookId, 2)
+    expect(await readWebhook(appId, webhookId)).toMatchObject({ enabled: true, failure_count: 0 })
+    expect(receiver.to('/current')).toHaveLength(1)
   })
 
   test.each([

@@ -120,10 +120,14 @@ function samplesOf(attempted: readonly Attempted[]): WebhookSamples[] {
     appId: results[0]!.delivery.appId,
     webhookId,
     // A request counts once, however many events it carried.
-    samples: [...new Set(results.map(({ attempt }) => attempt))].map((attempt) => ({
-      succeeded: attempt.outcome.succeeded,
-      gone: attempt.outcome.gone,
-      at: new Date(attempt.startedAt.getTime() + attempt.durationMs),
-    })),
+    samples: [...new Map(results.map((result) => [result.attempt, result])).values()].map(
+      ({ attempt, webhook }) => ({
+        url: webhook.url,
+        generation: webhook.generation,
+        succeeded: attempt.outcome.succeeded,
+        gone: attempt.outcome.gone,
+        at: new Date(attempt.startedAt.getTime() + attempt.durationMs),
+      }),
+    ),
   }))
 }
