@@ -6,6 +6,9 @@ export const keyChanges = announcementsOn('krafter_push_keys')
 /** Apps that were changed or deleted. The name is the app's id. */
 export const appChanges = announcementsOn('krafter_push_apps')
 
+/** Apps that were deleted, so that nothing more is sent for them. The name is the app's id. */
+export const appDeletions = announcementsOn('krafter_push_deleted_apps')
+
 /** Apps that have something to send. The name is the app's id. */
 export const sendingDue = announcementsOn('krafter_push_sending')
 

@@ -1,5 +1,5 @@
 import { type InferResult, type RawBuilder, sql } from 'kysely'
-import { appChanges } from '../announcements.ts'
+import { appChanges, appDeletions } from '../announcements.ts'
 import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import type { KnownApp } from '../lookups.ts'
@@ -249,4 +249,5 @@ export async function deleteApp(trx: Trx, id: string): Promise<void> {
   await trx.deleteFrom('receipts').where('app_id', '=', id).execute()
   await trx.deleteFrom('apps').where('id', '=', id).execute()
   await appChanges.announce(trx, [id])
+  await appDeletions.announce(trx, [id])
 }

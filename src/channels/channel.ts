@@ -48,6 +48,7 @@ export interface Channel<Settings = unknown, Target = unknown> {
    * Sends a notification to each target, many at a time. Different apps and pages take turns at a push service.
    *
    * @param signal aborted when the page's time is up. Pushes not started by then are `deferred`, running ones `retry`
+   * @param mayStart asked before each push; false: it is `deferred`, running ones continue
    * @returns one outcome per target, in their order; never rejects because of a single target
    */
   send(
@@ -55,6 +56,7 @@ export interface Channel<Settings = unknown, Target = unknown> {
     message: Message,
     targets: readonly Target[],
     signal: AbortSignal,
+    mayStart: () => boolean,
   ): Promise<Outcome[]>
   /** Closes connections and workers. */
   close(): Promise<void>

@@ -30,8 +30,10 @@ describe.each(harnesses)('the channel for %s', (_, start) => {
     appSettings: {},
     ttlSeconds: 60,
   })
-  const send = (rows: readonly SubscriberRow[], { from = app, signal = new AbortController().signal } = {}) =>
-    sendToRows(harness.channel, from, makeMessage(from), rows, signal)
+  const send = (
+    rows: readonly SubscriberRow[],
+    { from = app, signal = new AbortController().signal, mayStart = (): boolean => true } = {},
+  ) => sendToRows(harness.channel, from, makeMessage(from), rows, signal, mayStart)
   const kinds = (outcomes: readonly Outcome[]) => outcomes.map(({ kind }) => kind)
   const count = (outcomes: readonly Outcome[], kind: Outcome['kind']) =>
     outcomes.filter((outcome) => outcome.kind === kind).length
@@ -153,6 +155,15 @@ describe.each(harnesses)('the channel for %s', (_, start) => {
     expect(count(outcomes, 'sent') + count(outcomes, 'retry') + count(outcomes, 'deferred')).toBe(200)
     expect(count(await send(rows, { signal: controller.signal }), 'deferred')).toBe(200)
     expect(harness.received).toHaveLength(arrived)
+  })
+
+  test('begins nothing once it may not, and lets what is under way end', async () => {
+    harness.reply = () => ({ means: 'accepted' })
+    const rows = await harness.makeRows(app, 200)
+    const outcomes = await send(rows, { mayStart: () => harness.received.length < 5 })
+    expect(count(outcomes, 'sent')).toBe(harness.received.length)
+    expect(count(outcomes, 'deferred')).toBe(200 - harness.received.length)
+    expect(harness.received.length).toBeLessThan(200)
   })
 
   test('lets apps take turns at a push service', async () => {

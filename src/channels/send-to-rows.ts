@@ -13,12 +13,13 @@ export async function sendToRows(
   message: Message,
   rows: readonly SubscriberRow[],
   signal: AbortSignal,
+  mayStart: () => boolean = () => true,
 ): Promise<Outcome[]> {
   try {
     const settings = channel.readSettings(app)
     const made = rows.map((row) => channel.toTarget(settings, row))
     const targets = made.flatMap((one) => ('target' in one ? [one.target] : []))
-    const sent = (await channel.send(settings, message, targets, signal)).values()
+    const sent = (await channel.send(settings, message, targets, signal, mayStart)).values()
     return made.map((one) => ('outcome' in one ? one.outcome : sent.next().value!))
   } catch (error) {
     return rows.map(() => rejected((error as Error).message))

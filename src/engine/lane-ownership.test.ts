@@ -77,6 +77,7 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     )
     // Nothing new starts in it meanwhile, anywhere.
     expect([first.owns(last), second.owns(last)]).toEqual([false, false])
+    expect([first.holds(last), second.holds(last)]).toEqual([true, false])
     busy = false
     await poll(
       async () => second.owns(last),
@@ -135,5 +136,20 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     )
     const both = owned(first).filter((id) => second.owns(id))
     expect(both).toEqual([])
+  })
+
+  test('who was silent for a lease holds a lane again if nobody took it', async () => {
+    let stoppedMs = 0
+    const first = await lease(() => performance.now() + stoppedMs)
+    stoppedMs = 60_000
+    const [laneId] = laneIds as [string]
+    expect(first.holds(laneId)).toBe(false)
+    expect(await first.confirm(laneId)).toBe(true)
+    await opened.db
+      .updateTable('lane_leases')
+      .set({ owner: randomUUID(), expires_at: new Date(Date.now() + 60_000) })
+      .execute()
+    stoppedMs = 120_000
+    expect(await first.confirm(laneId)).toBe(false)
   })
 })

@@ -12,6 +12,10 @@ import { startSweeper } from './sweeper.ts'
 export interface LaneOwnership {
   /** Whether work of the lane may start in this process now. False as soon as the lease might have lapsed. */
   owns(laneId: string): boolean
+  /** Whether work of the lane that is under way may continue here: also while the lane is being handed back. */
+  holds(laneId: string): boolean
+  /** Like {@link holds}, but first asks the database when the lease might have lapsed. */
+  confirm(laneId: string): Promise<boolean>
   /** Number of buckets in which this process may start work now. */
   bucketsOwned(): number
   /** Calls `callback` when this process gains buckets: it must then look for due work in their lanes. */
@@ -44,6 +48,8 @@ export function bucketOf(laneId: string): number {
 export function ownAllLanes(): LaneOwnership {
   return {
     owns: () => true,
+    holds: () => true,
+    confirm: async () => true,
     bucketsOwned: () => bucketCount,
     onGained: (callback) => callback(),
     onLeaving: () => {},
@@ -55,6 +61,8 @@ export function ownAllLanes(): LaneOwnership {
 export function noLanes(): LaneOwnership {
   return {
     owns: () => false,
+    holds: () => false,
+    confirm: async () => false,
     bucketsOwned: () => 0,
     onGained: () => {},
     onLeaving: () => {},
@@ -77,9 +85,17 @@ export async function leaseLanes(
   const leaving = new Set<number>()
   const gained: (() => void)[] = []
   const busy: ((bucket: number) => boolean)[] = []
+  /** Callers that wait for the next renewal. */
+  const waiting = new Set<() => void>()
   let validUntil = 0
   let stopping = false
+  let stopped = false
 
+  const isValid = () => now() < validUntil
+  const answerWaiting = () => {
+    for (const resolve of waiting) resolve()
+    waiting.clear()
+  }
   const isBusy = (bucket: number) => busy.some((ask) => ask(bucket))
 
   const releaseIdle = async (all = false) => {
@@ -105,6 +121,7 @@ export async function leaseLanes(
     for (const bucket of fresh) owned.add(bucket)
     const share = Math.ceil(bucketCount / processes)
     for (const bucket of buckets.slice(share)) leaving.add(bucket)
+    if (isValid()) answerWaiting()
     if (lost.length > 0) log.warn({ buckets: lost.length, left: owned.size }, 'lanes.lost')
     if (fresh.length === 0) return
     log.info({ buckets: fresh.length, owned: owned.size, processes }, 'lanes.taken')
@@ -130,9 +147,19 @@ export async function leaseLanes(
   return {
     owns(laneId) {
       const bucket = bucketOf(laneId)
-      return owned.has(bucket) && !leaving.has(bucket) && now() < validUntil
+      return owned.has(bucket) && !leaving.has(bucket) && isValid()
     },
-    bucketsOwned: () => (now() < validUntil ? owned.size - leaving.size : 0),
+    holds: (laneId) => owned.has(bucketOf(laneId)) && isValid(),
+    async confirm(laneId) {
+      if (!isValid() && !stopped) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        waiting.add(resolve)
+        sweeper.wake()
+        await promise
+      }
+      return owned.has(bucketOf(laneId)) && isValid()
+    },
+    bucketsOwned: () => (isValid() ? owned.size - leaving.size : 0),
     onGained(callback) {
       gained.push(callback)
       callback()
@@ -146,6 +173,8 @@ export async function leaseLanes(
         sweeper.wake()
         await new Promise((resolve) => setTimeout(resolve, leavingPollMs))
       }
+      stopped = true
+      answerWaiting()
       await sweeper.stop()
       await releaseIdle(true)
     },

@@ -14,10 +14,10 @@ export interface LaneKind<Lane> {
   create(appId: string, laneId: string): Lane
   /** Notes that work of the lane may be due at `atMs`, milliseconds since the epoch. */
   noteDue(lane: Lane, atMs: number): void
-  /** Whether work of the lane is under way. */
+  /** Whether work of the lane is under way, or its limits are used up beyond now. The lane keeps its owner so long. */
   isBusy(lane: Lane): boolean
   /** Whether a lane that is not busy can be forgotten. */
-  isIdle(lane: Lane, nowMs: number): boolean
+  isIdle(lane: Lane): boolean
   /** Discards what is remembered of a lane, because announcements may have been lost. */
   invalidate?(lane: Lane): void
   /** Finds the lanes in the database where work is due, now or later. */
@@ -104,7 +104,7 @@ export function startLanes<Lane>(
     const owned: Lane[] = []
     for (const [laneId, lane] of lanes) {
       const isOwned = ownership.owns(laneId)
-      if (!kind.isBusy(lane) && (!isOwned || kind.isIdle(lane, now))) lanes.delete(laneId)
+      if (!kind.isBusy(lane) && (!isOwned || kind.isIdle(lane))) lanes.delete(laneId)
       else if (isOwned) owned.push(lane)
     }
     const nextAtMs = await kind.sweep(owned, now)

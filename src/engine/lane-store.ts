@@ -16,7 +16,8 @@ export interface Holding {
 const forgottenAfterLeases = 6
 
 /**
- * Renews all leases of a process and leases free buckets up to a fair share, in one statement.
+ * Renews all leases of a process and leases free buckets up to a fair share, in one statement. A time too far ahead is from
+ * before the database's clock was set back, so it counts as over.
  *
  * @param take false: only renew, and no longer count this process, so that others take the buckets it gives back
  */
@@ -30,12 +31,14 @@ export async function renewBuckets(db: Db, owner: string, leaseMs: number, take:
       delete from workers where (id <> ${owner}::uuid and seen_at < now() - ${lease} * ${forgottenAfterLeases}::int)
         or (id = ${owner}::uuid and not ${take}::boolean)
     ), live as (
-      select count(*)::int + 1 as processes from workers where id <> ${owner}::uuid and seen_at > now() - ${lease}
+      select count(*)::int + 1 as processes from workers
+      where id <> ${owner}::uuid and seen_at > now() - ${lease} and seen_at < now() + ${lease}
     ), renewed as (
       update lane_leases set expires_at = now() + ${lease} where owner = ${owner}::uuid returning bucket
     ), free as (
       select bucket from lane_leases
-      where owner is null or (owner <> ${owner}::uuid and expires_at < now())
+      where owner is null
+        or (owner <> ${owner}::uuid and (expires_at < now() or expires_at > now() + ${lease} * 2))
       order by bucket
       limit case when ${take}::boolean then greatest(0, ceil(${bucketCount}::float8 / (select processes from live))
         - (select count(*) from lane_leases where owner = ${owner}::uuid)) else 0 end

@@ -20,18 +20,20 @@ type SendDeps = Pick<Deps, 'clock' | 'random' | 'config' | 'channels'>
  * Sends a page through its members' channels. Never rejects: an error becomes an outcome.
  *
  * @param signal aborted when the process is about to end
+ * @param mayStart asked before each push
  */
 export async function sendPage(
   deps: SendDeps,
   app: SendingApp,
   page: Page,
   signal: AbortSignal,
+  mayStart: () => boolean,
 ): Promise<{ outcomes: MemberOutcome[]; tally: Tally }> {
   const { ttlSeconds } = deliveryOptions(page.content)
   const { pushMaxAgeSeconds } = deps.config
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(pageDeadlineMs)])
   const outcomes = isInTime(ttlSeconds, pushMaxAgeSeconds, page.attempt, ageSeconds(deps, page))
-    ? await sendMembers(deps, app, page, deadline)
+    ? await sendMembers(deps, app, page, deadline, mayStart)
     : setAll(page.members, tooLate)
   const left = timeLeft(ttlSeconds, pushMaxAgeSeconds, ageSeconds(deps, page))
   return {
@@ -57,6 +59,7 @@ async function sendMembers(
   app: SendingApp,
   page: Page,
   signal: AbortSignal,
+  mayStart: () => boolean,
 ): Promise<MemberOutcome[]> {
   const ttlSeconds = remainingTtl(deliveryOptions(page.content).ttlSeconds, ageSeconds(deps, page))
   const message = { ...page, appSettings: app.settings, ttlSeconds }
@@ -65,7 +68,7 @@ async function sendMembers(
     const channel = deps.channels[platform]
     if (!channel) return setAll(members, rejected(`this version cannot send to ${platform} yet`))
     const sender = { id: app.id, credentials: app.credentials[platform] ?? new Map() }
-    const outcomes = await sendToRows(channel, sender, message, members.map(toRow), signal)
+    const outcomes = await sendToRows(channel, sender, message, members.map(toRow), signal, mayStart)
     return members.map((member, index) => toMemberOutcome(member, outcomes[index]!))
   })
   return (await Promise.all(sent)).flat()

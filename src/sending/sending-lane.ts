@@ -16,6 +16,8 @@ export interface SendingLane {
   underWay: Record<PageKind, Set<string>>
   /** Key of a page that failed through our fault → how often, and until when it is paused (ms since the epoch). */
   failed: Map<string, { failures: number; untilMs: number }>
+  /** Aborted when the app is deleted. */
+  deleted: AbortController
 }
 
 export function createSendingLane(appId: string): SendingLane {
@@ -24,6 +26,7 @@ export function createSendingLane(appId: string): SendingLane {
     dueAtMs: { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY },
     underWay: { small: new Set(), large: new Set() },
     failed: new Map(),
+    deleted: new AbortController(),
   }
 }
 

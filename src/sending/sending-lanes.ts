@@ -1,4 +1,4 @@
-import { sendingDue } from '../announcements.ts'
+import { appDeletions, sendingDue } from '../announcements.ts'
 import { readSenders, type SendingApp } from '../apps/senders.ts'
 import type { Deps } from '../deps.ts'
 import { startLanes } from '../engine/lane-set.ts'
@@ -97,7 +97,8 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
 
   const sweep = async (owned: readonly SendingLane[], now: number): Promise<number> => {
     if (owned.length === 0) return Number.POSITIVE_INFINITY
-    if (now >= overdueAtMs) {
+    // If the wait is longer than the interval, the clock was set back.
+    if (now >= overdueAtMs || overdueAtMs > now + overdueEveryMs) {
       overdueAtMs = now + overdueEveryMs
       await completeOverdue(
         deps,
@@ -160,7 +161,9 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     )
   }
 
-  const begin = async (chosen: readonly Due[], apps: ReadonlyMap<string, SendingApp>) => {
+  const begin = async (read: readonly Due[], apps: ReadonlyMap<string, SendingApp>) => {
+    // Lanes may have been lost while the read took place.
+    const chosen = read.filter(({ what }) => deps.lanes.owns(what.appId))
     const named = chosen.flatMap(({ rank, key, what }) => {
       const audience = kindOf(rank) === 'small' && toNamed(what)
       return audience ? [{ key, what, audience }] : []
@@ -222,7 +225,17 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     // The app is gone, together with all its data.
     if (!app) return
     const startedAt = performance.now()
-    const { outcomes, tally } = await sendPage(deps, app, page, stopped.signal)
+    const signal = AbortSignal.any([stopped.signal, lane.deleted.signal])
+    let isCut = false
+    const mayStart = () => {
+      isCut ||= !deps.lanes.holds(page.appId)
+      return !isCut
+    }
+    const { outcomes, tally } = await sendPage(deps, app, page, signal, mayStart)
+    // The lane's next owner sends the page again as a whole. If this process recorded a part, the rest would be sent twice.
+    if (isCut && !(await deps.lanes.confirm(page.appId))) {
+      return deps.log.warn({ appId: page.appId, page: pageKey(page), sent: tally.sent }, 'page.abandoned')
+    }
     deps.traces?.record(sendSpan(page, takenSince(deps.clock, startedAt), tally))
     const keys = keyFindings(outcomes)
     const retried = new Set(tally.retries.flatMap(({ subscriberIds }) => subscriberIds))
@@ -256,6 +269,7 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     sweep,
   })
   sendingDue.on(deps.notices, { named: (appId) => lanes.noteDue(appId, appId), missed: lanes.rediscover })
+  appDeletions.on(deps.notices, { named: (appId) => lanes.get(appId)?.deleted.abort(), missed() {} })
   return { count: lanes.count, stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
 }
 
@@ -277,7 +291,14 @@ function toNamed(what: DueNotification | DueBatch): Named | undefined {
   const { appId } = what
   if ('number' in what) return what.subscriberIds ? { appId, subscriberIds: what.subscriberIds } : undefined
   const { type, ids } = (what.targeting ?? {}) as { type?: string; ids?: string[] }
-  return type === 'user_ids' && Array.isArray(ids) ? { appId, userIds: ids } : undefined
+  return type === 'user_ids' && Array.isArray(ids) && ids.every(isStorable)
+    ? { appId, userIds: ids }
+    : undefined
+}
+
+/** Whether PostgreSQL can read the text: the statement that reads many audiences must not fail because of one. */
+function isStorable(id: unknown): boolean {
+  return typeof id === 'string' && id.isWellFormed() && !id.includes('\0')
 }
 
 function toPage(what: DueNotification | DueBatch, members: Page['members']): Page {

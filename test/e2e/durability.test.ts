@@ -8,6 +8,7 @@ import { ownAllLanes } from '../../src/engine/lane-ownership.ts'
 import { makeCertificates } from '../../src/local-ends/certificates.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { createLogger } from '../../src/platform/log.ts'
+import { startSendingLanes } from '../../src/sending/sending-lanes.ts'
 import { openStorage } from '../../src/storage.ts'
 import { type Api, createApi, poll } from '../support/api.ts'
 import { describeOnEachBackend, makeDatabase, makeDataFolder, type TestStorage } from '../support/backends.ts'
@@ -362,6 +363,46 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
     await network.stop()
     await expectAllDone(stage, work, accepted)
   }, 240_000)
+
+  test('a process that lost the lane of a page sends nothing more of it, and its successor all of it', async () => {
+    const { pushService, receiver } = stage
+    const accepting = await startTestService(stage.storage, environment, ['api'])
+    try {
+      const { api, service } = accepting
+      answerAfter(stage, 50)
+      const before = pushService.pushes.length
+      const sent = () => pushService.pushes.length - before
+      const work = await acceptWork(api, service, pushService, receiver.origin, {
+        subscribers: 400,
+        events: 0,
+      })
+      let isHeld = true
+      const lost = { ...ownAllLanes(), holds: () => isHeld, confirm: async () => isHeld }
+      const losing = startSendingLanes({ ...service.deps, lanes: lost })
+      await poll(
+        async () => sent(),
+        (count) => count > 0,
+      )
+      isHeld = false
+      await losing.stop(10_000)
+      expect(accepting.logs.filter(({ msg }) => msg === 'page.abandoned')).toHaveLength(1)
+      expect(sent()).toBeLessThan(400)
+      expect((await readNotification(api, work)).stats).toMatchObject({ sent_count: 0, completed_batches: 0 })
+
+      const regained = startSendingLanes({ ...service.deps, lanes: ownAllLanes() })
+      const { status, stats } = await poll(
+        () => readNotification(api, work),
+        ({ status }) => status !== 'sending',
+      )
+      await regained.stop(10_000)
+      expect({ status, stats }).toMatchObject({
+        status: 'sent',
+        stats: { sent_count: 400, total_batches: 1 },
+      })
+    } finally {
+      await accepting.stop()
+    }
+  })
 
   test('an attempt that the end of its process breaks off is no failure of the receiver', async () => {
     const { pushService, receiver } = stage

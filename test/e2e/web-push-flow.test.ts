@@ -396,6 +396,26 @@ describeOnEachBackend('web push', (make) => {
     expect(pushService.pushes.length - before).toBe(posted)
   })
 
+  test('nothing more is sent for an app that is deleted, even in the middle of a page', async () => {
+    const devices = Array.from({ length: 500 }, () => pushService.makeDevice())
+    pushService.answer = (_, response) => void setTimeout(() => response.writeHead(201).end(), 200)
+    const before = pushService.requests.length
+    const { base, path } = await send(devices)
+    const sent = () => pushService.requests.length - before
+    await poll(
+      async () => sent(),
+      (count) => count > 0,
+    )
+    expect((await running.api.delete(base)).status).toBe(204)
+    const id = path.split('/').at(-1)
+    await poll(
+      async () => running.logs.some((line) => line.notificationId === id && line.msg === 'batch.sent'),
+      (isOver) => isOver,
+    )
+    // Those that were under way, and those that began until this process heard of it.
+    expect(sent()).toBeLessThan(400)
+  })
+
   test('signs each push with the key pair that its subscription was made with', async () => {
     const { api } = running
     const [elsewhere, next] = [generateVapidKeys(), generateVapidKeys()]

@@ -133,7 +133,8 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
   const origin: PushOrigin = {
     withheld(appId, now) {
       const throttled = state.throttledUntil.get(appId) ?? 0
-      if (state.pausedUntil > now) {
+      // If the pause is longer than it can be, the clock was set back.
+      if (state.pausedUntil > now && state.pausedUntil <= now + pauseSeconds * 1_000) {
         return deferred(state.pausedUntil - now, 'the push service is paused after failures')
       }
       return throttled > now ? deferred(throttled - now, 'the push service asked the app to wait') : null

@@ -67,6 +67,7 @@ interface Lane extends WaitingPage {
   targets: Addressed[]
   outcomes: Outcome[]
   signal: AbortSignal
+  mayStart(): boolean
 }
 
 /** The Web Push channel (RFC 8030): encrypts in threads, posts over few connections, one outcome per recipient. */
@@ -83,7 +84,7 @@ export function createWebPushChannel(options: WebPushOptions): Channel<WebPushSe
     readSettings: readWebPushSettings,
     toTarget: toWebPushTarget,
     findOversize,
-    async send(_, message, targets, signal) {
+    async send(_, message, targets, signal, mayStart) {
       const push = { ...deliveryOptions(message.content), ttlSeconds: message.ttlSeconds }
       const plaintext = buildPayload(message)
       const makeToken = createTokenSigner(trackingKey, { appId: message.appId, notificationId: message.id })
@@ -111,6 +112,7 @@ export function createWebPushChannel(options: WebPushOptions): Channel<WebPushSe
           targets: group,
           outcomes,
           signal,
+          mayStart,
         }
         const sent = sendLane(parts, lane)
         lanes.push(sent.then(() => weighKeyRefusals(parts, lane, vapid.publicKey, url.origin)))
@@ -247,9 +249,10 @@ async function exchange(
   return send()
 }
 
-/** Why a push is not tried now: the page's time is up, or its push service is paused or stuck. */
-function withheldOutcome({ clock }: Parts, { appId, origin, signal, isStuck }: Lane): Outcome | null {
-  if (signal.aborted) {
+/** Why a push is not tried now: the page may not go on, or its push service is paused or stuck. */
+function withheldOutcome({ clock }: Parts, lane: Lane): Outcome | null {
+  const { appId, origin, signal, isStuck } = lane
+  if (!lane.mayStart() || signal.aborted) {
     return { kind: 'deferred', status: null, afterSeconds: 0, error: 'the time for its page was up' }
   }
   return origin.withheld(appId, clock.now().getTime()) ?? (isStuck ? stuckOutcome : null)
