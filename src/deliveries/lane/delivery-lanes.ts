@@ -9,7 +9,16 @@ import { type Attempt, attemptParcel, type Parcel } from '../attempt/attempt-del
 import { createResultBuffer } from '../record/result-buffer.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
 import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
-import { createLane, type Lane, noteDue, noteRecorded, noteRequest, noteTooLarge, roomOf } from './lane.ts'
+import {
+  createLane,
+  isBusy,
+  type Lane,
+  noteDue,
+  noteRecorded,
+  noteRequest,
+  noteTooLarge,
+  roomOf,
+} from './lane.ts'
 import { toLaneTarget } from './lane-target.ts'
 import { reportAttempt } from './report-attempt.ts'
 
@@ -228,8 +237,8 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     gatherMs,
     create: createLane,
     noteDue,
-    isBusy: ({ underWay }) => underWay.size > 0,
-    isIdle: ({ dueAtMs, rate }, now) => dueAtMs === Number.POSITIVE_INFINITY && rate.freeAtMs < now,
+    isBusy: (lane) => isBusy(lane, nowMs()),
+    isIdle: ({ dueAtMs }) => dueAtMs === Number.POSITIVE_INFINITY,
     invalidate: ({ waitingKeys }) => waitingKeys.clear(),
     discover,
     sweep,

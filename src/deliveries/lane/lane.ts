@@ -1,6 +1,6 @@
 import type { BatchSettings } from '../../database.ts'
 import { defaultBatchBytes } from '../../webhooks/batch-size.ts'
-import { addRequest, freeRate, type RateState } from './rate.ts'
+import { addRequest, freeRate, isRateInUse, type RateState } from './rate.ts'
 
 /** How a webhook orders deliveries: all one after the other, or one after the other for each subscriber. */
 export type Order = 'all' | 'subscriber_id'
@@ -125,6 +125,11 @@ const unknownSettings: Pick<LaneSettings, 'rateLimit' | 'maxInFlight' | 'ordered
   rateLimit: null,
   maxInFlight: null,
   ordered: null,
+}
+
+/** Whether another process that took the lane over now could exceed the lane's limits. */
+export function isBusy({ underWay, rate }: Lane, nowMs: number): boolean {
+  return underWay.size > 0 || isRateInUse(rate, nowMs)
 }
 
 /** Counts a request that starts now against the lane's rate limit. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addRequest, freeRate } from './rate.ts'
+import { addRequest, freeRate, isRateInUse } from './rate.ts'
 
 test('after a rest, 0.1 s of the rate may start at once, and one request always', () => {
   expect(freeRate({ freeAtMs: 0 }, 100, 10_000)).toEqual({ requests: 10, againAtMs: 10_000 })
@@ -14,6 +14,21 @@ test('whoever comes again when told to may start one, and not before', () => {
   expect({ requests, againAtMs }).toEqual({ requests: 0, againAtMs: 10_500 })
   expect(freeRate(state, 2, 10_499).requests).toBe(0)
   expect(freeRate(state, 2, 10_500).requests).toBe(1)
+})
+
+test('a clock that goes back holds nothing up', () => {
+  const state = { freeAtMs: 0 }
+  addRequest(state, 2, 7_200_000)
+  expect(freeRate(state, 2, 10_000).requests).toBe(1)
+  addRequest(state, 2, 10_000)
+  expect([10_499, 10_500].map((now) => freeRate(state, 2, now).requests)).toEqual([0, 1])
+})
+
+test('a rate is in use until a burst may start again', () => {
+  const state = { freeAtMs: 0 }
+  expect(isRateInUse(state, 10_000)).toBe(false)
+  addRequest(state, 2, 10_000)
+  expect([10_000, 10_499, 10_500].map((now) => isRateInUse(state, now))).toEqual([true, true, false])
 })
 
 test('whatever the moments, no window has more requests than the rate and its burst', () => {

@@ -13,7 +13,7 @@ export function freeRate(
   nowMs: number,
 ): { requests: number; againAtMs: number } {
   const intervalMs = 1_000 / perSecond
-  const usedUntilMs = Math.max(freeAtMs, nowMs)
+  const usedUntilMs = usedUntil(freeAtMs, nowMs)
   // A time that is exact in milliseconds may be slightly short in floating point.
   const requests = Math.floor((nowMs + burstMs(perSecond) - usedUntilMs) / intervalMs + 1e-6)
   if (requests > 0) return { requests, againAtMs: nowMs }
@@ -21,5 +21,17 @@ export function freeRate(
 }
 
 export function addRequest(state: RateState, perSecond: number, nowMs: number): void {
-  state.freeAtMs = Math.max(state.freeAtMs, nowMs) + 1_000 / perSecond
+  state.freeAtMs = usedUntil(state.freeAtMs, nowMs) + 1_000 / perSecond
+}
+
+/** Whether the rate is used up beyond now. Another process must not start requests yet. */
+export function isRateInUse({ freeAtMs }: RateState, nowMs: number): boolean {
+  return usedUntil(freeAtMs, nowMs) > nowMs
+}
+
+/** The longest burst, of one request per second. A later `freeAtMs` is from before the clock went back. */
+const maxAheadMs = 1_000
+
+function usedUntil(freeAtMs: number, nowMs: number): number {
+  return freeAtMs > nowMs + maxAheadMs ? nowMs : Math.max(freeAtMs, nowMs)
 }

@@ -65,6 +65,11 @@ function createFollower(
   let caughtUp = false
 
   const beginWalk = () => {
+    // The clock was set back: new events get smaller ids than those already read, which are remembered.
+    if (momentOfId(head).getTime() > nowMs() + lagMs) {
+      settled = minimum(settled, lagBehind(nowMs()))
+      head = settled
+    }
     walked = feed.generation()
     walk = swept !== walked && nowMs() - sweptAtMs >= sweepMs ? 'sweep' : 'ahead'
     if (walk === 'sweep') {
