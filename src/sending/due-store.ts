@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { NotificationContent } from '../database.ts'
 import type { DueLane } from '../engine/lane-set.ts'
 import type { Db } from '../platform/db/db.ts'
+import { finiteTime } from '../platform/db/finite-time.ts'
 import { largeRank, rankCount } from './rank.ts'
 
 /** How much to read of one app's lane. */
@@ -42,6 +43,7 @@ export interface DueBatch extends SentNotification {
   subscriberIds: string[] | null
 }
 
+const startedAt = finiteTime(sql`coalesce(n.scheduled_at, n.created_at)`)
 const limitOfRank = sql`case when rank.rank < ${largeRank}::int then lane.small else lane.large end`
 
 /**
@@ -56,8 +58,8 @@ export async function readDueNotifications(
 ): Promise<DueNotification[]> {
   if (lanes.length === 0) return []
   const { rows } = await sql<DueNotification>`
-    select n.app_id as "appId", n.id, n.title, n.content, n.targeting, n.rank, n.due_at as "dueAt",
-      coalesce(n.scheduled_at, n.created_at) as "startedAt"
+    select n.app_id as "appId", n.id, n.title, n.content, n.targeting, n.rank,
+      ${finiteTime(sql`n.due_at`)} as "dueAt", ${startedAt} as "startedAt"
     from ${laneRows(lanes)} cross join generate_series(0, ${rankCount - 1}::int) as rank (rank)
     cross join lateral (
       select * from notifications
@@ -81,10 +83,10 @@ export async function readDueBatches(
 ): Promise<DueBatch[]> {
   if (lanes.length === 0) return []
   const { rows } = await sql<DueBatch>`
-    select b.app_id as "appId", b.notification_id as id, b.number, b.attempt, b.rank, b.due_at as "dueAt",
+    select b.app_id as "appId", b.notification_id as id, b.number, b.attempt, b.rank, ${finiteTime(sql`b.due_at`)} as "dueAt",
       b.first_subscriber_id as first, b.last_subscriber_id as last, b.subscriber_count as "subscriberCount",
       b.subscriber_ids as "subscriberIds", n.title, n.content, n.targeting,
-      coalesce(n.scheduled_at, n.created_at) as "startedAt"
+      ${startedAt} as "startedAt"
     from ${laneRows(lanes)} cross join generate_series(0, ${rankCount - 1}::int) as rank (rank)
     cross join lateral (
       select * from notification_batches
@@ -128,7 +130,8 @@ export async function findDueApps(db: Db): Promise<DueLane[]> {
     ), apps as (
       select app_id from resolving union select app_id from sending
     )
-    select * from (select app_id as "appId", app_id as "laneId", least(
+    select "appId", "laneId", ${finiteTime(sql`"firstDueAt"`)} as "firstDueAt" from (
+      select app_id as "appId", app_id as "laneId", least(
       (select min(first.due_at) from generate_series(0, ${rankCount - 1}::int) as rank (rank) cross join lateral (
         select due_at from notifications n
         where n.app_id = apps.app_id and n.rank = rank.rank and due_at is not null order by due_at limit 1) first),

@@ -23,8 +23,8 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     const body = { url: `${stage.receiver.origin}/${name}`, events: ['notification.sent'] }
     return (await stage.running.api.post(`${base}/webhooks`, body)).body.data.id as string
   }
-  const send = async (base: string) => {
-    const body = { title: 'Hello', targeting: { type: 'user_ids', ids: ['ada'] } }
+  const send = async (base: string, title = 'Hello') => {
+    const body = { title, targeting: { type: 'user_ids', ids: ['ada'] } }
     const { id } = (await stage.running.api.post(`${base}/notifications`, body)).body.data
     const done = await poll(
       () => stage.running.api.get(`${base}/notifications/${id}`),
@@ -47,6 +47,8 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     await set(filtered, 'filter', '{"near": {"km": null}, "and": 3}')
     await set(batched, 'batch', '{"every": "minute"}')
     await set(addressed, 'url', 'somewhere')
+    const unlimited = await makeHook(base, 'unlimited')
+    await set(unlimited, 'rate_limit', '0')
     const copy = async (changes: object, count: number) => {
       await sql`insert into notifications select (jsonb_populate_record(n, ${JSON.stringify(changes)}::text::jsonb
         || jsonb_build_object('id', gen_random_uuid(), 'status', 'sending', 'due_at', now() - interval '1 hour'))).*
@@ -57,6 +59,25 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     const other = await makeApp()
     await sql`update notifications set rank = 9, status = 'sending', due_at = now()
       where id = ${(await send(other)).id}`.execute(db)
+    // What a person or another program may have written by hand.
+    const odd = await makeApp()
+    const oddHook = await makeHook(odd, 'odd')
+    await send(odd, 'Odd')
+    await stage.receiver.waitFor(1, '/odd')
+    for (const change of [
+      sql`due_at = 'infinity'`,
+      sql`due_at = '-infinity', created_at = '-infinity'`,
+      sql`due_at = '294000-01-01'`,
+      sql`due_at = now(), created_at = 'infinity'`,
+      sql`due_at = now(), targeting = '{"type": "user_ids", "ids": ["\\u0000"]}'`,
+      sql`due_at = now(), targeting = '{"type": "user_ids", "ids": ["\\ud800", 3, {}]}'`,
+      sql`due_at = now(), content = '"text"'`,
+    ]) {
+      const { id } = await send(odd, 'Odd')
+      await sql`update notifications set ${change}, status = 'sending' where id = ${id}`.execute(db)
+    }
+    await sql`update deliveries set status = 'pending', next_attempt_at = 'infinity', finished_at = null
+      where webhook_id = ${oddHook}`.execute(db)
     await sql`insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, status,
         next_attempt_at, created_at)
       select ${appId}::uuid, id::uuid, id::uuid, 'notification.sent', ${good}::uuid, 0, 'pending',
@@ -74,17 +95,26 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     expect(await send(other)).toMatchObject({ status: 'sent', stats: { sent_count: 1 } })
     await stage.receiver.waitFor(1, '/good')
     await stage.receiver.waitFor(1, '/filtered')
-    expect(stage.pushService.pushes).toHaveLength(4)
+    const oddBefore = stage.receiver.to('/odd').length
+    expect(await send(odd, 'Odd')).toMatchObject({ status: 'sent', stats: { sent_count: 1 } })
+    await poll(
+      async () => stage.receiver.to('/odd').length,
+      (count) => count > oddBefore,
+    )
+    expect(stage.pushService.pushes.filter(({ payload }) => payload.title === 'Hello')).toHaveLength(4)
     const pending = await poll(
       () =>
         stage.running.service.deps.db
           .selectFrom('deliveries')
           .select('webhook_id')
           .where('status', '=', 'pending')
+          .where('webhook_id', '<>', oddHook)
           .execute(),
       (rows) => !rows.some(({ webhook_id }) => webhook_id === good),
     )
-    expect(new Set(pending.map(({ webhook_id }) => webhook_id))).toEqual(new Set([batched, addressed]))
+    expect(new Set(pending.map(({ webhook_id }) => webhook_id))).toEqual(
+      new Set([batched, addressed, unlimited]),
+    )
     const lines = stage.running.logs.filter(({ level }) => level === 'error').map(({ msg }) => msg)
     expect(new Set(lines)).toEqual(new Set(['page.failed', 'webhook.unreadable']))
   })

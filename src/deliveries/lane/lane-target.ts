@@ -8,7 +8,7 @@ import type { LaneSettings } from './lane.ts'
 /**
  * Returns the destination of a lane's deliveries, and the limits that its webhook sets.
  *
- * @returns null when the webhook's secrets cannot be decrypted, or its address or batch settings have a format that
+ * @returns null when the webhook's secrets cannot be decrypted, or its address or settings have a format that
  *   this version does not know. The error is logged for an operator to correct; other lanes continue.
  */
 export function toLaneTarget(
@@ -19,6 +19,8 @@ export function toLaneTarget(
     const target = toTarget(deps, webhook)
     const { rateLimit, maxInFlight, batch, ordered } = webhook
     if (batch && !isKnown(batch)) throw new Error('its batch settings have an unknown format')
+    if (![null, 'all', 'subscriber_id'].includes(ordered)) throw new Error('its order is unknown')
+    if (![rateLimit ?? 1, maxInFlight ?? 1].every(isPositive)) throw new Error('its limits are not positive')
     return { target, settings: { host: target.url.host, rateLimit, maxInFlight, batch, ordered } }
   } catch (error) {
     const told = { err: error, webhookId: webhook.id }
@@ -29,5 +31,9 @@ export function toLaneTarget(
 }
 
 function isKnown({ max_events, max_wait_ms, max_bytes }: BatchSettings): boolean {
-  return [max_events, max_wait_ms, max_bytes ?? 1].every(Number.isInteger)
+  return [max_events, max_wait_ms + 1, max_bytes ?? 1].every(isPositive)
+}
+
+function isPositive(value: number): boolean {
+  return Number.isInteger(value) && value > 0
 }
