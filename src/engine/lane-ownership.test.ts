@@ -138,6 +138,13 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     expect(both).toEqual([])
   })
 
+  test('leases and processes of a future that the clock of the database went back from count as gone', async () => {
+    const ahead = new Date(Date.now() + 7_200_000)
+    await opened.db.updateTable('lane_leases').set({ owner: randomUUID(), expires_at: ahead }).execute()
+    await opened.db.insertInto('workers').values({ id: randomUUID(), seen_at: ahead }).execute()
+    expect(owned(await lease())).toHaveLength(bucketCount)
+  })
+
   test('who was silent for a lease holds a lane again if nobody took it', async () => {
     let stoppedMs = 0
     const first = await lease(() => performance.now() + stoppedMs)
@@ -147,7 +154,7 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     expect(await first.confirm(laneId)).toBe(true)
     await opened.db
       .updateTable('lane_leases')
-      .set({ owner: randomUUID(), expires_at: new Date(Date.now() + 60_000) })
+      .set({ owner: randomUUID(), expires_at: new Date(Date.now() + times.leaseMs) })
       .execute()
     stoppedMs = 120_000
     expect(await first.confirm(laneId)).toBe(false)

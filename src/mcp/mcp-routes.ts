@@ -39,14 +39,17 @@ export function registerMcpRoutes(
     if (!isUnreadable(error)) throw error
     return reply.code(400).send(refuseWith(null, new RpcError('parseError', 'The body is not valid JSON')))
   })
+  const refuseMethod = async (_: FastifyRequest, reply: FastifyReply) => {
+    reply.header('allow', 'POST')
+    throw refusals.methodNotAllowed()
+  }
   server.route({
     method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     url: '/mcp',
     schema: { hide: true },
-    handler: async (_, reply) => {
-      reply.header('allow', 'POST')
-      throw refusals.methodNotAllowed()
-    },
+    // Before the body is read, because no key was asked for.
+    onRequest: refuseMethod,
+    handler: refuseMethod,
   })
   server.post('/mcp', {
     schema: { hide: true },

@@ -399,6 +399,7 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
         status: 'sent',
         stats: { sent_count: 400, total_batches: 1 },
       })
+      await api.delete(`/push/apps/${work.appId}`)
     } finally {
       await accepting.stop()
     }

@@ -115,6 +115,27 @@ test('a body that never comes ends its connection, though its answer has come', 
 })
 
 test.each([
+  ['POST /nowhere', 404],
+  ['PUT /api/v1/nowhere', 401],
+  ['POST /healthz', 404],
+  ['PUT /mcp', 405],
+  ['POST /mcp', 401],
+  ['OPTIONS /mcp', 405],
+  ['POST /api/v1/push/apps', 401],
+  ['OPTIONS /api/v1/push/track/clicked', 413],
+  ['OPTIONS /api/v1/push/public/subscribers', 401],
+  ['POST /api/v1/push/track/clicked', 413],
+  ['POST /api/v1/push/public/subscribers?key=x', 401],
+])('%s without a key is answered before its body has come', async (request, status) => {
+  const socket = await open()
+  const type = 'content-type: application/json\r\n'
+  socket.write(`${request} HTTP/1.1\r\n${host}${type}content-length: 100000\r\n\r\n${'x'.repeat(1_000)}`)
+  const [head] = await once(socket, 'data')
+  expect(Number(String(head).split(' ')[1])).toBe(status)
+  socket.destroy()
+})
+
+test.each([
   ['a UUID', '0c1e2a5e-1b7f-4f61-9a63-0a8f6a7c1d11', true],
   ['what a load balancer sends', 'Root=1-67891233-abcdef012345678912345678', true],
   ['128 characters', 'x'.repeat(128), true],

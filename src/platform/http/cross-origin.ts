@@ -22,7 +22,8 @@ export function refuseCrossOrigin(reply: FastifyReply): void {
  * @param maxAgeSeconds how long a browser may cache the answer
  */
 export function answerPreflights(server: Server, path: string, methods: string, maxAgeSeconds: number): void {
-  server.options(path, { schema: { hide: true } }, async (_, reply) =>
+  // Preflights have no body. Anybody may send one, without a rate limit.
+  server.options(path, { schema: { hide: true }, bodyLimit: 1 }, async (_, reply) =>
     reply
       .code(204)
       .headers({

@@ -96,6 +96,10 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
   server.addHook('onRequest', async ({ raw }) => {
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined) throw refusals.unreadableRequest()
   })
+  // Anybody may ask for what does not exist, without a rate limit: such a body would only take memory.
+  server.addHook('preParsing', async ({ is404 }) => {
+    if (is404) throw refusals.notFound()
+  })
   acceptJsonOnly(server as Server)
   server.addHook('preValidation', async (request, reply) => nameIgnored(request, reply))
   server.decorateRequest('teamId', '')
