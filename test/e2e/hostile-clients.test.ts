@@ -104,6 +104,30 @@ test.each([
   expect(running.logs.slice(logged).filter(({ level }) => level === 'error')).toEqual([])
 })
 
+test('requests that come together on a connection are answered one after the other', async () => {
+  const socket = await open()
+  const authorized = `${host}authorization: Bearer ${running.api.key}\r\n`
+  const body = '{"name":"Pipelined"}'
+  const type = 'content-type: application/json\r\n'
+  socket.write(
+    `POST /api/v1/push/apps HTTP/1.1\r\n${authorized}${type}content-length: ${body.length}\r\n\r\n${body}` +
+      `GET /api/v1/push/apps HTTP/1.1\r\n${authorized}\r\n` +
+      `GET /healthz HTTP/1.1\r\n${host}connection: close\r\n\r\n`,
+  )
+  let text = ''
+  socket.on('data', (chunk) => (text += chunk))
+  await once(socket, 'close')
+  expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 201', 'HTTP/1.1 200', 'HTTP/1.1 200'])
+  expect(text.match(/"name":"Pipelined"/g)).toHaveLength(2)
+})
+
+test('a client that sends many requests and reads no answer is disconnected', async () => {
+  const socket = await open()
+  socket.on('error', () => {}).pause()
+  socket.write(`GET /openapi.json HTTP/1.1\r\n${host}\r\n`.repeat(1_000))
+  await once(socket, 'close')
+})
+
 test('a body that never comes ends its connection, though its answer has come', async () => {
   const socket = await open()
   socket.on('error', () => {}).resume()

@@ -19,6 +19,7 @@ import type { z } from 'zod'
 import { ApiError, refusals } from '../errors.ts'
 import { toDatabaseRefusal } from './database-refusal.ts'
 import { ignoredFields, toHeader } from './ignored-fields.ts'
+import { answerInTurn } from './pipelining.ts'
 import { readRequestId, requestIdHeader } from './request-id.ts'
 import { limitRequestStatements } from './request-statements.ts'
 import { answerUnreadable } from './unreadable-requests.ts'
@@ -84,6 +85,7 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
     // While the server closes, requests on open connections are still served as usual.
     return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>()
+  answerInTurn(server as Server)
   // Most responses are private. Routes whose pages and scripts may be cached override this header.
   server.addHook('onRequest', async (request, reply) => {
     reply.headers({
