@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { startDeliveryLanes } from '../../src/deliveries/lane/delivery-lanes.ts'
-import { ownAllLanes } from '../../src/engine/lane-ownership.ts'
+import { bucketOf, ownAllLanes } from '../../src/engine/lane-ownership.ts'
 import { makeCertificates } from '../../src/local-ends/certificates.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { createLogger } from '../../src/platform/log.ts'
@@ -400,6 +400,42 @@ describe.skipIf(!serverUrl)(`durability of several processes${reason ? `: ${reas
         stats: { sent_count: 400, total_batches: 1 },
       })
       await api.delete(`/push/apps/${work.appId}`)
+    } finally {
+      await accepting.stop()
+    }
+  })
+
+  test('a webhook whose rate is used up stays with its process until it may get the next request', async () => {
+    const { receiver } = stage
+    const accepting = await startTestService(stage.storage, environment, ['api'])
+    try {
+      const { api, service } = accepting
+      const appId: string = (await api.post('/push/apps', { name: 'Shop' })).body.data.id
+      const webhook = await api.post(`/push/apps/${appId}/webhooks`, {
+        url: `${receiver.origin}/${appId}`,
+        events: ['notification.sent'],
+        rate_limit: 1,
+      })
+      const webhookId: string = webhook.body.data.id
+      await emit(service, appId)
+      let nowMs = Date.now()
+      const clock = { now: () => new Date(nowMs) }
+      const asked: ((bucket: number) => boolean)[] = []
+      const owning = {
+        ...ownAllLanes(),
+        onLeaving: (ask: (bucket: number) => boolean) => void asked.push(ask),
+      }
+      const lanes = startDeliveryLanes({ ...service.deps, clock, lanes: owning })
+      await poll(
+        () => deliveriesOf(service.deps.db, webhookId),
+        ([delivery]) => delivery?.status === 'succeeded',
+      )
+      await lanes.stop(1_000)
+      const isBusy = () => asked.map((ask) => ask(bucketOf(webhookId)))
+      expect(isBusy()).toEqual([true])
+      nowMs += 1_000
+      expect(isBusy()).toEqual([false])
+      await api.delete(`/push/apps/${appId}`)
     } finally {
       await accepting.stop()
     }

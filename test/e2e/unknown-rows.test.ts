@@ -62,8 +62,10 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     // What a person or another program may have written by hand.
     const odd = await makeApp()
     const oddHook = await makeHook(odd, 'odd')
+    const counted = await makeHook(odd, 'counted')
     await send(odd, 'Odd')
     await stage.receiver.waitFor(1, '/odd')
+    await stage.receiver.waitFor(1, '/counted')
     for (const change of [
       sql`due_at = 'infinity'`,
       sql`due_at = '-infinity', created_at = '-infinity'`,
@@ -78,6 +80,9 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     }
     await sql`update deliveries set status = 'pending', next_attempt_at = 'infinity', finished_at = null
       where webhook_id = ${oddHook}`.execute(db)
+    await sql`update deliveries set status = 'pending', next_attempt_at = now(), attempt_count = 2147483647
+      where webhook_id = ${counted} and id = (select min(id::text)::uuid from deliveries where webhook_id = ${counted})
+      `.execute(db)
     await sql`insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, status,
         next_attempt_at, created_at)
       select ${appId}::uuid, id::uuid, id::uuid, 'notification.sent', ${good}::uuid, 0, 'pending',
@@ -101,6 +106,20 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
       async () => stage.receiver.to('/odd').length,
       (count) => count > oddBefore,
     )
+    // Its attempt cannot be recorded, which is tried again later and not with each event that follows.
+    const first = stage.receiver.to('/counted')[0]!.headers['webhook-id']
+    const isLogged = () => stage.running.logs.some(({ msg }) => msg === 'delivery.record_failed')
+    await poll(async () => isLogged(), Boolean)
+    for (const _ of [1, 2, 3]) {
+      const seen = stage.receiver.to('/counted').length
+      await send(odd, 'Odd')
+      await poll(
+        async () => stage.receiver.to('/counted').length,
+        (count) => count > seen,
+      )
+    }
+    const again = stage.receiver.to('/counted').filter(({ headers }) => headers['webhook-id'] === first)
+    expect(again).toHaveLength(2)
     expect(stage.pushService.pushes.filter(({ payload }) => payload.title === 'Hello')).toHaveLength(4)
     const pending = await poll(
       () =>
@@ -108,7 +127,7 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
           .selectFrom('deliveries')
           .select('webhook_id')
           .where('status', '=', 'pending')
-          .where('webhook_id', '<>', oddHook)
+          .where('webhook_id', 'not in', [oddHook, counted])
           .execute(),
       (rows) => !rows.some(({ webhook_id }) => webhook_id === good),
     )
@@ -116,7 +135,7 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
       new Set([batched, addressed, unlimited]),
     )
     const lines = stage.running.logs.filter(({ level }) => level === 'error').map(({ msg }) => msg)
-    expect(new Set(lines)).toEqual(new Set(['page.failed', 'webhook.unreadable']))
+    expect(new Set(lines)).toEqual(new Set(['page.failed', 'webhook.unreadable', 'delivery.record_failed']))
   })
 
   test('a notification whose VAPID key does not decrypt fails, and says why', async () => {

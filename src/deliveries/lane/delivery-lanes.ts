@@ -11,6 +11,7 @@ import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
 import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
 import {
   createLane,
+  idsTaken,
   isBusy,
   type Lane,
   noteDue,
@@ -78,12 +79,13 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const nowMs = () => deps.clock.now().getTime()
 
   const results = createResultBuffer(deps, (recorded) => {
-    for (const { webhookId, id, dueAgainAtMs } of recorded) {
+    for (const { webhookId, id, dueAgainAtMs, isGivenUp } of recorded) {
       const lane = lanes.get(webhookId)
       const key = lane?.underWay.get(id)
       if (!lane || key === undefined) continue
       lane.underWay.delete(id)
       underWay -= 1
+      if (isGivenUp) lane.setAside.set(id, dueAgainAtMs!)
       noteRecorded(lane, key, dueAgainAtMs, nowMs())
     }
     lanes.wake()
@@ -139,9 +141,10 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     shares: ReadonlyMap<string, number>,
   ) => {
     const reads = chosen.map(({ lane }) => toRead(lane, shares.get(lane.webhookId)!, nowMs()))
-    const taken = chosen.flatMap(({ lane }) => [...lane.underWay.keys()])
+    const taken = chosen.flatMap(({ lane }) => idsTaken(lane, nowMs()))
     // The read may miss deliveries announced from here on, so `dueAtMs` is reset before the read, not after it.
-    for (const { lane } of chosen) lane.dueAtMs = Number.POSITIVE_INFINITY
+    for (const { lane } of chosen)
+      lane.dueAtMs = Math.min(Number.POSITIVE_INFINITY, ...lane.setAside.values())
     // The clock may have gone back since the last discovery.
     if (latestId() < oldestId) oldestId = latestId()
     const read = await readLanes(deps.db, reads, taken, oldestId, deps.clock.now())

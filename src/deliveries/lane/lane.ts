@@ -33,6 +33,8 @@ export interface Lane {
   tooLarge: { maxBytes: number; untilMs: number } | null
   /** Keys whose first delivery waits for a retry → when it is due. Later deliveries of the key wait with it. */
   waitingKeys: Map<string, number>
+  /** Deliveries whose results could not be stored → when they may be attempted again. */
+  setAside: Map<string, number>
 }
 
 export function createLane(appId: string, webhookId: string): Lane {
@@ -46,6 +48,7 @@ export function createLane(appId: string, webhookId: string): Lane {
     waitedUntilMs: 0,
     tooLarge: null,
     waitingKeys: new Map(),
+    setAside: new Map(),
   }
 }
 
@@ -68,6 +71,12 @@ export function noteRecorded(lane: Lane, key: string, dueAgainAtMs: number | nul
   else if (ordered !== null) noteDue(lane, nowMs)
 }
 
+/** Ids of deliveries that a read must leave out: under way, or set aside. Those whose time has come are forgotten. */
+export function idsTaken({ underWay, setAside }: Lane, nowMs: number): string[] {
+  for (const [id, untilMs] of setAside) if (untilMs <= nowMs) setAside.delete(id)
+  return [...underWay.keys(), ...setAside.keys()]
+}
+
 /** How long a webhook gets smaller batches. It ends because receivers change their size limits. */
 const tooLargeMs = 3_600_000
 
@@ -85,10 +94,17 @@ export function maxBatchBytes({ settings, tooLarge }: Lane, nowMs: number): numb
 /** When this many subscribers wait for a retry, the receiver counts as failing: no other subscribers are tried. */
 export const maxWaitingKeys = 1_000
 
-/** @returns when the first waiting key is due, milliseconds since the epoch; null: the lane may try more keys */
-function fullUntil({ settings, waitingKeys }: Lane, nowMs: number): number | null {
-  if (settings?.ordered !== 'subscriber_id' || waitingKeys.size < maxWaitingKeys) return null
-  const firstAtMs = Math.min(...waitingKeys.values())
+/**
+ * Returns until when an ordered lane may start nothing: the first of too many waiting keys is due then, or a delivery that
+ * was set aside and that all others wait for.
+ *
+ * @returns milliseconds since the epoch; null: it may start deliveries
+ */
+function heldUntil({ settings, waitingKeys, setAside }: Lane, nowMs: number): number | null {
+  const ordered = settings?.ordered
+  const isFull = ordered === 'subscriber_id' && waitingKeys.size >= maxWaitingKeys
+  if (!isFull && (ordered !== 'all' || setAside.size === 0)) return null
+  const firstAtMs = Math.min(...(isFull ? waitingKeys : setAside).values())
   return firstAtMs > nowMs ? firstAtMs : null
 }
 
@@ -114,8 +130,8 @@ export function roomOf(lane: Lane, slots: number, inFlight: number, nowMs: numbe
     ordered === 'all' ? 1 : slots,
   )
   if (isHeld || atOnce < 1) return { requests: 0, againAtMs: Number.POSITIVE_INFINITY }
-  const fullUntilMs = fullUntil(lane, nowMs)
-  if (fullUntilMs !== null) return { requests: 0, againAtMs: fullUntilMs }
+  const heldUntilMs = heldUntil(lane, nowMs)
+  if (heldUntilMs !== null) return { requests: 0, againAtMs: heldUntilMs }
   if (rateLimit === null) return { requests: atOnce, againAtMs: nowMs }
   const { requests, againAtMs } = freeRate(lane.rate, rateLimit, nowMs)
   return { requests: Math.min(atOnce, requests), againAtMs }

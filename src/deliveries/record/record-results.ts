@@ -21,12 +21,14 @@ export type Result =
 type Attempted = Extract<Result, { kind: 'attempted' }>
 type Decided = Attempted & { decision: Decision }
 
-/** A delivery whose result is recorded. */
+/** A delivery whose result is recorded or given up. */
 export interface RecordedDelivery {
   webhookId: string
   id: string
   /** When the delivery is to be attempted again, milliseconds since the epoch; null: it has ended. */
   dueAgainAtMs: number | null
+  /** Set when nothing was stored: until `dueAgainAtMs`, the database still shows the delivery as due. */
+  isGivenUp?: true
 }
 
 /** The effects of recording some results. */

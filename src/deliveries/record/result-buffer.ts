@@ -42,7 +42,10 @@ export function createResultBuffer(
       const batch = waiting.slice(0, maxPerFlush)
       waiting = waiting.slice(maxPerFlush)
       const recorded = await commitHalving(batch, (part) => recordPatiently(deps, part))
-      onRecorded(recorded.map((one, index) => (one instanceof Error ? toGivenUp(batch[index]!) : one)))
+      const givenUpUntilMs = deps.clock.now().getTime() + givenUpPauseMs
+      onRecorded(
+        recorded.map((one, index) => (one instanceof Error ? toGivenUp(batch[index]!, givenUpUntilMs) : one)),
+      )
     }
     running = undefined
   }
@@ -78,8 +81,8 @@ async function recordPatiently(deps: BufferDeps, batch: readonly Result[]): Prom
 }
 
 /** The attempt is not recorded, so the delivery is attempted again, after a pause. */
-function toGivenUp({ delivery: { webhookId, id } }: Result): RecordedDelivery {
-  return { webhookId, id, dueAgainAtMs: Date.now() + givenUpPauseMs }
+function toGivenUp({ delivery: { webhookId, id } }: Result, dueAgainAtMs: number): RecordedDelivery {
+  return { webhookId, id, dueAgainAtMs, isGivenUp: true }
 }
 
 const givenUpPauseMs = 60_000
