@@ -49,3 +49,17 @@ test('whoever comes while others wait goes behind those of its app', async () =>
   await Promise.all([...pages, sendPage(origin, 'a3', 1, order)])
   expect(order).toEqual(['a1', 'b1', 'a2', 'a3'])
 })
+
+test('a throttled app waits, and a clock that is set back ends no wait later', () => {
+  const origin = openOrigin(1)
+  const later = 7_200_000_000
+  const throttled = (afterSeconds: number, now: number) =>
+    origin.note('a', { kind: 'retry', status: 429, afterSeconds, error: 'slow down' }, 0, now)
+  throttled(3_600, later)
+  expect(origin.withheld('a', later)).toMatchObject({ kind: 'deferred', afterSeconds: 3_600 })
+  expect(origin.withheld('b', later)).toBeNull()
+  expect(origin.withheld('a', 7_000_000)).toBeNull()
+  throttled(60, 7_000_000)
+  expect(origin.withheld('a', 7_000_000)).toMatchObject({ kind: 'deferred', afterSeconds: 60 })
+  expect(origin.withheld('a', 7_060_000)).toBeNull()
+})

@@ -1,4 +1,5 @@
 import { createTurnQueue, type TurnQueue } from '../../engine/turn-queue.ts'
+import { maxRetryAfterSeconds } from '../../outbound/retry-after.ts'
 import type { Outcome } from '../outcome.ts'
 import {
   checksUntilStuck,
@@ -133,11 +134,12 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
   const origin: PushOrigin = {
     withheld(appId, now) {
       const throttled = state.throttledUntil.get(appId) ?? 0
-      // If the pause is longer than it can be, the clock was set back.
-      if (state.pausedUntil > now && state.pausedUntil <= now + pauseSeconds * 1_000) {
+      if (isAhead(state.pausedUntil, now, pauseSeconds)) {
         return deferred(state.pausedUntil - now, 'the push service is paused after failures')
       }
-      return throttled > now ? deferred(throttled - now, 'the push service asked the app to wait') : null
+      return isAhead(throttled, now, maxRetryAfterSeconds)
+        ? deferred(throttled - now, 'the push service asked the app to wait')
+        : null
     },
     async enter(visitor) {
       state.watch ??= setTimeout(watch, limits.quietMs / checksUntilStuck).unref()
@@ -157,7 +159,7 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
     note(appId, outcome, beganAtMs, now) {
       const nowMs = performance.now()
       const seconds = askedPause(outcome)
-      if (seconds !== null) throttle(state.throttledUntil, appId, now + seconds * 1_000)
+      if (seconds !== null) throttle(state.throttledUntil, appId, now, seconds)
       if (outcome.status !== null && (outcome.status < 500 || seconds !== null)) {
         noteAnswer(health, nowMs, nowMs - beganAtMs > limits.slowMs)
         serve()
@@ -170,8 +172,14 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
   return { state, origin }
 }
 
-function throttle(throttledUntil: Map<string, number>, appId: string, until: number): void {
-  const later = Math.max(until, throttledUntil.get(appId) ?? 0)
+/** Whether a pause of at most `longestSeconds` is not over. If more than that is left, the clock was set back. */
+function isAhead(until: number, now: number, longestSeconds: number): boolean {
+  return until > now && until <= now + longestSeconds * 1_000
+}
+
+function throttle(throttledUntil: Map<string, number>, appId: string, now: number, seconds: number): void {
+  const known = throttledUntil.get(appId) ?? 0
+  const later = Math.max(now + seconds * 1_000, isAhead(known, now, maxRetryAfterSeconds) ? known : 0)
   throttledUntil.delete(appId)
   throttledUntil.set(appId, later)
   if (throttledUntil.size > maxRemembered) throttledUntil.delete(throttledUntil.keys().next().value!)
