@@ -72,7 +72,7 @@ const outboundProxy = urlWith(
 )
   .transform((value) => new URL(value))
   .refine(
-    ({ username, password }) => succeeds(() => decodeURIComponent(username + password)),
+    ({ username, password }) => succeeds(() => decodeURIComponent(`${username}:${password}`)),
     'must have its user name and password percent-encoded',
   )
   .refine(({ pathname, search }) => pathname === '/' && search === '', 'must have no path')

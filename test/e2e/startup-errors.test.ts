@@ -97,6 +97,7 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_ALERT_WEBHOOK_URL', 'http://alerts.example/', 'must be an https:// URL'],
     ['KRAFTER_OUTBOUND_PROXY', `socks://user:${password}@127.0.0.1`, proxy],
     ['KRAFTER_OUTBOUND_PROXY', `http://user:${password}%@127.0.0.1`, encoded],
+    ['KRAFTER_OUTBOUND_PROXY', `http://user%4:1${password}@127.0.0.1`, encoded],
     ['KRAFTER_DNS_SERVERS', '127.0.0.1:53,one.example', servers],
     ['KRAFTER_ALERT_WEBHOOK_URL', 'http://ops.example/', 'must be an https:// URL'],
     ['KRAFTER_MAX_WEBHOOKS_PER_APP', '0', number(1, 10_000)],
