@@ -25,11 +25,11 @@ export function recordStatements(): { take(): string[]; stop(): void } {
   const { postMessage } = Worker.prototype
   const ofEmbedded = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (
     this: Worker,
-    work: { kind?: string; sql?: string; commit?: boolean },
+    work: { kind?: string; sql?: string; statement?: { sql: string }; how?: string },
   ) {
     if (work.kind === 'begin') record('begin')
-    if (work.kind === 'end') record(work.commit ? 'commit' : 'rollback')
-    if (work.sql !== undefined) record(work.sql)
+    const text = work.how ?? work.statement?.sql ?? work.sql
+    if (text !== undefined) record(text)
     return postMessage.call(this, work)
   } as never)
   return {

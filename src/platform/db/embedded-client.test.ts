@@ -31,9 +31,7 @@ describe('the embedded database in its thread', () => {
       `select $1::timestamptz as at, $2::bytea as bytes, $3::json as json, array['a', 'b'] as list, null as nothing`,
       [at, bytes, { a: [1] }],
     )
-    expect(rows).toEqual([
-      { at, bytes: new Uint8Array(bytes), json: { a: [1] }, list: ['a', 'b'], nothing: null },
-    ])
+    expect(rows).toEqual([{ at, bytes, json: { a: [1] }, list: ['a', 'b'], nothing: null }])
   })
 
   test('says what an error is about, and never what a statement was given', async () => {

@@ -1,10 +1,16 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import pg from 'pg'
 import { getOrInsert } from '../get-or-insert.ts'
 import { siblingModule } from '../sibling-module.ts'
-import type { Answer, Failure, Reply, Request, Work } from './embedded-thread.ts'
+import { createAnswerReader } from './embedded-answers.ts'
+import { runMessages } from './embedded-protocol.ts'
+import type { Failure, Reply, Request, Work } from './embedded-thread.ts'
 import { statementContext } from './statement-context.ts'
 import { createStatementNames } from './statement-names.ts'
+
+/** The text or bytes of a parameter, as the driver for PostgreSQL sends it. */
+const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils
 
 interface Result<Row> {
   rows: Row[]
@@ -71,11 +77,12 @@ export async function openEmbeddedClient(
     thread.postMessage({ ...work, id: asked } satisfies Request)
     return answer.promise as Promise<Answer>
   }
+  const hear = (channel: string, payload: string) => {
+    for (const callback of listeners.get(channel) ?? []) callback(payload)
+  }
+  const read = createAnswerReader(hear)
   thread.on('message', (reply: Reply) => {
-    if ('channel' in reply) {
-      for (const callback of listeners.get(reply.channel) ?? []) callback(reply.payload)
-      return
-    }
+    if ('channel' in reply) return hear(reply.channel, reply.payload)
     if ('broken' in reply) {
       broken = reply.broken
       return
@@ -108,10 +115,9 @@ export async function openEmbeddedClient(
   const queryIn =
     (transaction: number | undefined): EmbeddedClient['query'] =>
     async <Row>(sql: string, params?: unknown[]) => {
-      const name = params && statementContext.getStore()?.caller === undefined ? nameOf(sql) : undefined
-      const request = { kind: 'query', sql, params: params?.map(detached), name, transaction } as const
-      const { columns, rows, affectedRows } = await ask<Answer>(request)
-      return { rows: rows.map((row) => toObject<Row>(columns, row)), affectedRows }
+      const name = (params && statementContext.getStore()?.caller === undefined && nameOf(sql)) || ''
+      const statement = { sql, name, messages: runMessages(name, params, prepareValue) }
+      return read<Row>(name, await ask<Uint8Array>({ kind: 'query', statement, transaction }))
     }
   return {
     query: queryIn(undefined),
@@ -120,15 +126,19 @@ export async function openEmbeddedClient(
       const transaction = asked + 1
       // Statements need not wait for `begin`: the thread receives them in this order, and they fail if it fails.
       ask({ kind: 'begin', transaction }).catch(() => {})
-      const end = (commit: boolean) => ask({ kind: 'end', transaction, commit })
-      return { query: queryIn(transaction), commit: () => end(true), rollback: () => end(false) }
+      const end = async (how: 'commit' | 'rollback') => {
+        const { command } = read(how, await ask<Uint8Array>({ kind: 'end', transaction, how }))
+        if (command.toLowerCase() !== how)
+          throw new Error('a statement of the transaction failed: nothing is committed')
+      }
+      return { query: queryIn(transaction), commit: () => end('commit'), rollback: () => end('rollback') }
     },
     async listen(channel, callback) {
       const isNew = !listeners.has(channel)
       const callbacks = getOrInsert(listeners, channel, () => new Set())
       callbacks.add(callback)
       // Listening twice would make the thread post each notification twice.
-      if (isNew) await ask({ kind: 'listen', channel })
+      if (isNew) await ask({ kind: 'exec', sql: `listen "${channel}"` })
       return async () => void callbacks.delete(callback)
     },
     silentMs: () => (silentSince === undefined ? 0 : performance.now() - silentSince),
@@ -140,17 +150,6 @@ export async function openEmbeddedClient(
     ready: true,
     waitReady: Promise.resolve(),
   }
-}
-
-/** Copies bytes out of their buffer: posting a view copies its whole buffer, which for a Buffer is a shared pool. */
-function detached(value: unknown): unknown {
-  return value instanceof Uint8Array ? Uint8Array.from(value) : value
-}
-
-function toObject<Row>(columns: readonly string[], values: readonly unknown[]): Row {
-  const row: Record<string, unknown> = {}
-  for (const [index, column] of columns.entries()) row[column] = values[index]
-  return row as Row
 }
 
 function throwLost(reason: string): never {

@@ -1,70 +1,53 @@
-import { type PGlite, parse, protocol, type Results } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import { createInTurn } from '../in-turn.ts'
+import { joined, prepareMessages } from './embedded-protocol.ts'
 import { planAgainMs } from './statement-names.ts'
+
+/** A statement and the messages that run it, see `runMessages`. */
+export interface Statement {
+  sql: string
+  /** The first call prepares the statement under this name; later calls reuse it. Empty: it is not reused. */
+  name: string
+  messages: Uint8Array
+}
 
 /** Runs statements of the embedded database one after the other, in the order of the calls. */
 export interface EmbeddedStatements {
-  /**
-   * @param name the first call prepares the statement under this name; later calls reuse it
-   * @returns rows as lists of values
-   * @throws the database's error
-   */
-  run(sql: string, params?: readonly unknown[], name?: string): Promise<Results<unknown[]>>
+  /** @returns the database's messages, which may hold its error; see `createAnswerReader` */
+  run(statement: Statement): Promise<Uint8Array>
 }
 
-interface Prepared {
-  paramTypes: number[]
-  /** Describes the result's columns; executing the statement does not return this again. */
-  description: Messages
-}
-
-type Messages = Awaited<ReturnType<PGlite['execProtocolStream']>>
-
-const { serialize } = protocol
-const asLists = { rowMode: 'array' } as const
+/** The second message answers the request to parse the statement. */
+const parsedAt = 5
+const parseComplete = '1'.charCodeAt(0)
 
 /**
- * PGlite parses and describes a statement on each call, which enters its WebAssembly six times. A prepared statement
- * takes one exchange (PostgreSQL protocol, extended query).
+ * PGlite's own functions take six exchanges with its WebAssembly for a statement. Here a statement takes one, and its
+ * messages are written and read by whoever asks: this thread only passes them on.
  */
 export function createStatements(pglite: PGlite): EmbeddedStatements {
-  const prepared = new Map<string, Prepared>()
+  const prepared = new Set<string>()
   const inTurn = createInTurn()
   let plannedAtMs = performance.now()
 
-  const exchange = (...messages: Uint8Array[]) =>
-    pglite.execProtocolStream(Buffer.concat([...messages, serialize.sync()]), { syncToFs: false })
-
-  const prepare = async (sql: string, name: string): Promise<Prepared> => {
-    const described = await exchange(
-      serialize.parse({ name, text: sql }),
-      serialize.describe({ type: 'S', name }),
-    )
-    const description = described.filter((message) => message.name === 'rowDescription')
-    const found = { paramTypes: parse.parseDescribeStatementResults(described), description }
-    prepared.set(name, found)
-    return found
+  const exchange = async (messages: Uint8Array): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = []
+    await pglite.execProtocolRawStream(messages, {
+      syncToFs: false,
+      onRawData: (part) => parts.push(part.slice()),
+    })
+    return joined(parts)
   }
 
-  const runPrepared = async (sql: string, params: readonly unknown[], name: string) => {
-    if (performance.now() - plannedAtMs > planAgainMs) {
+  const run = async ({ sql, name, messages }: Statement): Promise<Uint8Array> => {
+    if (name && performance.now() - plannedAtMs > planAgainMs) {
       plannedAtMs = performance.now()
       await pglite.exec('discard plans')
     }
-    const { paramTypes, description } = prepared.get(name) ?? (await prepare(sql, name))
-    const values = params.map((value, index) => {
-      if (value == null) return null
-      return pglite.serializers[paramTypes[index]!]?.(value) ?? String(value)
-    })
-    const answered = await exchange(serialize.bind({ statement: name, values }), serialize.execute({}))
-    return parse.parseResults([...description, ...answered], pglite.parsers, asLists)[0] as Results<unknown[]>
+    if (prepared.has(name)) return exchange(messages)
+    const answered = await exchange(joined([...prepareMessages(name, sql), messages]))
+    if (name && answered[parsedAt] === parseComplete) prepared.add(name)
+    return answered
   }
-
-  return {
-    run: (sql, params = [], name) =>
-      inTurn(async () => {
-        if (name !== undefined) return runPrepared(sql, params, name)
-        return (await pglite.query(sql, [...params], asLists)) as Results<unknown[]>
-      }),
-  }
+  return { run: (statement) => inTurn(() => run(statement)) }
 }

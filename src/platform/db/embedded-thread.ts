@@ -1,21 +1,21 @@
 import { parentPort } from 'node:worker_threads'
-import { PGlite, type Results, TransactionAbortedError } from '@electric-sql/pglite'
+import { PGlite } from '@electric-sql/pglite'
 import { createInTurn } from '../in-turn.ts'
+import { runMessages } from './embedded-protocol.ts'
 import { watchSession } from './embedded-session.ts'
-import { createStatements, type EmbeddedStatements } from './embedded-statements.ts'
+import { createStatements, type EmbeddedStatements, type Statement } from './embedded-statements.ts'
 
 /** Requests from the client (embedded-client.ts) to the thread. */
 export type Work =
   /** Opens the database in the folder `path`; must be the first request. */
   | { kind: 'open'; path: string; settings: readonly string[] }
-  /** Runs one statement, in the open transaction `transaction` if given. A statement with a name is prepared. */
-  | { kind: 'query'; sql: string; params?: unknown[]; name?: string; transaction?: number }
+  /** Runs one statement, in the open transaction `transaction` if given. The result is the database's messages. */
+  | { kind: 'query'; statement: Statement; transaction: number | undefined }
   /** Runs any number of statements without parameters. */
   | { kind: 'exec'; sql: string }
   | { kind: 'begin'; transaction: number }
-  | { kind: 'end'; transaction: number; commit: boolean }
-  /** The thread posts the channel's notifications until it ends. */
-  | { kind: 'listen'; channel: string }
+  /** Ends a transaction. The result is the database's messages. */
+  | { kind: 'end'; transaction: number; how: 'commit' | 'rollback' }
   /** Rolls back open transactions and closes the database; then the thread ends. */
   | { kind: 'close' }
 
@@ -30,6 +30,7 @@ export interface Failure {
 export type Reply =
   | { id: number; result: unknown }
   | { id: number; failure: Failure }
+  /** A notification that `exec` received; those of other requests are in their results. */
   | { channel: string; payload: string }
   /** Why the session is broken. The thread ends and sends no more replies. */
   | { broken: string }
@@ -69,22 +70,22 @@ function serve(port: NonNullable<typeof parentPort>): void {
     process.exit(1)
   })
 
+  const runPlain = (sql: string) => statements.run({ sql, name: sql, messages: runMessages(sql) })
   const begin = () => {
     const begun = Promise.withResolvers<() => void>()
     const ended = Promise.withResolvers<void>()
     alone(async () => {
-      await statements.run('begin', [], 'begin')
+      await runPlain('begin')
+      if (!pglite.isInTransaction()) throw new Error('the transaction could not begin')
       begun.resolve(ended.resolve)
       await ended.promise
     }).catch(begun.reject)
     return begun.promise
   }
-  const end = async (key: number, commit: boolean) => {
+  const end = async (key: number, how: 'commit' | 'rollback') => {
     const giveBack = await transactions.get(key)!
     transactions.delete(key)
-    const sql = commit ? 'commit' : 'rollback'
-    const { command } = await statements.run(sql, [], sql).finally(giveBack)
-    if (commit && command === 'ROLLBACK') throw new TransactionAbortedError()
+    return runPlain(how).finally(giveBack)
   }
 
   const work = async (request: Request): Promise<unknown> => {
@@ -94,15 +95,15 @@ function serve(port: NonNullable<typeof parentPort>): void {
           (error: unknown) => Promise.reject(session.explain(error)),
         )
         session.watch(pglite)
+        pglite.onNotification((channel, payload) => port.postMessage({ channel, payload } satisfies Reply))
         statements = createStatements(pglite)
         await pglite.exec(request.settings.map((setting) => `set ${setting}`).join(';'))
         return
       case 'query': {
-        const { sql, params, name, transaction } = request
-        const run = async () => toAnswer(await statements.run(sql, params, name))
-        if (transaction === undefined) return alone(run)
+        const { statement, transaction } = request
+        if (transaction === undefined) return alone(() => statements.run(statement))
         await transactions.get(transaction)!
-        return run()
+        return statements.run(statement)
       }
       case 'exec':
         return alone(() => pglite.exec(request.sql))
@@ -113,17 +114,10 @@ function serve(port: NonNullable<typeof parentPort>): void {
         return
       }
       case 'end':
-        return end(request.transaction, request.commit)
-      case 'listen':
-        await alone(() =>
-          pglite.listen(request.channel, (payload) => {
-            port.postMessage({ channel: request.channel, payload } satisfies Reply)
-          }),
-        )
-        return
+        return end(request.transaction, request.how)
       case 'close':
         // Their owners can send no more requests after `close`.
-        for (const key of transactions.keys()) end(key, false).catch(() => {})
+        for (const key of transactions.keys()) end(key, 'rollback').catch(() => {})
         return alone(() => pglite.close())
     }
   }
@@ -137,17 +131,6 @@ function serve(port: NonNullable<typeof parentPort>): void {
     port.postMessage(reply)
     if (request.kind === 'close') port.close()
   })
-}
-
-/** Rows are lists: as objects, each row would carry its column names through the channel. */
-export interface Answer {
-  columns: string[]
-  rows: unknown[][]
-  affectedRows: number | undefined
-}
-
-function toAnswer({ fields, rows, affectedRows }: Results<unknown[]>): Answer {
-  return { columns: fields.map(({ name }) => name), rows, affectedRows }
 }
 
 function toFailure(error: unknown): Failure {

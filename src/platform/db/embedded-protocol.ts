@@ -1,0 +1,34 @@
+import { serialize } from 'pg-protocol'
+
+/** Returns the messages that prepare a statement (PostgreSQL protocol, extended query). Without a name it is not kept. */
+export function prepareMessages(name: string, sql: string): Uint8Array[] {
+  return [
+    serialize.close({ type: 'S', name }),
+    serialize.parse({ name, text: sql }),
+    serialize.describe({ type: 'S', name }),
+  ]
+}
+
+/** Returns the messages that run a prepared statement. @param toValue turns a parameter into its text or bytes */
+export function runMessages(
+  name: string,
+  params: readonly unknown[] = [],
+  toValue?: (param: unknown) => unknown,
+): Uint8Array {
+  return joined([
+    serialize.bind({ statement: name, values: [...params], valueMapper: toValue }),
+    serialize.execute(),
+    serialize.sync(),
+  ])
+}
+
+/** Not in the pool of small Buffers: posting such a Buffer to a thread copies its whole pool. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
