@@ -57,9 +57,15 @@ export type AttemptRecord = Database['attempts'] &
 export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[]): Promise<Set<string>> {
   if (attempts.length === 0) return new Set()
   const keys = attempts.map((attempt) => ({ appId: attempt.app_id, id: attempt.delivery_id }))
+  const made = attempts.map((attempt) => ({
+    ...attempt,
+    started_at: attempt.started_at.toISOString(),
+    next_attempt_at: attempt.next_attempt_at?.toISOString() ?? null,
+    finished_at: attempt.finished_at?.toISOString() ?? null,
+  }))
   const { rows } = await sql<{ id: string }>`
     with made as (
-      select * from json_to_recordset(${JSON.stringify(attempts)}::text::json) as row (
+      select * from json_to_recordset(${JSON.stringify(made)}::text::json) as row (
         app_id uuid, delivery_id uuid, number int, id uuid, started_at timestamptz, duration_ms int,
         response_status int, error text, reason text, response_body text,
         status text, next_attempt_at timestamptz, finished_at timestamptz)

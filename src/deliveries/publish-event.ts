@@ -77,8 +77,18 @@ export async function readEventReceivers(
   appIds: readonly string[],
   now: Date,
 ): Promise<EventReceivers> {
-  const [listeners, streamed] = await pipelined([readListeners(trx, appIds), readStreamed(trx, appIds, now)])
-  return { listeners, streamed }
+  const { rows } = await sql<Listener | Stream>`
+    select app_id as "appId", id, generation, events, filter, enabled from webhooks
+    where app_id = any(${sql.val(appIds)}::uuid[])
+    union all
+    select app_id, null, null, null, null, null from event_streams
+    where app_id = any(${sql.val(appIds)}::uuid[]) and expires_at > ${now}`.execute(trx)
+  const listeners = rows.filter((row): row is Listener => row.id !== null)
+  const known = listeners.map((listener) => ({ ...listener, filter: storedFilter(listener.filter) }))
+  return {
+    listeners: Map.groupBy(known, ({ appId }) => appId),
+    streamed: new Set(rows.filter(({ id }) => id === null).map(({ appId }) => appId)),
+  }
 }
 
 interface Listener {
@@ -90,29 +100,17 @@ interface Listener {
   enabled: boolean
 }
 
+/** An open stream (events/stream/stream-routes.ts). */
+interface Stream {
+  appId: string
+  id: null
+}
+
 interface EventRow {
   id: string
   type: EventType
   body: string
   event: NewEvent
-}
-
-async function readListeners(trx: Trx, appIds: readonly string[]): Promise<Map<string, Listener[]>> {
-  const listeners = (await trx
-    .selectFrom('webhooks')
-    .select(['app_id as appId', 'id', 'generation', 'events', 'filter', 'enabled'])
-    .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[])`)
-    .execute()) as Listener[]
-  const known = listeners.map((listener) => ({ ...listener, filter: storedFilter(listener.filter) }))
-  return Map.groupBy(known, ({ appId }) => appId)
-}
-
-/** Returns the apps whose events a stream follows (events/stream/stream-routes.ts). */
-async function readStreamed(trx: Trx, appIds: readonly string[], now: Date): Promise<Set<string>> {
-  const { rows } = await sql<{ appId: string }>`
-    select distinct app_id as "appId" from event_streams
-    where app_id = any(${sql.val(appIds)}::uuid[]) and expires_at > ${now}`.execute(trx)
-  return new Set(rows.map(({ appId }) => appId))
 }
 
 function wants({ enabled, events, filter }: Listener, event: NewEvent): boolean {
@@ -145,7 +143,7 @@ async function insertEvents(trx: Trx, events: readonly EventRow[]): Promise<void
     id,
     type,
     body,
-    occurred_at: event.occurredAt,
+    occurred_at: event.occurredAt.toISOString(),
   }))
   await sql`
     insert into events (app_id, id, type, body, occurred_at)
@@ -174,6 +172,7 @@ export async function insertDeliveries(
 ): Promise<string[]> {
   if (given.length === 0) return []
   const ids = given.map(newId).sort()
+  const createdAt = now.toISOString()
   const deliveries = given.map(({ appId, row, webhookId, generation, subscriberId, replayId }, index) => ({
     app_id: appId,
     id: ids[index]!,
@@ -183,7 +182,7 @@ export async function insertDeliveries(
     webhook_generation: generation,
     order_key: subscriberId,
     replay_id: replayId ?? null,
-    created_at: now,
+    created_at: createdAt,
   }))
   const inserted = sql`
     insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id,

@@ -46,8 +46,9 @@ export async function registerSubscribers(
     )
     const ofApps = changing.filter(({ appId }) => apps.has(appId))
     // The first try skips tokens that nobody had. A retry locks all, because somebody may have registered them since.
-    const isWorthLocking = (name: string) => tries > 0 || known.has(name)
+    const isRetry = tries > 0
     tries += 1
+    const isWorthLocking = (name: string) => isRetry || known.has(name)
     const locked = await findByTokens(trx, namesOf(ofApps).filter(isWorthLocking), 'lock')
     const now = deps.clock.now()
     const decision = decideRegistrations(locked, ofApps, now)

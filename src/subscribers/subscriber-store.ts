@@ -62,13 +62,13 @@ export async function findByTokens(
   const rows = names.map((name) => ({ app_id: name.slice(64), wanted: toBytea(name.slice(0, 64)) }))
   const known = db
     .selectFrom('subscribers')
-    .select([...storedColumns, sql<string>`encode(token_hash, 'hex')`.as('hash')])
+    .select(storedColumns)
     .where(sql<boolean>`app_id = key.app_id and token_hash = key.wanted`)
     // At most one row matches. The limit forces one look-up per token; a join would read all of a new table.
     .limit(1)
     .$if(lock !== undefined, (query) => query.forUpdate())
   const found = await sql<StoredSubscriber & { hash: string }>`
-    select known.* from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
+    select encode(key.wanted, 'hex') as hash, known.* from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
     cross join lateral (${known}) as known`.execute(db)
   return new Map(found.rows.map(({ hash, ...subscriber }) => [hash + subscriber.appId, subscriber]))
 }
@@ -140,8 +140,8 @@ function toRow(subscriber: StoredSubscriber) {
     user_epoch: subscriber.userEpoch,
     tags: subscriber.tags,
     status: subscriber.status,
-    last_seen_at: subscriber.lastSeenAt,
-    updated_at: subscriber.updatedAt,
+    last_seen_at: subscriber.lastSeenAt.toISOString(),
+    updated_at: subscriber.updatedAt.toISOString(),
   }
 }
 

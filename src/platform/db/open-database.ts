@@ -8,6 +8,7 @@ import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
 import { createEmbeddedDialect } from './embedded-dialect.ts'
 import { makeEmbedded } from './make-embedded.ts'
 import { openPostgresConnections, type PostgresOptions, ServerTooOld } from './postgres/open-postgres.ts'
+import { retryConflicts } from './retry-conflicts.ts'
 
 /**
  * Makes the planner use the index that orders jobs. The queue is usually empty, and so are its statistics. In a burst
@@ -36,6 +37,8 @@ export async function openEmbedded(
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
   }
   const db = new Kysely<Database>({ dialect: createEmbeddedDialect(pglite) })
+  // Transactions run one after the other, but the service itself finds conflicts between them.
+  retryConflicts(db)
   return {
     db,
     backend: 'pglite',
