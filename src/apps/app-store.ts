@@ -4,6 +4,7 @@ import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import type { KnownApp } from '../lookups.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { anyOf } from '../platform/db/is-one-of.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
 
 /** Public keys of the earlier pairs, the latest first. */
@@ -225,7 +226,7 @@ export async function holdApps(
 /** The statement of {@link holdApps}, for use inside another statement. */
 export function selectHeldApps(ids: readonly string[], waiting?: 'skip locked'): RawBuilder<{ id: string }> {
   return sql<{ id: string }>`
-    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) order by id
+    select id from apps where id = ${anyOf([...new Set(ids)])} order by id
     for key share ${sql.raw(waiting ?? '')}`
 }
 

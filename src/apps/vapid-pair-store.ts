@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { type Db, pipelined, type Trx } from '../platform/db/db.ts'
+import { anyOf } from '../platform/db/is-one-of.ts'
 
 /** The most key pairs that an app may have, including the current one. */
 export const maxVapidPairs = 20
@@ -45,12 +46,12 @@ export async function readSendingApps(db: Db, appIds: readonly string[]): Promis
         'vapid_public_key as publicKey',
         'vapid_private_key as privateKey',
       ])
-      .where(sql<boolean>`id = any(${sql.val(appIds)}::uuid[])`)
+      .where(sql<boolean>`id = ${anyOf(appIds)}`)
       .execute(),
     db
       .selectFrom('vapid_pairs')
       .select(['app_id as appId', 'number', 'public_key as publicKey', 'private_key as privateKey'])
-      .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[])`)
+      .where(sql<boolean>`app_id = ${anyOf(appIds)}`)
       .execute(),
   ])
   const formerOf = Map.groupBy(former, ({ appId }) => appId)

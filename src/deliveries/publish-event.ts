@@ -3,6 +3,7 @@ import { laneName, newDeliveries, newEvents } from '../announcements.ts'
 import type { EventData, EventType } from '../events/catalog.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
+import { anyOf } from '../platform/db/is-one-of.ts'
 import { newId } from '../platform/ids.ts'
 import { type Filter, matchesFilter, storedFilter } from '../webhooks/filter.ts'
 
@@ -79,10 +80,10 @@ export async function readEventReceivers(
 ): Promise<EventReceivers> {
   const { rows } = await sql<Listener | Stream>`
     select app_id as "appId", id, generation, events, filter, enabled from webhooks
-    where app_id = any(${sql.val(appIds)}::uuid[])
+    where app_id = ${anyOf(appIds)}
     union all
     select app_id, null, null, null, null, null from event_streams
-    where app_id = any(${sql.val(appIds)}::uuid[]) and expires_at > ${now}`.execute(trx)
+    where app_id = ${anyOf(appIds)} and expires_at > ${now}`.execute(trx)
   const listeners = rows.filter((row): row is Listener => row.id !== null)
   const known = listeners.map((listener) => ({ ...listener, filter: storedFilter(listener.filter) }))
   return {
