@@ -12,6 +12,7 @@ import * as sendingLanes from './0021_sending_lanes.ts'
 import * as publicRegistration from './0030_public_registration.ts'
 import * as observability from './0031_observability.ts'
 import * as identityOverlap from './0032_identity_overlap.ts'
+import * as rowsOfApps from './0033_rows_of_apps.ts'
 
 /**
  * Every migration by name, in the order in which they run. Up only: a released one is never edited. The version before
@@ -32,4 +33,5 @@ export const migrations: Record<string, Migration> = {
   '0030_public_registration': publicRegistration,
   '0031_observability': observability,
   '0032_identity_overlap': identityOverlap,
+  '0033_rows_of_apps': rowsOfApps,
 }

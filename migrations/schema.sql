@@ -63,6 +63,20 @@ AS $function$
     return null;
   end $function$;
 
+CREATE OR REPLACE FUNCTION public.delete_rows_of_apps()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+  declare
+    app record;
+  begin
+    for app in select id from old_rows loop
+      delete from notifications where app_id = app.id;
+      delete from subscribers where app_id = app.id;
+    end loop;
+    return null;
+  end $function$;
+
 CREATE OR REPLACE FUNCTION public.forget_subscriber_counts()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -108,6 +122,7 @@ CREATE TABLE apps (
 );
 CREATE UNIQUE INDEX apps_publishable_key ON public.apps USING btree (publishable_key);
 CREATE INDEX apps_team ON public.apps USING btree (team_id, id);
+CREATE TRIGGER delete_rows AFTER DELETE ON public.apps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION delete_rows_of_apps();
 CREATE TRIGGER forget_counts AFTER DELETE ON public.apps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION forget_subscriber_counts();
 
 CREATE TABLE event_streams (
@@ -186,8 +201,7 @@ CREATE TABLE notifications (
   skipped_count integer NOT NULL DEFAULT 0,
   due_at timestamp with time zone,
   rank smallint NOT NULL DEFAULT 4,
-  CONSTRAINT notifications_pkey PRIMARY KEY (app_id, id),
-  CONSTRAINT notifications_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+  CONSTRAINT notifications_pkey PRIMARY KEY (app_id, id)
 );
 CREATE INDEX notifications_due ON public.notifications USING btree (app_id, rank, due_at, id) WHERE (due_at IS NOT NULL);
 CREATE INDEX notifications_open ON public.notifications USING btree (app_id, created_at) WHERE (status = 'sending'::text);
@@ -245,8 +259,7 @@ CREATE TABLE subscribers (
   key_refusals smallint NOT NULL DEFAULT 0,
   key_refused_at timestamp with time zone,
   CONSTRAINT subscribers_app_id_token_hash_key UNIQUE (app_id, token_hash),
-  CONSTRAINT subscribers_pkey PRIMARY KEY (app_id, id),
-  CONSTRAINT subscribers_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
+  CONSTRAINT subscribers_pkey PRIMARY KEY (app_id, id)
 );
 CREATE INDEX subscribers_audience ON public.subscribers USING btree (app_id, status, id);
 CREATE INDEX subscribers_last_seen ON public.subscribers USING btree (status, last_seen_at);
