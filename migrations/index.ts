@@ -13,6 +13,7 @@ import * as publicRegistration from './0030_public_registration.ts'
 import * as observability from './0031_observability.ts'
 import * as identityOverlap from './0032_identity_overlap.ts'
 import * as rowsOfApps from './0033_rows_of_apps.ts'
+import * as taggedSubscribers from './0034_tagged_subscribers.ts'
 
 /**
  * Every migration by name, in the order in which they run. Up only: a released one is never edited. The version before
@@ -34,4 +35,5 @@ export const migrations: Record<string, Migration> = {
   '0031_observability': observability,
   '0032_identity_overlap': identityOverlap,
   '0033_rows_of_apps': rowsOfApps,
+  '0034_tagged_subscribers': taggedSubscribers,
 }

@@ -264,7 +264,7 @@ CREATE TABLE subscribers (
 CREATE INDEX subscribers_audience ON public.subscribers USING btree (app_id, status, id);
 CREATE INDEX subscribers_last_seen ON public.subscribers USING btree (status, last_seen_at);
 CREATE INDEX subscribers_platform ON public.subscribers USING btree (app_id, platform, id) INCLUDE (status);
-CREATE INDEX subscribers_tags ON public.subscribers USING gin (tags);
+CREATE INDEX subscribers_tags ON public.subscribers USING gin (tags) WHERE (tags <> '{}'::text[]);
 CREATE INDEX subscribers_user ON public.subscribers USING btree (app_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE TRIGGER count_deleted AFTER DELETE ON public.subscribers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_deleted_subscribers();
 CREATE TRIGGER count_inserted AFTER INSERT ON public.subscribers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_inserted_subscribers();

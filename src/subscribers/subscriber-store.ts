@@ -3,6 +3,7 @@ import { type Selection, sql } from 'kysely'
 import type { Database, Platform, SubscriberStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { respellToken } from './subscriber-token.ts'
+import { hasTags } from './targeting.ts'
 
 export const platforms = ['web', 'ios', 'android'] as const satisfies Platform[]
 
@@ -180,7 +181,7 @@ export async function listSubscribers(
     .$if(status !== undefined, (query) => query.where('status', '=', status!))
     .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
     .$if(token !== undefined, (query) => query.where('token_hash', 'in', hashes))
-    .$if(tag !== undefined, (query) => query.where(sql<boolean>`tags @> ${sql.val([tag])}::text[]`))
+    .$if(tag !== undefined, (query) => query.where(hasTags([tag!], 'all')))
     .$if(after !== undefined, (query) => query.where('id', '>', after!))
     .orderBy('id')
     .limit(limit + 1)

@@ -51,6 +51,12 @@ export const targetingSchema = z
 
 export type Targeting = z.infer<typeof targetingSchema>
 
+/** A condition on rows of `subscribers`. Their index of tags holds only those that have any. */
+export function hasTags(tags: readonly string[], match: 'any' | 'all'): RawBuilder<boolean> {
+  const operator = match === 'all' ? sql`@>` : sql`&&`
+  return sql<boolean>`(tags <> '{}' and tags ${operator} ${sql.val(tags)}::text[])`
+}
+
 /** A condition on rows of `subscribers`; null or undefined targeting means all. */
 export function audienceCondition(targeting: unknown): RawBuilder<boolean> {
   const parsed = targetingSchema.parse(targeting ?? { type: 'all' })
@@ -60,9 +66,7 @@ export function audienceCondition(targeting: unknown): RawBuilder<boolean> {
     case 'user_ids':
       return sql<boolean>`user_id = any(${sql.val(parsed.ids)}::text[])`
     case 'tags':
-      return parsed.match === 'all'
-        ? sql<boolean>`tags @> ${sql.val(parsed.tags)}::text[]`
-        : sql<boolean>`tags && ${sql.val(parsed.tags)}::text[]`
+      return hasTags(parsed.tags, parsed.match)
     case 'platform':
       return sql<boolean>`platform = any(${sql.val(parsed.platforms)}::text[])`
   }
