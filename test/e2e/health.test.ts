@@ -147,14 +147,21 @@ describeOnEachBackend('health of a webhook', (make) => {
     const told = await receiver.waitFor(2, '/told')
     const [first, second] = await Promise.all([read(broken.path), read(gone.path)])
     const bodies = told.map(({ body }) => JSON.parse(body.toString()))
-    for (const { app_id, id, url, updated_at, disabled_reason, failure_count } of [first, second]) {
-      expect(bodies).toContainEqual({
+    for (const { app_id, id, url, disabled_at, disabled_reason, failure_count } of [first, second]) {
+      const body = bodies.find(({ data }) => data.webhook_id === id)
+      expect(body).toEqual({
         id: expect.any(String),
         event: 'webhook.disabled',
-        timestamp: updated_at,
-        data: { app_id, webhook_id: id, url, reason: disabled_reason, failure_count },
+        timestamp: disabled_at,
+        data: { app_id, webhook_id: id, url, reason: disabled_reason, failure_count: expect.any(Number) },
       })
+      // What was under way then is counted, too, when it has failed.
+      expect(body.data.failure_count).toBeGreaterThanOrEqual(1)
+      expect(body.data.failure_count).toBeLessThanOrEqual(failure_count)
     }
+    expect(first.disabled_reason).toContain(
+      `${bodies.find(({ data }) => data.webhook_id === first.id).data.failure_count} attempts in a row failed`,
+    )
     expect(second.disabled_reason).toBe('the receiver answered 410 Gone')
 
     const alerted = await poll(
