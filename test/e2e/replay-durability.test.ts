@@ -6,7 +6,7 @@ import { createLogger } from '../../src/platform/log.ts'
 import { openStorage } from '../../src/storage.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
-import { deliveriesOf, emit, takeOverClaims } from '../support/database.ts'
+import { deliveriesOf, emit, expireLeases, takeOverClaims } from '../support/database.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startTestService } from '../support/service.ts'
 import { startServiceProcess } from '../support/service-process.ts'
@@ -18,7 +18,7 @@ const environment = {
   KRAFTER_RATE_LIMIT_DEFAULT: '0',
 }
 /** On PostgreSQL; the embedded database, which is slower while it is not compiled well, has fewer. */
-const totals = { postgres: 4_000, pglite: 2_000 }
+const totals = { postgres: 2_000, pglite: 1_000 }
 const eventsAtOnce = 1_000
 const longMs = 120_000
 
@@ -63,8 +63,11 @@ describeOnEachBackend('a replay whose process is killed', (make) => {
     const killed = await startServiceProcess(env, { ca })
     await receiver.waitFor(total / 3, undefined, longMs)
     await killed.end('SIGKILL')
-    // Embedded, its claims went with the process.
-    if (storage.backend === 'postgres') await withDatabase(takeOverClaims)
+    // Embedded, its claims and leases went with the process.
+    if (storage.backend === 'postgres') {
+      await withDatabase(takeOverClaims)
+      await withDatabase(expireLeases)
+    }
     const arrived = () => new Set(receiver.requests.map(({ headers }) => headers['webhook-id']))
     expect(arrived().size).toBeLessThan(total)
 
