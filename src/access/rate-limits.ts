@@ -77,14 +77,8 @@ export function createRateLimits({ limits, clock, log, shared }: RateLimitOption
   }
 }
 
-interface Sharing {
-  /** @param key names the window in the database */
-  add(key: string, window: CountedWindow): void
-  stop(): Promise<void>
-}
-
 /** Settles windows with the database, many in one statement. Rows are worthless once their windows have ended. */
-function createSharing(db: Db, clock: Clock, log: Logger): Sharing {
+function createSharing(db: Db, clock: Clock, log: Logger) {
   const unsettled = new Map<string, CountedWindow>()
   let cleanedAtMs = 0
 
@@ -128,7 +122,8 @@ function createSharing(db: Db, clock: Clock, log: Logger): Sharing {
     onError: (error) => log.warn({ err: error }, 'limits.settle_failed'),
   })
   return {
-    add(key, window) {
+    /** @param key names the window in the database */
+    add(key: string, window: CountedWindow) {
       unsettled.set(key, window)
       settling.request()
     },

@@ -28,14 +28,8 @@ export async function findVapidPairs(
   return new Map(rows.map(({ key, number }) => [key, number]))
 }
 
-/** An app's settings and all of its key pairs, by number. */
-export interface StoredSendingApp {
-  id: string
-  settings: Record<string, unknown>
-  pairs: Map<number, StoredVapidPair>
-}
-
-export async function readSendingApps(db: Db, appIds: readonly string[]): Promise<StoredSendingApp[]> {
+/** Reads the settings of apps and all of their key pairs, by number. */
+export async function readSendingApps(db: Db, appIds: readonly string[]) {
   const [apps, former] = await pipelined([
     db
       .selectFrom('apps')

@@ -3,18 +3,15 @@ import { type EventType, Krafter, type StreamMessage } from '../../packages/clie
 import { toTimestamp } from '../platform/clock.ts'
 import { ConfigError } from '../platform/config-error.ts'
 import { findOnly, readServiceAccess, readWebhookSecret } from './api/open-service.ts'
+import type { ServiceOptions } from './api/service-command.ts'
 import { explain } from './listen/explain.ts'
 import { type Forwarded, forwardEvent } from './listen/forward-event.ts'
 
-export interface ListenOptions {
+export interface ListenOptions extends ServiceOptions {
   forward: string
-  app?: string
-  url?: string
-  keyFile?: string
   /** Comma-separated. */
   events?: string
   secretFile?: string
-  json?: boolean
 }
 
 /** Events forwarded at a time. With a slow receiver, the stream waits instead of filling memory. */

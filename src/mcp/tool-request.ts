@@ -1,14 +1,6 @@
 import { refusals } from '../platform/errors.ts'
 import type { ToolRoute } from './tools.ts'
 
-/** The API request for a tool call. */
-export interface ToolRequest {
-  method: ToolRoute['method']
-  url: string
-  headers: Record<string, string>
-  payload?: Record<string, unknown>
-}
-
 /** An id, or text that the route answers like an unknown id. Other values get a 404: they could leave the path. */
 const segment = /^[\w-]{1,255}$/
 /** The values that an HTTP header can hold. */
@@ -20,7 +12,7 @@ const headerValue = /^[\x20-\x7e]{1,255}$/
  *
  * @throws the route's own refusal when an argument cannot be put into a path or a header
  */
-export function toRequest(route: ToolRoute, args: Record<string, unknown>): ToolRequest {
+export function toRequest(route: ToolRoute, args: Record<string, unknown>) {
   const { method, pathNames, queryNames, headers: headerNames, hasBody } = route
   const query = new URLSearchParams()
   const headers: Record<string, string> = {}

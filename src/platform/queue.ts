@@ -255,15 +255,7 @@ interface BossJob {
 }
 
 /** Workers of this process, by queue. Each runs one job at a time. */
-interface Workers {
-  start(queueName: string, handle: (job: BossJob) => Promise<void>): Promise<void>
-  /** Makes the queue's idle workers look for jobs now. */
-  wake(queueName: string): void
-  /** Makes one idle worker of each queue look for jobs now. */
-  look(): void
-}
-
-function createWorkers(boss: PgBoss): Workers {
+function createWorkers(boss: PgBoss) {
   /** The ids of each queue's idle workers. */
   const free = new Map<string, Set<string>>()
   const never = { pollingIntervalSeconds: neverSeconds, notifyPollingIntervalSeconds: neverSeconds }
@@ -271,7 +263,7 @@ function createWorkers(boss: PgBoss): Workers {
     for (const id of free.get(queueName) ?? []) boss.notifyWorker(id)
   }
   return {
-    async start(queueName, handle) {
+    async start(queueName: string, handle: (job: BossJob) => Promise<void>) {
       const started = Promise.withResolvers<string>()
       const idle = getOrInsert(free, queueName, () => new Set())
       const id = await boss.work<object>(queueName, { batchSize: 1, ...never }, async ([job]) => {
@@ -289,7 +281,9 @@ function createWorkers(boss: PgBoss): Workers {
       idle.add(id)
       started.resolve(id)
     },
+    /** Makes the queue's idle workers look for jobs now. */
     wake,
+    /** Makes one idle worker of each queue look for jobs now. */
     look() {
       for (const [id] of free.values()) if (id) boss.notifyWorker(id)
     },

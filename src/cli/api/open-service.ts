@@ -4,21 +4,14 @@ import { ConfigError } from '../../platform/config-error.ts'
 import { UsageError } from '../usage-error.ts'
 import { defaultUrl, type ServiceOptions } from './service-command.ts'
 
-/** The service's URL and an API key for it. */
-export interface ServiceAccess {
-  url: string
-  apiKey: string
-  /** The option or variable that set the URL. */
-  urlSource: '--url' | 'KRAFTER_PUBLIC_URL'
-}
-
 /**
  * Reads the service's URL and API key from the options and the environment. No option takes the key itself, because
  * every user of the machine can read command lines. Empty values count as absent.
  *
+ * @returns `urlSource`: the option or variable that set the URL
  * @throws ConfigError in one sentence
  */
-export function readServiceAccess(options: Pick<ServiceOptions, 'url' | 'keyFile'>): ServiceAccess {
+export function readServiceAccess(options: Pick<ServiceOptions, 'url' | 'keyFile'>) {
   const env = readSecretFiles(process.env)
   const apiKey = options.keyFile ? readSecretFile('--key-file', options.keyFile) : env.KRAFTER_API_KEY
   if (!apiKey) {
@@ -27,7 +20,7 @@ export function readServiceAccess(options: Pick<ServiceOptions, 'url' | 'keyFile
     )
   }
   const url = options.url || env.KRAFTER_PUBLIC_URL || defaultUrl
-  return { url, apiKey, urlSource: options.url ? '--url' : 'KRAFTER_PUBLIC_URL' }
+  return { url, apiKey, urlSource: options.url ? '--url' : 'KRAFTER_PUBLIC_URL' } as const
 }
 
 /** Reads a webhook's secret from the file or the environment; undefined when neither has one. */

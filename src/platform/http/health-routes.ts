@@ -7,17 +7,6 @@ import { sharedRun } from '../shared-run.ts'
 import { healthDocs } from './health-schema.ts'
 import type { Server } from './server.ts'
 
-/** What the probes check. */
-export interface ProbedParts extends Pick<OpenDatabase, 'readState' | 'silentMs'> {
-  draining: AbortSignal
-}
-
-/** What the metrics route needs. */
-export interface MeasuredParts {
-  metrics: Metrics
-  log: Logger
-}
-
 /** Time limits of probes and metrics. */
 const usualLimits = {
   /** How long the embedded database may be busy with one statement before `/healthz` asks for a restart. */
@@ -31,7 +20,7 @@ const usualLimits = {
 /** For orchestrators: needs no key, has no rate limit, and reveals no secret. */
 export function registerHealthRoutes(
   server: Server,
-  deps: ProbedParts,
+  deps: Pick<OpenDatabase, 'readState' | 'silentMs'> & { draining: AbortSignal },
   { wedgedAfterMs, answerWithinMs } = usualLimits,
 ): void {
   server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
@@ -49,7 +38,7 @@ export function registerHealthRoutes(
 /** For scrapers: needs no key and has no rate limit. Send volumes in the metrics only concern the operator. */
 export function registerMetricsRoute(
   server: Server,
-  deps: MeasuredParts,
+  deps: { metrics: Metrics; log: Logger },
   { answerWithinMs, readEveryMs }: Omit<typeof usualLimits, 'wedgedAfterMs'> = usualLimits,
 ): void {
   let readAtMs = Number.NEGATIVE_INFINITY
