@@ -1,11 +1,8 @@
 import { z } from 'zod'
 import { type EventData, type EventType, platformField } from '../events/catalog.ts'
-import type { Filter } from './filter.ts'
+import { type Filter, maxEntries, maxText } from './filter.ts'
 
 type DataField = { [Type in EventType]: keyof EventData<Type> }[EventType]
-
-const maxText = 255
-const maxEntries = 20
 
 const exists = z
   .strictObject({
@@ -57,6 +54,9 @@ const optionalTests = Object.fromEntries(
   Object.entries(tests).map(([name, test]) => [name, test.optional()]),
 ) as { [Name in keyof typeof tests]: z.ZodOptional<(typeof tests)[Name]> }
 
+const several = (description: string) =>
+  z.array(describedFilter).min(1).max(maxEntries).optional().describe(description)
+
 /**
  * A filter as the API description shows it. Requests are checked by filter.ts, because its refusals say more than those
  * of a schema.
@@ -64,20 +64,10 @@ const optionalTests = Object.fromEntries(
 export const describedFilter: z.ZodType<Filter> = z
   .strictObject({
     get and() {
-      return z
-        .array(describedFilter)
-        .min(1)
-        .max(maxEntries)
-        .optional()
-        .meta({ description: 'All of these filters have to match.' })
+      return several('All of these filters have to match.')
     },
     get or() {
-      return z
-        .array(describedFilter)
-        .min(1)
-        .max(maxEntries)
-        .optional()
-        .meta({ description: 'One of these filters has to match.' })
+      return several('One of these filters has to match.')
     },
     get not() {
       return describedFilter.optional().meta({ description: 'This filter must not match.' })

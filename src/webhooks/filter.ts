@@ -18,8 +18,8 @@ export type Filter = { and?: Filter[]; or?: Filter[]; not?: Filter } & {
 }
 
 const maxDepth = 5
-const maxEntries = 20
-const maxText = 255
+export const maxEntries = 20
+export const maxText = 255
 const combiners = new Set(['and', 'or', 'not'])
 
 /**

@@ -1,4 +1,3 @@
-import type { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { refusals } from '../../platform/errors.ts'
 import { readSubscription } from '../read-subscription.ts'
@@ -7,12 +6,6 @@ import { isSameKeys } from '../subscriber-change.ts'
 import { findByTokens, nameOfToken } from '../subscriber-store.ts'
 import { respellToken } from '../subscriber-token.ts'
 import { unsubscribeIfThere } from '../unsubscribe.ts'
-import type { publicRegistrationBody } from './public-request.ts'
-
-type Given = Pick<
-  z.infer<typeof publicRegistrationBody>,
-  'platform' | 'token' | 'keys' | 'endpoint' | 'subscription'
->
 
 /**
  * Opts out the subscriber with the given token and keys. The answer does not reveal whether there is one.
@@ -22,7 +15,7 @@ type Given = Pick<
 export async function unsubscribeBrowser(
   deps: Pick<Deps, 'db' | 'clock'>,
   appId: string,
-  given: Given,
+  given: Omit<Parameters<typeof readSubscription>[0], 'platform'>,
 ): Promise<void> {
   const { token, keys, keysName } = readSubscription({ ...given, platform: 'web' })
   const checkedKeys = checkKeys('web', keys, keysName)
