@@ -39,7 +39,7 @@ export type TargetOrOutcome<Target> = { target: Target } | { outcome: Outcome }
  * @typeParam Target a subscriber in the form that the channel sends to
  */
 export interface Channel<Settings = unknown, Target = unknown> {
-  /** Reads an app's settings, once per page. @throws Error when nothing can be sent with them */
+  /** Chooses what sending needs from an app, once per page. @throws Error when nothing can be sent with it */
   readSettings(app: ChannelApp): Settings
   toTarget(settings: Settings, row: SubscriberRow): TargetOrOutcome<Target>
   /** @returns the field of the notification to shorten; undefined when the payload fits into a push */

@@ -1,6 +1,6 @@
 import { createECDH, createPublicKey, verify } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { createVapidSigner, generateVapidKeys, maxCachedTokens } from './vapid.ts'
+import { createVapidSigner, generateVapidKeys, maxCachedTokens, type VapidKeys } from './vapid.ts'
 
 function parse(authorization: string) {
   const [, token, key] = /^vapid t=([\w.-]+), k=([\w-]+)$/.exec(authorization)!
@@ -42,6 +42,11 @@ test('makes key pairs that belong together, 65 and 32 bytes', () => {
   }
 })
 
+const toCredential = ({ publicKey, privateKey }: VapidKeys) => ({
+  publicPart: publicKey,
+  readSecret: () => privateKey,
+})
+
 describe('tokens', () => {
   const keys = generateVapidKeys()
   const start = Date.parse('2025-06-01T08:00:00.900Z')
@@ -49,8 +54,7 @@ describe('tokens', () => {
   function signerAt() {
     const clock = { time: start, now: () => new Date(clock.time) }
     const signer = createVapidSigner(clock, 'mailto:push@example.com')
-    const sign = (origin = 'https://push.example.net') =>
-      signer.authorization(keys.publicKey, keys.privateKey, origin)
+    const sign = (origin = 'https://push.example.net') => signer.authorization(toCredential(keys), origin)
     return { clock, signer, sign }
   }
 
@@ -73,7 +77,7 @@ describe('tokens', () => {
     expect(sign()).toBe(first)
     expect(sign('https://other.example')).not.toBe(first)
     const other = generateVapidKeys()
-    const others = signer.authorization(other.publicKey, other.privateKey, 'https://push.example.net')
+    const others = signer.authorization(toCredential(other), 'https://push.example.net')
     expect(parse(others).key).toBe(other.publicKey)
     clock.time = start + 10 * 3_600_000
     expect(parse(sign()).claims.exp).toBe(parse(first).claims.exp + 10 * 3_600)
@@ -98,8 +102,22 @@ describe('tokens', () => {
     expect(sign('https://dropped.example')).not.toBe(dropped)
   })
 
+  test('are signed with a private key that is read only to sign', () => {
+    const { signer } = signerAt()
+    let reads = 0
+    const readSecret = () => {
+      reads += 1
+      return keys.privateKey
+    }
+    const sign = () => signer.authorization({ publicPart: keys.publicKey, readSecret }, 'https://a.example')
+    expect(sign()).toBe(sign())
+    expect(reads).toBe(1)
+  })
+
   test('are refused for keys that are no pair', () => {
     const { signer } = signerAt()
-    expect(() => signer.authorization('nonsense', keys.privateKey, 'https://a.example')).toThrow()
+    expect(() =>
+      signer.authorization(toCredential({ ...keys, publicKey: 'nonsense' }), 'https://a.example'),
+    ).toThrow()
   })
 })

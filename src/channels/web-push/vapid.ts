@@ -1,5 +1,6 @@
 import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
+import type { Credential } from '../channel.ts'
 import { decodeBase64 } from './encrypt.ts'
 
 /** Push services refuse tokens valid for more than 24 h (RFC 8292 §2); half of that allows for wrong clocks. */
@@ -76,13 +77,12 @@ export function normalizeVapidPublicKey(publicKey: string): string {
 /** Creates the Authorization header for requests of an app to a push service. */
 export interface VapidSigner {
   /**
-   * @param publicKey the app's point, base64url
-   * @param privateKey the app's scalar, 32 bytes
+   * @param keys the app's key pair: its point in base64url, and its 32-byte scalar, which is read only to sign
    * @param origin the endpoint URL's origin
    * @returns `vapid t=…, k=…` (RFC 8292 §3), the same for about ten hours
-   * @throws Error when the keys are not a P-256 pair
+   * @throws Error with a sentence for people, when the private key cannot be decrypted, or the keys are no P-256 pair
    */
-  authorization(publicKey: string, privateKey: Uint8Array, origin: string): string
+  authorization(keys: Credential, origin: string): string
 }
 
 interface CachedToken {
@@ -96,7 +96,7 @@ export function createVapidSigner(clock: Clock, subject: string): VapidSigner {
   const cache = new Map<string, CachedToken>()
 
   return {
-    authorization(publicKey, privateKey, origin) {
+    authorization({ publicPart: publicKey, readSecret }, origin) {
       const key = `${publicKey} ${origin}`
       const now = clock.now().getTime()
       const cached = cache.get(key)
@@ -107,7 +107,7 @@ export function createVapidSigner(clock: Clock, subject: string): VapidSigner {
         return cached.authorization
       }
       const expiresAt = Math.floor(now / 1_000) + tokenLifetimeSeconds
-      const token = signToken({ aud: origin, exp: expiresAt, sub: subject }, publicKey, privateKey)
+      const token = signToken({ aud: origin, exp: expiresAt, sub: subject }, publicKey, readSecret())
       const authorization = `vapid t=${token}, k=${publicKey}`
       cache.delete(key)
       cache.set(key, { authorization, signedAt: now })
@@ -130,24 +130,25 @@ function signToken(
   privateKey: Uint8Array,
 ): string {
   const unsigned = `${tokenHeader}.${base64url(JSON.stringify(claims))}`
-  const key = importPrivateKey(publicKey, privateKey)
   // JWT signatures are r and s side by side, not DER (RFC 7518 §3.4).
-  const signature = sign('sha256', Buffer.from(unsigned), { key, dsaEncoding: 'ieee-p1363' })
-  return `${unsigned}.${signature.toString('base64url')}`
+  const options = { key: importPrivateKey(publicKey, privateKey), dsaEncoding: 'ieee-p1363' } as const
+  return `${unsigned}.${sign('sha256', Buffer.from(unsigned), options).toString('base64url')}`
 }
 
 function importPrivateKey(publicKey: string, privateKey: Uint8Array): KeyObject {
   const point = Buffer.from(publicKey, 'base64url')
-  return createPrivateKey({
-    key: {
-      kty: 'EC',
-      crv: 'P-256',
-      d: Buffer.from(privateKey).toString('base64url'),
-      x: point.subarray(1, 33).toString('base64url'),
-      y: point.subarray(33, 65).toString('base64url'),
-    },
-    format: 'jwk',
-  })
+  const key = {
+    kty: 'EC',
+    crv: 'P-256',
+    d: Buffer.from(privateKey).toString('base64url'),
+    x: point.subarray(1, 33).toString('base64url'),
+    y: point.subarray(33, 65).toString('base64url'),
+  }
+  try {
+    return createPrivateKey({ key, format: 'jwk' })
+  } catch (cause) {
+    throw new Error('the VAPID keys of the app cannot be used', { cause })
+  }
 }
 
 function base64url(text: string): string {

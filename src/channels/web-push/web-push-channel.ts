@@ -1,6 +1,6 @@
 import type { Outbound, OutboundResult } from '../../outbound/outbound.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Channel } from '../channel.ts'
+import type { Channel, ChannelApp } from '../channel.ts'
 import { deliveryOptions } from '../message.ts'
 import { type Outcome, rejected } from '../outcome.ts'
 import { classify, refusesTopic } from './classify.ts'
@@ -23,11 +23,10 @@ import {
 } from './push-origins.ts'
 import { pushServiceAt } from './push-service.ts'
 import { requestHeaders } from './request-headers.ts'
-import { readWebPushSettings, type WebPushSettings } from './settings.ts'
 import { toWebPushTarget, type WebPushTarget } from './target.ts'
 import { strictTopic } from './topic.ts'
 import { createTokenSigner } from './tracking-token.ts'
-import { createVapidSigner, type VapidKeys, type VapidSigner } from './vapid.ts'
+import { createVapidSigner } from './vapid.ts'
 
 /** Bytes read from a push service's answer: enough to explain a failure in one line. */
 const maxAnswerBytes = 1_024
@@ -51,7 +50,6 @@ interface Addressed extends WebPushTarget, StampedSubscription {
 interface Parts {
   outbound: Outbound
   clock: Clock
-  signer: VapidSigner
   keys: KeyAcceptance
   encryption: EncryptionPool
   timeoutMs: number
@@ -71,17 +69,19 @@ interface Lane extends WaitingPage {
 }
 
 /** The Web Push channel (RFC 8030): encrypts in threads, posts over few connections, one outcome per recipient. */
-export function createWebPushChannel(options: WebPushOptions): Channel<WebPushSettings, WebPushTarget> {
+export function createWebPushChannel(
+  options: WebPushOptions,
+): Channel<ChannelApp['credentials'], WebPushTarget> {
   const { outbound, clock, vapidSubject, trackingKey, timeoutMs = 10_000 } = options
   const { concurrency = 128, quietMs = 1_000, slowMs = 2_000 } = options
   const encryption = createEncryptionPool()
   const signer = createVapidSigner(clock, vapidSubject)
   const keys = createKeyAcceptance()
-  const parts: Parts = { outbound, clock, signer, keys, encryption, timeoutMs }
+  const parts: Parts = { outbound, clock, keys, encryption, timeoutMs }
   const originOf = createPushOrigins({ concurrency, quietMs, slowMs })
 
   return {
-    readSettings: readWebPushSettings,
+    readSettings: ({ credentials }) => credentials,
     toTarget: toWebPushTarget,
     findOversize,
     async send(_, message, targets, signal, mayStart) {
@@ -93,13 +93,14 @@ export function createWebPushChannel(options: WebPushOptions): Channel<WebPushSe
       })
       const outcomes = new Array<Outcome>(targets.length)
       const lanes: Promise<void>[] = []
-      const groups = Map.groupBy(addressed, ({ url, vapid }) => `${url.origin} ${vapid.publicKey}`)
+      const groups = Map.groupBy(addressed, ({ url, vapid }) => `${url.origin} ${vapid.publicPart}`)
       for (const group of groups.values()) {
         const { url, vapid } = group[0]!
-        const authorization = authorize(signer, vapid, url.origin)
-        if (authorization === null) {
-          for (const { index } of group)
-            outcomes[index] = rejected('the VAPID keys of the app cannot be used')
+        let authorization: string
+        try {
+          authorization = signer.authorization(vapid, url.origin)
+        } catch (error) {
+          for (const { index } of group) outcomes[index] = rejected((error as Error).message)
           continue
         }
         const lane: Lane = {
@@ -115,21 +116,12 @@ export function createWebPushChannel(options: WebPushOptions): Channel<WebPushSe
           mayStart,
         }
         const sent = sendLane(parts, lane)
-        lanes.push(sent.then(() => weighKeyRefusals(parts, lane, vapid.publicKey, url.origin)))
+        lanes.push(sent.then(() => weighKeyRefusals(parts, lane, vapid.publicPart, url.origin)))
       }
       await Promise.all(lanes)
       return outcomes
     },
     close: () => encryption.close(),
-  }
-}
-
-/** The Authorization header for a push service; null when the app's keys cannot sign. */
-function authorize(signer: VapidSigner, { publicKey, privateKey }: VapidKeys, origin: string): string | null {
-  try {
-    return signer.authorization(publicKey, privateKey, origin)
-  } catch {
-    return null
   }
 }
 
