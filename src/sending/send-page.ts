@@ -9,9 +9,6 @@ import type { Page } from './page.ts'
 import { isInTime, remainingTtl, timeLeft } from './push-lifetime.ts'
 import { type Addressee, type Tally, tallyOutcomes } from './tally.ts'
 
-/** Pushes not sent by then are deferred to another page: a slow push service must not hold up the rest. */
-const pageDeadlineMs = 60_000
-
 export type MemberOutcome = Addressee & { keyRefusals: number; outcome: Outcome }
 
 type SendDeps = Pick<Deps, 'clock' | 'random' | 'config' | 'channels'>
@@ -19,7 +16,7 @@ type SendDeps = Pick<Deps, 'clock' | 'random' | 'config' | 'channels'>
 /**
  * Sends a page through its members' channels. Never rejects: an error becomes an outcome.
  *
- * @param signal aborted when the process is about to end
+ * @param signal aborted when the time for the page is up, its app is gone, or the process is about to end
  * @param mayStart asked before each push
  */
 export async function sendPage(
@@ -31,9 +28,8 @@ export async function sendPage(
 ): Promise<{ outcomes: MemberOutcome[]; tally: Tally }> {
   const { ttlSeconds } = deliveryOptions(page.content)
   const { pushMaxAgeSeconds } = deps.config
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(pageDeadlineMs)])
   const outcomes = isInTime(ttlSeconds, pushMaxAgeSeconds, page.attempt, ageSeconds(deps, page))
-    ? await sendMembers(deps, app, page, deadline, mayStart)
+    ? await sendMembers(deps, app, page, signal, mayStart)
     : setAll(page.members, tooLate)
   const left = timeLeft(ttlSeconds, pushMaxAgeSeconds, ageSeconds(deps, page))
   return {

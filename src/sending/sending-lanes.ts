@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { startLanes } from '../engine/lane-set.ts'
 import { shareBudget } from '../engine/turns.ts'
 import { pipelined } from '../platform/db/db.ts'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 import { takenSince } from '../platform/traces/traces.ts'
 import { type AudienceMember, type Named, readNamedMembers } from '../subscribers/audience-store.ts'
 import { completeOverdue } from './complete-overdue.ts'
@@ -68,6 +69,8 @@ const maxPagesPerLane = { small: 256, large: 3 }
 /** Maximum subscribers of a notification to named users; with more, it is cut like any large one. */
 const maxSmallMembers = 1_000
 const gatherMs = 2
+/** Pushes not sent by then are deferred to another page: a slow push service must not hold up the rest. */
+const pageDeadlineMs = 60_000
 const overdueEveryMs = 5_000
 
 type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | DueBatch }
@@ -183,9 +186,14 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
       }
     }
     const small = new Map(named.map(({ key }, index) => [key, members[index]!]))
+    const timeIsUp = AbortSignal.timeout(pageDeadlineMs)
+    const signals = new Map<SendingLane, AbortSignal>()
+    const makeSignal = ({ deleted }: SendingLane) =>
+      AbortSignal.any([stopped.signal, deleted.signal, timeIsUp])
     for (const { rank, key, what } of chosen) {
       const lane = laneOf(what.appId)
-      track(lane, kindOf(rank), key, send(lane, what, small.get(key), apps.get(lane.appId)))
+      const signal = getOrInsert(signals, lane, makeSignal)
+      track(lane, kindOf(rank), key, send(lane, what, small.get(key), apps.get(lane.appId), signal))
     }
   }
 
@@ -209,11 +217,12 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     what: DueNotification | DueBatch,
     small: AudienceMember[] | undefined,
     app: SendingApp | undefined,
+    signal: AbortSignal,
   ) => {
     if ('number' in what) {
-      await sendAndRecord(lane, toPage(what, small ?? (await readPageMembers(deps.db, what))), app)
+      await sendAndRecord(lane, toPage(what, small ?? (await readPageMembers(deps.db, what))), app, signal)
     } else if (small && small.length <= maxSmallMembers) {
-      await sendAndRecord(lane, toPage(what, small), app)
+      await sendAndRecord(lane, toPage(what, small), app, signal)
     } else {
       // A large audience, or one that only looked small, such as a user with thousands of subscribers.
       await cutNotification(deps, what)
@@ -221,11 +230,15 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     }
   }
 
-  const sendAndRecord = async (lane: SendingLane, page: Page, app: SendingApp | undefined) => {
+  const sendAndRecord = async (
+    lane: SendingLane,
+    page: Page,
+    app: SendingApp | undefined,
+    signal: AbortSignal,
+  ) => {
     // The app is gone, together with all its data.
     if (!app) return
     const startedAt = performance.now()
-    const signal = AbortSignal.any([stopped.signal, lane.deleted.signal])
     let isCut = false
     const mayStart = () => {
       isCut ||= !deps.lanes.holds(page.appId)
