@@ -121,11 +121,13 @@ async function registerApi(
     route.config = { ...route.config, scope: scopeOf(route.method) }
   })
   api.addHook('onRequest', admit)
-  api.addHook('preHandler', async (request, reply) => {
+  api.addHook('preHandler', (request, reply, done) => {
     const { strict } = request.routeOptions.config
-    if (typeof strict !== 'object') return
-    const rows = (request.body as Record<string, unknown[]>)[strict.rowsIn]!.length
-    limits.take('strict', request.teamId, reply, rows)
+    if (typeof strict === 'object') {
+      const rows = (request.body as Record<string, unknown[]>)[strict.rowsIn]!.length
+      limits.take('strict', request.teamId, reply, rows)
+    }
+    done()
   })
   api.addHook('preHandler', async (request) => {
     const { app_id: appId } = request.params as { app_id?: string }

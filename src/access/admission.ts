@@ -27,12 +27,11 @@ export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limit
   const counted = new AsyncLocalStorage<true>()
   return {
     async admit(request, reply) {
-      const client = clientOf(request.ip)
       const mayLookUp = async (keyHash: Buffer) =>
-        !limits.isUsedUp('unauthorized', client) || isKnownKey(keyHash)
+        !limits.isUsedUp('unauthorized', clientOf(request.ip)) || isKnownKey(keyHash)
       const key = await authenticate(deps, request, mayLookUp)
       if (!key) {
-        limits.take('unauthorized', client, reply)
+        limits.take('unauthorized', clientOf(request.ip), reply)
         throw refusals.unauthorized()
       }
       request.teamId = key.teamId

@@ -24,10 +24,13 @@ export interface NotificationRequest {
 
 export type AcceptedNotification = ReturnType<typeof presentNotification>
 
+/** Stands for an id, all of which have one length. */
+const idOfNone = '00000000-0000-0000-0000-000000000000'
+
 /** @throws 422 when the payload is too long to be pushed */
 export function checkPayload(channels: Channels, { app, title, content }: NotificationRequest): void {
   const { ttlSeconds } = deliveryOptions(content)
-  const message = { id: newId(), appId: app.id, title, content, appSettings: app.settings, ttlSeconds }
+  const message = { id: idOfNone, appId: app.id, title, content, appSettings: app.settings, ttlSeconds }
   const oversize = findOversize(channels, message)
   if (oversize) throw refusals.invalid({ [oversize.field]: [oversize.message] })
 }

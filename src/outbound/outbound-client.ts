@@ -285,15 +285,15 @@ function withIdentityEncoding(headers: Record<string, string>): Record<string, s
  * the whole HTTP/2 session, and with it the exchanges of everybody who shares it.
  */
 function isSendable(headers: Record<string, string>): boolean {
-  const entries = Object.entries(headers)
-  const names = new Set(entries.map(([name]) => name.toLowerCase()))
+  const names = Object.keys(headers)
   return (
-    names.size === entries.length && entries.every(([name, value]) => findHeaderFault(name, value) === null)
+    new Set(names.map((name) => name.toLowerCase())).size === names.length &&
+    names.every((name) => findHeaderFault(name, headers[name]!) === null)
   )
 }
 
 function sizeOf(headers: Record<string, string>): number {
-  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0)
+  return Object.keys(headers).reduce((sum, name) => sum + name.length + headers[name]!.length + 32, 0)
 }
 
 const stopped: OutboundResult = failed(failures.stopped)

@@ -87,23 +87,25 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
   }).withTypeProvider<ZodTypeProvider>()
   answerInTurn(server as Server)
   // Most responses are private. Routes whose pages and scripts may be cached override this header.
-  server.addHook('onRequest', async (request, reply) => {
+  server.addHook('onRequest', (request, reply, done) => {
     reply.headers({
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       [requestIdHeader]: request.id,
     })
-  })
-  // RFC 9112 §3.2. Node's own refusal of a request without Host would have no body.
-  server.addHook('onRequest', async ({ raw }) => {
-    if (raw.httpVersion === '1.1' && raw.headers.host === undefined) throw refusals.unreadableRequest()
+    // RFC 9112 §3.2. Node's own refusal of a request without Host would have no body.
+    const { httpVersion, headers } = request.raw
+    done(httpVersion === '1.1' && headers.host === undefined ? refusals.unreadableRequest() : undefined)
   })
   // Anybody may ask for what does not exist, without a rate limit: such a body would only take memory.
   server.addHook('preParsing', async ({ is404 }) => {
     if (is404) throw refusals.notFound()
   })
   acceptJsonOnly(server as Server)
-  server.addHook('preValidation', async (request, reply) => nameIgnored(request, reply))
+  server.addHook('preValidation', (request, reply, done) => {
+    nameIgnored(request, reply)
+    done()
+  })
   server.decorateRequest('teamId', '')
   server.decorateRequest('scopes')
   limitRequestStatements(server as Server, deps.config.statementTimeoutMs)
@@ -117,11 +119,12 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
     return answerError(reply, refusal)
   })
   server.setNotFoundHandler((_, reply) => answerError(reply, refusals.notFound()))
-  server.addHook('onSend', async (_, reply) => {
+  server.addHook('onSend', (_request, reply, _payload, done) => {
     // A client that reuses the connection could send its next request at the moment the server closes it.
     if (deps.draining.aborted) reply.header('connection', 'close')
+    done()
   })
-  server.addHook('onResponse', async (request, reply) => {
+  server.addHook('onResponse', (request, reply, done) => {
     request.log.info(
       {
         method: request.method,
@@ -132,6 +135,7 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
       },
       'request.answered',
     )
+    done()
   })
   return server as Server
 }
