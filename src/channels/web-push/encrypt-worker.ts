@@ -1,46 +1,40 @@
-import { createEncryptor } from './encrypt.ts'
+import { encrypt, overheadBytes } from './encrypt.ts'
 
 /** Bytes of one recipient's keys in a task: p256dh (65), then auth (16). */
 export const keyBytes = 65 + 16
 
-/** One payload for several recipients, each with its own stamp. Flat arrays are cheap to pass to another thread. */
+/** Messages to encrypt, one after the other in flat arrays, which are cheap to pass to another thread. */
 export interface EncryptTask {
-  payload: Uint8Array
-  /** {@link keyBytes} per recipient. */
+  plaintexts: Uint8Array
+  /** The length of each plaintext. */
+  lengths: readonly number[]
+  /** {@link keyBytes} per message. */
   keys: Uint8Array
-  /** The stamp of each recipient, which overwrites the payload at `stampAt`. All have one length; empty: no stamps. */
-  stamps: Uint8Array
-  stampAt: number
 }
 
-/** Bodies of equal length, one after the other; `failed` holds the indexes of recipients with unusable keys. */
-export interface EncryptedBatch {
+/** Bodies, one after the other: each is as long as its plaintext and {@link overheadBytes}. */
+export interface EncryptedTask {
   bodies: Uint8Array
+  /** Indexes of the messages with unusable keys. */
   failed: number[]
 }
 
-/** Runs in a worker thread. @throws PayloadTooLargeError */
-export function encryptBatch({ payload, keys, stamps, stampAt }: EncryptTask): EncryptedBatch {
-  const encryptor = createEncryptor(payload)
-  const { bodyBytes } = encryptor
-  const count = keys.length / keyBytes
-  const stampBytes = stamps.length / count
-  const bodies = new Uint8Array(count * bodyBytes)
+/** Runs in a worker thread. */
+export function encryptTask({ plaintexts, lengths, keys }: EncryptTask): EncryptedTask {
+  const bodies = new Uint8Array(plaintexts.length + lengths.length * overheadBytes)
   const failed: number[] = []
-  for (let i = 0; i < count; i++) {
-    const at = i * keyBytes
-    const p256dh = keys.subarray(at, at + 65)
-    const auth = keys.subarray(at + 65, at + keyBytes)
-    if (stampBytes > 0) encryptor.replace(stampAt, stamps.subarray(i * stampBytes, (i + 1) * stampBytes))
+  let from = 0
+  for (const [i, length] of lengths.entries()) {
+    const [p256dhAt, authAt, end] = [i * keyBytes, i * keyBytes + 65, (i + 1) * keyBytes]
+    const recipient = { p256dh: keys.subarray(p256dhAt, authAt), auth: keys.subarray(authAt, end) }
     try {
-      encryptor.encryptInto(bodies.subarray(i * bodyBytes, (i + 1) * bodyBytes), { p256dh, auth })
+      bodies.set(encrypt(plaintexts.subarray(from, from + length), recipient), from + i * overheadBytes)
     } catch (error) {
-      // One bad subscription must not fail its whole batch.
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_CRYPTO_ECDH_INVALID_PUBLIC_KEY') {
-        throw error
-      }
+      // One bad subscription must not fail the others.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_CRYPTO_ECDH_INVALID_PUBLIC_KEY') throw error
       failed.push(i)
     }
+    from += length
   }
   return { bodies, failed }
 }

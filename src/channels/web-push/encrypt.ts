@@ -9,7 +9,6 @@ export const overheadBytes = 86 + 1 + 16
 
 const authBytes = 16
 const saltBytes = 16
-const headerBytes = 86
 
 // Record size (4096, uint32) and key id length (65), between salt and key in the header (RFC 8188 §2.1).
 const headerMiddle = Buffer.from([0, 0, 0x10, 0, pointBytes])
@@ -52,61 +51,26 @@ export function encrypt(
   keys: SubscriptionKeys,
   randomness?: EncryptionRandomness,
 ): Buffer {
-  const encryptor = createEncryptor(plaintext)
-  const body = Buffer.alloc(encryptor.bodyBytes)
-  encryptor.encryptInto(body, keys, randomness)
-  return body
-}
-
-/** Encrypts one plaintext many times. Work that does not depend on the recipient is done once. */
-export interface Encryptor {
-  /** Length of every body. */
-  readonly bodyBytes: number
-  /** Replaces a part of the plaintext with one of the same length, for all later bodies. */
-  replace(at: number, part: Uint8Array): void
-  /**
-   * Writes a body, as {@link encrypt} returns it.
-   *
-   * @param target exactly `bodyBytes` long
-   * @throws Error when p256dh is not a point on the curve
-   */
-  encryptInto(target: Uint8Array, keys: SubscriptionKeys, randomness?: EncryptionRandomness): void
-}
-
-/** @throws PayloadTooLargeError when the plaintext is too long */
-export function createEncryptor(plaintext: Uint8Array): Encryptor {
   if (plaintext.length > maxPlaintextBytes) {
     throw new PayloadTooLargeError(`payload is ${plaintext.length} bytes, at most ${maxPlaintextBytes} fit`)
   }
-  const record = Buffer.concat([plaintext, lastRecordDelimiter])
-  // Holds the current message's key pair; generateKeys replaces it.
-  const sender = createECDH('prime256v1')
+  const senderPublicKey = renewSender(randomness?.senderPrivateKey)
+  const salt = randomness?.salt ?? randomBytes(saltBytes)
+  const { contentKey, nonce } = deriveKeys(sender.computeSecret(keys.p256dh), keys, senderPublicKey, salt)
+  const cipher = createCipheriv('aes-128-gcm', contentKey, nonce)
+  const record = cipher.update(Buffer.concat([plaintext, lastRecordDelimiter]))
+  cipher.final()
+  return Buffer.concat([salt, headerMiddle, senderPublicKey, record, cipher.getAuthTag()])
+}
 
-  return {
-    bodyBytes: plaintext.length + overheadBytes,
-    replace(at, part) {
-      if (at + part.length > plaintext.length) throw new RangeError('the part is beyond the plaintext')
-      record.set(part, at)
-    },
-    encryptInto(target, keys, randomness) {
-      if (randomness) {
-        sender.setPrivateKey(randomness.senderPrivateKey)
-      } else {
-        sender.generateKeys()
-      }
-      const salt = randomness?.salt ?? randomBytes(saltBytes)
-      const senderPublicKey = sender.getPublicKey()
-      const { contentKey, nonce } = deriveKeys(sender.computeSecret(keys.p256dh), keys, senderPublicKey, salt)
-      const cipher = createCipheriv('aes-128-gcm', contentKey, nonce)
+/** Holds the key pair of the current message. Creating it takes a tenth of the time of an encryption. */
+const sender = createECDH('prime256v1')
 
-      target.set(salt)
-      target.set(headerMiddle, saltBytes)
-      target.set(senderPublicKey, saltBytes + headerMiddle.length)
-      target.set(cipher.update(record), headerBytes)
-      cipher.final()
-      target.set(cipher.getAuthTag(), headerBytes + record.length)
-    },
-  }
+/** Replaces the key pair of the sender. @returns the public key */
+function renewSender(privateKey: Uint8Array | undefined): Buffer {
+  if (!privateKey) return sender.generateKeys()
+  sender.setPrivateKey(privateKey)
+  return sender.getPublicKey()
 }
 
 /** The key schedule of RFC 8291 §3.4. */

@@ -15,6 +15,8 @@ function subscriber() {
   return { pair, p256dh: pair.getPublicKey(), auth: randomBytes(16) }
 }
 
+const unusable = { p256dh: Buffer.alloc(65, 4), auth: Buffer.alloc(16) }
+
 test('encrypts a payload for each subscription, in order', async () => {
   const payload = randomBytes(300)
   const tasks = Array.from({ length: 4 }, () => Array.from({ length: messagesPerTask }, subscriber))
@@ -24,6 +26,21 @@ test('encrypts a payload for each subscription, in order', async () => {
   for (const [i, { pair, auth }] of tasks.flat().entries()) {
     const params = { version: 'aes128gcm', privateKey: pair, authSecret: auth.toString('base64url') }
     expect(decrypt(Buffer.from(batches.flat()[i]!), params)).toEqual(payload)
+  }
+})
+
+test.each([1, 60])('encrypts %i payloads that are given at the same time', async (count) => {
+  const given = Array.from({ length: count }, (_, i) => ({ ...subscriber(), payload: randomBytes(100 + i) }))
+  const encrypted = await Promise.all(
+    given.map(({ payload, ...recipient }, i) => {
+      const recipients = i % 7 === 0 ? [recipient, unusable, recipient] : [recipient]
+      return pool.encrypt({ payload, stampAt: null }, recipients)
+    }),
+  )
+  for (const [i, { pair, auth, payload }] of given.entries()) {
+    const params = { version: 'aes128gcm', privateKey: pair, authSecret: auth.toString('base64url') }
+    const opened = encrypted[i]!.map((body) => body && decrypt(Buffer.from(body), params))
+    expect(opened).toEqual(i % 7 === 0 ? [payload, null, payload] : [payload])
   }
 })
 
@@ -50,10 +67,9 @@ test('refuses stamps that differ in length, are missing, or do not fit', async (
 })
 
 test('one subscription with unusable keys costs nobody else', async () => {
-  const bad = { p256dh: Buffer.alloc(65, 4), auth: Buffer.alloc(16) }
   const bodies = await pool.encrypt({ payload: Buffer.from('x'), stampAt: null }, [
     subscriber(),
-    bad,
+    unusable,
     subscriber(),
   ])
   expect(bodies.map((body) => body?.length)).toEqual([104, undefined, 104])
