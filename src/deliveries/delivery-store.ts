@@ -60,8 +60,8 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
   const made = attempts.map((attempt) => ({
     ...attempt,
     started_at: attempt.started_at.toISOString(),
-    next_attempt_at: attempt.next_attempt_at?.toISOString() ?? null,
-    finished_at: attempt.finished_at?.toISOString() ?? null,
+    next_attempt_at: attempt.next_attempt_at?.toISOString(),
+    finished_at: attempt.finished_at?.toISOString(),
   }))
   const { rows } = await sql<{ id: string }>`
     with made as (

@@ -173,7 +173,6 @@ export async function insertDeliveries(
 ): Promise<string[]> {
   if (given.length === 0) return []
   const ids = given.map(newId).sort()
-  const createdAt = now.toISOString()
   const deliveries = given.map(({ appId, row, webhookId, generation, subscriberId, replayId }, index) => ({
     app_id: appId,
     id: ids[index]!,
@@ -182,17 +181,15 @@ export async function insertDeliveries(
     webhook_id: webhookId,
     webhook_generation: generation,
     order_key: subscriberId,
-    replay_id: replayId ?? null,
-    created_at: createdAt,
+    replay_id: replayId,
   }))
   const inserted = sql`
     insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id,
       status, next_attempt_at, created_at)
     select app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id, 'pending',
-      created_at, created_at
+      ${now}::timestamptz, ${now}::timestamptz
     from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (app_id uuid, id uuid, event_id uuid,
-      event_type text, webhook_id uuid, webhook_generation int, order_key text, replay_id uuid,
-      created_at timestamptz)`.execute(trx)
+      event_type text, webhook_id uuid, webhook_generation int, order_key text, replay_id uuid)`.execute(trx)
   await pipelined([inserted, newDeliveries.announce(trx, given.map(laneName))])
   return ids
 }
