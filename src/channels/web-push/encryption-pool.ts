@@ -59,13 +59,13 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
     resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
   })
 
+  const run = (task: EncryptTask) =>
+    task.lengths.length <= messagesInPlace ? encryptTask(task) : piscina.run(task)
   let gathered: Call[] = []
   const encryptGathered = () => {
-    const calls = gathered
+    const groups = toGroups(gathered)
     gathered = []
-    const count = calls.reduce((sum, { messages }) => sum + messages.length, 0)
-    const run = count <= messagesInPlace ? encryptTask : (task: EncryptTask) => piscina.run(task)
-    for (const group of toGroups(calls)) void encryptGroup(group, run)
+    for (const group of groups) void encryptGroup(group, run)
   }
 
   return {
