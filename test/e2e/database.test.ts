@@ -100,6 +100,8 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
 
   /** Sessions on this database that wait for a lock; other tests use the same server. */
   const countWaiting = async () => {
+    // A transaction sees the sessions as it saw them first.
+    await direct.query('select pg_stat_clear_snapshot()')
     const { rowCount } = await direct.query(
       `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
     )
