@@ -44,8 +44,6 @@ export interface DueBatch extends SentNotification {
 }
 
 const startedAt = finiteTime(sql`coalesce(n.scheduled_at, n.created_at)`)
-/** A constant, and below a list without a known length: see `anyOf`. */
-const lastRank = sql.lit(rankCount - 1)
 const limitOfRank = sql`case when rank.rank < ${largeRank}::int then lane.small else lane.large end`
 
 /**
@@ -62,7 +60,7 @@ export async function readDueNotifications(
   const { rows } = await sql<DueNotification>`
     select n.app_id as "appId", n.id, n.title, n.content, n.targeting, n.rank,
       ${finiteTime(sql`n.due_at`)} as "dueAt", ${startedAt} as "startedAt"
-    from ${laneRows(lanes)} cross join generate_series(0, ${lastRank}) as rank (rank)
+    from ${laneRows(lanes)} cross join generate_series(0, ${rankCount - 1}::int) as rank (rank)
     cross join lateral (
       select * from notifications
       where app_id = lane.app_id and notifications.rank = rank.rank and due_at is not null
@@ -89,7 +87,7 @@ export async function readDueBatches(
       b.first_subscriber_id as first, b.last_subscriber_id as last, b.subscriber_count as "subscriberCount",
       b.subscriber_ids as "subscriberIds", n.title, n.content, n.targeting,
       ${startedAt} as "startedAt"
-    from ${laneRows(lanes)} cross join generate_series(0, ${lastRank}) as rank (rank)
+    from ${laneRows(lanes)} cross join generate_series(0, ${rankCount - 1}::int) as rank (rank)
     cross join lateral (
       select * from notification_batches
       where app_id = lane.app_id and notification_batches.rank = rank.rank and completed_at is null
@@ -103,7 +101,7 @@ export async function readDueBatches(
 
 /** A subquery, because the planner would compare each element of an array with every index and partition. */
 function rowsOf(keys: readonly string[]) {
-  return sql`(select unnest((select ${sql.val(keys)}::text[])))`
+  return sql`(select unnest(${sql.val(keys)}::text[]))`
 }
 
 function laneRows(lanes: readonly LaneRead[]) {

@@ -48,7 +48,8 @@ export function nameOfToken(appId: string, platform: Platform, token: string): s
 }
 
 /**
- * Finds the subscribers that have the tokens, in any status and any app, in one statement.
+ * Finds the subscribers that have the tokens, in any status and any app, in one statement. It returns `*`, so that it is
+ * planned for each call (statement-names.ts): a plan from when the table was small would read all of it for each token.
  *
  * @param names see {@link nameOfToken}
  * @param lock locks the subscribers until the transaction ends, in the order given
@@ -69,7 +70,7 @@ export async function findByTokens(
     .limit(1)
     .$if(lock !== undefined, (query) => query.forUpdate())
   const found = await sql<StoredSubscriber & { hash: string }>`
-    select encode(key.wanted, 'hex') as hash, known.* from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
+    select known.*, encode(key.wanted, 'hex') as hash from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
     cross join lateral (${known}) as known`.execute(db)
   return new Map(found.rows.map(({ hash, ...subscriber }) => [hash + subscriber.appId, subscriber]))
 }
