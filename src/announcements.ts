@@ -19,8 +19,8 @@ export const newEvents = announcementsOn('krafter_push_events')
 export const newDeliveries = announcementsOn('krafter_push_deliveries')
 
 /**
- * Webhooks that were changed, or with canceled deliveries that other deliveries wait for. The process that owns their
- * deliveries must forget what it knows about them. The name is their {@link laneName}.
+ * Webhooks that were changed or deleted, or with canceled deliveries. The process that owns their deliveries must forget
+ * what it knows about them. The name is their {@link laneName}.
  */
 export const laneChanges = announcementsOn('krafter_push_lanes')
 

@@ -1,5 +1,5 @@
 import { type InferResult, type RawBuilder, sql } from 'kysely'
-import { appChanges, appDeletions } from '../announcements.ts'
+import { appChanges, appDeletions, laneChanges, laneName } from '../announcements.ts'
 import type { PublicRegistration } from '../database.ts'
 import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import type { KnownApp } from '../lookups.ts'
@@ -248,6 +248,11 @@ export async function deleteApp(trx: Trx, id: string): Promise<void> {
   await trx.deleteFrom('events').where('app_id', '=', id).execute()
   await deleteKeysOfApp(trx, id)
   await trx.deleteFrom('receipts').where('app_id', '=', id).execute()
+  const webhooks = await trx.deleteFrom('webhooks').where('app_id', '=', id).returning('id').execute()
+  await laneChanges.announce(
+    trx,
+    webhooks.map((webhook) => laneName({ appId: id, webhookId: webhook.id })),
+  )
   await trx.deleteFrom('apps').where('id', '=', id).execute()
   await appChanges.announce(trx, [id])
   await appDeletions.announce(trx, [id])

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Selection, sql } from 'kysely'
+import { laneChanges, laneName } from '../announcements.ts'
 import type { Database, SignatureScheme } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
@@ -233,6 +234,7 @@ export async function rotateSecret(
   now: Date,
 ): Promise<{ previousUntil: Date | null } | undefined> {
   const previous = previousSecret('secret', overlapSeconds, now)
+  await laneChanges.announce(db, [laneName({ appId, webhookId: id })])
   return db
     .updateTable('webhooks')
     .set({
@@ -247,7 +249,7 @@ export async function rotateSecret(
     .executeTakeFirst()
 }
 
-/** @returns false when the app has no such webhook */
+/** Deletes a webhook. No attempt starts after it. @returns false when the app has no such webhook */
 export async function deleteWebhook(trx: Trx, appId: string, id: string): Promise<boolean> {
   const { numDeletedRows } = await trx
     .deleteFrom('webhooks')
@@ -256,6 +258,7 @@ export async function deleteWebhook(trx: Trx, appId: string, id: string): Promis
     .executeTakeFirst()
   if (numDeletedRows === 0n) return false
   await trx.deleteFrom('webhook_rates').where('webhook_id', '=', id).execute()
+  await laneChanges.announce(trx, [laneName({ appId, webhookId: id })])
   return true
 }
 

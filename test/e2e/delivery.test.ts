@@ -13,6 +13,7 @@ import { attemptsOf, deliveriesOf, emit, makeDeliveriesDue, waitingDeliveries } 
 import { type RawServer, startRawTlsServer, startTcpServer } from '../support/raw-server.ts'
 import { type Received, type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { recordStatements } from '../support/statements.ts'
 
 const standardSecret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const plainSecret = 'ein Geheimnis für Empfänger'
@@ -767,6 +768,84 @@ describeOnEachBackend('delivery', (make) => {
       await makeDeliveriesDue(db)
       await ended(webhookId, 145)
       expect(numbersOf(came, 'bad')).toEqual([0, 0, ...upTo(135)])
+    })
+
+    test('of all: reads many at a time, and sends on before what was sent is recorded', async () => {
+      const appId = await makeApp()
+      const path = '/ordered/quick'
+      const webhookId = await makeWebhook(appId, at(path), { ordered: true })
+      const seen = watchOrder(path, () => 0)
+      await emitOf(appId, 's', 250)
+      await receiver.waitFor(30, path)
+      const statements = recordStatements()
+      onTestFinished(() => statements.stop())
+      const left = 250 - seen.came.length
+      await ended(webhookId, 250)
+      // One alone takes a millisecond, and as many are read as take a tenth of a second.
+      const reads = statements.take().filter((text) => text.includes('as lane ('))
+      expect(reads.length).toBeLessThan(left / 2)
+      expect(seen).toMatchObject({ most: 1, came: upTo(250).map((n) => ({ n })) })
+    })
+
+    test('one that fails holds back all later ones, until its last attempt', async () => {
+      const appId = await makeApp()
+      const path = '/ordered/all-failing'
+      const webhookId = await makeWebhook(appId, at(path), { ordered: true, retry_schedule: [60, 60] })
+      const came: number[] = []
+      answerAt(path, (request, response) => {
+        const { n } = JSON.parse(request.body.toString()).data
+        came.push(n)
+        response.writeHead(n === 30 ? 500 : 204).end()
+      })
+      await emitOf(appId, 's', 60)
+      await attempted(webhookId, 31)
+      await emitOf(appId, 's', 5)
+      await makeDeliveriesDue(db)
+      await attempted(webhookId, 32)
+      expect(came).toEqual([...upTo(31), 30])
+      await makeDeliveriesDue(db)
+      await ended(webhookId, 65)
+      expect(came).toEqual([...upTo(31), 30, 30, ...upTo(60).slice(31), ...upTo(5)])
+    })
+
+    test('another address, another secret and a deletion hold from the very next attempt on', async () => {
+      const appId = await makeApp()
+      const paths = ['/ordered/before', '/ordered/after']
+      const webhookId = await makeWebhook(appId, at(paths[0]!), { ordered: true, secret: standardSecret })
+      const came = () => paths.flatMap((path) => receiver.to(path))
+      const untilSome = async () => {
+        const { length } = came()
+        await poll(
+          async () => came().length,
+          (count) => count > length + 10,
+        )
+      }
+      /** Makes a change while events are sent. @returns when it was answered */
+      const change = async (answer: () => Promise<{ status: number }>, status: number) => {
+        await untilSome()
+        expect((await answer()).status).toBe(status)
+        return Date.now()
+      }
+      const webhook = `/push/apps/${appId}/webhooks/${webhookId}`
+      await emitOf(appId, 's', 1_000)
+      const movedAt = await change(() => running.api.patch(webhook, { url: at(paths[1]!) }), 200)
+      const secret = { secret: plainSecret, overlap_seconds: 0 }
+      const rotatedAt = await change(() => running.api.post(`${webhook}/rotate-secret`, secret), 200)
+      const deletedAt = await change(() => running.api.delete(webhook), 204)
+      const all = await ended(webhookId, 1_000)
+      expect(new Set(all.map(({ status }) => status))).toEqual(new Set(['succeeded', 'canceled']))
+
+      const attempts = new Map((await attemptsOf(db, webhookId)).map((attempt) => [attempt.id, attempt]))
+      const from = (time: number) =>
+        came().filter(
+          ({ headers }) =>
+            attempts.get(headers['x-krafter-webhook-id'] as string)!.started_at.getTime() > time,
+        )
+      expect(new Set(from(movedAt).map(({ path }) => path))).toEqual(new Set([paths[1]]))
+      expect(from(rotatedAt).length).toBeGreaterThan(0)
+      for (const request of from(rotatedAt))
+        expectHeaders(request, JSON.parse(request.body.toString()).id, plainSecret)
+      expect(from(deletedAt)).toEqual([])
     })
 
     test('changes with deliveries under way and waiting', async () => {

@@ -99,6 +99,16 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
       (all) => all.length === webhooks.length * each && all.every(({ status }) => status === 'succeeded'),
       timeoutMs,
     )
+  /** How often the events of a webhook began again with an earlier one. Each time, all later ones followed in order. */
+  const countRestarts = (events: readonly string[]): number => {
+    const inOrder = [...new Set(events)].sort()
+    const places = events.map((id) => inOrder.indexOf(id))
+    const restarts = places.filter((place, index) => index > 0 && place <= places[index - 1]!)
+    const skips = places.filter((place, index) => place > (places[index - 1] ?? -1) + 1)
+    expect(skips).toEqual([])
+    return restarts.length
+  }
+
   /** Peers that keep their answers back until `release`; what comes after that is answered at once. */
   const holdAnswers = () => {
     const held: Http2ServerResponse[] = []
@@ -141,12 +151,15 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
 
   test('keep the limits of a webhook together', async () => {
     const appId = await makeApp()
-    const [rated, narrow, batched, ordered] = await Promise.all([
+    const [rated, narrow, batched, ordered, both] = await Promise.all([
       makeWebhooks(appId, 4, { rate_limit: 40 }),
       makeWebhooks(appId, 4, { max_in_flight: 2 }),
       makeWebhooks(appId, 4, { batch: { max_events: 5, max_wait_ms: 400 } }),
       makeWebhooks(appId, 2, { ordered: true }),
+      makeWebhooks(appId, 2, { ordered: true, rate_limit: 40 }),
     ])
+    rated.push(...both)
+    ordered.push(...both)
     const underWay = new Map<string, number>()
     const most = new Map<string, number>()
     receiver.answer = ({ path }, response) => {
@@ -230,22 +243,33 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
     const appIds = await Promise.all(Array.from({ length: 6 }, makeApp))
     // So many that each process has some of them.
     const webhooks = (await Promise.all(appIds.map((appId) => makeWebhooks(appId, 2)))).flat()
+    const inOrder = await Promise.all(appIds.map((appId) => makeWebhooks(appId, 1, { ordered: true })))
     const devices = appIds.map((appId) => pushService.makeDevice(appId))
     for (const [index, appId] of appIds.entries()) {
       await api.post(`/push/apps/${appId}/subscribers`, devices[index]!.registration)
     }
     const { held, answerOthers, release } = holdAnswers()
-    for (const appId of appIds) await emit(accepting.service, appId, 2, 'notification.sent')
+    const { answer: hold } = receiver
+    // The first one is answered: its lane knows then how quickly that goes, and reads ahead.
+    const firsts = new Set(inOrder.flat().map(({ path }) => path))
+    receiver.answer = (request, response) =>
+      firsts.delete(request.path) ? respond(204)(request, response) : hold(request, response)
+    for (const appId of appIds) await emit(accepting.service, appId, 3, 'notification.sent')
     const paths = await Promise.all(
       appIds.map(async (appId) => {
         const { body } = await api.post(`/push/apps/${appId}/notifications`, { title: 'News' })
         return `/push/apps/${appId}/notifications/${body.data.id}`
       }),
     )
-    // Until all of them are under way: a process that is stopped in a transaction keeps its locks for half a minute.
+    // Until all of them are under way, of each ordered webhook the second one: a process that is stopped in a transaction
+    // keeps its locks for half a minute.
     await poll(
       async () => held.length,
-      (count) => count === 30,
+      (count) => count === 12 * 3 + 6 + 6,
+    )
+    await poll(
+      () => Promise.all(inOrder.flat().map(({ id }) => attemptsOf(db(), id))),
+      (recorded) => recorded.every((attempts) => attempts.length === 1),
     )
     const [stopped, other] = workers as [ServiceProcess, ServiceProcess]
     const before = other.output.stdout.length
@@ -258,7 +282,7 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
       timeout,
     )
     release()
-    await untilEnded(webhooks, 3, timeout)
+    await untilEnded([...webhooks, ...inOrder.flat()], 4, timeout)
     stopped.send('SIGCONT')
     await poll(
       async () => stopped.output.stdout,
@@ -270,8 +294,13 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
       expect({ status, stats }).toMatchObject({ status: 'sent', stats: { sent_count: 1, total_count: 1 } })
     }
     for (const { id } of webhooks) {
-      expect(await deliveriesOf(db(), id)).toMatchObject(Array(3).fill({ attempt_count: 1 }))
-      expect(await attemptsOf(db(), id)).toHaveLength(3)
+      expect(await deliveriesOf(db(), id)).toMatchObject(Array(4).fill({ attempt_count: 1 }))
+      expect(await attemptsOf(db(), id)).toHaveLength(4)
+    }
+    for (const { id, events } of inOrder.flat()) {
+      expect(await attemptsOf(db(), id)).toHaveLength(4)
+      // The stopped process did not go on with those that it had read.
+      expect(countRestarts(events())).toBeLessThanOrEqual(1)
     }
     const { rows } = await sql`select id from webhooks where failure_count <> 0`.execute(db())
     expect(rows).toEqual([])
@@ -281,14 +310,29 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
   test('one that is killed is replaced when its leases lapse, one that is told to stop at once', async () => {
     const appId = await makeApp()
     const webhooks = await makeWebhooks(appId, 6)
+    const orderedAppId = await makeApp()
+    const inOrder = await makeWebhooks(orderedAppId, 6, { ordered: true })
+    const emitInOrder = async (count: number) => {
+      const counts = inOrder.map(({ events }) => events().length)
+      await emit(accepting.service, orderedAppId, count)
+      await poll(
+        async () => inOrder.map(({ events }, index) => events().length - counts[index]!),
+        (came) => came.every((count) => count >= 20),
+      )
+    }
     const [killed, other] = workers as [ServiceProcess, ServiceProcess]
+    await emitInOrder(200)
     await killed.end('SIGKILL')
     await emit(accepting.service, appId)
     await expireLeases(db())
     await untilEnded(webhooks, 1)
+    await untilEnded(inOrder, 200, timeout)
+    for (const { events } of inOrder) expect(countRestarts(events())).toBeLessThanOrEqual(1)
 
     workers = [await startWorker(), other]
     await untilShared()
+    const counts = inOrder.map(({ events }) => events().length)
+    await emitInOrder(100)
     const ended = other.end('SIGTERM')
     const toldAt = Date.now()
     await emit(accepting.service, appId)
@@ -296,5 +340,9 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
     // Leases that nobody gives back lapse after ten seconds.
     expect(Date.now() - toldAt).toBeLessThan(8_000)
     expect(await ended).toEqual({ code: 0, signal: null })
+    await untilEnded(inOrder, 300)
+    for (const [index, { events }] of inOrder.entries()) {
+      expect(countRestarts(events().slice(counts[index]))).toBe(0)
+    }
   })
 })

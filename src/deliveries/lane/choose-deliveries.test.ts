@@ -1,7 +1,16 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chooseDeliveries } from './choose-deliveries.ts'
 import type { PendingDelivery } from './due-store.ts'
-import { createLane, type Lane, type LaneSettings, noteTooLarge } from './lane.ts'
+import {
+  createLane,
+  type Lane,
+  type LaneSettings,
+  noteAttempted,
+  noteRecorded,
+  noteTooLarge,
+  roomOf,
+} from './lane.ts'
 
 const now = 1_000_000
 const settings: LaneSettings = { host: 'a', rateLimit: null, maxInFlight: null, batch: null, ordered: null }
@@ -28,8 +37,8 @@ function pending(id: string, dueIn = 0, orderKey: string | null = null, bytes = 
 }
 
 const choose = (lane: Lane, deliveries: PendingDelivery[], requests = 10, more = false) => {
-  const { parcels, nextAtMs } = chooseDeliveries(lane, deliveries, requests, more, now)
-  return { ids: parcels.map((parcel) => parcel.map(({ id }) => id).join('')), inMs: nextAtMs - now }
+  const { groups, nextAtMs } = chooseDeliveries(lane, deliveries, requests, more, now)
+  return { ids: groups.map((group) => group.map(({ id }) => id).join('')), inMs: nextAtMs - now }
 }
 
 describe('one by one', () => {
@@ -91,10 +100,22 @@ describe('in batches', () => {
 })
 
 describe('in order', () => {
-  test('all: the first alone, and nothing before its retry', () => {
+  test('all: a run of the first ones, which ends before one that waits for its retry', () => {
     const lane = laneWith({ ordered: 'all' })
     expect(choose(lane, [pending('a'), pending('b')], 1).ids).toEqual(['a'])
-    expect(choose(lane, [pending('a', 500), pending('b')], 1)).toEqual({ ids: [], inMs: 500 })
+    lane.runLength = 3
+    expect(
+      choose(
+        lane,
+        ['a', 'b', 'c', 'd'].map((id) => pending(id)),
+        1,
+      ).ids,
+    ).toEqual(['abc'])
+    expect(choose(lane, [pending('a'), pending('b', 500), pending('c')], 1, true)).toEqual({
+      ids: ['a'],
+      inMs: 500,
+    })
+    expect(choose(lane, [pending('a', 500), pending('b')], 1, true)).toEqual({ ids: [], inMs: 500 })
   })
 
   test('for each subscriber: the first of each, others wait for those of their own only', () => {
@@ -109,7 +130,74 @@ describe('in order', () => {
     expect(choose(lane, deliveries)).toEqual({ ids: ['a', 'e'], inMs: 300 })
     expect([...lane.waitingKeys]).toEqual([['s2', now + 300]])
     expect(choose(lane, deliveries, 10, true).inMs).toBe(0)
-    lane.underWay.set('a', 's1')
+    lane.runLength = 2
+    expect(choose(lane, deliveries).ids).toEqual(['ab', 'e'])
+    lane.blocking.set('a', 's1')
     expect(choose(lane, deliveries.slice(1)).ids).toEqual(['e'])
   })
+
+  test.each([
+    ['all', () => ''],
+    ['subscriber_id', ({ orderKey }: PendingDelivery) => orderKey ?? ''],
+  ] as const)(
+    '%s: whatever fails and whenever it is recorded, none passes an earlier one',
+    (ordered, keyOf) => {
+      const event = fc.record({
+        orderKey: fc.constantFrom(null, 's1', 's2'),
+        // How often it fails before it succeeds, or ends as failed.
+        failures: fc.constantFrom(0, 0, 0, 1, 2),
+        endsAs: fc.constantFrom('succeeded', 'failed'),
+      })
+      fc.assert(
+        fc.property(fc.array(event, { maxLength: 12 }), fc.infiniteStream(fc.nat(9)), (events, choices) => {
+          const lane = laneWith({ ordered })
+          const chance = (of: number) => choices.next().value! % of
+          const all = events.map((_, n) => n)
+          const tries = all.map(() => 0)
+          const dueAtMs = all.map(() => now)
+          const [delivered, ended] = [new Set<number>(), new Set<number>()]
+          const toRecord: { n: number; ends: boolean }[] = []
+          const toPending = (n: number) => ({
+            ...pending(String(n), 0, events[n]!.orderKey),
+            nextAttemptAt: new Date(dueAtMs[n]!),
+          })
+          const keyAt = (n: number) => keyOf(toPending(n))
+          /** @returns whether it succeeded */
+          const attempt = (n: number): boolean => {
+            const earlier = all.filter((m) => m < n && keyAt(m) === keyAt(n))
+            expect(earlier.filter((m) => !delivered.has(m) && !ended.has(m))).toEqual([])
+            lane.underWay.add(String(n))
+            lane.blocking.set(String(n), toPending(n).orderKey ?? '')
+            tries[n]! += 1
+            const fails = tries[n]! <= events[n]!.failures
+            const isOver = !fails || (events[n]!.endsAs === 'failed' && tries[n] === events[n]!.failures)
+            if (!fails) delivered.add(n)
+            noteAttempted(lane, [{ id: String(n) }], !fails, 1, chance(5))
+            toRecord.push({ n, ends: isOver })
+            return !fails
+          }
+          let nowMs = now
+          for (let steps = 0; ended.size < all.length; steps++) {
+            expect(steps).toBeLessThan(500)
+            nowMs += chance(3)
+            for (const [key, at] of lane.waitingKeys) if (at <= nowMs) lane.waitingKeys.delete(key)
+            const blocked = new Set([...lane.blocking.values(), ...lane.waitingKeys.keys()])
+            const found = all
+              .filter((n) => !ended.has(n) && !lane.underWay.has(String(n)))
+              .map(toPending)
+              .filter((one) => ordered === 'all' || !blocked.has(keyOf(one)))
+            const { requests } = roomOf(lane, 2, 0, nowMs)
+            const { groups } = chooseDeliveries(lane, found, requests, false, nowMs)
+            // Results are recorded in their order, in transactions of any size.
+            for (const group of groups) group.every(({ id }) => attempt(Number(id)))
+            for (const { n, ends } of toRecord.splice(0, chance(4))) {
+              if (ends) ended.add(n)
+              else dueAtMs[n] = nowMs + chance(4)
+              noteRecorded(lane, String(n), ends ? null : dueAtMs[n]!, nowMs)
+            }
+          }
+        }),
+      )
+    },
+  )
 })

@@ -1,21 +1,22 @@
 import type { BatchSettings } from '../../database.ts'
+import { getOrInsert } from '../../platform/get-or-insert.ts'
 import { countWithin } from '../../webhooks/batch-size.ts'
 import type { PendingDelivery } from './due-store.ts'
 import { type Lane, maxBatchBytes } from './lane.ts'
 
 /** The deliveries of a lane to send now. */
 export interface Choice {
-  /** The deliveries of each request. */
-  parcels: PendingDelivery[][]
+  /** Each group goes out in one request if the webhook takes batches, otherwise one delivery after the other. */
+  groups: PendingDelivery[][]
   /** When the next delivery may start, milliseconds since the epoch; infinite: none of the rest waits for a time. */
   nextAtMs: number
 }
 
 /**
- * Chooses the deliveries to send now, and groups them into requests.
+ * Chooses the deliveries to send now, and groups them.
  *
  * @param pending the lane's first pending deliveries, in the order that its settings ask for
- * @param requests how many requests may start
+ * @param requests how many requests may start, one for each group
  * @param mayHaveMore whether there are pending deliveries beyond these
  */
 export function chooseDeliveries(
@@ -26,22 +27,19 @@ export function chooseDeliveries(
   nowMs: number,
 ): Choice {
   const { batch = null, ordered = null } = lane.settings ?? {}
-  const candidates = ordered ? firstOfEachKey(lane, pending, nowMs) : pending
-  const due = candidates.filter(({ nextAttemptAt }) => nextAttemptAt.getTime() <= nowMs)
-  const later = candidates.find(({ nextAttemptAt }) => nextAttemptAt.getTime() > nowMs)
-  const laterAtMs = later?.nextAttemptAt.getTime() ?? Number.POSITIVE_INFINITY
-  const { parcels, waitsUntilMs } = batch
+  if (ordered) return chooseInOrder(lane, pending, requests, mayHaveMore, nowMs)
+  const due = pending.filter((delivery) => dueAtMs(delivery) <= nowMs)
+  const later = pending.find((delivery) => dueAtMs(delivery) > nowMs)
+  const { groups, waitsUntilMs } = batch
     ? toBatches(lane, due, batch, requests, nowMs)
     : {
-        parcels: due.slice(0, requests).map((delivery) => [delivery]),
+        groups: due.slice(0, requests).map((delivery) => [delivery]),
         waitsUntilMs: Number.POSITIVE_INFINITY,
       }
-  const taken = parcels.reduce((sum, parcel) => sum + parcel.length, 0)
-  const isLeft = parcels.length === requests && taken < due.length
-  // The next read leaves out keys that wait or are under way, so it finds the deliveries of other keys.
-  const isWorthReading = later === undefined || ordered === 'subscriber_id'
-  if (isLeft || (mayHaveMore && isWorthReading)) return { parcels, nextAtMs: nowMs }
-  return { parcels, nextAtMs: Math.min(waitsUntilMs, laterAtMs) }
+  const taken = groups.reduce((sum, group) => sum + group.length, 0)
+  const isLeft = groups.length === requests && taken < due.length
+  if (isLeft || (mayHaveMore && !later)) return { groups, nextAtMs: nowMs }
+  return { groups, nextAtMs: Math.min(waitsUntilMs, later ? dueAtMs(later) : Number.POSITIVE_INFINITY) }
 }
 
 /**
@@ -54,24 +52,24 @@ function toBatches(
   { max_events: maxEvents, max_wait_ms: maxWaitMs }: BatchSettings,
   requests: number,
   nowMs: number,
-): { parcels: PendingDelivery[][]; waitsUntilMs: number } {
+): { groups: PendingDelivery[][]; waitsUntilMs: number } {
   const maxBytes = maxBatchBytes(lane, nowMs)
-  const parcels: PendingDelivery[][] = []
+  const groups: PendingDelivery[][] = []
   let waitsUntilMs = Number.POSITIVE_INFINITY
-  for (let start = 0; start < due.length && parcels.length < requests; ) {
+  for (let start = 0; start < due.length && groups.length < requests; ) {
     const company = due.slice(start, start + maxEvents)
-    const times = company.map(({ nextAttemptAt }) => nextAttemptAt.getTime())
-    const parcel = company.slice(0, countWithin(company.map(bytesOf), maxBytes))
-    const isFull = company.length === maxEvents || parcel.length < company.length
+    const times = company.map(dueAtMs)
+    const group = company.slice(0, countWithin(company.map(bytesOf), maxBytes))
+    const isFull = company.length === maxEvents || group.length < company.length
     const goesAtMs = Math.min(...times) <= lane.waitedUntilMs ? nowMs : Math.min(...times) + maxWaitMs
     if (isFull || goesAtMs <= nowMs) {
-      parcels.push(parcel)
+      groups.push(group)
       // A batch with the maximum number of events does not show that later deliveries have waited long enough.
-      if (parcel.length < maxEvents) lane.waitedUntilMs = Math.max(lane.waitedUntilMs, ...times)
+      if (group.length < maxEvents) lane.waitedUntilMs = Math.max(lane.waitedUntilMs, ...times)
     } else waitsUntilMs = goesAtMs
-    start += parcel.length
+    start += group.length
   }
-  return { parcels, waitsUntilMs }
+  return { groups, waitsUntilMs }
 }
 
 function bytesOf({ body }: PendingDelivery): number {
@@ -83,21 +81,41 @@ export function keyOf({ orderKey }: Pick<PendingDelivery, 'orderKey'>): string {
   return orderKey ?? ''
 }
 
+function dueAtMs({ nextAttemptAt }: PendingDelivery): number {
+  return nextAttemptAt.getTime()
+}
+
 /**
- * Returns the first pending delivery of each key that has none under way. A delivery that waits for its retry blocks
- * later ones of its key. The lane remembers that key, so that the next read leaves it out.
+ * Chooses the first pending deliveries of each key that has none under way, as many as a run of the lane may have. A
+ * delivery that waits for its retry blocks later ones of its key. The lane remembers that key, so that the next read
+ * leaves it out.
  */
-function firstOfEachKey(lane: Lane, pending: readonly PendingDelivery[], nowMs: number): PendingDelivery[] {
+function chooseInOrder(
+  lane: Lane,
+  pending: readonly PendingDelivery[],
+  requests: number,
+  mayHaveMore: boolean,
+  nowMs: number,
+): Choice {
   const isKeyed = lane.settings?.ordered === 'subscriber_id'
-  const seen = new Set(lane.underWay.values())
-  const first: PendingDelivery[] = []
+  const blocked = new Set(isKeyed ? lane.blocking.values() : [])
+  const runs = new Map<string, PendingDelivery[]>()
+  let laterAtMs = Number.POSITIVE_INFINITY
   for (const delivery of pending) {
     const key = isKeyed ? keyOf(delivery) : ''
-    if (seen.has(key)) continue
-    seen.add(key)
-    first.push(delivery)
-    const dueAtMs = delivery.nextAttemptAt.getTime()
-    if (isKeyed && dueAtMs > nowMs) lane.waitingKeys.set(key, dueAtMs)
+    if (blocked.has(key)) continue
+    if (dueAtMs(delivery) <= nowMs) {
+      getOrInsert(runs, key, () => []).push(delivery)
+      continue
+    }
+    blocked.add(key)
+    laterAtMs = Math.min(laterAtMs, dueAtMs(delivery))
+    if (isKeyed && !runs.has(key)) lane.waitingKeys.set(key, dueAtMs(delivery))
   }
-  return first.sort((a, b) => a.nextAttemptAt.getTime() - b.nextAttemptAt.getTime())
+  const longestWaitFirst = [...runs.values()].sort(([a], [b]) => dueAtMs(a!) - dueAtMs(b!))
+  const groups = longestWaitFirst.slice(0, requests).map((run) => run.slice(0, lane.runLength))
+  // The next read leaves out keys that wait or are under way, so it finds the deliveries of other keys.
+  const isWorthReading = isKeyed || laterAtMs === Number.POSITIVE_INFINITY
+  const isLeft = runs.size > requests
+  return { groups, nextAtMs: isLeft || (mayHaveMore && isWorthReading) ? nowMs : laterAtMs }
 }

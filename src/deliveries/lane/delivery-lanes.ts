@@ -14,6 +14,8 @@ import {
   idsTaken,
   isBusy,
   type Lane,
+  noteAttempted,
+  noteChanged,
   noteDue,
   noteRecorded,
   noteRequest,
@@ -59,6 +61,11 @@ const maxUnderWay = 2_048
 const maxPerSweep = 512
 /** Minimum deliveries read of a webhook ordered by subscriber, to find the first of each key. */
 const orderedWindow = 128
+/**
+ * How long after a read its deliveries may start one after the other. A change of the webhook ends a run at once. Should
+ * its announcement be lost, no attempt starts later than this. Where announcements are not heard, each start has a read.
+ */
+const maxRunMs = 100
 const gatherMs = 3
 /** An attempt without an answer counts as hung after this time. A connection refused at once costs nothing. */
 const hungAfterMs = 1_000
@@ -68,11 +75,13 @@ const latestCommitMs = 3_600_000
 /**
  * Delivers the pending deliveries of the lanes that this process owns. Each sweep reads the deliveries that may start
  * now, in a fixed number of statements for all lanes, and starts them. Nothing is awaited between the read and the
- * start, so that no attempt starts after a webhook was disabled or deleted.
+ * start, so that no attempt starts after a webhook was disabled or deleted. Only the deliveries of an ordered webhook
+ * start one after the other, each when the one before it has succeeded.
  */
 export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const webhooks = createSlots(webhookSlots)
   const hosts = createSlots(hostSlots)
+  const runMs = deps.notices.areHeard ? maxRunMs : 0
   let underWay = 0
   let oldestId = firstIdOf(new Date(0))
 
@@ -81,12 +90,10 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const results = createResultBuffer(deps, (recorded) => {
     for (const { webhookId, id, dueAgainAtMs, isGivenUp } of recorded) {
       const lane = lanes.get(webhookId)
-      const key = lane?.underWay.get(id)
-      if (!lane || key === undefined) continue
-      lane.underWay.delete(id)
+      if (!lane?.underWay.has(id)) continue
       underWay -= 1
       if (isGivenUp) lane.setAside.set(id, dueAgainAtMs!)
-      noteRecorded(lane, key, dueAgainAtMs, nowMs())
+      noteRecorded(lane, id, dueAgainAtMs, nowMs())
     }
     lanes.wake()
   })
@@ -114,8 +121,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
         continue
       }
       const { requests, againAtMs } = roomOf(lane, slotsOf(lane), webhooks.inUse(laneId), now)
-      if (requests > 0)
-        ready.push({ lane, requests, laneId, room: requests * (lane.settings?.batch?.max_events ?? 1) })
+      if (requests > 0) ready.push({ lane, requests, laneId, room: requests * deliveriesPerRequest(lane) })
       else nextAtMs = Math.min(nextAtMs, againAtMs)
     }
     return { ready, nextAtMs }
@@ -142,6 +148,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   ) => {
     const reads = chosen.map(({ lane }) => toRead(lane, shares.get(lane.webhookId)!, nowMs()))
     const taken = chosen.flatMap(({ lane }) => idsTaken(lane, nowMs()))
+    const readAt = performance.now()
     // The read may miss deliveries announced from here on, so `dueAtMs` is reset before the read, not after it.
     for (const { lane } of chosen)
       lane.dueAtMs = Math.min(Number.POSITIVE_INFINITY, ...lane.setAside.values())
@@ -151,7 +158,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     if (lanes.isStopping) return
     const now = nowMs()
     for (const [index, { lane, requests }] of chosen.entries()) {
-      serve(lane, reads[index]!, requests, read.pending.get(lane.webhookId) ?? [], read.webhooks, now)
+      serve(lane, reads[index]!, requests, read.pending.get(lane.webhookId) ?? [], read.webhooks, readAt, now)
     }
   }
 
@@ -161,6 +168,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     requests: number,
     pending: readonly PendingDelivery[],
     found: Awaited<ReturnType<typeof readLanes>>['webhooks'],
+    readAt: number,
     now: number,
   ) => {
     if (!deps.lanes.owns(lane.webhookId)) return
@@ -168,7 +176,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     const isOver = (delivery: PendingDelivery) =>
       delivery.isCanceled || webhook?.generation !== delivery.generation
     for (const delivery of pending.filter(isOver)) {
-      claim(lane, [delivery])
+      claim(lane, delivery)
       results.add({ kind: 'canceled', delivery })
     }
     const open = pending.filter((delivery) => !isOver(delivery))
@@ -184,16 +192,18 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     if (lane.settings.ordered !== read.ordered) return noteDue(lane, now)
     const { requests: allowed } = roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), now)
     const choice = chooseDeliveries(lane, open, Math.min(requests, allowed), mayHaveMore, now)
-    for (const deliveries of choice.parcels) {
-      claim(lane, deliveries)
-      start(lane, { deliveries, webhook, target: target.target, batched: lane.settings.batch !== null })
+    const batched = lane.settings.batch !== null
+    for (const group of choice.groups) {
+      const requests = batched ? [group] : group.map((delivery) => [delivery])
+      const parcels = requests.map((deliveries) => ({ deliveries, webhook, target: target.target, batched }))
+      lanes.track(sendInTurn(lane, parcels, readAt))
     }
     noteDue(lane, Math.min(choice.nextAtMs, ...lane.waitingKeys.values()))
   }
 
-  const claim = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
-    for (const delivery of deliveries) lane.underWay.set(delivery.id, keyOf(delivery))
-    underWay += deliveries.length
+  const claim = (lane: Lane, { id }: PendingDelivery) => {
+    lane.underWay.add(id)
+    underWay += 1
   }
 
   /** Splits a batch that the receiver refused as too large. This does not count as an attempt of its events. */
@@ -210,29 +220,63 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
 
   /** Nothing was recorded for these deliveries, so they are still pending and due now. */
   const release = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
-    for (const { id } of deliveries) lane.underWay.delete(id)
+    for (const { id } of deliveries) {
+      lane.underWay.delete(id)
+      lane.blocking.delete(id)
+    }
     underWay -= deliveries.length
     noteDue(lane, nowMs())
   }
 
-  const start = (lane: Lane, parcel: Parcel) => {
+  /** Whether another delivery of a run may start, by what was read at `readAt`. */
+  const mayContinue = (lane: Lane, readAt: number) =>
+    !lanes.isStopping &&
+    deps.lanes.owns(lane.webhookId) &&
+    lane.changedAt < readAt &&
+    performance.now() < readAt + runMs &&
+    roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), nowMs()).requests > 0
+
+  /** Sends parcels one after the other. After a failure or a change, the rest stay pending and are read again. */
+  const sendInTurn = async (lane: Lane, parcels: readonly Parcel[], readAt: number) => {
+    for (const [index, parcel] of parcels.entries()) {
+      // Nothing is awaited between the end of one request and the start of the next, so all limits stay exact.
+      if (index > 0 && !mayContinue(lane, readAt)) break
+      const giveBack = start(lane, parcel)
+      const attempt = await attemptParcel(deps, parcel)
+      giveBack(attempt)
+      settle(lane, parcel, attempt)
+      if (!attempt.outcome.succeeded) return
+    }
+    // Deliveries that waited for these may start now. After a failure they wait until it is recorded.
+    if (lane.settings!.ordered) noteDue(lane, nowMs())
+  }
+
+  /** Counts a request that starts now against all limits. @returns gives its slots back */
+  const start = (lane: Lane, { deliveries }: Parcel) => {
     const { host } = lane.settings!
     const startedAt = performance.now()
+    for (const delivery of deliveries) {
+      claim(lane, delivery)
+      lane.blocking.set(delivery.id, keyOf(delivery))
+    }
     webhooks.take(lane.webhookId)
     hosts.take(host)
     noteRequest(lane, nowMs())
-    const settle = (attempt: Attempt) => {
-      const hung = attempt.outcome.status === null && attempt.durationMs >= hungAfterMs
+    return ({ outcome, durationMs }: Attempt) => {
+      const hung = outcome.status === null && durationMs >= hungAfterMs
       webhooks.give(lane.webhookId, hung ? startedAt : null)
       hosts.give(host, hung ? startedAt : null)
-      // The service aborted this request itself. The receiver did not fail, and the lane's next owner tries again.
-      if (lanes.isStopping && attempt.outcome.error === 'aborted') return release(lane, parcel.deliveries)
-      if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
-      for (const delivery of parcel.deliveries)
-        results.add({ kind: 'attempted', delivery, webhook: parcel.webhook, attempt })
-      reportAttempt(deps, parcel, attempt)
     }
-    lanes.track(attemptParcel(deps, parcel).then(settle))
+  }
+
+  const settle = (lane: Lane, parcel: Parcel, attempt: Attempt) => {
+    const { deliveries, webhook } = parcel
+    // The service aborted this request itself. The receiver did not fail, and the lane's next owner tries again.
+    if (lanes.isStopping && attempt.outcome.error === 'aborted') return release(lane, deliveries)
+    if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
+    noteAttempted(lane, deliveries, attempt.outcome.succeeded, attempt.durationMs, runMs)
+    for (const delivery of deliveries) results.add({ kind: 'attempted', delivery, webhook, attempt })
+    reportAttempt(deps, parcel, attempt)
   }
 
   const lanes = startLanes<Lane>(deps, {
@@ -242,7 +286,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     noteDue,
     isBusy: (lane) => isBusy(lane, nowMs()),
     isIdle: ({ dueAtMs }) => dueAtMs === Number.POSITIVE_INFINITY,
-    invalidate: ({ waitingKeys }) => waitingKeys.clear(),
+    invalidate: noteChanged,
     discover,
     sweep,
   })
@@ -253,7 +297,8 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   newDeliveries.on(deps.notices, { named: noteNew, missed: lanes.rediscover })
   laneChanges.on(deps.notices, {
     named(name) {
-      lanes.get(parseLaneName(name).webhookId)?.waitingKeys.clear()
+      const lane = lanes.get(parseLaneName(name).webhookId)
+      if (lane) noteChanged(lane)
       noteNew(name)
     },
     missed: lanes.rediscover,
@@ -270,12 +315,17 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
 /** Pause before a webhook with unreadable secrets is tried again: an operator has to configure its key first. */
 const unreadableRetryMs = 30_000
 
+/** @returns how many deliveries one of the lane's next requests stands for when lanes share what is read */
+function deliveriesPerRequest({ settings, runLength }: Lane): number {
+  return settings?.ordered === 'all' ? runLength : (settings?.batch?.max_events ?? 1)
+}
+
 function toRead(lane: Lane, share: number, nowMs: number): LaneRead {
   const { appId, webhookId, settings } = lane
   const ordered = settings?.ordered ?? null
   for (const [key, dueAtMs] of lane.waitingKeys) if (dueAtMs <= nowMs) lane.waitingKeys.delete(key)
   const isKeyed = ordered === 'subscriber_id'
-  const blockedKeys = isKeyed ? [...lane.waitingKeys.keys(), ...lane.underWay.values()] : []
+  const blockedKeys = isKeyed ? [...lane.waitingKeys.keys(), ...lane.blocking.values()] : []
   // Reading one more than may start tells when the next is due. A webhook with batches needs a full batch.
   const wanted = Math.max(share, settings?.batch?.max_events ?? 0) + 1
   const limit = isKeyed ? Math.max(wanted, orderedWindow) : wanted

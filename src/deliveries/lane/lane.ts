@@ -22,8 +22,10 @@ export interface Lane {
   webhookId: string
   /** When a delivery may be due, milliseconds since the epoch; infinite: no pending delivery is known. */
   dueAtMs: number
-  /** Deliveries claimed and not yet recorded: id → the ordering key by which later deliveries wait for it. */
-  underWay: Map<string, string>
+  /** Ids of the deliveries claimed and not yet recorded. */
+  underWay: Set<string>
+  /** Those of them that did not succeed, or not yet: id → the ordering key by which later deliveries wait for it. */
+  blocking: Map<string, string>
   /** Settings as of the last read; null before the first. */
   settings: LaneSettings | null
   rate: RateState
@@ -35,6 +37,10 @@ export interface Lane {
   waitingKeys: Map<string, number>
   /** Deliveries whose results could not be stored → when they may be attempted again. */
   setAside: Map<string, number>
+  /** How many deliveries of a key go out one after the other before the lane is read again. */
+  runLength: number
+  /** When what is known about the lane was last discarded, by `performance.now()`. */
+  changedAt: number
 }
 
 export function createLane(appId: string, webhookId: string): Lane {
@@ -42,13 +48,16 @@ export function createLane(appId: string, webhookId: string): Lane {
     appId,
     webhookId,
     dueAtMs: Number.POSITIVE_INFINITY,
-    underWay: new Map(),
+    underWay: new Set(),
+    blocking: new Map(),
     settings: null,
     rate: { freeAtMs: 0 },
     waitedUntilMs: 0,
     tooLarge: null,
     waitingKeys: new Map(),
     setAside: new Map(),
+    runLength: 1,
+    changedAt: Number.NEGATIVE_INFINITY,
   }
 }
 
@@ -57,24 +66,55 @@ export function noteDue(lane: Lane, atMs: number): void {
   lane.dueAtMs = Math.min(lane.dueAtMs, atMs)
 }
 
+/** Discards what is known about the lane, because its webhook or its deliveries may have changed. */
+export function noteChanged(lane: Lane): void {
+  lane.waitingKeys.clear()
+  lane.changedAt = performance.now()
+}
+
+/** A run never gets longer, however quickly a receiver answers. */
+const maxRunLength = 128
+
+/**
+ * Notes that a request has ended. After a success, later deliveries need not wait until it is recorded: a crash repeats
+ * them in their order.
+ *
+ * @param runMs how long a run may take
+ */
+export function noteAttempted(
+  lane: Lane,
+  deliveries: readonly { id: string }[],
+  succeeded: boolean,
+  durationMs: number,
+  runMs: number,
+): void {
+  const inTime = Math.floor(runMs / Math.max(1, durationMs))
+  lane.runLength = succeeded ? Math.min(maxRunLength, Math.max(1, inTime)) : 1
+  if (succeeded) for (const { id } of deliveries) lane.blocking.delete(id)
+}
+
 /**
  * Notes that the result of a delivery under way is recorded.
  *
- * @param key the ordering key by which others waited for the delivery
  * @param dueAgainAtMs when the delivery is to be attempted again; null: it has ended
  */
-export function noteRecorded(lane: Lane, key: string, dueAgainAtMs: number | null, nowMs: number): void {
+export function noteRecorded(lane: Lane, id: string, dueAgainAtMs: number | null, nowMs: number): void {
   const ordered = lane.settings?.ordered ?? null
-  if (dueAgainAtMs !== null) noteDue(lane, dueAgainAtMs)
-  if (dueAgainAtMs !== null && ordered === 'subscriber_id') lane.waitingKeys.set(key, dueAgainAtMs)
+  const key = lane.blocking.get(id)
+  lane.underWay.delete(id)
+  lane.blocking.delete(id)
+  if (dueAgainAtMs !== null) {
+    noteDue(lane, dueAgainAtMs)
+    if (key !== undefined && ordered === 'subscriber_id') lane.waitingKeys.set(key, dueAgainAtMs)
+  }
   // The deliveries that this one blocked may start now.
-  else if (ordered !== null) noteDue(lane, nowMs)
+  else if (key !== undefined && ordered !== null) noteDue(lane, nowMs)
 }
 
 /** Ids of deliveries that a read must leave out: under way, or set aside. Those whose time has come are forgotten. */
 export function idsTaken({ underWay, setAside }: Lane, nowMs: number): string[] {
   for (const [id, untilMs] of setAside) if (untilMs <= nowMs) setAside.delete(id)
-  return [...underWay.keys(), ...setAside.keys()]
+  return [...underWay, ...setAside.keys()]
 }
 
 /** How long a webhook gets smaller batches. It ends because receivers change their size limits. */
@@ -123,7 +163,7 @@ export interface Room {
  */
 export function roomOf(lane: Lane, slots: number, inFlight: number, nowMs: number): Room {
   const { rateLimit, maxInFlight, ordered } = lane.settings ?? unknownSettings
-  const isHeld = ordered === 'all' && lane.underWay.size > 0
+  const isHeld = ordered === 'all' && lane.blocking.size > 0
   const atOnce = Math.min(
     slots,
     (maxInFlight ?? Number.POSITIVE_INFINITY) - inFlight,

@@ -1,3 +1,4 @@
+import { laneChanges, laneName } from '../../announcements.ts'
 import type { Deps } from '../../deps.ts'
 import { alert } from '../../pipeline.ts'
 import type { Trx } from '../../platform/db/db.ts'
@@ -5,9 +6,9 @@ import { emitEvents } from '../publish-event.ts'
 import type { Disabled } from './record-health.ts'
 
 /**
- * Announces webhooks that were disabled because of their attempts, in the transaction that disables them. Each causes a
- * `webhook.disabled` event for the app's other webhooks that name it, and an alert to the operator where an alert URL
- * is configured.
+ * Announces webhooks that were disabled because of their attempts, in the transaction that disables them. Their lanes
+ * start no more attempts. Each causes a `webhook.disabled` event for the app's other webhooks that name it, and an alert
+ * to the operator where an alert URL is configured.
  */
 export async function announceDisabled(
   trx: Trx,
@@ -16,6 +17,7 @@ export async function announceDisabled(
   now: Date,
 ): Promise<void> {
   if (disabled.length === 0) return
+  await laneChanges.announce(trx, disabled.map(laneName))
   const events = disabled.map(({ appId, webhookId, url, reason, failureCount }) => ({
     appId,
     type: 'webhook.disabled' as const,
