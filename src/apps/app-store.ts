@@ -230,6 +230,17 @@ export function selectHeldApps(ids: readonly string[], waiting?: 'skip locked'):
     for key share ${sql.raw(waiting ?? '')}`
 }
 
+/** Finds the apps that are being deleted by a transaction that has not ended. Never waits. */
+export async function findLockedApps(trx: Trx, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const { rows } = await sql<{ id: string }>`
+    with held as (${selectHeldApps(ids, 'skip locked')})
+    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) and id not in (select held.id from held)`.execute(
+    trx,
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
 /** The app is being deleted. Callers that do not wait for the deletion get this error. */
 export class AppLockedError extends Error {
   override name = 'AppLockedError'

@@ -1,4 +1,5 @@
 import { type InferResult, sql } from 'kysely'
+import { selectHeldApps } from '../apps/app-store.ts'
 import type { Database } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
@@ -50,7 +51,7 @@ export type AttemptRecord = Database['attempts'] &
 
 /**
  * Writes attempts and updates their deliveries, in one statement. It writes nothing for a delivery that is gone or
- * already has an attempt of this number.
+ * already has an attempt of this number, or whose app is being deleted: nobody waits for a deletion.
  *
  * @returns the ids of the updated deliveries
  */
@@ -69,12 +70,13 @@ export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[
         app_id uuid, delivery_id uuid, number int, id uuid, started_at timestamptz, duration_ms int,
         response_status int, error text, reason text, response_body text,
         status text, next_attempt_at timestamptz, finished_at timestamptz)
+    ), held as (${selectHeldApps(appIdsOf(keys), 'skip locked')}
     ), moved as (
       update deliveries d
       set status = made.status, attempt_count = made.number,
         next_attempt_at = made.next_attempt_at, finished_at = made.finished_at
       from made where d.app_id = made.app_id and d.id = made.delivery_id and d.attempt_count = made.number - 1
-        and ${isOneOf('d', keys)}
+        and ${isOneOf('d', keys)} and d.app_id = any(array(select held.id from held))
       returning d.app_id, d.id
     )
     insert into attempts
@@ -98,9 +100,13 @@ export async function cancelDeliveries(trx: Trx, held: readonly HeldDelivery[], 
   if (held.length === 0) return
   const keys = held.map(({ appId, id, attemptCount }) => ({ appId, id, attemptCount }))
   await sql`
+    with held as (${selectHeldApps(appIdsOf(keys), 'skip locked')})
     update deliveries d set status = 'canceled', next_attempt_at = null, finished_at = ${now}
-    from json_to_recordset(${JSON.stringify(keys)}::text::json) as held (id uuid, "attemptCount" int)
-    where ${isOneOf('d', keys)} and d.id = held.id and d.attempt_count = held."attemptCount" and d.status = 'pending'`.execute(
-    trx,
-  )
+    from json_to_recordset(${JSON.stringify(keys)}::text::json) as known (id uuid, "attemptCount" int)
+    where ${isOneOf('d', keys)} and d.id = known.id and d.attempt_count = known."attemptCount"
+      and d.status = 'pending' and d.app_id = any(array(select held.id from held))`.execute(trx)
+}
+
+function appIdsOf(keys: readonly { appId: string }[]): string[] {
+  return keys.map(({ appId }) => appId)
 }

@@ -1,4 +1,3 @@
-import { holdApps } from '../apps/app-store.ts'
 import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { completion, reportCompletion } from './complete-notification.ts'
@@ -19,13 +18,9 @@ export async function completeOverdue(
   const overdue = await findOverdue(deps.db, appIds, startedBefore, maxAtOnce)
   if (overdue.length === 0) return
   const completed = await deps.db.transaction().execute(async (trx) => {
-    const apps = await holdApps(
-      trx,
-      overdue.map(({ appId }) => appId),
-    )
-    const locked = await lockNotifications(trx, overdue)
+    const locked = await lockNotifications(trx, overdue, 'skip locked')
     const open = [...locked.values()].filter(
-      ({ appId, status, isUnresolved }) => apps.has(appId) && status === 'sending' && !isUnresolved,
+      ({ status, isUnresolved }) => status === 'sending' && !isUnresolved,
     )
     const ended = open.map((progress) => completion(progress, null))
     await saveProgress(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { AppLockedError } from '../apps/app-store.ts'
 import type { Deps } from '../deps.ts'
 import { createGroupCommit } from '../engine/group-commit.ts'
 import { reportCompletion } from './complete-notification.ts'
@@ -19,22 +20,34 @@ const maxGroup = 256
 const maxWaiting = 4_096
 /** The tries bridge a time when the database is unavailable. */
 const maxTries = 8
+/** While an app is being deleted, which takes minutes if it has much data. */
+const maxLockedTries = 150
 const firstPauseMs = 250
 const maxPauseMs = 4_000
 
-/** Pages that end while a transaction runs are recorded together in the next one. */
-export function createPageRecorder(deps: Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>): PageRecorder {
+/**
+ * Pages that end while a transaction runs are recorded together in the next one. Pages of an app that is being deleted
+ * wait without the others.
+ *
+ * @param signal aborted when the process is about to end: pages no longer wait for a deletion
+ */
+export function createPageRecorder(
+  deps: Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>,
+  signal: AbortSignal,
+): PageRecorder {
   const group = createGroupCommit<SentPage, boolean>({
     maxGroup,
     maxWaiting,
     overloaded: () => new Error('too many pages wait to be recorded'),
     groupsAtOnce: 1,
     async commit(pages) {
-      const { lapsed, completed } = await deps.db
+      const { lapsed, waiting, completed } = await deps.db
         .transaction()
         .execute((trx) => recordPages(trx, deps, pages))
       for (const one of completed) reportCompletion(deps, one)
-      return pages.map(({ page }) => !lapsed.has(pageKey(page)))
+      return pages.map(({ page }) =>
+        waiting.has(pageKey(page)) ? new AppLockedError() : !lapsed.has(pageKey(page)),
+      )
     },
   })
   return {
@@ -43,8 +56,10 @@ export function createPageRecorder(deps: Pick<Deps, 'db' | 'clock' | 'log' | 'me
         try {
           return await group.add(sent)
         } catch (error) {
-          if (tries === maxTries) throw error
-          await sleep(Math.min(maxPauseMs, firstPauseMs * 2 ** tries))
+          const isLocked = error instanceof AppLockedError
+          if (tries === (isLocked ? maxLockedTries : maxTries)) throw error
+          const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** tries)
+          await sleep(pauseMs, undefined, isLocked ? { signal } : {})
         }
       }
     },

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { selectHeldApps } from '../apps/app-store.ts'
 import type { NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
@@ -19,19 +20,27 @@ export interface NotificationProgress {
   skippedCount: number
 }
 
-/** Locks notifications in the order of their ids. @returns the notifications that exist, by id */
+/**
+ * Holds the apps of notifications, then locks the notifications in the order of their ids.
+ *
+ * @param waiting `skip locked`: leaves out the notifications of apps that are being deleted, instead of waiting for them
+ * @returns the notifications that exist, by id
+ */
 export async function lockNotifications(
   trx: Trx,
   keys: readonly { appId: string; notificationId: string }[],
+  waiting?: 'skip locked',
 ): Promise<Map<string, NotificationProgress>> {
   const wanted = keys.map(({ appId, notificationId }) => ({ appId, id: notificationId }))
+  const appIds = keys.map(({ appId }) => appId)
   const { rows } = await sql<NotificationProgress>`
+    with held as (${selectHeldApps(appIds, waiting)})
     select app_id as "appId", id, title, status, due_at is not null as "isUnresolved", total_count as "totalCount",
       total_batches as "totalBatches", completed_batches as "completedBatches", sent_count as "sentCount",
       failed_count as "failedCount", skipped_count as "skippedCount"
     from notifications
-    where ${isOneOf('notifications', wanted)}
-    order by app_id, id for no key update`.execute(trx)
+    where ${isOneOf('notifications', wanted)} and app_id = any(array(select held.id from held))
+    order by app_id, id for no key update of notifications`.execute(trx)
   return new Map(rows.map((row) => [row.id, row]))
 }
 

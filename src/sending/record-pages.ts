@@ -1,4 +1,4 @@
-import { holdApps } from '../apps/app-store.ts'
+import { findLockedApps } from '../apps/app-store.ts'
 import { emitEvents, type NewEvent, readEventReceivers } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
@@ -26,6 +26,8 @@ export interface SentPage {
 export interface RecordedPages {
   /** Keys of pages that were not counted: they had been counted before, or their notification is gone. */
   lapsed: Set<string>
+  /** Keys of pages that cannot be recorded yet, because their app is being deleted. */
+  waiting: Set<string>
   completed: CompletedNotification[]
 }
 
@@ -42,23 +44,27 @@ export async function recordPages(
   const now = deps.clock.now()
   const keys = pages.map(({ page }) => ({ appId: page.appId, notificationId: page.id }))
   const appIds = [...new Set(keys.map(({ appId }) => appId))]
-  const [apps, locked, receivers] = await pipelined([
-    holdApps(trx, appIds),
-    lockNotifications(trx, keys),
+  const [locked, receivers] = await pipelined([
+    lockNotifications(trx, keys, 'skip locked'),
     readEventReceivers(trx, appIds, now),
   ])
+  const missing = pages.filter(({ page }) => !locked.has(page.id))
+  const ending = await findLockedApps(
+    trx,
+    missing.map(({ page }) => page.appId),
+  )
+  const held = pages.filter(({ page }) => locked.has(page.id))
   const [closed, postponed] = await pipelined([
-    closeBatches(trx, pages.flatMap(toClosing), now),
+    closeBatches(trx, held.flatMap(toClosing), now),
     postponeBatches(
       trx,
-      pages.flatMap((sent) => toPostponed(sent, now)),
+      held.flatMap((sent) => toPostponed(sent, now)),
     ),
   ])
   const open = new Set(
     [...closed, ...postponed].map(({ notificationId, number }) => pageKey({ id: notificationId, number })),
   )
   const isOurs = ({ page }: SentPage) =>
-    apps.has(page.appId) &&
     locked.has(page.id) &&
     (page.number === null ? locked.get(page.id)!.isUnresolved : open.has(pageKey(page)))
   const ours = pages.filter(isOurs)
@@ -88,8 +94,9 @@ export async function recordPages(
       receivers,
     ),
   ])
-  const lapsed = pages.filter((sent) => !ours.includes(sent)).map(({ page }) => pageKey(page))
-  return { lapsed: new Set(lapsed), completed }
+  const keysOf = (some: readonly SentPage[]) => new Set(some.map(({ page }) => pageKey(page)))
+  const waiting = missing.filter(({ page }) => ending.has(page.appId))
+  return { lapsed: keysOf(pages.filter((sent) => !ours.includes(sent))), waiting: keysOf(waiting), completed }
 }
 
 /** Whether only the due time of a batch changes, because nothing was attempted. No new batch replaces it. */

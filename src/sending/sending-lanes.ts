@@ -80,8 +80,8 @@ type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | Due
  * small audiences, with a fixed number of statements. Each page of a large audience is read when it begins.
  */
 export function startSendingLanes(deps: LaneDeps): SendingLanes {
-  const recorder = createPageRecorder(deps)
   const stopped = new AbortController()
+  const recorder = createPageRecorder(deps, stopped.signal)
   /** Number of pages under way, over all lanes. */
   const underWay = { small: 0, large: 0 }
   let overdueAtMs = 0

@@ -1,4 +1,3 @@
-import { holdApps } from '../apps/app-store.ts'
 import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { dayMs, toTimestamp } from '../platform/clock.ts'
@@ -47,18 +46,14 @@ export async function recordReceipts(
   })
 }
 
-/** Locks apps and then notifications, always in this order, so that two processes never wait for each other. */
+/** Locks apps and then notifications, always in this order, so that two processes never wait for each other. Reports of
+ * apps that are being deleted are dropped. */
 async function findKnown(trx: Trx, reports: readonly Report[]): Promise<KnownReport[]> {
-  const apps = await holdApps(
-    trx,
-    reports.map(({ appId }) => appId),
-  )
-  const ofApps = reports.filter(({ appId }) => apps.has(appId))
   const [notifications, subscribers] = await pipelined([
-    lockNotifications(trx, ofApps),
-    readSubscribers(trx, ofApps),
+    lockNotifications(trx, reports, 'skip locked'),
+    readSubscribers(trx, reports),
   ])
-  return ofApps.flatMap((report) => {
+  return reports.flatMap((report) => {
     const subscriber = subscribers.get(report.subscriberId)
     const isAbout = subscriber?.userEpoch === report.userEpoch && notifications.has(report.notificationId)
     return isAbout ? [{ ...report, subscriber }] : []

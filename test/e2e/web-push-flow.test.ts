@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { deleteApp } from '../../src/apps/app-store.ts'
 import { probes } from '../../src/channels/web-push/origin-health.ts'
 import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
-import { insertDevices, makeBatchesDue, waitingBatches } from '../support/database.ts'
+import { emit, insertDevices, makeBatchesDue, waitingBatches } from '../support/database.ts'
 import {
   type Device,
   type PushService,
@@ -414,6 +415,47 @@ describeOnEachBackend('web push', (make) => {
     )
     // Those that were under way, and those that began until this process heard of it.
     expect(sent()).toBeLessThan(400)
+  })
+
+  test('nobody waits for the deletion of an app with much data', async ({ skip }) => {
+    if (stage.storage.backend === 'pglite') skip('it has one connection')
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    const { promise: deleted, resolve: commit } = Promise.withResolvers<void>()
+    const [ofEnding, ofOther] = [pushService.makeDevice(), pushService.makeDevice()]
+    const answer = receiver.answer
+    onTestFinished(() => {
+      receiver.answer = answer
+      release()
+      commit()
+    })
+    answerWith(() => 201)
+    const ending = await send([ofEnding])
+    await finished(ending.path)
+    // A delivery and a push of the app are under way.
+    receiver.answer = (request, response) => void released.then(() => answer(request, response))
+    pushService.answer = (_, response) => void released.then(() => response.writeHead(201).end())
+    const before = [receiver.requests.length, pushService.requests.length]
+    await running.api.post(`${ending.base}/notifications`, { title: 'Under way' })
+    await emit(running.service, ending.appId)
+    await poll(
+      async () => receiver.requests.length > before[0]! && pushService.requests.length > before[1]!,
+      (isUnderWay) => isUnderWay,
+    )
+    const { promise: isDeleting, resolve: deleting } = Promise.withResolvers<void>()
+    const deletion = db.transaction().execute(async (trx) => {
+      await deleteApp(trx, ending.appId)
+      deleting()
+      await deleted
+    })
+    await isDeleting
+    release()
+    answerWith(() => 201)
+    const other = await send([ofOther])
+    expect(await finished(other.path)).toMatchObject({ status: 'sent' })
+    await receiver.waitFor(1, `/${other.appId}`)
+    commit()
+    await deletion
+    expect(running.logs.filter(({ msg }) => msg === 'page.failed')).toEqual([])
   })
 
   test('signs each push with the key pair that its subscription was made with', async () => {

@@ -1,3 +1,4 @@
+import { findLockedApps } from '../../apps/app-store.ts'
 import type { Deps } from '../../deps.ts'
 import { pipelined } from '../../platform/db/db.ts'
 import { lockChanging } from '../../webhooks/health/health-store.ts'
@@ -39,6 +40,9 @@ export interface Recorded {
   disabled: Disabled[]
 }
 
+/** How long deliveries are set aside whose app is being deleted. Usually they are gone then. */
+const endingPauseMs = 30_000
+
 /**
  * Records results in one transaction and a fixed number of statements: attempts, deliveries and the webhooks' health.
  * For a retry, only the delivery's next attempt time is set.
@@ -60,6 +64,11 @@ export async function recordResults(
       lockChanging(trx, samplesOf(decided).map(toAttempted), now),
     ])
     const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
+    const others = decided.filter(({ delivery }) => !recorded.has(delivery.id))
+    const ending = await findLockedApps(
+      trx,
+      others.map(({ delivery }) => delivery.appId),
+    )
     const disabled = await recordHealth(trx, locked, samplesOf(ours), deps.config.disableAfterSeconds, now)
     await announceDisabled(trx, deps, disabled, now)
     for (const { appId, webhookId, generation, autoRecover } of disabled) {
@@ -68,13 +77,14 @@ export async function recordResults(
     const dueAgain = new Map(
       records.map(({ delivery_id: id, next_attempt_at: at }) => [id, at?.getTime() ?? null]),
     )
+    const waiting = others.filter(({ delivery }) => ending.has(delivery.appId)).length
     return {
-      deliveries: results.map(({ delivery: { webhookId, id } }) => ({
-        webhookId,
-        id,
-        dueAgainAtMs: dueAgain.get(id) ?? null,
-      })),
-      lapsed: attempted.length - ours.length,
+      deliveries: results.map(({ delivery: { appId, webhookId, id } }) =>
+        ending.has(appId)
+          ? { webhookId, id, dueAgainAtMs: now.getTime() + endingPauseMs, isGivenUp: true }
+          : { webhookId, id, dueAgainAtMs: dueAgain.get(id) ?? null },
+      ),
+      lapsed: attempted.length - ours.length - waiting,
       disabled,
     }
   })
