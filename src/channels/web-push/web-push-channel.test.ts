@@ -280,7 +280,7 @@ test('each page waits for one place at a time, and in the name of its app', asyn
     return { status: 201 }
   })
   const { channel } = makeChannel({ concurrency: 1 })
-  // So few are encrypted in place: all pages are in line before the first push is on its way, however busy the machine is.
+  // Few that begin together are encrypted together: all are in line before the first is sent, however busy the machine is.
   const send = (appId: string, topic: string) =>
     channel.send({ ...sender, appId }, { ...push, topic }, makeRecipients(origin, 3), unaborted)
   await Promise.all([send('a', 'page1'), send('a', 'page2'), send('a', 'page3'), send('b', 'other')])
