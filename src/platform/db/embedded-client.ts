@@ -68,13 +68,14 @@ export async function openEmbeddedClient(
   let broken: string | undefined
   let silentSince: number | undefined
 
-  const ask = async <Answer = void>(work: Work): Promise<Answer> => {
+  /** @param given bytes in `work` that go to the thread without a copy */
+  const ask = async <Answer = void>(work: Work, given?: Uint8Array<ArrayBuffer>): Promise<Answer> => {
     if (closing) throw closed()
     asked += 1
     const answer = Promise.withResolvers<unknown>()
     waiting.set(asked, answer)
     silentSince ??= performance.now()
-    thread.postMessage({ ...work, id: asked } satisfies Request)
+    thread.postMessage({ ...work, id: asked } satisfies Request, given ? [given.buffer] : [])
     return answer.promise as Promise<Answer>
   }
   const hear = (channel: string, payload: string) => {
@@ -116,8 +117,9 @@ export async function openEmbeddedClient(
     (transaction: number | undefined): EmbeddedClient['query'] =>
     async <Row>(sql: string, params?: unknown[]) => {
       const name = (params && statementContext.getStore()?.caller === undefined && nameOf(sql)) || ''
-      const statement = { sql, name, messages: runMessages(name, params, prepareValue) }
-      return read<Row>(name, await ask<Uint8Array>({ kind: 'query', statement, transaction }))
+      const messages = runMessages(name, params, prepareValue)
+      const statement = { sql, name, messages }
+      return read<Row>(name, await ask<Uint8Array>({ kind: 'query', statement, transaction }, messages))
     }
   return {
     query: queryIn(undefined),

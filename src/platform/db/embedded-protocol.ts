@@ -14,7 +14,7 @@ export function runMessages(
   name: string,
   params: readonly unknown[] = [],
   toValue?: (param: unknown) => unknown,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   return joined([
     serialize.bind({ statement: name, values: [...params], valueMapper: toValue }),
     serialize.execute(),
@@ -22,8 +22,8 @@ export function runMessages(
   ])
 }
 
-/** Not in the pool of small Buffers: posting such a Buffer to a thread copies its whole pool. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
+/** Not in the pool of small Buffers, so that a thread can be given the bytes without a copy. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   let offset = 0
   for (const part of parts) {

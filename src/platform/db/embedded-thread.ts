@@ -128,7 +128,8 @@ function serve(port: NonNullable<typeof parentPort>): void {
       (result) => ({ id, result }),
       (error: unknown) => ({ id, failure: toFailure(error) }),
     )
-    port.postMessage(reply)
+    const bytes = 'result' in reply && reply.result instanceof Uint8Array ? [reply.result.buffer] : []
+    port.postMessage(reply, bytes as ArrayBuffer[])
     if (request.kind === 'close') port.close()
   })
 }
