@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
@@ -567,6 +568,36 @@ describe('HTTP/2', () => {
     const sent = [...sessions].reduce((sum, { socket }) => sum + socket.bytesWritten, 0)
     expect(sent).toBeGreaterThan(10 * 1_024)
     expect(sent).toBeLessThan(10 * 24_576)
+  })
+
+  test('an exchange that is broken off resets its stream, with a code', async () => {
+    const reset = Promise.withResolvers<number>()
+    const controller = new AbortController()
+    const { url } = await https2((stream) => {
+      stream.on('close', () => reset.resolve(stream.rstCode))
+      controller.abort()
+    })
+    const { signal } = controller
+    expect(errorOf(await makeOutbound().exchange(request(url, { signal })))).toBe('aborted')
+    expect(await reset.promise).toBe(constants.NGHTTP2_CANCEL)
+  })
+
+  test('exchanges that are broken off while their bodies are sent leave nothing that is sent for ever', async () => {
+    const { url } = await https2((stream) => {
+      stream.resume()
+      setTimeout(() => stream.destroyed || stream.respond({ ':status': 201 }, { endStream: true }), 5)
+    })
+    const outbound = makeOutbound()
+    const body = Buffer.alloc(3_000)
+    for (let round = 0; round < 20; round += 1) {
+      const exchanges = Array.from({ length: 50 }, () => {
+        const controller = new AbortController()
+        setImmediate(() => controller.abort())
+        return outbound.exchange(request(url, { signal: controller.signal, body }))
+      })
+      await Promise.all(exchanges)
+    }
+    expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
   })
 
   test('reads an answer longer than the cap to its end: a peer counts a stream that was reset as open for a while', async () => {

@@ -1,5 +1,6 @@
 import { type Dispatcher, errors } from 'undici'
 import type { AddressGuard } from './address-guard.ts'
+import { cancelStreams } from './cancel-streams.ts'
 import { type Connection, ConnectionPool, type Waiter } from './connection-pool.ts'
 import { type Destination, toDestination } from './destination.ts'
 import { classifyError, type ExchangeFailure, failures, isConnectionLost } from './exchange-error.ts'
@@ -35,6 +36,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     connectTimeoutMs: limits.connectTimeoutMs,
   })
   const pool = new ConnectionPool(connect, limits)
+  const leaveStreams = cancelStreams()
   let closed = false
 
   return {
@@ -60,6 +62,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     async close() {
       closed = true
       await pool.close(new errors.ClientDestroyedError('the client is closed'))
+      leaveStreams()
     },
   }
 }
