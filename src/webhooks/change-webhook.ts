@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts'
 import { found, refusals } from '../platform/errors.ts'
 import type { Filter } from './filter.ts'
 import { findMisfit } from './filter-fit.ts'
+import { outlastRun } from './outlast-run.ts'
 import { scheduleProbe } from './schedule-probe.ts'
 import { secretChange, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
@@ -42,7 +43,7 @@ export async function changeWebhook(
   { url, secret, events, enabled, signature, ...settings }: WebhookChangeRequest,
 ): Promise<Webhook> {
   const storedUrl = url === undefined ? undefined : await checkedUrl(deps, url)
-  return deps.db.transaction().execute(async (trx) => {
+  const { before, changed } = await deps.db.transaction().execute(async (trx) => {
     const before = found(await lockWebhook(trx, appId, webhookId))
     checkFit(before, events, settings.filter)
     const mismatch = findMismatch(settings, before)
@@ -63,8 +64,10 @@ export async function changeWebhook(
       const { generation } = changed
       await scheduleProbe(trx, deps, { appId, webhookId: id, generation, number: 0 })
     }
-    return changed
+    return { before, changed }
   })
+  if (changed !== before) await outlastRun(before)
+  return changed
 }
 
 function checkFit(before: Webhook, events: string[] | undefined, filter: Filter | null | undefined): void {

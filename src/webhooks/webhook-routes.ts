@@ -4,13 +4,14 @@ import { createGroupRead } from '../engine/group-read.ts'
 import { knownEvent } from '../events/event-schema.ts'
 import { answerOnceAfter } from '../idempotency/answer-once.ts'
 import { maxUrlLength } from '../outbound/address-guard.ts'
-import { found, refusals } from '../platform/errors.ts'
+import { found } from '../platform/errors.ts'
 import { documented } from '../platform/http/answers.ts'
 import { cursorField, presentPage } from '../platform/http/cursor.ts'
 import { shortListLimit, text } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
 import { checkWebhook, createWebhook } from './create-webhook.ts'
+import { outlastRun } from './outlast-run.ts'
 import { secretField, signatureField } from './secrets/webhook-secrets.ts'
 import { presentWebhook, webhookDocs } from './webhook-schema.ts'
 import { settingsFields } from './webhook-settings.ts'
@@ -112,10 +113,10 @@ export function registerWebhookRoutes(
     '/push/apps/:app_id/webhooks/:webhook_id',
     documented(webhookDocs.delete, { params: ofWebhook }),
     async (request, reply) => {
-      const isDeleted = await db
+      const deleted = await db
         .transaction()
         .execute((trx) => deleteWebhook(trx, request.app.id, request.params.webhook_id))
-      if (!isDeleted) throw refusals.notFound()
+      await outlastRun(found(deleted))
       return reply.code(204).send()
     },
   )

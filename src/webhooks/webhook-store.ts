@@ -249,17 +249,22 @@ export async function rotateSecret(
     .executeTakeFirst()
 }
 
-/** Deletes a webhook. No attempt starts after it. @returns false when the app has no such webhook */
-export async function deleteWebhook(trx: Trx, appId: string, id: string): Promise<boolean> {
-  const { numDeletedRows } = await trx
+/** Deletes a webhook. @returns undefined when the app has no such webhook */
+export async function deleteWebhook(
+  trx: Trx,
+  appId: string,
+  id: string,
+): Promise<Pick<Webhook, 'ordered'> | undefined> {
+  const deleted = await trx
     .deleteFrom('webhooks')
     .where('app_id', '=', appId)
     .where('id', '=', id)
+    .returning('ordered')
     .executeTakeFirst()
-  if (numDeletedRows === 0n) return false
+  if (!deleted) return undefined
   await trx.deleteFrom('webhook_rates').where('webhook_id', '=', id).execute()
   await laneChanges.announce(trx, [laneName({ appId, webhookId: id })])
-  return true
+  return deleted
 }
 
 /** A webhook, with its encrypted values, that nobody else can change until the transaction ends. */

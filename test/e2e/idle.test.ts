@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import pg from 'pg'
 import { expect, test, vi } from 'vitest'
+import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import { startTestService } from '../support/service.ts'
 
@@ -42,7 +43,7 @@ describeOnEachBackend(
           where datname = current_database() and pid <> pg_backend_pid() and application_name like 'krafter%'`)
           return rows.length
         }
-        await expect.poll(connections).toBeLessThanOrEqual(3)
+        await poll(connections, (count) => count <= 3)
         await client.end()
       }
       await running.stop()

@@ -5,6 +5,7 @@ import { createSlots } from '../../engine/slots.ts'
 import { shareBudget } from '../../engine/turns.ts'
 import { firstIdOf } from '../../platform/ids.ts'
 import { halvedBytes } from '../../webhooks/batch-size.ts'
+import { maxRunMs } from '../../webhooks/outlast-run.ts'
 import { type Attempt, attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
 import { createResultBuffer } from '../record/result-buffer.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
@@ -61,11 +62,6 @@ const maxUnderWay = 2_048
 const maxPerSweep = 512
 /** Minimum deliveries read of a webhook ordered by subscriber, to find the first of each key. */
 const orderedWindow = 128
-/**
- * How long after a read its deliveries may start one after the other. A change of the webhook ends a run at once. Should
- * its announcement be lost, no attempt starts later than this. Where announcements are not heard, each start has a read.
- */
-const maxRunMs = 100
 const gatherMs = 3
 /** An attempt without an answer counts as hung after this time. A connection refused at once costs nothing. */
 const hungAfterMs = 1_000
@@ -81,6 +77,7 @@ const latestCommitMs = 3_600_000
 export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const webhooks = createSlots(webhookSlots)
   const hosts = createSlots(hostSlots)
+  // A change of the webhook ends a run at once. Where announcements are not heard, each start has a read.
   const runMs = deps.notices.areHeard ? maxRunMs : 0
   let underWay = 0
   let oldestId = firstIdOf(new Date(0))

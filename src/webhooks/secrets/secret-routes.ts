@@ -5,6 +5,7 @@ import { found } from '../../platform/errors.ts'
 import { overlapField } from '../../platform/http/secret-overlap.ts'
 import { documented } from '../../platform/http/answers.ts'
 import type { Server } from '../../platform/http/server.ts'
+import { outlastRun } from '../outlast-run.ts'
 import { rotateSecret } from '../webhook-store.ts'
 import { presentRotation, secretDocs } from './secret-schema.ts'
 import { encryptSecret, generateSecret, secretField } from './webhook-secrets.ts'
@@ -26,7 +27,13 @@ export function registerSecretRoutes(
   const { clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
-    documented(secretDocs, { params, body }),
+    {
+      ...documented(secretDocs, { params, body }),
+      // The new secret may have been stored in the transaction of the answer, so only now does the wait begin.
+      onSend: async (_, reply) => {
+        if (reply.statusCode === 200) await outlastRun({ ordered: 'all' })
+      },
+    },
     async (request, reply) => {
       const id = request.params.webhook_id
       return answerOnce(deps, request, reply, async ({ db }) => {
