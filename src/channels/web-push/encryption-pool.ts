@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { joined } from '../../platform/joined-bytes.ts'
 import { siblingModule } from '../../platform/sibling-module.ts'
 import { maxPlaintextBytes, overheadBytes, PayloadTooLargeError, type SubscriptionKeys } from './encrypt.ts'
 import { type EncryptedTask, type EncryptTask, encryptTask } from './encrypt-worker.ts'
@@ -131,9 +132,9 @@ async function encryptGroup(
   const messages = calls.flatMap((call) => call.messages)
   try {
     const { bodies, failed } = await run({
-      plaintexts: concat(messages.map(({ plaintext }) => plaintext)),
+      plaintexts: joined(messages.map(({ plaintext }) => plaintext)),
       lengths: messages.map(({ plaintext }) => plaintext.length),
-      keys: concat(messages.flatMap(({ p256dh, auth }) => [p256dh, auth])),
+      keys: joined(messages.flatMap(({ p256dh, auth }) => [p256dh, auth])),
     })
     let end = 0
     const results = messages.map(({ plaintext }, index): Body => {
@@ -145,9 +146,4 @@ async function encryptGroup(
   } catch (error) {
     for (const call of calls) call.reject(error)
   }
-}
-
-/** In memory of its own: a thread gets a copy of all the memory that an array is a part of. */
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts))
 }

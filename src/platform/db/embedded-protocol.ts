@@ -1,4 +1,5 @@
 import { serialize } from 'pg-protocol'
+import { joined } from '../joined-bytes.ts'
 
 /** Returns the messages that prepare a statement (PostgreSQL protocol, extended query). Without a name it is not kept. */
 export function prepareMessages(name: string, sql: string): Uint8Array[] {
@@ -20,15 +21,4 @@ export function runMessages(
     serialize.execute(),
     serialize.sync(),
   ])
-}
-
-/** Not in the pool of small Buffers, so that a thread can be given the bytes without a copy. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.length
-  }
-  return whole
 }

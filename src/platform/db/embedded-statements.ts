@@ -1,6 +1,7 @@
 import type { PGlite } from '@electric-sql/pglite'
 import { createInTurn } from '../in-turn.ts'
-import { joined, prepareMessages } from './embedded-protocol.ts'
+import { joined } from '../joined-bytes.ts'
+import { prepareMessages } from './embedded-protocol.ts'
 import { planAgainMs } from './statement-names.ts'
 
 /** A statement and the messages that run it, see `runMessages`. */
