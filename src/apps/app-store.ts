@@ -235,9 +235,8 @@ export async function findLockedApps(trx: Trx, ids: readonly string[]): Promise<
   if (ids.length === 0) return new Set()
   const { rows } = await sql<{ id: string }>`
     with held as (${selectHeldApps(ids, 'skip locked')})
-    select id from apps where id = any(${sql.val([...new Set(ids)])}::uuid[]) and id not in (select held.id from held)`.execute(
-    trx,
-  )
+    select id from apps
+    where id = ${anyOf([...new Set(ids)])} and id not in (select held.id from held)`.execute(trx)
   return new Set(rows.map(({ id }) => id))
 }
 
