@@ -16,8 +16,8 @@ export interface Holding {
 const forgottenAfterLeases = 6
 
 /**
- * Renews all leases of a process and leases free buckets up to a fair share, in one statement. A time too far ahead is from
- * before the database's clock was set back, so it counts as over.
+ * Renews all leases of a process and leases free buckets up to a fair share, in one statement. A time too far ahead is
+ * from before the database's clock was set back, so it counts as over.
  *
  * @param take false: only renew, and no longer count this process, so that others take the buckets it gives back
  */

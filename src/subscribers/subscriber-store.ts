@@ -70,7 +70,8 @@ export async function findByTokens(
     .limit(1)
     .$if(lock !== undefined, (query) => query.forUpdate())
   const found = await sql<StoredSubscriber & { hash: string }>`
-    select known.*, encode(key.wanted, 'hex') as hash from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
+    select known.*, encode(key.wanted, 'hex') as hash
+    from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
     cross join lateral (${known}) as known`.execute(db)
   return new Map(found.rows.map(({ hash, ...subscriber }) => [hash + subscriber.appId, subscriber]))
 }

@@ -135,8 +135,8 @@ export function maxBatchBytes({ settings, tooLarge }: Lane, nowMs: number): numb
 export const maxWaitingKeys = 1_000
 
 /**
- * Returns until when an ordered lane may start nothing: the first of too many waiting keys is due then, or a delivery that
- * was set aside and that all others wait for.
+ * Returns until when an ordered lane may start nothing: the first of too many waiting keys is due then, or a delivery
+ * that was set aside and that all others wait for.
  *
  * @returns milliseconds since the epoch; null: it may start deliveries
  */

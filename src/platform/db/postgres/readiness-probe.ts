@@ -5,8 +5,9 @@ import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
 /**
- * Checks whether the database takes writes. Keeps one connection while checks are frequent, so that a check never waits for a pool. The connection is replaced
- * within the same check when it has failed, is too old, or reports read-only, which may be outdated in an old session.
+ * Checks whether the database takes writes. Keeps one connection while checks are frequent, so that a check never waits
+ * for a pool. The connection is replaced within the same check when it has failed, is too old, or reports read-only, which
+ * may be outdated in an old session.
  */
 export function createReadinessProbe(connectionString: string, limits: ConnectionLimits) {
   let client: pg.Client | undefined
