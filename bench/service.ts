@@ -4,10 +4,9 @@ import { type Role, type Service, startService } from '../src/app.ts'
 import { readConfig } from '../src/config/config.ts'
 import { emitEvents, type NewEvent } from '../src/deliveries/publish-event.ts'
 import { toTimestamp } from '../src/platform/clock.ts'
-import { keepHeapSmall } from '../src/platform/heap.ts'
+import { saveMemory } from '../src/platform/heap.ts'
 import { newId } from '../src/platform/ids.ts'
 import { createLogger } from '../src/platform/log.ts'
-import { compileWasmInTurn } from '../src/platform/wasm-compilation.ts'
 import { serveParent } from './child.ts'
 import { makeSubscriptions } from './subscriptions.ts'
 
@@ -38,8 +37,7 @@ let service: Service
 const api = {
   /** Starts the service like `npm start`, without logs and with loopback addresses allowed. @returns its url, if any */
   async start({ env, ca, roles = ['api', 'worker'] }: ServiceSettings): Promise<string | undefined> {
-    keepHeapSmall()
-    compileWasmInTurn()
+    saveMemory()
     const config = readConfig({ PORT: '0', KRAFTER_ALLOW_NETWORKS: '127.0.0.0/8', ...env })
     service = await startService(config, { ca, roles, log: createLogger(process.env.BENCH_LOG ?? 'error') })
     return service.url

@@ -3,8 +3,7 @@ import { resolve } from 'node:path'
 import type { Role } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { databasePathIn } from '../platform/db/data-folder.ts'
-import { keepHeapSmall, startFrugally } from '../platform/heap.ts'
-import { compileWasmInTurn } from '../platform/wasm-compilation.ts'
+import { saveMemory, startFrugally } from '../platform/heap.ts'
 import { readSettings, type SettingOptions } from './read-settings.ts'
 import { createTerminalLogger } from './terminal-log.ts'
 
@@ -25,8 +24,7 @@ function announceFirstStart({ databaseUrl, dataDir }: Config): void {
  */
 export async function serve(roles: readonly Role[], options: SettingOptions = {}): Promise<void> {
   startFrugally()
-  keepHeapSmall()
-  compileWasmInTurn()
+  saveMemory()
   const config = readSettings(options)
   announceFirstStart(config)
   // Loaded only now, so that configuration errors are reported at once.

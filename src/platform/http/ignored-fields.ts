@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { isObject } from '../is-object.ts'
 
@@ -7,6 +8,24 @@ type Def = z.core.$ZodTypes['_zod']['def']
 
 /** The most values visited in one request. Larger requests get a partial list, or are refused for their size. */
 const maxVisits = 10_000
+
+/** Names unknown fields in a header: a typo in the name of an optional field would otherwise go unnoticed. */
+export function nameIgnored(request: FastifyRequest, reply: FastifyReply): void {
+  const { schema } = request.routeOptions
+  if (!schema || schema.hide) return
+  const header = toHeader(ignoredOf(request, schema as RequestSchema))
+  if (header !== undefined) reply.header('x-krafter-ignored', header)
+}
+
+interface RequestSchema {
+  body?: z.ZodType
+  querystring?: z.ZodType
+}
+
+function* ignoredOf(request: FastifyRequest, { body, querystring }: RequestSchema): Generator<string> {
+  yield* ignoredFields(body, request.body)
+  yield* ignoredFields(querystring, request.query)
+}
 
 /**
  * Finds the fields of a value that its schema does not know, in order, nested ones as `keys.foo`. Free-form values such

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Server } from './server.ts'
+import type { FastifyInstance } from 'fastify'
 
 /** Requests of one connection that may wait for their turn. Browsers and HTTP libraries send one at a time. */
 const maxWaiting = 16
@@ -9,7 +9,7 @@ const maxWaiting = 16
  * the answers (RFC 9112 §9.3.2). Node handles them all at once and buffers the answers: 64 KiB of requests for
  * `/openapi.json` would take 300 MB. Must be the server's first hook.
  */
-export function answerInTurn(server: Server): void {
+export function answerInTurn(server: FastifyInstance): void {
   const waiting = new WeakMap<Socket, number>()
   server.addHook('onRequest', ({ raw: { socket } }, { raw: response }, done) => {
     // Node gives the connection to a response once the response before it has been written.
