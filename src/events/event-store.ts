@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from '../platform/db/db.ts'
 import type { IdRange } from '../platform/http/time-window.ts'
 
@@ -45,4 +46,37 @@ export async function readEvent(db: Db, appId: string, id: string): Promise<Logg
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .executeTakeFirst()
+}
+
+/** Reads events of an app, oldest first. Events deleted meanwhile are left out. */
+export async function readEvents(db: Db, appId: string, ids: readonly string[]): Promise<LoggedEvent[]> {
+  if (ids.length === 0) return []
+  return db
+    .selectFrom('events')
+    .select(columns)
+    .where('app_id', '=', appId)
+    .where(sql<boolean>`id = any(${sql.val(ids)}::uuid[])`)
+    .orderBy('id')
+    .execute()
+}
+
+/** An event without its body. */
+export type EventKey = Pick<LoggedEvent, 'id' | 'type'>
+
+/** Lists up to `limit` events of an app after an id and before another, oldest first. */
+export async function listEventKeys(
+  db: Db,
+  appId: string,
+  { after, before }: { after: string; before?: string },
+  limit: number,
+): Promise<EventKey[]> {
+  return db
+    .selectFrom('events')
+    .select(['id', 'type'])
+    .where('app_id', '=', appId)
+    .where('id', '>', after)
+    .$if(before !== undefined, (query) => query.where('id', '<', before!))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
 }

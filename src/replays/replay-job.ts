@@ -2,23 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { holdApp } from '../apps/app-store.ts'
 import { insertDeliveries, subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
+import { type EventKey, listEventKeys, readEvents } from '../events/event-store.ts'
 import { type ReplayStep, replayStep } from '../pipeline.ts'
 import type { Trx } from '../platform/db/db.ts'
+import { firstIdOf } from '../platform/ids.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
-import { matchesFilter } from '../webhooks/filter.ts'
+import { type Filter, matchesFilter, storedFilter } from '../webhooks/filter.ts'
+import { readWebhook } from '../webhooks/webhook-store.ts'
 import {
   countPending,
   endReplay,
   findReceived,
-  findReplayTarget,
   type HeldReplay,
   holdReplay,
   moveReplay,
   type Replay,
-  type ReplayedEvent,
-  type ReplayTarget,
-  readEventData,
-  readNextEvents,
 } from './replay-store.ts'
 
 /** A replay pauses while more than this many of its deliveries are pending: current events go before past ones. */
@@ -80,7 +78,7 @@ async function waitForTurn({ db }: ReplayDeps, { appId, replayId }: ReplayStep):
 }
 
 async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise<Outcome> {
-  const webhook = await findReplayTarget(trx, replay.appId, replay.webhookId)
+  const webhook = await readWebhook(trx, replay.appId, replay.webhookId)
   // A later generation means that the webhook was disabled since, even if it is enabled again.
   if (!webhook?.enabled || webhook.generation !== replay.generation) return { status: 'canceled' }
   if (await hasManyPending(trx, replay.appId, replay.id)) {
@@ -89,12 +87,16 @@ async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise
   const now = deps.clock.now()
   const settled = new Date(now.getTime() - settlesAfterMs)
   const isWhole = replay.until <= settled
-  const events = await readNextEvents(trx, replay, isWhole ? replay.until : settled, maxEventsPerStep)
-  const wanted = await select(trx, replay, webhook, events)
+  const range = {
+    after: replay.lastEventId ?? firstIdOf(replay.since),
+    before: firstIdOf(isWhole ? replay.until : settled),
+  }
+  const events = await listEventKeys(trx, replay.appId, range, maxEventsPerStep)
+  const wanted = await select(trx, replay, storedFilter(webhook.filter), events)
   const hasMore = wanted.length > maxDeliveriesPerStep || events.length === maxEventsPerStep
   const taken = wanted.slice(0, maxDeliveriesPerStep)
   const reached = wanted.length > taken.length ? taken.at(-1)! : events.at(-1)
-  const data = await readEventData(trx, replay.appId, taken)
+  const data = await readData(trx, replay.appId, taken)
   const deliveries = taken.map((row) => ({
     appId: replay.appId,
     row,
@@ -114,21 +116,32 @@ async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise
 async function select(
   trx: Trx,
   replay: HeldReplay,
-  { filter }: ReplayTarget,
-  events: readonly ReplayedEvent[],
-): Promise<ReplayedEvent[]> {
+  filter: Filter | null,
+  events: readonly EventKey[],
+): Promise<EventKey[]> {
   const named = events.filter(({ type }) => replay.events.includes(type))
   const received = replay.selection === 'failed' ? await findReceived(trx, replay, named) : new Set()
   const missing = named.filter(({ id }) => !received.has(id))
   if (!filter) return missing
-  const wanted: ReplayedEvent[] = []
+  const wanted: EventKey[] = []
   for (let start = 0; start < missing.length; start += eventsWithDataAtOnce) {
     const some = missing.slice(start, start + eventsWithDataAtOnce)
-    const data = await readEventData(trx, replay.appId, some)
+    const data = await readData(trx, replay.appId, some)
     wanted.push(...some.filter(({ id }) => matchesFilter(filter, data.get(id)!)))
     if (wanted.length > maxDeliveriesPerStep) break
   }
   return wanted
+}
+
+/** The `data` of events, by id. */
+async function readData(
+  trx: Trx,
+  appId: string,
+  events: readonly EventKey[],
+): Promise<Map<string, Record<string, unknown>>> {
+  const ids = events.map(({ id }) => id)
+  const rows = await readEvents(trx, appId, ids)
+  return new Map(rows.map(({ id, body }) => [id, JSON.parse(body).data]))
 }
 
 async function hasManyPending(db: ReplayDeps['db'], appId: string, replayId: string): Promise<boolean> {

@@ -2,9 +2,8 @@ import { type Selection, sql } from 'kysely'
 import type { Database } from '../database.ts'
 import type { HeldDelivery } from '../deliveries/delivery-store.ts'
 import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
+import type { EventKey } from '../events/event-store.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-import { firstIdOf } from '../platform/ids.ts'
-import { type Filter, storedFilter } from '../webhooks/filter.ts'
 
 const columns = [
   'id',
@@ -21,30 +20,6 @@ const columns = [
 
 /** A replay creates new deliveries of past events for one webhook. */
 export type Replay = Selection<Database, 'replays', (typeof columns)[number]>
-
-/** The parts of a webhook that a replay depends on. */
-export interface ReplayTarget {
-  id: string
-  enabled: boolean
-  generation: number
-  events: string[]
-  filter: Filter | null
-}
-
-/** Reads the current webhook; null when the app has no such webhook. */
-export async function findReplayTarget(
-  db: Db,
-  appId: string,
-  webhookId: string,
-): Promise<ReplayTarget | null> {
-  const webhook = await db
-    .selectFrom('webhooks')
-    .select(['id', 'enabled', 'generation', 'events', 'filter'])
-    .where('app_id', '=', appId)
-    .where('id', '=', webhookId)
-    .executeTakeFirst()
-  return webhook ? { ...webhook, filter: storedFilter(webhook.filter) } : null
-}
 
 export type NewReplay = Pick<Replay, 'id' | 'webhookId' | 'since' | 'until' | 'events' | 'selection'> & {
   appId: string
@@ -186,29 +161,6 @@ const pendingOf = (appId: string, id: string) => sql`
   from deliveries
   where app_id = ${appId} and replay_id = ${id} and status = 'pending' and id >= ${firstDeliveryOf(id)}`
 
-export interface ReplayedEvent {
-  id: string
-  type: string
-}
-
-/** Reads the events in a replay's window that are not processed yet, oldest first. @param before exclusive */
-export async function readNextEvents(
-  trx: Trx,
-  { appId, since, lastEventId }: HeldReplay,
-  before: Date,
-  limit: number,
-): Promise<ReplayedEvent[]> {
-  return trx
-    .selectFrom('events')
-    .select(['id', 'type'])
-    .where('app_id', '=', appId)
-    .where('id', lastEventId ? '>' : '>=', lastEventId ?? firstIdOf(since))
-    .where('id', '<', firstIdOf(before))
-    .orderBy('id')
-    .limit(limit)
-    .execute()
-}
-
 /**
  * Finds which of the events (oldest first) the webhook received or is about to receive. Each event is looked up
  * separately, because a join could be planned to read the whole log.
@@ -216,7 +168,7 @@ export async function readNextEvents(
 export async function findReceived(
   trx: Trx,
   { appId, webhookId }: HeldReplay,
-  events: readonly ReplayedEvent[],
+  events: readonly EventKey[],
 ): Promise<Set<string>> {
   if (events.length === 0) return new Set()
   const ids = events.map(({ id }) => id)
@@ -229,16 +181,4 @@ export async function findReceived(
       limit 1
     ) received`.execute(trx)
   return new Set(rows.map(({ id }) => id))
-}
-
-/** The `data` of some events. */
-export async function readEventData(
-  trx: Trx,
-  appId: string,
-  events: readonly ReplayedEvent[],
-): Promise<Map<string, Record<string, unknown>>> {
-  const ids = events.map(({ id }) => id)
-  const { rows } = await sql<{ id: string; body: string }>`
-    select id, body from events where app_id = ${appId} and id = any(${sql.val(ids)}::uuid[])`.execute(trx)
-  return new Map(rows.map(({ id, body }) => [id, JSON.parse(body).data]))
 }

@@ -8,7 +8,8 @@ import { replayStep } from '../pipeline.ts'
 import type { Trx } from '../platform/db/db.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
-import { findReplayTarget, insertReplay, type Replay, type ReplayTarget } from './replay-store.ts'
+import { readWebhook, type Webhook } from '../webhooks/webhook-store.ts'
+import { insertReplay, type Replay } from './replay-store.ts'
 
 /** A requested replay: all events of a window, or only those that the webhook did not receive. */
 export interface ReplayRequest {
@@ -72,8 +73,8 @@ export async function replayDelivery(
   })
 }
 
-async function requireEnabled(trx: Trx, appId: string, webhookId: string): Promise<ReplayTarget> {
-  const webhook = (await holdApp(trx, appId)) && (await findReplayTarget(trx, appId, webhookId))
+async function requireEnabled(trx: Trx, appId: string, webhookId: string): Promise<Webhook> {
+  const webhook = (await holdApp(trx, appId)) && (await readWebhook(trx, appId, webhookId))
   if (!webhook) throw refusals.notFound()
   if (!webhook.enabled) throw refusals.invalid({ enabled: ['the webhook is disabled: enable it first'] })
   return webhook

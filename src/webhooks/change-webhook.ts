@@ -80,7 +80,7 @@ function checkFit(before: Webhook, events: string[] | undefined, filter: Filter 
 /** Whether the stored secret already is the wanted one, without a previous secret beside it. */
 function isSecretOf(
   { crypto }: Pick<Deps, 'crypto'>,
-  { id, secret: stored, previousSecret }: LockedWebhook,
+  { id, secret: stored, previous_secret: previousSecret }: LockedWebhook,
   wanted: string | null | undefined,
 ): boolean {
   if (wanted === undefined || previousSecret) return false
@@ -90,7 +90,7 @@ function isSecretOf(
 
 function hasHeaders(
   { crypto }: Pick<Deps, 'crypto'>,
-  { id, headerValues }: LockedWebhook,
+  { id, header_values: headerValues }: LockedWebhook,
   { headers: wanted }: WebhookSettings,
 ): boolean {
   if (!wanted || !headerValues) return false

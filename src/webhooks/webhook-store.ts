@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Selection, sql } from 'kysely'
+import { type Selectable, type Selection, sql, type Updateable } from 'kysely'
 import { laneChanges, laneName } from '../announcements.ts'
-import type { Database, SignatureScheme } from '../database.ts'
+import type { Database } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { isOneOf } from '../platform/db/is-one-of.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
 
 const columns = [
@@ -62,12 +63,7 @@ export async function readWebhooks(
   db: Db,
   keys: readonly { appId: string; id: string }[],
 ): Promise<Webhook[]> {
-  return db
-    .selectFrom('webhooks')
-    .select(columns)
-    .where(sql<boolean>`(app_id, id) in (
-      select * from unnest(${sql.val(keys.map(({ appId }) => appId))}::uuid[], ${sql.val(keys.map(({ id }) => id))}::uuid[]))`)
-    .execute()
+  return db.selectFrom('webhooks').select(columns).where(isOneOf('webhooks', keys)).execute()
 }
 
 export async function readWebhook(db: Db, appId: string, id: string): Promise<Webhook | undefined> {
@@ -75,35 +71,8 @@ export async function readWebhook(db: Db, appId: string, id: string): Promise<We
   return webhook
 }
 
-/** The settings of a webhook that its owner controls, as they are stored. Absent fields stay unchanged. */
-export interface WebhookChange {
-  url?: string
-  /** Encrypted at rest. */
-  secret?: Buffer | null
-  events?: string[]
-  enabled?: boolean
-  description?: string | null
-  retry_schedule?: number[] | null
-  rate_limit?: number | null
-  max_in_flight?: number | null
-  header_names?: string[]
-  /** Encrypted at rest. */
-  header_values?: Buffer | null
-  /** JSON. */
-  filter?: string | null
-  /** JSON. */
-  batch?: string | null
-  ordered?: 'all' | 'subscriber_id' | null
-  auto_recover?: boolean
-  ca_pem?: string | null
-  traceparent?: boolean
-  previous_secret?: null
-  previous_secret_expires_at?: null
-  signature?: SignatureScheme
-  /** Encrypted at rest. */
-  signing_key?: Buffer | null
-  public_key?: string | null
-}
+/** New values of a webhook's columns. Absent ones stay unchanged. */
+export type WebhookChange = Updateable<Database['webhooks']>
 
 export interface NewWebhook extends WebhookChange {
   id: string
@@ -183,38 +152,18 @@ export async function updateWebhook(
     .executeTakeFirstOrThrow()
 }
 
-function isHealthy({ enabled, failureCount, failingSince, disabledAt }: LockedWebhook): boolean {
+function isHealthy(webhook: LockedWebhook): boolean {
+  const { enabled, failureCount, failing_since: failingSince, disabledAt } = webhook
   return enabled && failureCount === 0 && failingSince === null && disabledAt === null
 }
 
 /** The fields of a change that differ from the stored webhook. A given encrypted value always differs. */
 function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChange {
-  const current: Partial<Record<keyof WebhookChange, unknown>> = {
-    url: before.url,
-    events: before.events,
-    enabled: before.enabled,
-    description: before.description,
-    retry_schedule: before.retrySchedule,
-    rate_limit: before.rateLimit,
-    max_in_flight: before.maxInFlight,
-    header_names: before.headerNames,
-    header_values: before.headerValues,
-    filter: before.filter,
-    batch: before.batch,
-    ordered: before.ordered,
-    auto_recover: before.autoRecover,
-    ca_pem: before.caPem,
-    traceparent: before.traceparent,
-    secret: before.secret,
-    previous_secret: before.previousSecret,
-    previous_secret_expires_at: before.previousSecretExpiresAt,
-    signature: before.signature,
-    public_key: before.publicKey,
-  }
   const differing = Object.entries(change).filter(([name, value]) => {
     if (value === undefined) return false
-    const given = (name === 'filter' || name === 'batch') && value !== null ? JSON.parse(value) : value
-    return !isDeepStrictEqual(given, current[name as keyof WebhookChange])
+    const given =
+      (name === 'filter' || name === 'batch') && value !== null ? JSON.parse(value as string) : value
+    return !isDeepStrictEqual(given, before[name as keyof WebhookChange])
   })
   return Object.fromEntries(differing)
 }
@@ -267,25 +216,15 @@ export async function deleteWebhook(
   return deleted
 }
 
-/** A webhook, with its encrypted values, that nobody else can change until the transaction ends. */
-export interface LockedWebhook extends Webhook {
-  failingSince: Date | null
-  secret: Uint8Array | null
-  previousSecret: Uint8Array | null
-  headerValues: Uint8Array | null
-}
+/** A webhook, with all columns of its row, that nobody else can change until the transaction ends. */
+export type LockedWebhook = Webhook & Selectable<Database['webhooks']>
 
 /** @returns undefined when the app has no such webhook */
 export async function lockWebhook(trx: Trx, appId: string, id: string): Promise<LockedWebhook | undefined> {
   return trx
     .selectFrom('webhooks')
-    .select([
-      ...columns,
-      'failing_since as failingSince',
-      'secret',
-      'previous_secret as previousSecret',
-      'header_values as headerValues',
-    ])
+    .selectAll()
+    .select(columns)
     .where('app_id', '=', appId)
     .where('id', '=', id)
     .forUpdate()

@@ -3,12 +3,11 @@ import type { Db } from '../../platform/db/db.ts'
 import type { Notices } from '../../platform/db/notices.ts'
 import { getOrInsert } from '../../platform/get-or-insert.ts'
 import { momentOfId, newId } from '../../platform/ids.ts'
-import type { LoggedEvent } from '../event-store.ts'
-import { listEventKeys, readFollowedEvents } from './followed-event-store.ts'
+import { type EventKey, type LoggedEvent, listEventKeys, readEvents } from '../event-store.ts'
 
 /** A page of an app's log. */
 export interface KeyPage {
-  keys: { id: string; type: string }[]
+  keys: EventKey[]
   /** When the page was requested, by the clock that creates event ids; milliseconds since the epoch. */
   askedAtMs: number
 }
@@ -107,7 +106,7 @@ function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number): S
   }
   const readKeys = async (after: string): Promise<KeyPage> => {
     const askedAtMs = momentOfId(newId()).getTime()
-    return { keys: await listEventKeys(db, appId, after, pageSize), askedAtMs }
+    return { keys: await listEventKeys(db, appId, { after }, pageSize), askedAtMs }
   }
 
   return {
@@ -115,7 +114,7 @@ function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number): S
     readKeys: (after, fresh = false) =>
       fresh ? readKeys(after) : share(`after ${after}`, () => readKeys(after)),
     async readEvents(ids) {
-      return ids.length === 0 ? [] : share(`of ${ids.join()}`, () => readFollowedEvents(db, appId, ids))
+      return ids.length === 0 ? [] : share(`of ${ids.join()}`, () => readEvents(db, appId, ids))
     },
     wait: (seen, atMostMs, signal) =>
       new Promise((resolve) => {
