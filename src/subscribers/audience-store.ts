@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Platform } from '../database.ts'
-import { dayMs } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
@@ -98,29 +97,9 @@ export async function readSubscribers(
   trx: Trx,
   keys: readonly { appId: string; subscriberId: string }[],
 ): Promise<Map<string, KnownSubscriber>> {
+  const ids = keys.map(({ appId, subscriberId }) => ({ appId, id: subscriberId }))
   const { rows } = await sql<{ id: string } & KnownSubscriber>`
     select id, user_id as "userId", platform, user_epoch as "userEpoch" from subscribers
-    where ${isOneOf('subscribers', keys.map(toKey))}`.execute(trx)
+    where ${isOneOf('subscribers', ids)}`.execute(trx)
   return new Map(rows.map(({ id, ...known }) => [id, known]))
-}
-
-/** Reports of a device are stored at most this often: a write for each would cost more than it is worth. */
-const seenAgainAfterMs = 7 * dayMs
-
-/** Stores that devices were seen. It skips rows that another transaction is changing, so it never waits. */
-export async function markSeen(
-  trx: Trx,
-  keys: readonly { appId: string; subscriberId: string }[],
-  now: Date,
-): Promise<void> {
-  await sql`
-    update subscribers set last_seen_at = ${now} where (app_id, id) in (
-      select app_id, id from subscribers
-      where ${isOneOf('subscribers', keys.map(toKey))}
-        and last_seen_at < ${new Date(now.getTime() - seenAgainAfterMs)}
-      for update skip locked)`.execute(trx)
-}
-
-function toKey({ appId, subscriberId }: { appId: string; subscriberId: string }) {
-  return { appId, id: subscriberId }
 }

@@ -7,7 +7,8 @@ import { getOrInsert } from '../platform/get-or-insert.ts'
 import { firstIdOf } from '../platform/ids.ts'
 
 import { addReceiptCounts, lockNotifications } from '../sending/progress-store.ts'
-import { type KnownSubscriber, markSeen, readSubscribers } from '../subscribers/audience-store.ts'
+import { type KnownSubscriber, readSubscribers } from '../subscribers/audience-store.ts'
+import { markSeen } from '../subscribers/reach-store.ts'
 import { insertReceipts } from './receipt-store.ts'
 import type { ReceiptKind, Report } from './report.ts'
 
