@@ -1,49 +1,52 @@
-import { type InferResult, sql } from 'kysely'
+import { sql } from 'kysely'
+import { laneName, newDeliveries } from '../announcements.ts'
 import { selectHeldApps } from '../apps/app-store.ts'
 import type { Database } from '../database.ts'
-import type { Db, Trx } from '../platform/db/db.ts'
+import type { EventKey } from '../events/event-store.ts'
+import { pipelined, type Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
+import { newId } from '../platform/ids.ts'
 
-/** Reads each webhook once, however many deliveries go to it. Disabled and deleted webhooks are not returned. */
-export async function readDueWebhooks(
-  db: Db,
-  deliveries: readonly { appId: string; webhookId: string }[],
-  now: Date,
-): Promise<Map<string, DueWebhook>> {
-  const appIds = [...new Set(deliveries.map(({ appId }) => appId))]
-  const ids = [...new Set(deliveries.map(({ webhookId }) => webhookId))]
-  const rows = await selectDueWebhooks(db, now)
-    .where(sql<boolean>`app_id = any(${sql.val(appIds)}::uuid[]) and id = any(${sql.val(ids)}::uuid[])`)
-    .where('enabled', '=', true)
-    .execute()
-  return new Map(rows.map((row) => [row.id, row]))
+/** A delivery to create: an event, and the webhook in its current generation. */
+export interface NewDelivery {
+  appId: string
+  event: EventKey
+  webhookId: string
+  generation: number
+  /** The key by which a webhook may order its deliveries, now or later. */
+  subscriberId: string | null
+  /** The replay that requested the delivery. */
+  replayId?: string
 }
 
-/** Selects the webhook columns that an attempt needs, whether the webhook is enabled or not. */
-export const selectDueWebhooks = (db: Db, now: Date) =>
-  db
-    .selectFrom('webhooks')
-    .select([
-      'id',
-      'generation',
-      'url',
-      'secret',
-      'signing_key as signingKey',
-      'header_values as headerValues',
-      sql<Uint8Array | null>`case when previous_secret_expires_at > ${now} then previous_secret end`.as(
-        'previousSecret',
-      ),
-      'retry_schedule as retrySchedule',
-      'rate_limit as rateLimit',
-      'max_in_flight as maxInFlight',
-      'batch',
-      'ca_pem as caPem',
-      'ordered',
-      'traceparent',
-    ])
-
-/** A delivery's destination as stored: secrets and headers are still encrypted. */
-export type DueWebhook = InferResult<ReturnType<typeof selectDueWebhooks>>[number]
+/** Inserts deliveries, due now, in the caller's transaction. Its commit notifies their lanes. @returns their ids */
+export async function insertDeliveries(
+  trx: Trx,
+  given: readonly NewDelivery[],
+  now: Date,
+): Promise<string[]> {
+  if (given.length === 0) return []
+  const ids = given.map(newId).sort()
+  const deliveries = given.map(({ appId, event, webhookId, generation, subscriberId, replayId }, index) => ({
+    app_id: appId,
+    id: ids[index]!,
+    event_id: event.id,
+    event_type: event.type,
+    webhook_id: webhookId,
+    webhook_generation: generation,
+    order_key: subscriberId,
+    replay_id: replayId,
+  }))
+  const inserted = sql`
+    insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id,
+      status, next_attempt_at, created_at)
+    select app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id, 'pending',
+      ${now}::timestamptz, ${now}::timestamptz
+    from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (app_id uuid, id uuid, event_id uuid,
+      event_type text, webhook_id uuid, webhook_generation int, order_key text, replay_id uuid)`.execute(trx)
+  await pipelined([inserted, newDeliveries.announce(trx, given.map(laneName))])
+  return ids
+}
 
 /** An attempt, and the new state of its delivery. */
 export type AttemptRecord = Database['attempts'] &

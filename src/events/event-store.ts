@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../platform/db/db.ts'
+import type { Db, Trx } from '../platform/db/db.ts'
 import type { IdRange } from '../platform/http/time-window.ts'
 
 /** An event as stored: webhooks and streams get its body byte for byte. */
@@ -7,6 +7,25 @@ export interface LoggedEvent {
   id: string
   type: string
   body: string
+}
+
+/** Inserts events of any apps, in one statement. */
+export async function insertEvents(
+  trx: Trx,
+  events: readonly (LoggedEvent & { appId: string; occurredAt: Date })[],
+): Promise<void> {
+  const rows = events.map(({ appId, id, type, body, occurredAt }) => ({
+    app_id: appId,
+    id,
+    type,
+    body,
+    occurred_at: occurredAt,
+  }))
+  await sql`
+    insert into events (app_id, id, type, body, occurred_at)
+    select app_id, id, type, body, occurred_at
+    from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as row (app_id uuid, id uuid, type text, body text, occurred_at timestamptz)`.execute(trx)
 }
 
 /** A query for an app's events. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { holdApp } from '../apps/app-store.ts'
-import { insertDeliveries, subscriberOf } from '../deliveries/publish-event.ts'
+import { insertDeliveries } from '../deliveries/delivery-store.ts'
+import { subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { type EventKey, listEventKeys, readEvents } from '../events/event-store.ts'
 import { type ReplayStep, replayStep } from '../pipeline.ts'
@@ -97,12 +98,12 @@ async function takeStep(trx: Trx, deps: ReplayDeps, replay: HeldReplay): Promise
   const taken = wanted.slice(0, maxDeliveriesPerStep)
   const reached = wanted.length > taken.length ? taken.at(-1)! : events.at(-1)
   const data = await readData(trx, replay.appId, taken)
-  const deliveries = taken.map((row) => ({
+  const deliveries = taken.map((event) => ({
     appId: replay.appId,
-    row,
+    event,
     webhookId: webhook.id,
     generation: webhook.generation,
-    subscriberId: subscriberOf(data.get(row.id)!),
+    subscriberId: subscriberOf(data.get(event.id)!),
     replayId: replay.id,
   }))
   await insertDeliveries(trx, deliveries, now)

@@ -1,7 +1,8 @@
 import { holdApp } from '../apps/app-store.ts'
+import { insertDeliveries } from '../deliveries/delivery-store.ts'
 import { type LoggedDelivery, readDelivery } from '../deliveries/log/delivery-log-store.ts'
 import { presentEvent } from '../deliveries/log/event-log-schema.ts'
-import { insertDeliveries, subscriberOf } from '../deliveries/publish-event.ts'
+import { subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { readEvent } from '../events/event-store.ts'
 import { replayStep } from '../pipeline.ts'
@@ -65,9 +66,8 @@ export async function replayDelivery(
     const { eventId } = found(await readDelivery(trx, appId, webhookId, deliveryId))
     const event = await readEvent(trx, appId, eventId)
     if (!event) throw refusals.invalid({ event_id: ['the event is past the retention'] })
-    const row = { id: event.id, type: event.type }
     const subscriberId = subscriberOf(presentEvent(event).data)
-    const again = [{ appId, row, webhookId, generation, subscriberId }]
+    const again = [{ appId, event, webhookId, generation, subscriberId }]
     const [id] = await insertDeliveries(trx, again, deps.clock.now())
     return found(await readDelivery(trx, appId, webhookId, id!))
   })

@@ -1,5 +1,6 @@
 import { findLockedApps } from '../apps/app-store.ts'
-import { emitEvents, type NewEvent, readEventReceivers } from '../deliveries/publish-event.ts'
+import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
+import { readEventReceivers } from '../deliveries/receiver-store.ts'
 import type { Deps } from '../deps.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { clearKeyRefusals, invalidateSubscribers, recordKeyRefusals } from '../subscribers/reach-store.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Deps } from '../../deps.ts'
 import { newId } from '../../platform/ids.ts'
-import type { DueWebhook } from '../delivery-store.ts'
+import type { DueWebhook } from '../due-webhook-store.ts'
 import type { PendingDelivery } from '../lane/due-store.ts'
 import { type AttemptOutcome, classifyResponse, maxAnswerBytes } from './classify-response.ts'
 import { signatureHeaders } from './sign.ts'

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import type { Deps } from '../../deps.ts'
-import type { DueWebhook } from '../delivery-store.ts'
+import type { DueWebhook } from '../due-webhook-store.ts'
 
 /** The keys that sign an attempt; all null: it is not signed. */
 export interface SigningKeys {

@@ -3,7 +3,7 @@ import type { DueLane } from '../../engine/lane-set.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { pipelined } from '../../platform/db/db.ts'
 import { finiteTime } from '../../platform/db/finite-time.ts'
-import { type DueWebhook, readDueWebhooks } from '../delivery-store.ts'
+import { type DueWebhook, readDueWebhooks } from '../due-webhook-store.ts'
 import type { Order } from './lane.ts'
 
 /** A delivery that waits for its next attempt. */

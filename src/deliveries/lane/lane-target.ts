@@ -2,7 +2,7 @@ import type { BatchSettings } from '../../database.ts'
 import type { Deps } from '../../deps.ts'
 import { DecryptionError } from '../../platform/crypto-at-rest.ts'
 import { type Target, toTarget } from '../attempt/target.ts'
-import type { DueWebhook } from '../delivery-store.ts'
+import type { DueWebhook } from '../due-webhook-store.ts'
 import type { LaneSettings } from './lane.ts'
 
 /**

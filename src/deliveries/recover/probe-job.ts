@@ -6,8 +6,8 @@ import { recoverWebhook } from '../../webhooks/health/health-store.ts'
 import { scheduleProbe } from '../../webhooks/schedule-probe.ts'
 import { attemptMessage } from '../attempt/attempt-delivery.ts'
 import { toTarget } from '../attempt/target.ts'
+import { readProbedWebhook } from '../due-webhook-store.ts'
 import { sampleMessage } from '../test/sample-message.ts'
-import { readProbedWebhook } from './probe-store.ts'
 
 /** Handles a probe: sends a test delivery. A 2xx answer enables the webhook again; otherwise it is probed later. */
 export async function runProbe(

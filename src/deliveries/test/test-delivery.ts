@@ -4,7 +4,7 @@ import { refusals } from '../../platform/errors.ts'
 import { maskedValue } from '../../webhooks/webhook-schema.ts'
 import { type Attempt, attemptMessage } from '../attempt/attempt-delivery.ts'
 import { toTarget } from '../attempt/target.ts'
-import { selectDueWebhooks } from '../delivery-store.ts'
+import { selectDueWebhooks } from '../due-webhook-store.ts'
 import { sampleMessage } from './sample-message.ts'
 
 export type TestDelivery = Pick<Attempt, 'durationMs' | 'outcome' | 'requestHeaders'>
