@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { generateVapidKeys, parseVapidKeys, type VapidKeys } from '../channels/web-push/vapid.ts'
+import { generateVapidKeys, parseVapidKeys, type VapidKeys } from '../channels/web-push/vapid-keys.ts'
 import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
 import { answerOnce } from '../idempotency/answer-once.ts'

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { appChanges } from '../announcements.ts'
-import type { VapidKeys } from '../channels/web-push/vapid.ts'
+import type { VapidKeys } from '../channels/web-push/vapid-keys.ts'
 import type { PublicRegistration } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { found, refusals } from '../platform/errors.ts'

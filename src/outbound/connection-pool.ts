@@ -1,60 +1,8 @@
 import type { TLSSocket } from 'node:tls'
-import { Client } from 'undici'
+import { type Connection, type Dial, type Origin, openConnection, type Waiter } from './connection.ts'
 import type { Destination } from './destination.ts'
 import type { GuardedConnect } from './guarded-connect.ts'
 import type { OutboundLimits } from './outbound-limits.ts'
-import { createResponseHead, type ResponseHead, readThrough } from './response-head.ts'
-
-/** An exchange that waits for a connection. Either `start` or `fail` is called, once, unless it leaves first. */
-export interface Waiter {
-  /** Milliseconds of performance.now(). The waiter accepts only a connection that was opened later. */
-  readonly openedAfter?: number | undefined
-  start(connection: Connection): void
-  fail(error: Error): void
-}
-
-/** One open connection. An exchange may dispatch to `client` between `start` and `release`. */
-export interface Connection {
-  readonly client: Client
-  readonly multiplexed: boolean
-  readonly capacity: number
-  /** Milliseconds of performance.now() at the last answer; tells a dead connection from a slow answer. */
-  lastAnswerAt: number
-  /** Milliseconds of performance.now(). */
-  readonly openedAt: number
-  /** Whether the connection has been idle: the peer may have closed it meanwhile. */
-  hasIdled: boolean
-  /** HTTP/1.1 only: the filter that reads the head of the answer. */
-  head: ResponseHead | null
-  active: number
-  brokenOff: number
-  usable: boolean
-  /** The first error of the socket, even one that occurs before undici listens to the socket. */
-  socketError: Error | null
-  readonly origin: Origin
-  /** The open socket until the first exchange. Before that, undici does not watch the socket. */
-  unused: TLSSocket | null
-}
-
-interface Dial {
-  /** Null until the connection attempt has started. */
-  socket: { destroy(): void } | null
-  abandoned: boolean
-}
-
-/** A destination and the connections to it. */
-interface Origin {
-  readonly destination: Destination
-  /** In order of arrival. A set, because a waiter whose deadline passes leaves from the middle. */
-  readonly waiting: Set<Waiter>
-  connections: Connection[]
-  readonly dials: Set<Dial>
-  /** Whether the last handshake agreed on HTTP/2; null before the first handshake. */
-  multiplexed: boolean | null
-}
-
-/** How long undici may keep a request after its exchange gave up, if the HTTP/2 peer allows no stream for it. */
-const strandedRequestMs = 30_000
 
 /**
  * Connections by origin, opened on demand. The first connection is opened alone, because its handshake tells whether
@@ -236,35 +184,15 @@ export class ConnectionPool {
   }
 
   #dialled(origin: Origin, socket: TLSSocket): void {
-    const multiplexed = socket.alpnProtocol === 'h2'
-    const head = multiplexed ? null : createResponseHead(this.#limits.headerBytes)
-    const client = this.#makeClient(origin, socket, head)
-    const connection: Connection = {
-      client,
-      multiplexed,
-      capacity: multiplexed ? this.#limits.http2StreamsPerConnection : 1,
-      lastAnswerAt: 0,
-      openedAt: performance.now(),
-      hasIdled: false,
-      head,
-      active: 0,
-      brokenOff: 0,
-      usable: true,
-      socketError: null,
-      origin,
-      unused: socket,
-    }
-    socket.once('error', (error) => {
-      connection.socketError = error
-    })
+    const connection = openConnection(origin, socket, this.#connect, this.#limits)
     const lost = () => {
       if (connection.usable) {
         this.retire(connection)
         this.#dialAsNeeded(origin)
       }
     }
-    client.on('disconnect', lost).on('connectionError', lost)
-    origin.multiplexed = multiplexed
+    connection.client.on('disconnect', lost).on('connectionError', lost)
+    origin.multiplexed = connection.multiplexed
     origin.connections.push(connection)
     this.#serve(origin)
     this.#dialAsNeeded(origin)
@@ -286,33 +214,6 @@ export class ConnectionPool {
       giveUp()
     })
     this.#keepIdle(connection)
-  }
-
-  /** Creates a Client on an open socket. If the Client has to reconnect (GOAWAY), it uses the guarded connect. */
-  #makeClient(origin: Origin, opened: TLSSocket, head: ResponseHead | null): Client {
-    let next: TLSSocket | null = opened
-    const multiplexed = head === null
-    return new Client(origin.destination.url.origin, {
-      connect: (_target, callback) => {
-        const socket = next
-        next = null
-        if (socket) {
-          // Deferred, because the Client is still inside the call that asked for the connection.
-          queueMicrotask(() => callback(null, readThrough(head, socket)))
-        } else {
-          this.#connect(origin.destination, (error, socket) =>
-            error ? callback(error, null) : callback(null, readThrough(head, socket)),
-          )
-        }
-      },
-      maxHeaderSize: this.#limits.headerBytes,
-      keepAliveTimeout: multiplexed ? this.#limits.http2IdleMs : this.#limits.http1IdleMs,
-      keepAliveMaxTimeout: this.#limits.http1MaxIdleMs,
-      headersTimeout: strandedRequestMs,
-      h2Options: { maxConcurrentStreams: this.#limits.http2StreamsPerConnection },
-      // undici 8 reads this option here, although its types place it in h2Options.
-      initialWindowSize: this.#limits.http2WindowBytes,
-    })
   }
 
   #keepIdle(connection: Connection): void {

@@ -1,18 +1,12 @@
-import type { LookupAddress, LookupOptions } from 'node:dns'
-import { isIP, type LookupFunction, type Socket } from 'node:net'
-import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
-import { buildConnector } from 'undici'
-import { getOrInsert } from '../platform/get-or-insert.ts'
+import type { LookupAddress } from 'node:dns'
+import { isIP, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { buildConnector } from 'undici'
 import { type AddressGuard, withoutBrackets } from './address-guard.ts'
+import { guardLookup, RefusedAddressError } from './guarded-lookup.ts'
 import { openTunnel } from './proxy-tunnel.ts'
-import { lookupError } from './query-addresses.ts'
 import type { LookupAll } from './resolver.ts'
-
-/** The address guard does not allow the connection. */
-export class RefusedAddressError extends Error {
-  override name = 'RefusedAddressError'
-  readonly code = 'ERR_REFUSED_ADDRESS'
-}
+import { createConnectors } from './tls-connectors.ts'
 
 export interface GuardedConnectOptions {
   guard: AddressGuard
@@ -39,9 +33,6 @@ export type ConnectCallback = (...result: [null, TLSSocket] | [Error, null]) => 
  */
 export type GuardedConnect = (target: ConnectTarget, callback: ConnectCallback) => { destroy(): void } | null
 
-/** Certificate authorities of webhooks whose connectors are cached. */
-const maxAuthorities = 1_000
-
 /** Addresses of one name that are tried through a proxy. */
 const maxProxiedAddresses = 4
 
@@ -58,31 +49,7 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
   const { guard, proxy } = options
   const serviceCa = options.ca?.toString()
   const lookup = guardLookup(guard, options.lookup)
-  const makeConnector = (secureContext: SecureContext) =>
-    buildConnector({
-      secureContext,
-      lookup,
-      timeout: options.connectTimeoutMs,
-      autoSelectFamily: true,
-      allowH2: true,
-      preferH2: true,
-    })
-  const ownConnector = makeConnector(secureContextOf(serviceCa))
-  const connectors = new Map<string, buildConnector.connector>()
-
-  /**
-   * One connector per authority: a connector resumes TLS sessions, which skips the certificate check. Creating one
-   * takes 0.2 ms without the public roots and 15 ms with them.
-   */
-  function connectorFor(ca: string | undefined): buildConnector.connector {
-    if (ca === undefined) return ownConnector
-    const connector =
-      connectors.get(ca) ?? makeConnector(createSecureContext({ ca, allowPartialTrustChain: true }))
-    connectors.delete(ca)
-    connectors.set(ca, connector)
-    if (connectors.size > maxAuthorities) connectors.delete(connectors.keys().next().value!)
-    return connector
-  }
+  const connectorFor = createConnectors(serviceCa, { lookup, timeout: options.connectTimeoutMs })
 
   function startTls(target: ConnectTarget, callback: buildConnector.Callback, httpSocket?: Socket) {
     const { url, ca } = target
@@ -166,43 +133,3 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
 }
 
 const hostnameOf = ({ hostname }: URL) => withoutBrackets(hostname)
-
-/** Cached by authority for all connections: parsing about 150 roots takes 15 ms. */
-const secureContexts = new Map<string | undefined, SecureContext>()
-
-function secureContextOf(ca: string | undefined): SecureContext {
-  return getOrInsert(secureContexts, ca, () =>
-    createSecureContext(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
-  )
-}
-
-/** A look-up function for sockets that returns only checked addresses. */
-function guardLookup(guard: AddressGuard, lookupAll: LookupAll): LookupFunction {
-  return (hostname, options, callback) => {
-    lookupAll(hostname, { ...options, family: 0, all: true }, (error, addresses) => {
-      if (error) {
-        callback(error, [])
-        return
-      }
-      const refused = guard.checkResolved(
-        hostname,
-        addresses.map(({ address }) => address),
-      )
-      const wanted = addresses.filter(({ family }) => isWantedFamily(family, options.family))
-      if (refused !== null) {
-        callback(new RefusedAddressError(refused), [])
-      } else if (wanted.length === 0) {
-        callback(lookupError('ENODATA'), [])
-      } else if (options.all) {
-        callback(null, wanted)
-      } else {
-        callback(null, wanted[0]!.address, wanted[0]!.family)
-      }
-    })
-  }
-}
-
-function isWantedFamily(family: number, wanted: LookupOptions['family']): boolean {
-  const asked = typeof wanted === 'string' ? Number(wanted.slice(-1)) : (wanted ?? 0)
-  return asked === 0 || asked === family
-}

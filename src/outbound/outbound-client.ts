@@ -1,12 +1,13 @@
-import { type Dispatcher, errors } from 'undici'
+import { errors } from 'undici'
 import type { AddressGuard } from './address-guard.ts'
 import { cancelStreams } from './cancel-streams.ts'
-import { type Connection, ConnectionPool, type Waiter } from './connection-pool.ts'
-import { type Destination, toDestination } from './destination.ts'
-import { classifyError, type ExchangeFailure, failures, isConnectionLost } from './exchange-error.ts'
+import { ConnectionPool } from './connection-pool.ts'
+import { toDestination } from './destination.ts'
+import { Exchange, failed } from './exchange.ts'
+import { failures } from './exchange-error.ts'
 import { findHeaderFault } from './forbidden-headers.ts'
 import { createGuardedConnect } from './guarded-connect.ts'
-import type { Outbound, OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
+import type { Outbound } from './outbound.ts'
 import { defaultOutboundLimits, type OutboundLimits } from './outbound-limits.ts'
 import { createResolver, type LookupAll } from './resolver.ts'
 
@@ -42,7 +43,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
   return {
     exchange(request) {
       if (closed) {
-        return Promise.resolve(stopped)
+        return Promise.resolve(failed(failures.stopped))
       }
       // The guard checks hosts when connecting, but does not see the scheme and the credentials. They are checked here.
       if (request.url.protocol !== 'https:' || request.url.username || request.url.password) {
@@ -68,222 +69,6 @@ export function createOutbound(options: OutboundOptions): Outbound {
 }
 
 /**
- * One exchange, from the start of its deadline to its result. The exchange may outlive its result and keep its place on
- * the connection: undici aborts a queued request only when it starts that request, and a short remainder of an answer
- * beyond the cap is read to its end.
- */
-class Exchange implements Waiter, Dispatcher.DispatchHandler {
-  readonly #request: OutboundRequest
-  readonly #destination: Destination
-  readonly #pool: ConnectionPool
-  readonly #limits: OutboundLimits
-  readonly #resolve: (result: OutboundResult) => void
-  readonly #startedAt = performance.now()
-  readonly #chunks: Buffer[] = []
-  /** Bytes of the answer's body received so far, and announced by Content-Length. */
-  #size = 0
-  #declaredSize = 0
-  #timer: NodeJS.Timeout | undefined
-  #controller: Dispatcher.DispatchController | undefined
-  #connection: Connection | undefined
-  #answer: OutboundAnswer | undefined
-  #reusable = true
-  #settled = false
-  #released = false
-  /** Whether any part of an answer has arrived. */
-  #heard = false
-  /** Whether the connection had been idle or had brought answers before this exchange. */
-  #onUsedConnection = false
-  openedAfter: number | undefined
-
-  constructor(
-    request: OutboundRequest,
-    destination: Destination,
-    pool: ConnectionPool,
-    limits: OutboundLimits,
-    resolve: (result: OutboundResult) => void,
-  ) {
-    this.#request = request
-    this.#destination = destination
-    this.#pool = pool
-    this.#limits = limits
-    this.#resolve = resolve
-  }
-
-  begin(): void {
-    const { signal, timeoutMs } = this.#request
-    if (signal?.aborted) {
-      this.#settle(stopped)
-      return
-    }
-    this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
-    signal?.addEventListener('abort', this.#onAbort)
-    this.#pool.enter(this.#destination, this)
-  }
-
-  start(connection: Connection): void {
-    this.#connection = connection
-    this.#onUsedConnection = connection.hasIdled || connection.lastAnswerAt > 0
-    connection.head?.begin()
-    const { url, method, headers, body } = this.#request
-    try {
-      connection.client.dispatch(
-        {
-          path: url.pathname + url.search,
-          method,
-          headers: withIdentityEncoding(headers),
-          body,
-          // The deadline of the exchange covers everything.
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        },
-        this,
-      )
-    } catch (error) {
-      // Nothing was sent: undici refused a header, or the connection has just closed.
-      this.fail(error as Error)
-      this.#release(connection.multiplexed)
-    }
-  }
-
-  fail(error: Error): void {
-    this.#settle(failed(classifyError(error)))
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#settled) this.#breakOff(controller)
-  }
-
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: OutboundAnswer['headers'],
-  ): void {
-    this.#heard = true
-    if (status < 200) {
-      return
-    }
-    const connection = this.#connection!
-    connection.lastAnswerAt = performance.now()
-    if (!connection.multiplexed && String(headers.connection).toLowerCase().includes('close')) {
-      this.#reusable = false
-    }
-    const declared = headers['content-length']
-    this.#declaredSize = typeof declared === 'string' ? Number(declared) : 0
-    this.#answer = { status, headers, body: Buffer.alloc(0) }
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    const { maxAnswerBytes } = this.#request
-    const room = maxAnswerBytes - this.#size
-    if (room > 0) this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
-    this.#size += chunk.length
-    if (this.#size < maxAnswerBytes) return
-    if (!this.#settled) {
-      this.#succeed()
-      this.#timer = setTimeout(() => this.#breakOff(controller), this.#limits.dropTimeoutMs)
-    }
-    if (Math.max(this.#size, this.#declaredSize) > maxAnswerBytes + this.#limits.droppedBytes) {
-      this.#breakOff(controller)
-    }
-  }
-
-  onResponseEnd(): void {
-    clearTimeout(this.#timer)
-    this.#succeed()
-    this.#release(this.#reusable && !this.#destination.alone)
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#mayTryAgain(error)) {
-      this.#tryAgain()
-      return
-    }
-    clearTimeout(this.#timer)
-    const { socketError } = this.#connection!
-    // In TLS 1.3, a server reports a missing client certificate only after the handshake is over for the client.
-    this.fail(socketError && isConnectionLost(error) ? socketError : error)
-    // A failure makes an HTTP/1.1 connection unusable, but not an HTTP/2 one: if lost, it tells the pool itself.
-    this.#release(this.#connection!.multiplexed && !this.#destination.alone)
-  }
-
-  /** A peer may close an idle connection just when a request is sent on it (RFC 9112 §9.3.1). */
-  #mayTryAgain(error: Error): boolean {
-    const heard = this.#heard || (this.#connection!.head?.receivedBytes ?? 0) > 0
-    const isFirstTry = this.openedAfter === undefined
-    return !this.#settled && !heard && isFirstTry && this.#onUsedConnection && isConnectionLost(error)
-  }
-
-  /** Repeats the request on a newly opened connection, within the same deadline. */
-  #tryAgain(): void {
-    this.#release(false)
-    this.#connection = undefined
-    this.#controller = undefined
-    this.#released = false
-    this.openedAfter = performance.now()
-    this.#pool.enter(this.#destination, this)
-  }
-
-  #breakOff(controller: Dispatcher.DispatchController): void {
-    this.#pool.noteBrokenOff(this.#connection!)
-    controller.abort(new errors.RequestAbortedError())
-  }
-
-  #onAbort = (): void => this.#giveUp(stopped)
-
-  #timeOut(): void {
-    const connection = this.#connection
-    // The connection has brought no answer since this exchange began. It may be dead: new exchanges should not use it.
-    if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
-      this.#pool.retire(connection)
-    }
-    this.#giveUp(failed(connection ? failures.noAnswerInTime : failures.noConnectionInTime))
-  }
-
-  #giveUp(result: OutboundResult): void {
-    if (!this.#connection) {
-      this.#pool.leave(this.#destination, this)
-    }
-    this.#settle(result)
-    if (this.#controller) this.#breakOff(this.#controller)
-  }
-
-  #succeed(): void {
-    if (this.#answer && !this.#settled) {
-      this.#answer.body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-      this.#settle({ ok: true, answer: this.#answer })
-    }
-  }
-
-  #settle(result: OutboundResult): void {
-    if (this.#settled) {
-      return
-    }
-    this.#settled = true
-    clearTimeout(this.#timer)
-    this.#request.signal?.removeEventListener('abort', this.#onAbort)
-    this.#resolve(result)
-  }
-
-  #release(reusable: boolean): void {
-    if (!this.#released && this.#connection) {
-      this.#released = true
-      this.#pool.release(this.#connection, reusable)
-    }
-  }
-}
-
-function withIdentityEncoding(headers: Record<string, string>): Record<string, string> {
-  for (const name in headers) {
-    if (name.length === 15 && name.toLowerCase() === 'accept-encoding') {
-      return headers
-    }
-  }
-  return { ...headers, 'accept-encoding': 'identity' }
-}
-
-/**
  * Whether every request may carry these headers, and no name occurs twice. For some forbidden headers, Node destroys
  * the whole HTTP/2 session, and with it the exchanges of everybody who shares it.
  */
@@ -297,10 +82,4 @@ function isSendable(headers: Record<string, string>): boolean {
 
 function sizeOf(headers: Record<string, string>): number {
   return Object.keys(headers).reduce((sum, name) => sum + name.length + headers[name]!.length + 32, 0)
-}
-
-const stopped: OutboundResult = failed(failures.stopped)
-
-function failed({ error, reason }: ExchangeFailure): OutboundResult {
-  return { ok: false, error, reason }
 }

@@ -1,5 +1,6 @@
 import type { LookupAddress, LookupOptions } from 'node:dns'
 import { isIPv6 } from 'node:net'
+import { remember } from '../platform/remember.ts'
 import { createLookupTurns } from './lookup-turns.ts'
 import { type Found, lookupError, queryAddresses } from './query-addresses.ts'
 import { createSystemNames, namesToAsk, type SystemFiles } from './system-names.ts'
@@ -63,12 +64,6 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   const found = new Map<string, { addresses: LookupAddress[]; until: number }>()
   const silent = new Map<string, number>()
 
-  function remember<T>(memory: Map<string, T>, name: string, value: T): void {
-    memory.delete(name)
-    memory.set(name, value)
-    if (memory.size > limits.rememberedNames) memory.delete(memory.keys().next().value!)
-  }
-
   async function lookUp(hostname: string): Promise<LookupAddress[]> {
     const names = await systemNames()
     const listed = names.hosts.get(hostname.replace(/\.$/, ''))
@@ -76,7 +71,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     if (/(?:^|\.)localhost\.?$/.test(hostname)) return loopback
     const { addresses, ttlSeconds } = await ask(hostname, namesToAsk(hostname, names))
     const ttlMs = Math.min(ttlSeconds, limits.maxTtlSeconds) * 1_000
-    if (ttlMs > 0) remember(found, hostname, { addresses, until: now() + ttlMs })
+    if (ttlMs > 0) remember(found, hostname, { addresses, until: now() + ttlMs }, limits.rememberedNames)
     return addresses
   }
 
@@ -98,7 +93,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       throw missing
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ETIMEOUT') {
-        remember(silent, hostname, now() + limits.silentMs)
+        remember(silent, hostname, now() + limits.silentMs, limits.rememberedNames)
       }
       throw error
     } finally {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { findVapidPairs } from '../apps/vapid-pair-store.ts'
 import { parseSubscriptionKeys } from '../channels/web-push/encrypt.ts'
-import { normalizeVapidPublicKey } from '../channels/web-push/vapid.ts'
+import { normalizeVapidPublicKey } from '../channels/web-push/vapid-keys.ts'
 import type { Platform } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import type { Db } from '../platform/db/db.ts'

@@ -1,7 +1,7 @@
 import { createECDH, ECDH } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid.ts'
+import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid-keys.ts'
 import { invalidateSubscribers } from '../../src/subscribers/reach-store.ts'
 import { runSubscriberUpkeep } from '../../src/subscribers/upkeep-job.ts'
 import { type Api, poll } from '../support/api.ts'

@@ -1,6 +1,6 @@
 import { createECDH, randomBytes } from 'node:crypto'
 import type { SubscriberRow } from '../../src/channels/channel.ts'
-import { generateVapidKeys } from '../../src/channels/web-push/vapid.ts'
+import { generateVapidKeys } from '../../src/channels/web-push/vapid-keys.ts'
 import { createWebPushChannel } from '../../src/channels/web-push/web-push-channel.ts'
 import { createAddressGuard } from '../../src/outbound/address-guard.ts'
 import { createOutbound } from '../../src/outbound/outbound-client.ts'

@@ -1,3 +1,5 @@
+import { remember } from '../../platform/remember.ts'
+
 /** Entries kept, one per key pair and push service. The least recently used is removed first. */
 const maxRemembered = 10_000
 
@@ -14,13 +16,7 @@ export interface KeyAcceptance {
 export function createKeyAcceptance(): KeyAcceptance {
   const acceptedAt = new Map<string, Date>()
   return {
-    note(publicKey, origin, now) {
-      const key = `${publicKey} ${origin}`
-      // Moves to the end: the first entries are the least recently used.
-      acceptedAt.delete(key)
-      acceptedAt.set(key, now)
-      if (acceptedAt.size > maxRemembered) acceptedAt.delete(acceptedAt.keys().next().value!)
-    },
+    note: (publicKey, origin, now) => remember(acceptedAt, `${publicKey} ${origin}`, now, maxRemembered),
     lastAt: (publicKey, origin) => acceptedAt.get(`${publicKey} ${origin}`) ?? null,
   }
 }

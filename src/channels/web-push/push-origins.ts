@@ -1,5 +1,6 @@
 import { createTurnQueue, type TurnQueue } from '../../engine/turn-queue.ts'
 import { maxRetryAfterSeconds } from '../../outbound/retry-after.ts'
+import { remember } from '../../platform/remember.ts'
 import type { Outcome } from '../outcome.ts'
 import {
   checksUntilStuck,
@@ -180,9 +181,7 @@ function isAhead(until: number, now: number, longestSeconds: number): boolean {
 function throttle(throttledUntil: Map<string, number>, appId: string, now: number, seconds: number): void {
   const known = throttledUntil.get(appId) ?? 0
   const later = Math.max(now + seconds * 1_000, isAhead(known, now, maxRetryAfterSeconds) ? known : 0)
-  throttledUntil.delete(appId)
-  throttledUntil.set(appId, later)
-  if (throttledUntil.size > maxRemembered) throttledUntil.delete(throttledUntil.keys().next().value!)
+  remember(throttledUntil, appId, later, maxRemembered)
 }
 
 /** @returns the seconds that an answer asks its app to wait, or null. A 200 of WNS concerns only one device. */

@@ -24,7 +24,6 @@ test('a push service is told what RFC 8030 asks for', () => {
     topic: 'spike',
     'content-encoding': 'aes128gcm',
     'content-type': 'application/octet-stream',
-    'accept-encoding': 'identity',
     authorization: 'vapid t=…',
   })
   expect(requestHeaders({ ...push, topic: null }, 'apple', '')).not.toHaveProperty('topic')

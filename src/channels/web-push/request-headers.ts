@@ -14,7 +14,6 @@ export function requestHeaders(
     ...(push.topic !== null && { topic: topicFor(push.topic, service) }),
     'content-encoding': 'aes128gcm',
     'content-type': 'application/octet-stream',
-    'accept-encoding': 'identity',
     authorization,
     // WNS caches by default, and answers 400 when the TTL contradicts its cache policy.
     ...(service === 'wns' && { 'x-wns-cache-policy': push.ttlSeconds === 0 ? 'no-cache' : 'cache' }),

@@ -14,7 +14,7 @@ import { newId } from '../../platform/ids.ts'
 import type { Outcome } from '../outcome.ts'
 import { sendToRows } from '../send-to-rows.ts'
 import { failuresBeforePause, probes } from './origin-health.ts'
-import { generateVapidKeys } from './vapid.ts'
+import { generateVapidKeys } from './vapid-keys.ts'
 import { createWebPushChannel, type WebPushOptions } from './web-push-channel.ts'
 
 const vapid = generateVapidKeys()

@@ -26,7 +26,7 @@ import { requestHeaders } from './request-headers.ts'
 import { toWebPushTarget, type WebPushTarget } from './target.ts'
 import { strictTopic } from './topic.ts'
 import { createTokenSigner } from './tracking-token.ts'
-import { createVapidSigner } from './vapid.ts'
+import { createVapidSigner } from './vapid-signer.ts'
 
 /** Bytes read from a push service's answer: enough to explain a failure in one line. */
 const maxAnswerBytes = 1_024

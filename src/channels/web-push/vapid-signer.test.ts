@@ -1,6 +1,7 @@
 import { createECDH, createPublicKey, verify } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { createVapidSigner, generateVapidKeys, maxCachedTokens, type VapidKeys } from './vapid.ts'
+import { generateVapidKeys, type VapidKeys } from './vapid-keys.ts'
+import { createVapidSigner, maxCachedTokens } from './vapid-signer.ts'
 
 function parse(authorization: string) {
   const [, token, key] = /^vapid t=([\w.-]+), k=([\w-]+)$/.exec(authorization)!

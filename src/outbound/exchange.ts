@@ -1,0 +1,222 @@
+import { type Dispatcher, errors } from 'undici'
+import type { Connection, Waiter } from './connection.ts'
+import type { ConnectionPool } from './connection-pool.ts'
+import type { Destination } from './destination.ts'
+import { classifyError, type ExchangeFailure, failures, isConnectionLost } from './exchange-error.ts'
+import type { OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
+import type { OutboundLimits } from './outbound-limits.ts'
+
+/**
+ * One exchange, from the start of its deadline to its result. The exchange may outlive its result and keep its place on
+ * the connection: undici aborts a queued request only when it starts that request, and a short remainder of an answer
+ * beyond the cap is read to its end.
+ */
+export class Exchange implements Waiter, Dispatcher.DispatchHandler {
+  readonly #request: OutboundRequest
+  readonly #destination: Destination
+  readonly #pool: ConnectionPool
+  readonly #limits: OutboundLimits
+  readonly #resolve: (result: OutboundResult) => void
+  readonly #startedAt = performance.now()
+  readonly #chunks: Buffer[] = []
+  /** Bytes of the answer's body received so far, and announced by Content-Length. */
+  #size = 0
+  #declaredSize = 0
+  #timer: NodeJS.Timeout | undefined
+  #controller: Dispatcher.DispatchController | undefined
+  #connection: Connection | undefined
+  #answer: OutboundAnswer | undefined
+  #reusable = true
+  #settled = false
+  #released = false
+  /** Whether any part of an answer has arrived. */
+  #heard = false
+  /** Whether the connection had been idle or had brought answers before this exchange. */
+  #onUsedConnection = false
+  openedAfter: number | undefined
+
+  constructor(
+    request: OutboundRequest,
+    destination: Destination,
+    pool: ConnectionPool,
+    limits: OutboundLimits,
+    resolve: (result: OutboundResult) => void,
+  ) {
+    this.#request = request
+    this.#destination = destination
+    this.#pool = pool
+    this.#limits = limits
+    this.#resolve = resolve
+  }
+
+  begin(): void {
+    const { signal, timeoutMs } = this.#request
+    if (signal?.aborted) {
+      this.#settle(stopped)
+      return
+    }
+    this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
+    signal?.addEventListener('abort', this.#onAbort)
+    this.#pool.enter(this.#destination, this)
+  }
+
+  start(connection: Connection): void {
+    this.#connection = connection
+    this.#onUsedConnection = connection.hasIdled || connection.lastAnswerAt > 0
+    connection.head?.begin()
+    const { url, method, headers, body } = this.#request
+    try {
+      connection.client.dispatch(
+        {
+          path: url.pathname + url.search,
+          method,
+          // Answers are not decompressed.
+          headers: { ...headers, 'accept-encoding': 'identity' },
+          body,
+          // The deadline of the exchange covers everything.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
+        this,
+      )
+    } catch (error) {
+      // Nothing was sent: undici refused a header, or the connection has just closed.
+      this.fail(error as Error)
+      this.#release(connection.multiplexed)
+    }
+  }
+
+  fail(error: Error): void {
+    this.#settle(failed(classifyError(error)))
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#settled) this.#breakOff(controller)
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: OutboundAnswer['headers'],
+  ): void {
+    this.#heard = true
+    if (status < 200) {
+      return
+    }
+    const connection = this.#connection!
+    connection.lastAnswerAt = performance.now()
+    if (!connection.multiplexed && String(headers.connection).toLowerCase().includes('close')) {
+      this.#reusable = false
+    }
+    const declared = headers['content-length']
+    this.#declaredSize = typeof declared === 'string' ? Number(declared) : 0
+    this.#answer = { status, headers, body: Buffer.alloc(0) }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { maxAnswerBytes } = this.#request
+    const room = maxAnswerBytes - this.#size
+    if (room > 0) this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
+    this.#size += chunk.length
+    if (this.#size < maxAnswerBytes) return
+    if (!this.#settled) {
+      this.#succeed()
+      this.#timer = setTimeout(() => this.#breakOff(controller), this.#limits.dropTimeoutMs)
+    }
+    if (Math.max(this.#size, this.#declaredSize) > maxAnswerBytes + this.#limits.droppedBytes) {
+      this.#breakOff(controller)
+    }
+  }
+
+  onResponseEnd(): void {
+    clearTimeout(this.#timer)
+    this.#succeed()
+    this.#release(this.#reusable && !this.#destination.alone)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#mayTryAgain(error)) {
+      this.#tryAgain()
+      return
+    }
+    clearTimeout(this.#timer)
+    const { socketError } = this.#connection!
+    // In TLS 1.3, a server reports a missing client certificate only after the handshake is over for the client.
+    this.fail(socketError && isConnectionLost(error) ? socketError : error)
+    // A failure makes an HTTP/1.1 connection unusable, but not an HTTP/2 one: if lost, it tells the pool itself.
+    this.#release(this.#connection!.multiplexed && !this.#destination.alone)
+  }
+
+  /** A peer may close an idle connection just when a request is sent on it (RFC 9112 §9.3.1). */
+  #mayTryAgain(error: Error): boolean {
+    const heard = this.#heard || (this.#connection!.head?.receivedBytes ?? 0) > 0
+    const isFirstTry = this.openedAfter === undefined
+    return !this.#settled && !heard && isFirstTry && this.#onUsedConnection && isConnectionLost(error)
+  }
+
+  /** Repeats the request on a newly opened connection, within the same deadline. */
+  #tryAgain(): void {
+    this.#release(false)
+    this.#connection = undefined
+    this.#controller = undefined
+    this.#released = false
+    this.openedAfter = performance.now()
+    this.#pool.enter(this.#destination, this)
+  }
+
+  #breakOff(controller: Dispatcher.DispatchController): void {
+    this.#pool.noteBrokenOff(this.#connection!)
+    controller.abort(new errors.RequestAbortedError())
+  }
+
+  #onAbort = (): void => this.#giveUp(stopped)
+
+  #timeOut(): void {
+    const connection = this.#connection
+    // The connection has brought no answer since this exchange began. It may be dead: new exchanges should not use it.
+    if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
+      this.#pool.retire(connection)
+    }
+    this.#giveUp(failed(connection ? failures.noAnswerInTime : failures.noConnectionInTime))
+  }
+
+  #giveUp(result: OutboundResult): void {
+    if (!this.#connection) {
+      this.#pool.leave(this.#destination, this)
+    }
+    this.#settle(result)
+    if (this.#controller) this.#breakOff(this.#controller)
+  }
+
+  #succeed(): void {
+    if (this.#answer && !this.#settled) {
+      this.#answer.body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+      this.#settle({ ok: true, answer: this.#answer })
+    }
+  }
+
+  #settle(result: OutboundResult): void {
+    if (this.#settled) {
+      return
+    }
+    this.#settled = true
+    clearTimeout(this.#timer)
+    this.#request.signal?.removeEventListener('abort', this.#onAbort)
+    this.#resolve(result)
+  }
+
+  #release(reusable: boolean): void {
+    if (!this.#released && this.#connection) {
+      this.#released = true
+      this.#pool.release(this.#connection, reusable)
+    }
+  }
+}
+
+const stopped = failed(failures.stopped)
+
+/** The result of an exchange without an answer. */
+export function failed({ error, reason }: ExchangeFailure): OutboundResult {
+  return { ok: false, error, reason }
+}
