@@ -34,7 +34,6 @@ const api = {
       const url = new URL(`${origin}/hook`)
       const result = await outbound.exchange({
         url,
-        method: 'POST',
         headers,
         body,
         timeoutMs: 10_000,

@@ -1,111 +1,26 @@
-import { Resolver } from 'node:dns'
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { ConfigError } from '../platform/config-error.ts'
-import { splitList } from '../platform/split-list.ts'
 import type { TracesConfig } from '../platform/traces/traces.ts'
 import { wholeNumberText } from '../platform/whole-number.ts'
-import { vapidSubjectFrom, vapidSubjectProblem } from './vapid-subject.ts'
+import {
+  alertUrl,
+  apiKey,
+  cidrList,
+  databaseUrl,
+  dnsServers,
+  encryptionKeys,
+  host,
+  otlpHeaders,
+  outboundProxy,
+  publicUrl,
+  pushHosts,
+  retrySchedule,
+  vapidSubject,
+} from './forms.ts'
+import { vapidSubjectFrom } from './vapid-subject.ts'
 
 /** The contract's waits between the five attempts of a delivery: `2^n + 15` seconds after attempt n. */
 export const defaultRetryScheduleSeconds: readonly number[] = [17, 19, 23, 31]
-
-const listOf = (what: string, isOne: (entry: string) => boolean) =>
-  z.string().transform((value, context) => {
-    const entries = splitList(value)
-    for (const entry of entries.filter((each) => !isOne(each))) {
-      const message = `must be a comma-separated list of ${what}, and "${entry}" is not one`
-      context.addIssue({ code: 'custom', message })
-    }
-    return entries
-  })
-
-const cidrList = listOf('CIDR networks', ipaddr.isValidCIDR)
-
-const retrySchedule = z
-  .string()
-  .transform((value) => splitList(value).map(Number))
-  .refine(
-    (waits) => waits.length <= 20 && waits.every((wait) => wait >= 0 && wait <= 604_800),
-    'must be at most 20 comma-separated waits in seconds, each from 0 to 604800',
-  )
-
-const encryptionKeys = z
-  .string()
-  .transform((value) => splitList(value).map((key) => Buffer.from(key, 'base64')))
-  .refine(
-    (keys) => keys.length > 0 && keys.every((key) => key.length === 32),
-    'must be a comma-separated list of keys, each 32 bytes in base64 (openssl rand -base64 32)',
-  )
-
-const host = z
-  .string()
-  .refine((value) => isIP(value) !== 0 || /^[a-z0-9.-]+$/i.test(value), 'must be an address or a host name')
-
-const urlWith = (protocol: RegExp, message: string) =>
-  z.string().refine((value) => protocol.test(URL.parse(value)?.protocol ?? ''), message)
-
-const databaseUrl = urlWith(/^postgres(ql)?:$/, 'must be a postgres:// URL')
-
-const succeeds = (run: () => unknown) => {
-  try {
-    run()
-    return true
-  } catch {
-    return false
-  }
-}
-
-const dnsServers = z
-  .string()
-  .transform(splitList)
-  .refine(
-    (servers) => succeeds(() => new Resolver().setServers(servers)),
-    'must be a comma-separated list of addresses, each with or without a port (127.0.0.1:53, [::1]:53)',
-  )
-
-/** The URL may hold a password, so error messages must not repeat it. */
-const outboundProxy = urlWith(
-  /^https?:$/,
-  'must be an http:// or https:// URL, with or without a user name and password',
-)
-  .transform((value) => new URL(value))
-  .refine(
-    ({ username, password }) => succeeds(() => decodeURIComponent(`${username}:${password}`)),
-    'must have its user name and password percent-encoded',
-  )
-  .refine(({ pathname, search }) => pathname === '/' && search === '', 'must have no path')
-
-const otlpHeaders = z.string().transform((value, context) => {
-  try {
-    return Object.fromEntries(splitList(value).map(toOtlpHeader))
-  } catch {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be name=value pairs, separated by commas, the values percent-encoded',
-    })
-    return z.NEVER
-  }
-})
-
-/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
-function toOtlpHeader(pair: string): [name: string, value: string] {
-  const [, name, value] = /^([^=\s]+)\s*=\s*(.*)$/.exec(pair) ?? []
-  if (name === undefined || value === undefined) throw new Error('not name=value')
-  return [name, decodeURIComponent(value)]
-}
-
-const publicUrl = urlWith(/^https?:$/, 'must be an http:// or https:// URL').transform((value) =>
-  value.replace(/\/+$/, ''),
-)
-
-const alertUrl = urlWith(/^https:$/, 'must be an https:// URL')
-
-const vapidSubject = z.string().superRefine((value, context) => {
-  const message = vapidSubjectProblem(value)
-  if (message) context.addIssue({ code: 'custom', message })
-})
 
 /** The push services of today's browsers. */
 const knownPushHosts = [
@@ -114,14 +29,6 @@ const knownPushHosts = [
   '*.notify.windows.com',
   '*.push.apple.com',
 ]
-
-const pushHosts = listOf('host names, *.example.com or *', (host) =>
-  /^(?:\*|(?:\*\.)?[a-z0-9.-]+)$/i.test(host),
-).transform((hosts) => hosts.map((host) => host.toLowerCase()))
-
-const apiKey = z
-  .string()
-  .regex(/^kr_live_[A-Za-z0-9_-]{43}$/, 'must be kr_live_ followed by 43 base64url characters')
 
 /**
  * Every environment variable the service reads: its form, its default and its unit. An empty value counts as

@@ -31,7 +31,6 @@ async function failureAt(
   cleanups.push(() => outbound.close())
   const result = await outbound.exchange({
     url: new URL(url),
-    method: 'POST',
     headers: {},
     body: 'x',
     timeoutMs: 20_000,
@@ -68,7 +67,6 @@ describe('why an exchange failed, in words', () => {
     const url = new URL(`https://127.0.0.1:${server.port}/`)
     const request = {
       url,
-      method: 'POST' as const,
       headers: {},
       body: 'x',
       timeoutMs: 20_000,
@@ -85,7 +83,6 @@ describe('why an exchange failed, in words', () => {
     const url = new URL(`https://127.0.0.1:${server.port}/`)
     const request = {
       url,
-      method: 'POST' as const,
       headers: {},
       body: 'x',
       timeoutMs: 20_000,

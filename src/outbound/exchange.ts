@@ -64,12 +64,12 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
     this.#connection = connection
     this.#onUsedConnection = connection.hasIdled || connection.lastAnswerAt > 0
     connection.head?.begin()
-    const { url, method, headers, body } = this.#request
+    const { url, headers, body } = this.#request
     try {
       connection.client.dispatch(
         {
           path: url.pathname + url.search,
-          method,
+          method: 'POST',
           // Answers are not decompressed.
           headers: { ...headers, 'accept-encoding': 'identity' },
           body,

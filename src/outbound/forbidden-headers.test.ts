@@ -114,7 +114,6 @@ describe.each(['HTTP/2', 'HTTP/1.1'])('over %s', (version) => {
   const send = (headers: Record<string, string>) =>
     outbound.exchange({
       url,
-      method: 'POST',
       headers,
       body: 'x',
       timeoutMs: 20_000,

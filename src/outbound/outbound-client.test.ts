@@ -90,7 +90,6 @@ async function raw(onRequest: (socket: TLSSocket) => void) {
 function request(url: URL, overrides: Partial<OutboundRequest> = {}): OutboundRequest {
   return {
     url,
-    method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{}',
     timeoutMs: 20_000,

@@ -1,10 +1,9 @@
 /** Why an exchange got no answer, in one word. `AttemptError` adds the answers that count as failures. */
 export type ExchangeError = 'timeout' | 'dns' | 'connect' | 'tls' | 'refused_address' | 'aborted' | 'protocol'
 
-/** A request to a user-supplied URL. */
+/** A POST to a user-supplied URL. */
 export interface OutboundRequest {
   url: URL
-  method: 'POST'
   headers: Record<string, string>
   body: Uint8Array | string
   /** Deadline for the whole exchange: name look-up, connect, TLS, headers and body. */

@@ -54,7 +54,6 @@ function makeSend(proxyUrl: string, timeoutMs = 20_000) {
   return (url: string): Promise<OutboundResult> =>
     outbound.exchange({
       url: new URL(url),
-      method: 'POST',
       headers: {},
       body: 'x',
       timeoutMs,

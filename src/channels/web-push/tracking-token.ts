@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { idOfHex } from '../../platform/ids.ts'
 
 /**
  * The contents of a push's token, with which the device reports on it: which notification, to which subscriber. The
@@ -85,6 +86,5 @@ function writeId(target: Buffer, at: number, id: string): void {
 }
 
 function readId(source: Buffer, at: number): string {
-  const hex = source.toString('hex', at, at + idBytes)
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+  return idOfHex(source.toString('hex', at, at + idBytes))
 }

@@ -224,7 +224,6 @@ async function exchange(
   const send = () =>
     parts.outbound.exchange({
       url,
-      method: 'POST',
       headers: lane.headers,
       body,
       timeoutMs: parts.timeoutMs,

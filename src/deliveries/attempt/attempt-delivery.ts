@@ -67,7 +67,6 @@ export async function attemptMessage(
   const from = performance.now()
   const result = await deps.outbound.exchange({
     url: target.url,
-    method: 'POST',
     headers: requestHeaders,
     body: message.body,
     timeoutMs: deps.config.deliveryTimeoutMs,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { idOfHex } from '../ids.ts'
 
 const idBytes = 16
 
@@ -17,10 +18,7 @@ export function toCursor(list: string, id: string): string {
 export function fromCursor(list: string, cursor: string): string | undefined {
   const bytes = Buffer.from(cursor, 'base64url')
   if (bytes.length !== idBytes + 1) return undefined
-  const hex = bytes.toString('hex', 1)
-  const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
-    '-',
-  )
+  const id = idOfHex(bytes.toString('hex', 1))
   return toCursor(list, id) === cursor ? id : undefined
 }
 
