@@ -27,8 +27,8 @@ export interface PublicRegistration {
 export type DeliveryStatus = 'pending' | 'succeeded' | 'failed' | 'canceled'
 
 /**
- * The tables, as migrations/ creates them. Only one `*-store.ts` reads and writes each table. Every row that
- * belongs to an app has `app_id` in its key and in every query, because Citus distributes by `app_id`.
+ * The tables, as migrations/ creates them. Only `*-store.ts` files read and write them. Every row that belongs to an
+ * app has `app_id` in its key and in every query, because Citus distributes by `app_id`.
  */
 export interface Database {
   /** One row per install: proves that the encryption key is the one that encrypted the data. */

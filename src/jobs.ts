@@ -4,6 +4,8 @@ import { runProbe } from './deliveries/recover/probe-job.ts'
 import type { Deps } from './deps.ts'
 import { deleteOldIdempotencyKeys } from './idempotency/idempotency-store.ts'
 import { recordUpkeep } from './monitoring/upkeep-store.ts'
+import { vacuumBusyTables } from './platform/db/vacuum.ts'
+import type { QueueDefinition } from './platform/queue.ts'
 import {
   alert,
   embeddedVacuum,
@@ -12,9 +14,7 @@ import {
   replayStep,
   retention,
   subscriberUpkeep,
-} from './pipeline.ts'
-import { vacuumBusyTables } from './platform/db/vacuum.ts'
-import type { QueueDefinition } from './platform/queue.ts'
+} from './queues.ts'
 import { runReplayStep } from './replays/replay-job.ts'
 import { runRetention } from './retention/retention-job.ts'
 import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { queues } from './pipeline.ts'
 import { packFolder } from './platform/db/folder-archive.ts'
 import { migrate } from './platform/db/migrate.ts'
 import { openEmbedded } from './platform/db/open-database.ts'
 import { createLogger } from './platform/log.ts'
 import { startQueue } from './platform/queue.ts'
 import { preparedDatabasePath, preparedFolder } from './prepared-database.ts'
+import { queues } from './queues.ts'
 
 /**
  * A program that `npm ci` and `npm run build` run in a checkout. It prepares the embedded database for a first start,

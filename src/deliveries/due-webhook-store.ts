@@ -1,7 +1,7 @@
 import { type InferResult, sql } from 'kysely'
-import type { ProbeWebhook } from '../pipeline.ts'
 import type { Db } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
+import type { ProbeWebhook } from '../queues.ts'
 
 /** Reads each webhook once, however many deliveries go to it. Disabled and deleted webhooks are not returned. */
 export async function readDueWebhooks(

@@ -71,7 +71,7 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
           path: url.pathname + url.search,
           method: 'POST',
           // Answers are not decompressed.
-          headers: { ...headers, 'accept-encoding': 'identity' },
+          headers: { 'accept-encoding': 'identity', ...headers },
           body,
           // The deadline of the exchange covers everything.
           headersTimeout: 0,

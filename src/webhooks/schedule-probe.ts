@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
-import { type ProbeWebhook, probeWebhook } from '../pipeline.ts'
 import type { Trx } from '../platform/db/db.ts'
+import { type ProbeWebhook, probeWebhook } from '../queues.ts'
 
 const firstProbeSeconds = 60
 const maxProbeSeconds = 86_400

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { idempotencyUpkeep } from '../../src/pipeline.ts'
+import { idempotencyUpkeep } from '../../src/queues.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import { emit } from '../support/database.ts'

@@ -1,7 +1,7 @@
 import { laneChanges, laneName } from '../../announcements.ts'
 import type { Deps } from '../../deps.ts'
-import { alert } from '../../pipeline.ts'
 import type { Trx } from '../../platform/db/db.ts'
+import { alert } from '../../queues.ts'
 import { emitEvents } from '../publish-event.ts'
 import type { Disabled } from './record-health.ts'
 

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { readEvent } from '../../events/event-store.ts'
-import { type Alert, alert } from '../../pipeline.ts'
 import type { ClaimedJob } from '../../platform/queue.ts'
+import { type Alert, alert } from '../../queues.ts'
 import { attemptMessage } from '../attempt/attempt-delivery.ts'
 import { decideAfterAttempt } from '../record/retry-policy.ts'
 

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { EventType } from '../../events/catalog.ts'
-import { type ProbeWebhook, probeWebhook } from '../../pipeline.ts'
 import type { ClaimedJob } from '../../platform/queue.ts'
+import { type ProbeWebhook, probeWebhook } from '../../queues.ts'
 import { recoverWebhook } from '../../webhooks/health/health-store.ts'
 import { scheduleProbe } from '../../webhooks/schedule-probe.ts'
 import { attemptMessage } from '../attempt/attempt-delivery.ts'
