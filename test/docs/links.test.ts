@@ -1,5 +1,5 @@
 import { existsSync, globSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { basename, dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { readDocument } from '../support/documents.ts'
@@ -29,4 +29,11 @@ test.each(documents)('every link of %s leads somewhere', (path) => {
     return anchor !== undefined && target.endsWith('.md') && !anchors(readDocument(target)).has(anchor)
   })
   expect(broken.map(([link]) => link)).toEqual([])
+})
+
+test.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('every source that %s names is there', (path) => {
+  const sources = globSync('{src,migrations,scripts,test,packages}/**', { cwd: root })
+  const known = new Set(sources.flatMap((file) => [file, file.replace(/^src\//, ''), basename(file)]))
+  const named = [...readDocument(path).matchAll(/`([\w./-]+\.ts)`/g)].map(([, name]) => name!)
+  expect(named.filter((name) => !known.has(name))).toEqual([])
 })
