@@ -40,6 +40,19 @@ export const subscriberStatusField = z.enum(['active', 'inactive', 'unsubscribed
     '`active`: receives pushes; `inactive`: its token is no longer valid, or it was not seen for 90 days; `unsubscribed`: it opted out.',
 })
 
+/** A browser's subscription, for examples. */
+export const exampleEndpoint = 'https://updates.push.services.mozilla.com/wpush/v2/example'
+export const exampleKeys = {
+  p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
+  auth: 'BTBZMqHH6r4Tts7J_aSIgg',
+}
+const exampleRegistration = {
+  platform: 'web',
+  token: exampleEndpoint,
+  keys: exampleKeys,
+  user_id: 'user-1',
+}
+
 export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>(
   'Subscriber',
   z
@@ -71,7 +84,7 @@ export const subscriberShape = defineShape<ReturnType<typeof presentSubscriber>>
     id: '01996d61-77d0-7c35-b1f4-90a3e2d6c853',
     app_id: '01996d5e-0c1a-7e60-9d52-6a1f8f0b7c11',
     platform: 'web',
-    token: 'https://updates.push.services.mozilla.com/wpush/v2/example',
+    token: exampleEndpoint,
     user_id: 'user-1',
     tags: ['customers'],
     metadata: { plan: 'pro' },
@@ -102,16 +115,7 @@ export const subscriberDocs = groupedBy('subscribers', {
       'Takes a `token`, or the `PushSubscription.toJSON()` of a browser: its fields as they are, or as a whole in `subscription`. An endpoint is stored as URL parsers write it, without a fragment: other spellings of it are the same subscriber.',
       'Registering a known token updates its subscriber and answers 200. It becomes active again, unless it opted out and `keep_unsubscribed` is true. Absent fields keep their values, and so do `tags` and `metadata` that are null. With another `user_id`, the tags and metadata of the previous user are deleted, and devices can no longer report on pushes that were sent to that user.',
     ].join('\n\n'),
-    bodyExample: {
-      platform: 'web',
-      token: 'https://updates.push.services.mozilla.com/wpush/v2/example',
-      keys: {
-        p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
-        auth: 'BTBZMqHH6r4Tts7J_aSIgg',
-      },
-      user_id: 'user-1',
-      tags: ['customers'],
-    },
+    bodyExample: { ...exampleRegistration, tags: ['customers'] },
     answers: {
       200: one(subscriberShape, 'The token was known: the updated subscriber.'),
       201: one(subscriberShape, 'The new subscriber.'),
@@ -125,19 +129,7 @@ export const subscriberDocs = groupedBy('subscribers', {
       'Each row is registered as a request for it alone would be, in their order. A row that is refused does not affect the others.',
       'Each row counts in the `strict` rate limit. A batch that exceeds what is left of the minute is refused as a whole. After a 5xx, send the batch again: rows that are registered already answer 200.',
     ].join('\n\n'),
-    bodyExample: {
-      subscribers: [
-        {
-          platform: 'web',
-          token: 'https://updates.push.services.mozilla.com/wpush/v2/example',
-          keys: {
-            p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
-            auth: 'BTBZMqHH6r4Tts7J_aSIgg',
-          },
-          user_id: 'user-1',
-        },
-      ],
-    },
+    bodyExample: { subscribers: [exampleRegistration] },
     answers: { 200: rowsOf(subscriberShape, 'The outcome of each row, in their order.') },
   },
   read: {

@@ -84,6 +84,9 @@ export const deliveryStatusField = z.enum(['pending', 'succeeded', 'failed', 'ca
     '`pending`: to be attempted, at `next_attempt_at` or as soon as there is room; `succeeded`: answered with a 2xx; `failed`: given up; `canceled`: its webhook was disabled or deleted, or its replay canceled.',
 })
 
+const { status, duration_ms, error, reason, response_body } = attemptFields
+const startedAttempt = { started_at: timeOf('When it started, in UTC.'), duration_ms, status, error, reason }
+
 const deliveryFields = {
   id: idOf('delivery'),
   webhook_id: idOf('webhook'),
@@ -100,13 +103,7 @@ const deliveryFields = {
     .nullable()
     .describe('When it succeeded, failed or was canceled; null: it is pending.'),
   last_attempt: z
-    .object({
-      started_at: timeOf('When it started, in UTC.'),
-      duration_ms: attemptFields.duration_ms,
-      status: attemptFields.status,
-      error: attemptFields.error,
-      reason: attemptFields.reason,
-    })
+    .object(startedAttempt)
     .meta({ id: 'LastAttempt', description: 'The last attempt of a delivery.' })
     .nullable()
     .describe('The last attempt; null: there was none yet.'),
@@ -152,12 +149,8 @@ export const loggedDeliveryShape = defineShape<ReturnType<typeof presentLoggedDe
             .object({
               id: idField.describe("The attempt's id, which the receiver gets as `x-krafter-webhook-id`."),
               number: z.int().meta({ minimum: 1, description: 'The first attempt is 1.' }),
-              started_at: timeOf('When it started, in UTC.'),
-              duration_ms: attemptFields.duration_ms,
-              status: attemptFields.status,
-              error: attemptFields.error,
-              reason: attemptFields.reason,
-              response_body: attemptFields.response_body,
+              ...startedAttempt,
+              response_body,
             })
             .meta({ id: 'Attempt', description: 'One request to the webhook, and its answer.' }),
         )

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { platformField } from '../../events/catalog.ts'
 import { defineShape, empty, groupedBy, idOf, one } from '../../platform/http/answers.ts'
-import { subscriberStatusField } from '../subscriber-schema.ts'
+import { exampleEndpoint, exampleKeys, subscriberStatusField } from '../subscriber-schema.ts'
 import type { Subscriber } from '../subscriber-store.ts'
 
 export const keyField = z
@@ -49,13 +49,7 @@ const appShape = defineShape<{ app_id: string; vapid_public_key: string }>(
 
 const access =
   "Takes the app's publishable key instead of an API key, from the origins that the app's `public_registration` allows; preflights are answered for these alone. Requests count in the `public` rate limit of the client's address."
-const bodyExample = {
-  endpoint: 'https://updates.push.services.mozilla.com/wpush/v2/example',
-  keys: {
-    p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
-    auth: 'BTBZMqHH6r4Tts7J_aSIgg',
-  },
-}
+const bodyExample = { endpoint: exampleEndpoint, keys: exampleKeys }
 
 /** What the API's description says about the routes for pages without a backend. */
 export const publicDocs = groupedBy('subscribers', {
