@@ -1,7 +1,7 @@
 import { commitHalving, createGroupCommit } from '../engine/group-commit.ts'
 import type { Db } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
-import { AppLockedError } from './app-store.ts'
+import { AppLockedError } from './app-lock-store.ts'
 
 /** Commits items of any apps in groups. If the caller passes a transaction as `db`, the items commit in it. */
 export interface AppGroup<Item, Result> {

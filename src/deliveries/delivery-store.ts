@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { laneName, newDeliveries } from '../announcements.ts'
-import { selectHeldApps } from '../apps/app-store.ts'
+import { selectHeldApps } from '../apps/app-lock-store.ts'
 import type { Database } from '../database.ts'
 import type { EventKey } from '../events/event-store.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'

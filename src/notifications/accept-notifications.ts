@@ -1,5 +1,5 @@
 import { sendingDue } from '../announcements.ts'
-import { AppLockedError } from '../apps/app-store.ts'
+import { AppLockedError } from '../apps/app-lock-store.ts'
 import { deliveryOptions } from '../channels/message.ts'
 import { type Channels, findOversize } from '../channels/registry.ts'
 import type { NotificationContent } from '../database.ts'

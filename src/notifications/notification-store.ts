@@ -1,5 +1,5 @@
 import { type Selectable, sql } from 'kysely'
-import { selectHeldApps } from '../apps/app-store.ts'
+import { selectHeldApps } from '../apps/app-lock-store.ts'
 import type { Database, NotificationContent, NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 

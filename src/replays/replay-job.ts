@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { holdApp } from '../apps/app-store.ts'
+import { holdApp } from '../apps/app-lock-store.ts'
 import { insertDeliveries } from '../deliveries/delivery-store.ts'
 import { subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'

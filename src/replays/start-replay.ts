@@ -1,4 +1,4 @@
-import { holdApp } from '../apps/app-store.ts'
+import { holdApp } from '../apps/app-lock-store.ts'
 import { insertDeliveries } from '../deliveries/delivery-store.ts'
 import { type LoggedDelivery, readDelivery } from '../deliveries/log/delivery-log-store.ts'
 import { presentEvent } from '../deliveries/log/event-log-schema.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppLockedError } from '../apps/app-store.ts'
+import { AppLockedError } from '../apps/app-lock-store.ts'
 import type { Deps } from '../deps.ts'
 import { createGroupCommit } from '../engine/group-commit.ts'
 import { reportCompletion } from './complete-notification.ts'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { selectHeldApps } from '../apps/app-store.ts'
+import { selectHeldApps } from '../apps/app-lock-store.ts'
 import type { NotificationStatus } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'

@@ -1,4 +1,4 @@
-import { findLockedApps } from '../apps/app-store.ts'
+import { findLockedApps } from '../apps/app-lock-store.ts'
 import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
 import { readEventReceivers } from '../deliveries/receiver-store.ts'
 import type { Deps } from '../deps.ts'

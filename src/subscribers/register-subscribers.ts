@@ -1,4 +1,4 @@
-import { AppLockedError, holdApps } from '../apps/app-store.ts'
+import { AppLockedError, holdApps } from '../apps/app-lock-store.ts'
 import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { ConflictError, isTaken } from '../platform/db/database-errors.ts'

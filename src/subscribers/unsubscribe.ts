@@ -1,4 +1,4 @@
-import { holdApp } from '../apps/app-store.ts'
+import { holdApp } from '../apps/app-lock-store.ts'
 import { emitEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import type { Trx } from '../platform/db/db.ts'

@@ -1,4 +1,4 @@
-import { lockApp } from '../apps/app-store.ts'
+import { lockApp } from '../apps/app-lock-store.ts'
 import type { SignatureScheme } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'

@@ -1,4 +1,4 @@
-import { findLockedApps } from '../../apps/app-store.ts'
+import { findLockedApps } from '../../apps/app-lock-store.ts'
 import type { Deps } from '../../deps.ts'
 import { pipelined } from '../../platform/db/db.ts'
 import { lockChanging } from '../../webhooks/health/health-store.ts'

@@ -1,4 +1,4 @@
-import { holdApp } from '../../apps/app-store.ts'
+import { holdApp } from '../../apps/app-lock-store.ts'
 import type { Db } from '../../platform/db/db.ts'
 
 /**

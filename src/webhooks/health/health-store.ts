@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { selectHeldApps } from '../../apps/app-store.ts'
+import { selectHeldApps } from '../../apps/app-lock-store.ts'
 import type { Trx } from '../../platform/db/db.ts'
 
 /** A webhook's row, locked until the transaction ends. */
