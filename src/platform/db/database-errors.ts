@@ -3,6 +3,9 @@ import pg from 'pg'
 /** Why the database is unavailable. */
 export type UnavailableReason = 'unreachable' | 'read-only'
 
+/** Whether the database takes writes, according to the latest check. */
+export type DatabaseState = 'ready' | UnavailableReason
+
 /**
  * The database cannot be reached, or takes no writes. The owner of the connections logs the outage; other log lines
  * with this error are only written at level `debug`.

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { ConnectionOptions } from 'pg-boss'
 import type { Database } from '../../database.ts'
-import type { DatabaseState } from './postgres/availability.ts'
+import type { DatabaseState } from './database-errors.ts'
 
 export type Db = Kysely<Database>
 export type Trx = Transaction<Database>

@@ -2,7 +2,6 @@ import { Kysely } from 'kysely'
 import { fromPglite } from 'pg-boss'
 import type { Database } from '../../database.ts'
 import { ConfigError } from '../config-error.ts'
-import { silentLog } from '../log.ts'
 import type { ConnectionUse, OpenDatabase } from './db.ts'
 import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
 import { createEmbeddedDialect } from './embedded-dialect.ts'
@@ -66,14 +65,10 @@ export async function openEmbedded(
  */
 export async function openPostgres(
   url: string,
-  options: Partial<Omit<PostgresOptions, 'queueSettings'>> = {},
+  options: Omit<PostgresOptions, 'queueSettings'>,
 ): Promise<OpenDatabase> {
   try {
-    return await openPostgresConnections(url, {
-      log: silentLog,
-      ...options,
-      queueSettings: claimPlanSettings,
-    })
+    return await openPostgresConnections(url, { ...options, queueSettings: claimPlanSettings })
   } catch (cause) {
     if (cause instanceof ServerTooOld)
       throw new ConfigError('the PostgreSQL server of DATABASE_URL is older than 15')

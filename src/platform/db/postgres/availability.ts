@@ -1,9 +1,6 @@
 import type { Logger } from 'pino'
-import type { DatabaseUnavailable, UnavailableReason } from '../database-errors.ts'
+import type { DatabaseState, DatabaseUnavailable, UnavailableReason } from '../database-errors.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
-
-/** Whether the database takes writes, according to the latest check. */
-export type DatabaseState = 'ready' | UnavailableReason
 
 interface AvailabilityOptions {
   limits: Pick<ConnectionLimits, 'probeMs' | 'maxProbeMs'>

@@ -1,6 +1,5 @@
 import type pg from 'pg'
-import { unavailableReason } from '../database-errors.ts'
-import type { DatabaseState } from './availability.ts'
+import { type DatabaseState, unavailableReason } from '../database-errors.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { connectAlone, endQuickly } from './single-connection.ts'
 
