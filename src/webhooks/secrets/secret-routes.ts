@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { answerOnce } from '../../idempotency/answer-once.ts'
 import { found } from '../../platform/errors.ts'
-import { overlapField } from '../../platform/http/secret-overlap.ts'
 import { documented } from '../../platform/http/answers.ts'
+import { overlapField } from '../../platform/http/secret-overlap.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { outlastRun } from '../outlast-run.ts'
 import { rotateSecret } from '../webhook-store.ts'
@@ -20,10 +20,7 @@ const body = z.object({
 const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
 /** Registers the route that replaces a webhook's secret while the previous secret still signs. */
-export function registerSecretRoutes(
-  server: Server,
-  deps: Pick<Deps, 'db' | 'clock' | 'crypto'>,
-): void {
+export function registerSecretRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'crypto'>): void {
   const { clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
@@ -37,13 +34,12 @@ export function registerSecretRoutes(
     async (request, reply) => {
       const id = request.params.webhook_id
       return answerOnce(deps, request, reply, async ({ db }) => {
-          const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
-          const now = clock.now()
-          const encrypted = encryptSecret(deps, id, secret)!
-          const rotated = found(await rotateSecret(db, request.app.id, id, encrypted, overlapSeconds, now))
-          return { status: 200, data: presentRotation(id, secret, rotated.previousUntil) }
-        },
-      )
+        const { secret = generateSecret(), overlap_seconds: overlapSeconds } = request.body
+        const now = clock.now()
+        const encrypted = encryptSecret(deps, id, secret)!
+        const rotated = found(await rotateSecret(db, request.app.id, id, encrypted, overlapSeconds, now))
+        return { status: 200, data: presentRotation(id, secret, rotated.previousUntil) }
+      })
     },
   )
 }
