@@ -2,10 +2,10 @@ import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { freePort } from './free-port.ts'
 import { type PostgresBinaries, preparePostgresBinaries } from './postgres-binaries.ts'
 
 /**
@@ -85,7 +85,7 @@ async function startOnFreePort(
 ): Promise<RunningServer> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await start(binaries, dataFolder, await findFreePort(), settings)
+      return await start(binaries, dataFolder, await freePort(), settings)
     } catch (error) {
       // Somebody else may have taken the port in the meantime.
       if (attempt >= startAttempts) throw error
@@ -130,15 +130,6 @@ async function start(
       await exited
     },
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 await main()
