@@ -9,7 +9,7 @@ import { maxRunMs } from '../../webhooks/outlast-run.ts'
 import { type Attempt, attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
 import { createResultBuffer } from '../record/result-buffer.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
-import { findPendingLanes, type LaneRead, type PendingDelivery, readLanes } from './due-store.ts'
+import { findPendingLanes, type PendingDelivery, readLanes } from './due-store.ts'
 import {
   createLane,
   idsTaken,
@@ -24,6 +24,7 @@ import {
   roomOf,
 } from './lane.ts'
 import { toLaneTarget } from './lane-target.ts'
+import { type OrderedRead, passedAfter, startOfRead } from './passed-deliveries.ts'
 import { reportAttempt } from './report-attempt.ts'
 
 /** The delivery lanes that this process owns. */
@@ -100,6 +101,10 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
   const discover = async () => {
     const latest = latestId()
     const found = await findPendingLanes(deps.db)
+    for (const { laneId } of found) {
+      const lane = lanes.get(laneId)
+      if (lane) lane.passed = null
+    }
     oldestId = found.reduce((oldest, { firstId }) => (firstId < oldest ? firstId : oldest), latest)
     return found
   }
@@ -161,7 +166,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
 
   const serve = (
     lane: Lane,
-    read: LaneRead,
+    read: OrderedRead,
     requests: number,
     pending: readonly PendingDelivery[],
     found: Awaited<ReturnType<typeof readLanes>>['webhooks'],
@@ -178,6 +183,8 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     }
     const open = pending.filter((delivery) => !isOver(delivery))
     const mayHaveMore = pending.length === read.limit
+    const isPassing = read.ordered === 'subscriber_id' && lane.changedAt < readAt
+    lane.passed = isPassing ? passedAfter(lane.passed, read, pending) : null
     if (!webhook || open.length === 0) {
       if (mayHaveMore) noteDue(lane, now)
       return
@@ -317,14 +324,17 @@ function deliveriesPerRequest({ settings, runLength }: Lane): number {
   return settings?.ordered === 'all' ? runLength : (settings?.batch?.max_events ?? 1)
 }
 
-function toRead(lane: Lane, share: number, nowMs: number): LaneRead {
+function toRead(lane: Lane, share: number, nowMs: number): OrderedRead {
   const { appId, webhookId, settings } = lane
   const ordered = settings?.ordered ?? null
   for (const [key, dueAtMs] of lane.waitingKeys) if (dueAtMs <= nowMs) lane.waitingKeys.delete(key)
   const isKeyed = ordered === 'subscriber_id'
-  const blockedKeys = isKeyed ? [...lane.waitingKeys.keys(), ...lane.blocking.values()] : []
+  const waitingKeys = isKeyed ? [...lane.waitingKeys.keys()] : []
+  const blocking = new Map(isKeyed ? lane.blocking : [])
+  const blockedKeys = [...waitingKeys, ...blocking.values()]
+  const fromId = startOfRead(lane.passed, blockedKeys)
   // Reading one more than may start tells when the next is due. A webhook with batches needs a full batch.
   const wanted = Math.max(share, settings?.batch?.max_events ?? 0) + 1
   const limit = isKeyed ? Math.max(wanted, orderedWindow) : wanted
-  return { appId, webhookId, limit, ordered, blockedKeys }
+  return { appId, webhookId, limit, ordered, blockedKeys, fromId, waitingKeys, blocking, atMs: nowMs }
 }

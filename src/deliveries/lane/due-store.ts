@@ -33,6 +33,8 @@ export interface LaneRead {
   ordered: Order | null
   /** Keys whose deliveries are left out. */
   blockedKeys: readonly string[]
+  /** Deliveries with smaller ids are left out; null: none. */
+  fromId: string | null
 }
 
 /** A lane with pending deliveries. */
@@ -95,14 +97,15 @@ async function readPending(
   order: keyof typeof orders,
 ): Promise<PendingDelivery[]> {
   if (reads.length === 0) return []
-  const lanes = reads.map(({ appId, webhookId, limit, blockedKeys }) => ({
+  const lanes = reads.map(({ appId, webhookId, limit, blockedKeys, fromId }) => ({
     app_id: appId,
     webhook_id: webhookId,
     max: limit,
     blocked: blockedKeys,
+    first: fromId ?? oldestId,
   }))
   const isOpen = reads.some(({ blockedKeys }) => blockedKeys.length > 0)
-    ? sql`and coalesce(order_key, '') not in (select json_array_elements_text(lane.blocked))`
+    ? sql`and id >= lane.first and coalesce(order_key, '') not in (select json_array_elements_text(lane.blocked))`
     : sql``
   const { rows } = await sql<PendingDelivery>`
     select d.app_id as "appId", d.id, d.webhook_id as "webhookId", d.webhook_generation as generation,
@@ -112,7 +115,7 @@ async function readPending(
         select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled'
       ) as "isCanceled"
     from json_to_recordset(${JSON.stringify(lanes)}::text::json)
-      as lane (app_id uuid, webhook_id uuid, max int, blocked json)
+      as lane (app_id uuid, webhook_id uuid, max int, blocked json, first uuid)
     cross join lateral (
       select * from deliveries
       where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending'

@@ -16,6 +16,13 @@ export interface LaneSettings {
   ordered: Order | null
 }
 
+/** Pending deliveries of an ordered webhook that reads need not look through again (passed-deliveries.ts). */
+export interface Passed {
+  /** Each pending delivery with a smaller id is of one of `keys`. */
+  beforeId: string
+  keys: ReadonlySet<string>
+}
+
 /** The deliveries of one webhook, as the process that owns them knows them. */
 export interface Lane {
   appId: string
@@ -35,6 +42,7 @@ export interface Lane {
   tooLarge: { maxBytes: number; untilMs: number } | null
   /** Keys whose first delivery waits for a retry → when it is due. Later deliveries of the key wait with it. */
   waitingKeys: Map<string, number>
+  passed: Passed | null
   /** Deliveries whose results could not be stored → when they may be attempted again. */
   setAside: Map<string, number>
   /** How many deliveries of a key go out one after the other before the lane is read again. */
@@ -55,6 +63,7 @@ export function createLane(appId: string, webhookId: string): Lane {
     waitedUntilMs: 0,
     tooLarge: null,
     waitingKeys: new Map(),
+    passed: null,
     setAside: new Map(),
     runLength: 1,
     changedAt: Number.NEGATIVE_INFINITY,
@@ -69,6 +78,7 @@ export function noteDue(lane: Lane, atMs: number): void {
 /** Discards what is known about the lane, because its webhook or its deliveries may have changed. */
 export function noteChanged(lane: Lane): void {
   lane.waitingKeys.clear()
+  lane.passed = null
   lane.changedAt = performance.now()
 }
 
