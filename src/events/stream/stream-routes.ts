@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { authenticate } from '../../access/authenticate.ts'
 import type { Config } from '../../config/config.ts'
@@ -14,6 +14,7 @@ import { type EventType, eventTypes } from '../catalog.ts'
 import { createEventFeeds, type FeedTimes } from './event-feeds.ts'
 import { startFollower } from './event-follower.ts'
 import { writeEventStream } from './event-stream.ts'
+import { type OpenStream, openStream } from './open-stream.ts'
 import { takeLease } from './stream-lease-store.ts'
 import { streamDocs } from './stream-schema.ts'
 
@@ -37,9 +38,6 @@ const defaultTimes = {
 
 /** The timings, and the limits on open streams in this process: in all, and for one team. */
 export type StreamSettings = typeof defaultTimes & Pick<Config, 'maxStreams' | 'maxStreamsPerTeam'>
-
-/** Milliseconds that a client which reads nothing has left when the service drains. */
-const graceMs = 1_000
 
 const params = z.object({ app_id: z.string() })
 const querystring = z.object({
@@ -144,35 +142,6 @@ function readLastEventId(request: FastifyRequest, fromQuery: string | undefined)
   const id = parseId(value)
   if (id === undefined) throw refusals.invalid({ [name!]: ['must be the UUID of an event'] })
   return id
-}
-
-interface OpenStream {
-  /** Aborted when the stream is to end. */
-  signal: AbortSignal
-  end(): void
-  /** Ends the stream; a client that reads nothing is disconnected after a short wait. */
-  drain(): void
-}
-
-function openStream(request: FastifyRequest, reply: FastifyReply, onClosed: () => void): OpenStream {
-  const ending = new AbortController()
-  const end = () => ending.abort()
-  const closed = () => {
-    end()
-    onClosed()
-  }
-  // `close` also fires when the request is refused later. A response that has already closed does not fire it again.
-  if (reply.raw.closed) queueMicrotask(closed)
-  else reply.raw.once('close', closed)
-  return {
-    signal: ending.signal,
-    end,
-    drain() {
-      end()
-      const cut = setTimeout(() => request.raw.socket.destroy(), graceMs)
-      reply.raw.once('close', () => clearTimeout(cut))
-    },
-  }
 }
 
 async function renewLease(
