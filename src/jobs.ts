@@ -21,6 +21,8 @@ import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
 
 /** Each replay step is short, or waits for pending deliveries. */
 const replaysAtOnce = 2
+/** Most steps take less time. A live process whose step takes longer cannot settle it, so the step is repeated. */
+const stepSeconds = 5
 
 /** Each probe waits for a receiver, which may hang until the deadline. */
 const probesAtOnce = 4
@@ -32,6 +34,12 @@ export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
   await deps.queue.work(alert, alertsAtOnce, (job) => runAlert(deps, job))
   await deps.queue.work(replayStep, replaysAtOnce, (job) => runReplayStep(deps, job))
+  // Lanes are gained when a process died: its steps continue now, and not when their claims expire.
+  deps.lanes.onGained(() => {
+    deps.queue.takeOver(replayStep, stepSeconds).catch((err: unknown) => {
+      deps.log.warn({ err, queue: replayStep.name }, 'queue.takeover_failed')
+    })
+  })
   for (const { queue, cron, run } of upkeepJobs(deps.config)) {
     await deps.queue.schedule(queue, cron, async () => {
       await run(deps)

@@ -155,6 +155,25 @@ describeOnEachBackend(
       expect(taken[1]).toMatchObject({ id: taken[0]!.id, retryCount: 1 })
     })
 
+    test('claims that a dead process may hold are taken over, and settle nothing then', async () => {
+      const claimed = Promise.withResolvers<void>()
+      handle = async (job) => {
+        if (seen.length > 1) return void (await settle(job))
+        claimed.resolve()
+        return new Promise(() => {})
+      }
+      await enqueue([{ message: { name: 'Ada' } }])
+      await claimed.promise
+      await queue.takeOver(greet, 60)
+      expect(
+        await sql`select from pgboss.job where name = ${greet.name} and state = 'active'`.execute(db),
+      ).toMatchObject({ rows: [{}] })
+      await queue.takeOver(greet, 0)
+      await untilEmpty()
+      expect(seen.map(({ retryCount }) => retryCount)).toEqual([0, 1])
+      expect(await settle(seen[0]!)).toBe(false)
+    })
+
     test('a backlog does not wait for polls', async () => {
       await enqueue(Array.from({ length: 40 }, (_, n) => ({ message: { name: String(n) } })))
       await untilEmpty()

@@ -53,6 +53,11 @@ export interface Queue {
   ): Promise<void>
   /** Runs `handler` at the times of a cron expression (UTC), once across all processes. */
   schedule(queue: QueueDefinition, cron: string, handler: () => Promise<void>): Promise<void>
+  /**
+   * Releases the claims on a queue's jobs that are older than `heldForSeconds`, and looks for its jobs, because the
+   * process that claimed or delayed them may be dead. A live holder can then no longer settle its job.
+   */
+  takeOver(queue: QueueDefinition, heldForSeconds: number): Promise<void>
   /** Jobs not yet settled, by queue. */
   depths(): Promise<{ queue: string; count: number }[]>
   /** Claims no more jobs, and waits up to `timeoutMs` for running handlers. */
@@ -148,10 +153,18 @@ async function makeQueues(
   }
 }
 
-async function releaseOrphans(boss: PgBoss, db: Db, definitions: readonly QueueDefinition[]): Promise<void> {
+async function releaseOrphans(
+  boss: PgBoss,
+  db: Db,
+  definitions: readonly Pick<QueueDefinition, 'name'>[],
+  heldForSeconds = 0,
+): Promise<void> {
   for (const { name } of definitions) {
     const { rows } = await sql<{ id: string }>`
-      select id from ${sql.table(`${schema}.job`)} where name = ${name} and state = 'active'`.execute(db)
+      select id from ${sql.table(`${schema}.job`)}
+      where name = ${name} and state = 'active' and started_on <= now() - make_interval(secs => ${heldForSeconds})`.execute(
+      db,
+    )
     if (rows.length === 0) continue
     const ids = rows.map((row) => row.id)
     await db.transaction().execute(async (trx) => {
@@ -229,6 +242,10 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
           throw error
         }
       })
+    },
+    async takeOver(queue, heldForSeconds) {
+      await releaseOrphans(boss, db, [queue], heldForSeconds)
+      workers.wake(queue.name)
     },
     async depths() {
       const { rows } = await sql<{ queue: string; count: number }>`

@@ -6,7 +6,7 @@ import { createLogger } from '../../src/platform/log.ts'
 import { openStorage } from '../../src/storage.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
-import { deliveriesOf, emit, expireLeases, takeOverClaims } from '../support/database.ts'
+import { ageClaims, deliveriesOf, emit, expireLeases } from '../support/database.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startTestService } from '../support/service.ts'
 import { startServiceProcess } from '../support/service-process.ts'
@@ -65,7 +65,7 @@ describeOnEachBackend('a replay whose process is killed', (make) => {
     await killed.end('SIGKILL')
     // Embedded, its claims and leases went with the process.
     if (storage.backend === 'postgres') {
-      await withDatabase(takeOverClaims)
+      await withDatabase(ageClaims)
       await withDatabase(expireLeases)
     }
     const arrived = () => new Set(receiver.requests.map(({ headers }) => headers['webhook-id']))

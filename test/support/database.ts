@@ -128,12 +128,8 @@ export async function expireLeases(db: Db): Promise<void> {
     update lane_leases set expires_at = now() - interval '1 second' where owner is not null`.execute(db)
 }
 
-/**
- * Does at once what the upkeep does with expired claims on jobs, which first looks ten seconds after a start. Only while
- * no process lives: whoever holds a claim has lost it.
- */
-export async function takeOverClaims(db: Db): Promise<void> {
+/** Makes the claims on jobs as old as they are when the leases of a dead process lapse. */
+export async function ageClaims(db: Db): Promise<void> {
   await sql`
-    update pgboss.job set state = 'retry', retry_count = retry_count + 1, start_after = now()
-    where state = 'active'`.execute(db)
+    update pgboss.job set started_on = started_on - interval '10 seconds' where state = 'active'`.execute(db)
 }
