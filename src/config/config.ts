@@ -51,6 +51,7 @@ export const environment = z.object({
   KRAFTER_DELIVERY_TIMEOUT_MS: wholeNumberText(100, 60_000).default(10_000),
   KRAFTER_DISABLE_AFTER: wholeNumberText(0, 31_536_000).default(3_600),
   KRAFTER_REQUEST_TIMEOUT_MS: wholeNumberText(100, 600_000).default(30_000),
+  KRAFTER_MAX_CONNECTIONS: wholeNumberText(10, 1_000_000).default(10_000),
   KRAFTER_ALERT_WEBHOOK_URL: alertUrl.optional(),
   KRAFTER_MAX_STREAMS: wholeNumberText(1, 10_000).default(100),
   KRAFTER_MAX_STREAMS_PER_TEAM: wholeNumberText(1, 10_000).default(50),
@@ -136,6 +137,8 @@ export function readConfig(env: Record<string, string | undefined>) {
     disableAfterSeconds: values.KRAFTER_DISABLE_AFTER,
     /** How long a request may take to arrive, body included. */
     requestTimeoutMs: values.KRAFTER_REQUEST_TIMEOUT_MS,
+    /** How many connections each HTTP port of this process may have open at a time. */
+    maxConnections: values.KRAFTER_MAX_CONNECTIONS,
     /** Receives an alert for the operator when failed attempts disable a webhook. */
     alertWebhookUrl: values.KRAFTER_ALERT_WEBHOOK_URL,
     /** How many event streams this process may have open at a time. */

@@ -5,7 +5,7 @@ import { poll } from '../support/api.ts'
 import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-const settings = { KRAFTER_REQUEST_TIMEOUT_MS: '1000' }
+const settings = { KRAFTER_REQUEST_TIMEOUT_MS: '1000', KRAFTER_MAX_CONNECTIONS: '50' }
 
 let storage: TestStorage
 let running: TestService
@@ -126,6 +126,18 @@ test('a client that sends many requests and reads no answer is disconnected', as
   socket.on('error', () => {}).pause()
   socket.write(`GET /openapi.json HTTP/1.1\r\n${host}\r\n`.repeat(1_000))
   await once(socket, 'close')
+})
+
+test('so many connections at a time, and those that ask nothing make room again', async () => {
+  const sockets = await Promise.all(Array.from({ length: 60 }, open))
+  const closed = sockets.map((socket) => once(socket.on('error', () => {}).resume(), 'close'))
+  await Promise.race(closed)
+  expect(running.logs.filter(({ msg }) => msg === 'connections.limit_reached')).toMatchObject([
+    { level: 'warn', maxConnections: 50, refused: 1 },
+  ])
+  // Without a request, all are closed once a request must have come.
+  await Promise.all(closed)
+  expect((await running.api.get('/push/apps')).status).toBe(200)
 })
 
 test('a body that never comes ends its connection, though its answer has come', async () => {

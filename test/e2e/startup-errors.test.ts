@@ -107,6 +107,7 @@ describe('a variable that is wrong', () => {
     ['KRAFTER_DELIVERY_TIMEOUT_MS', '99', number(100, 60_000)],
     ['KRAFTER_DISABLE_AFTER', '1h', number(0, 31_536_000)],
     ['KRAFTER_ALERT_WEBHOOK_URL', 'http://ops.example', 'must be an https:// URL'],
+    ['KRAFTER_MAX_CONNECTIONS', '9', number(10, 1_000_000)],
     ['KRAFTER_MAX_STREAMS', '0', number(1, 10_000)],
     ['KRAFTER_MAX_STREAMS_PER_TEAM', '0', number(1, 10_000)],
     ['KRAFTER_REQUEST_TIMEOUT_MS', '99', number(100, 600_000)],

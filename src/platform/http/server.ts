@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { refusals } from '../errors.ts'
+import { limitConnections } from './connection-limit.ts'
 import { answerErrors } from './error-answers.ts'
 import { nameIgnored } from './ignored-fields.ts'
 import { answerInTurn } from './pipelining.ts'
@@ -27,6 +28,7 @@ export interface ServerParts {
     /** Proxies (CIDR) whose X-Forwarded-For is trusted. */
     trustProxy: string[]
     requestTimeoutMs: number
+    maxConnections: number
     statementTimeoutMs: number
   }
   log: Logger
@@ -44,7 +46,7 @@ const compilersFactory = {
 
 /** Creates the HTTP server: it reads bodies, logs requests and answers errors. routes.ts registers the routes. */
 export async function createHttpServer(deps: ServerParts): Promise<Server> {
-  const { trustProxy, requestTimeoutMs } = deps.config
+  const { trustProxy, requestTimeoutMs, maxConnections } = deps.config
   const server = Fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -70,6 +72,7 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
     // While the server closes, requests on open connections are still served as usual.
     return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>()
+  limitConnections(server.server, maxConnections, deps.log)
   answerInTurn(server as Server)
   // Most responses are private. Routes whose pages and scripts may be cached override this header.
   server.addHook('onRequest', (request, reply, done) => {
