@@ -1,3 +1,5 @@
+import { seededRandom } from './seeded-random.ts'
+
 /** What happens to a service at a random moment. */
 export interface Fault {
   kind: 'kill' | 'stop' | 'cut database' | 'cut receiver'
@@ -7,17 +9,6 @@ export interface Fault {
   lastsMs: number
   /** Which process, of those there are. */
   process: number
-}
-
-/** Numbers in [0, 1) that follow from a seed (mulberry32, public domain). */
-function seededRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 /** Each kind of fault so many times, in an order and at moments that follow from the seed. */

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config-error.ts'
+import { syncFolder } from '../durable-files.ts'
 
 /** The folder of the embedded database, locked by this process. */
 export interface DataFolder {
@@ -60,6 +61,7 @@ function makeFolders(path: string): void {
   for (const folder of missing) {
     try {
       mkdirSync(folder, { mode: 0o700 })
+      syncFolder(dirname(folder))
     } catch (error) {
       // Another process may have created it meanwhile.
       if (!isFolder(folder)) throw error
@@ -123,7 +125,7 @@ function readKeyFile(path: string): string | undefined {
 
 /**
  * Creates the key of a new install, mode 0600. The file is written in full and then renamed: a crash must not leave an
- * empty file, which would look like a corrupt key. The caller must hold the folder's lock.
+ * empty file, which would look like a corrupt key, nor a power cut secrets without their key. The caller must hold the folder's lock.
  *
  * @throws ConfigError when the file cannot be created
  */
@@ -135,6 +137,7 @@ export function makeEncryptionKey(folder: string): Buffer {
     rmSync(unfinished, { force: true })
     writeFileSync(unfinished, `${key.toString('base64')}\n`, { mode: 0o600, flush: true })
     renameSync(unfinished, path)
+    syncFolder(folder)
   } catch (cause) {
     throw new ConfigError(`the encryption key ${path} cannot be created: ${(cause as Error).message}`, {
       cause,

@@ -17,7 +17,7 @@ import { retryConflicts } from './retry-conflicts.ts'
 export const claimPlanSettings = ['enable_sort = off', 'enable_bitmapscan = off'] as const
 
 /**
- * Opens PGlite in `path`. After a crash it recovers from its write-ahead log, like PostgreSQL.
+ * Opens PGlite in `path`. After a crash or a power cut it recovers from its write-ahead log, like PostgreSQL.
  *
  * @param path a folder that this process has locked (see data-folder.ts), or `memory://`
  * @param options `onLost` gets the reason when the database ends by itself; only a new process can open it again.
@@ -30,7 +30,7 @@ export async function openEmbedded(
 ): Promise<OpenDatabase> {
   let pglite: EmbeddedClient
   try {
-    if (path !== inMemory) await makeEmbedded(path, prepared)
+    await makeEmbedded(path, prepared)
     pglite = await openEmbeddedClient(path, claimPlanSettings, onLost)
   } catch (cause) {
     throw new ConfigError(`the embedded database in ${path} cannot be opened: ${messageOf(cause)}`, { cause })
@@ -82,8 +82,6 @@ function embeddedUse(owed: number): ConnectionUse {
   const inUse = Math.min(owed, 1)
   return { inUse, idle: 1 - inUse, waiting: owed - inUse, limit: 1 }
 }
-
-const inMemory = 'memory://'
 
 function hostOf(url: string): string {
   return new URL(url).host || 'localhost'
