@@ -17,6 +17,7 @@ export async function readEventReceivers(
   appIds: readonly string[],
   now: Date,
 ): Promise<EventReceivers> {
+  if (appIds.length === 0) return { listeners: new Map(), streamed: new Set() }
   const { rows } = await sql<Listener | Stream>`
     select app_id as "appId", id, generation, events, filter, enabled from webhooks
     where app_id = ${anyOf(appIds)}

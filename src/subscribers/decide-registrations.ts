@@ -30,12 +30,14 @@ export interface Registered {
 export interface Decision {
   /** One for each registration, in their order; an Error if the registration is refused. */
   results: (Registered | Error)[]
-  inserts: StoredSubscriber[]
+  /** New subscribers by {@link nameOfToken}. */
+  inserts: Map<string, StoredSubscriber>
   steps: SubscriberStep[]
   /** Each subscriber as it was when it became active. Each one emits an event. */
   arrivals: Subscriber[]
   /** The names of tokens whose subscribers are written. */
   written: Set<string>
+  now: Date
 }
 
 export function nameTokens(registration: Registration): NamedRegistration {
@@ -54,11 +56,9 @@ export function decideRegistrations(
   const holders = new Map<string, StoredSubscriber | undefined>()
   const holderOf = (name: string) => (holders.has(name) ? holders.get(name) : known.get(name))
   const befores = new Map([...known.values()].map((subscriber) => [subscriber.id, subscriber]))
-  const afters = new Map<string, StoredSubscriber>()
   const arrivals: Subscriber[] = []
   const write = (name: string, subscriber: StoredSubscriber) => {
     holders.set(name, subscriber)
-    afters.set(subscriber.id, subscriber)
     return subscriber
   }
   const register = (one: NamedRegistration): Registered => {
@@ -81,14 +81,14 @@ export function decideRegistrations(
     return { subscriber, created: false }
   }
   const results = given.map((one) => orRefusal(() => register(one)))
-  const written = [...afters.values()].map((after) => ({ before: befores.get(after.id), after }))
-  return {
-    results,
-    inserts: written.flatMap(({ before, after }) => (before ? [] : [after])),
-    steps: written.flatMap(({ before, after }) => (before ? [{ before, after }] : [])),
-    arrivals,
-    written: new Set(holders.keys()),
+  const inserts = new Map<string, StoredSubscriber>()
+  const steps: SubscriberStep[] = []
+  for (const [name, after] of holders) {
+    const before = after && befores.get(after.id)
+    if (before) steps.push({ before, after })
+    else if (after) inserts.set(name, after)
   }
+  return { results, inserts, steps, arrivals, written: new Set(holders.keys()), now }
 }
 
 const keysOfAnother = 'are not the keys that the token is registered with'

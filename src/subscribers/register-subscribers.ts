@@ -1,8 +1,9 @@
 import { AppLockedError, holdApps } from '../apps/app-lock-store.ts'
 import { emitEvents } from '../deliveries/publish-event.ts'
+import { readEventReceivers } from '../deliveries/receiver-store.ts'
 import type { Deps } from '../deps.ts'
 import { ConflictError, isTaken } from '../platform/db/database-errors.ts'
-import { pipelined } from '../platform/db/db.ts'
+import { pipelined, type Trx } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import {
   decideRegistrations,
@@ -33,42 +34,46 @@ export async function registerSubscribers(
   const registrations = given.map(nameTokens)
   // Nearly every request is a known browser that registers again. It costs one read and no transaction.
   const known = await findByTokens(deps.db, namesOf(registrations))
-  const { results, written } = decideRegistrations(known, registrations, deps.clock.now())
+  const guess = decideRegistrations(known, registrations, deps.clock.now())
+  const { results, written } = guess
   const places = [...registrations.keys()].filter((place) => written.has(registrations[place]!.name))
   if (places.length === 0) return results
   const changing = places.map((place) => registrations[place]!)
+  const appIds = [...new Set(changing.map(({ appId }) => appId))]
+
+  /** Decides with the subscribers locked. A retry also locks those that somebody may have registered since. */
+  const decideLocked = async (trx: Trx, isRetry: boolean) => {
+    const apps = await holdApps(trx, appIds, waiting)
+    const names = namesOf(changing.filter(({ appId }) => apps.has(appId)))
+    const locked = await findByTokens(trx, isRetry ? names : names.filter((name) => known.has(name)), 'lock')
+    const decision = decideRegistrations(locked, changing, deps.clock.now())
+    for (const [index, place] of places.entries()) results[place] = decision.results[index]!
+    return { apps, decision }
+  }
   let tries = 0
   await deps.db.transaction().execute(async (trx) => {
-    const apps = await holdApps(
-      trx,
-      changing.map(({ appId }) => appId),
-      waiting,
-    )
-    const ofApps = changing.filter(({ appId }) => apps.has(appId))
-    // The first try skips tokens that nobody had. A retry locks all, because somebody may have registered them since.
-    const isRetry = tries > 0
     tries += 1
-    const isWorthLocking = (name: string) => isRetry || known.has(name)
-    const locked = await findByTokens(trx, namesOf(ofApps).filter(isWorthLocking), 'lock')
-    const now = deps.clock.now()
-    const decision = decideRegistrations(locked, ofApps, now)
-    const arrived = decision.arrivals.map((subscriber) =>
-      subscriberEvent('subscriber.registered', subscriber, now),
-    )
-    const [, inserted] = await pipelined([
-      saveSubscribers(trx, decision.steps),
-      insertSubscribers(trx, decision.inserts),
-      emitEvents(trx, arrived),
+    // While nobody has the tokens there is nothing to lock, and the insert finds out whether somebody has them by now.
+    const isGuess = tries === 1 && guess.steps.length === 0
+    const { apps, decision } = isGuess ? { decision: guess } : await decideLocked(trx, tries > 1)
+    const { inserts, steps, arrivals, now } = decision
+    const [, { apps: held, inserted }, receivers] = await pipelined([
+      saveSubscribers(trx, steps),
+      insertSubscribers(trx, inserts, now, waiting),
+      readEventReceivers(trx, [...new Set(arrivals.map(({ appId }) => appId))], now),
     ]).catch((error: unknown) => {
       // A concurrent request registered the token that the old token's subscriber was to get.
       if (changing.length > 1 || !isTaken(error)) throw error
       throw new ConflictError('a token was registered at the same time')
     })
-    if (inserted < decision.inserts.length) throw new ConflictError('a token was registered at the same time')
-    const decided = decision.results.values()
+    const isHeld = ({ appId }: { appId: string }) => (apps ?? held).has(appId)
+    const expected = [...inserts.values()].filter(isHeld).length
+    if (inserted < expected) throw new ConflictError('a token was registered at the same time')
+    const arrived = arrivals.filter(isHeld).map((one) => subscriberEvent('subscriber.registered', one, now))
+    await emitEvents(trx, arrived, false, receivers)
     for (const place of places) {
-      const isHeld = apps.has(registrations[place]!.appId)
-      results[place] = isHeld ? decided.next().value! : waiting ? new AppLockedError() : refusals.notFound()
+      if (!isHeld(registrations[place]!))
+        results[place] = waiting ? new AppLockedError() : refusals.notFound()
     }
   })
   return results

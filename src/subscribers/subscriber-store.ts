@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { type Selection, sql } from 'kysely'
+import { selectHeldApps } from '../apps/app-lock-store.ts'
 import type { Database, Platform, SubscriberStatus } from '../database.ts'
+import { asTable, type TableColumns, textArray } from '../platform/db/as-table.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { respellToken } from './subscriber-token.ts'
 import { hasTags } from './targeting.ts'
@@ -61,7 +63,10 @@ export async function findByTokens(
   lock?: 'lock',
 ): Promise<Map<string, StoredSubscriber>> {
   if (names.length === 0) return new Map()
-  const rows = names.map((name) => ({ app_id: name.slice(64), wanted: toBytea(name.slice(0, 64)) }))
+  const keys = asTable('key', names, {
+    app_id: ['uuid', (name) => name.slice(64)],
+    wanted: ['bytea', hashInName],
+  })
   const known = db
     .selectFrom('subscribers')
     .select(storedColumns)
@@ -70,30 +75,45 @@ export async function findByTokens(
     .limit(1)
     .$if(lock !== undefined, (query) => query.forUpdate())
   const found = await sql<StoredSubscriber & { hash: string }>`
-    select known.*, encode(key.wanted, 'hex') as hash
-    from json_to_recordset(${JSON.stringify(rows)}::text::json) as key (app_id uuid, wanted bytea)
-    cross join lateral (${known}) as known`.execute(db)
+    select known.*, encode(key.wanted, 'hex') as hash from ${keys} cross join lateral (${known}) as known`.execute(
+    db,
+  )
   return new Map(found.rows.map(({ hash, ...subscriber }) => [hash + subscriber.appId, subscriber]))
 }
 
 /**
- * Inserts subscribers of any apps in one statement, in the order in which tokens are locked. Waits for a transaction
+ * Inserts new subscribers of any apps in one statement, in the order in which tokens are locked. Waits for a transaction
  * that is inserting the same token.
  *
- * @returns the number inserted: lower than given when subscribers of the app already have some of the tokens
+ * @param subscribers by {@link nameOfToken}
+ * @param waiting see `holdApps`
+ * @returns the apps, which are held until the transaction ends, without those that are gone; and the number inserted for
+ *   them: lower than given when subscribers already have some of the tokens
  */
-export async function insertSubscribers(trx: Trx, subscribers: readonly StoredSubscriber[]): Promise<number> {
-  if (subscribers.length === 0) return 0
-  const rows = subscribers.map((each) => ({ ...toRow(each), metadata: JSON.stringify(each.metadata) }))
-  rows.sort((one, other) => (one.token_hash < other.token_hash ? -1 : 1))
-  const { numAffectedRows } = await sql`
-    insert into subscribers (app_id, id, platform, token, token_hash, p256dh, auth, vapid_pair, user_id, user_epoch,
-      tags, metadata, status, last_seen_at, created_at, updated_at)
-    select app_id, id, platform, token, token_hash, p256dh, auth, vapid_pair, user_id, user_epoch,
-      tags, metadata::json, status, last_seen_at, updated_at, updated_at
-    from ${recordset(rows)}
-    on conflict (app_id, token_hash) do nothing`.execute(trx)
-  return Number(numAffectedRows)
+export async function insertSubscribers(
+  trx: Trx,
+  subscribers: ReadonlyMap<string, StoredSubscriber>,
+  now: Date,
+  waiting?: 'skip locked',
+): Promise<{ apps: Set<string>; inserted: number }> {
+  if (subscribers.size === 0) return { apps: new Set(), inserted: 0 }
+  const rows = [...subscribers].sort(([one], [other]) => (one < other ? -1 : 1))
+  const appIds = rows.map(([, { appId }]) => appId)
+  const result = await sql<{ apps: string[] | null; inserted: number }>`
+    with held as (${selectHeldApps(appIds, waiting)}),
+    inserted as (
+      insert into subscribers (app_id, id, platform, token, token_hash, p256dh, auth, vapid_pair, user_id, user_epoch,
+        tags, metadata, status, last_seen_at, created_at, updated_at)
+      select app_id, id, platform, token, token_hash, p256dh, auth, vapid_pair, user_id, user_epoch,
+        tags::text[], metadata::json, 'active', ${now}, ${now}, ${now}
+      from ${asTable('row', rows, rowColumns)}
+      where app_id in (select held.id from held)
+      on conflict (app_id, token_hash) do nothing returning 1)
+    select (select array_agg(id) from held) as apps, (select count(*)::int from inserted) as inserted`.execute(
+    trx,
+  )
+  const { apps, inserted } = result.rows[0]!
+  return { apps: new Set(apps), inserted }
 }
 
 /** A subscriber as it was read, and as it is to be stored. */
@@ -108,49 +128,54 @@ export interface SubscriberStep {
  */
 export async function saveSubscribers(trx: Trx, steps: readonly SubscriberStep[]): Promise<void> {
   if (steps.length === 0) return
-  const rows = steps.map(({ before, after }) => ({
-    ...toRow(after),
-    metadata: after.metadata === before.metadata ? null : JSON.stringify(after.metadata),
-  }))
+  const rows = steps.map(({ before, after }): NamedSubscriber => {
+    const name = nameOfToken(after.appId, after.platform, after.token)
+    return [name, { ...after, metadata: after.metadata === before.metadata ? null : after.metadata }]
+  })
   await sql`
     update subscribers known set token = row.token, token_hash = row.token_hash, p256dh = row.p256dh, auth = row.auth,
       key_refusals = case when known.vapid_pair <> row.vapid_pair or known.token_hash <> row.token_hash then 0
         else known.key_refusals end,
-      vapid_pair = row.vapid_pair, user_id = row.user_id, user_epoch = row.user_epoch, tags = row.tags,
+      vapid_pair = row.vapid_pair, user_id = row.user_id, user_epoch = row.user_epoch, tags = row.tags::text[],
       metadata = coalesce(row.metadata::json, known.metadata), status = row.status,
       last_seen_at = row.last_seen_at, updated_at = row.updated_at
-    from ${recordset(rows)} where known.app_id = row.app_id and known.id = row.id`.execute(trx)
+    from ${asTable('row', rows, stepColumns)} where known.app_id = row.app_id and known.id = row.id`.execute(
+    trx,
+  )
 }
+
+/** A subscriber by {@link nameOfToken}. Metadata that is null stays as it is stored. */
+type NamedSubscriber = [
+  name: string,
+  Omit<StoredSubscriber, 'metadata'> & { metadata: StoredSubscriber['metadata'] | null },
+]
 
 /** Metadata is sent as text: it is a separate JSON document, stored unchanged, NUL characters included. */
-const recordset = (rows: readonly object[]) => sql`json_to_recordset(${JSON.stringify(rows)}::text::json)
-  as row (app_id uuid, id uuid, platform text, token text, token_hash bytea, p256dh bytea, auth bytea,
-    vapid_pair smallint, user_id text, user_epoch smallint, tags text[], metadata text, status text,
-    last_seen_at timestamptz, updated_at timestamptz)`
-
-function toRow(subscriber: StoredSubscriber) {
-  const { platform, token, p256dh, auth } = subscriber
-  return {
-    app_id: subscriber.appId,
-    id: subscriber.id,
-    platform,
-    token,
-    token_hash: toBytea(tokenHash(platform, token).toString('hex')),
-    p256dh: p256dh && toBytea(Buffer.from(p256dh).toString('hex')),
-    auth: auth && toBytea(Buffer.from(auth).toString('hex')),
-    vapid_pair: subscriber.vapidPair,
-    user_id: subscriber.userId,
-    user_epoch: subscriber.userEpoch,
-    tags: subscriber.tags,
-    status: subscriber.status,
-    last_seen_at: subscriber.lastSeenAt.toISOString(),
-    updated_at: subscriber.updatedAt.toISOString(),
-  }
+const rowColumns: TableColumns<NamedSubscriber> = {
+  app_id: ['uuid', ([, { appId }]) => appId],
+  id: ['uuid', ([, { id }]) => id],
+  platform: ['text', ([, { platform }]) => platform],
+  token: ['text', ([, { token }]) => token],
+  token_hash: ['bytea', ([name]) => hashInName(name)],
+  p256dh: ['bytea', ([, { p256dh }]) => p256dh],
+  auth: ['bytea', ([, { auth }]) => auth],
+  vapid_pair: ['smallint', ([, { vapidPair }]) => vapidPair],
+  user_id: ['text', ([, { userId }]) => userId],
+  user_epoch: ['smallint', ([, { userEpoch }]) => userEpoch],
+  tags: ['text', ([, { tags }]) => textArray(tags)],
+  metadata: ['text', ([, { metadata }]) => metadata && JSON.stringify(metadata)],
 }
 
-/** Bytes in the text form that PostgreSQL reads. */
-function toBytea(hex: string): string {
-  return `\\x${hex}`
+const stepColumns: TableColumns<NamedSubscriber> = {
+  ...rowColumns,
+  status: ['text', ([, { status }]) => status],
+  last_seen_at: ['timestamptz', ([, { lastSeenAt }]) => lastSeenAt],
+  updated_at: ['timestamptz', ([, { updatedAt }]) => updatedAt],
+}
+
+/** The hash in a {@link nameOfToken}, in the text form that PostgreSQL reads. */
+function hashInName(name: string): string {
+  return `\\x${name.slice(0, 64)}`
 }
 
 /** The filter for a list of an app's subscribers. */

@@ -300,6 +300,25 @@ describeOnEachBackend('events about subscribers', (make) => {
       await fc.assert(fc.asyncProperty(rowsOf(3), rowsOf(12), property), { numRuns: 12 })
     })
 
+    test('texts are stored as they are given, whatever they mean in SQL', async () => {
+      const { base } = await makeApp()
+      const odd = ['NULL', 'null', '"', '\\', '\\"', '{a,b}', '{}', ',', "'", 'a\n\tb', 'é😀', '\\x41', '$1']
+      const fields = (text: string) => ({
+        user_id: text,
+        tags: [text, `${text},`],
+        metadata: { [text]: text },
+      })
+      const rows = odd.map((text, n) => ({ platform: 'android', token: `odd-${n}`, ...fields(text) }))
+      const { data } = (await api.post(`${base}/subscribers/batch`, { subscribers: rows })).body
+      const stored = async (n: number) => (await api.get(`${base}/subscribers?token=odd-${n}`)).body.data
+      for (const [n, text] of odd.entries()) {
+        expect(await stored(n)).toMatchObject([fields(text)])
+        const other = fields(odd.at(n - 1)!)
+        await api.patch(`${base}/subscribers/${data[n].data.id}`, other)
+        expect(await stored(n)).toMatchObject([other])
+      }
+    })
+
     test('a batch has its limits, and names what it ignores', async () => {
       const { base } = await makeApp()
       const path = `${base}/subscribers/batch`
