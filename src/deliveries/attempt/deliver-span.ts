@@ -1,5 +1,5 @@
 import type { FinishedSpan } from '../../platform/traces/traces.ts'
-import type { PendingDelivery } from '../lane/due-store.ts'
+import type { PendingDelivery } from '../pending-delivery.ts'
 import type { Attempt, Parcel } from './attempt-delivery.ts'
 import { traceSubjectOf } from './trace-subject.ts'
 

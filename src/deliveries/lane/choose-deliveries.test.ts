@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { PendingDelivery } from '../pending-delivery.ts'
 import { chooseDeliveries } from './choose-deliveries.ts'
-import type { PendingDelivery } from './due-store.ts'
 import {
   createLane,
   type Lane,

@@ -1,7 +1,7 @@
 import type { BatchSettings } from '../../database.ts'
 import { getOrInsert } from '../../platform/get-or-insert.ts'
 import { countWithin } from '../../webhooks/batch-size.ts'
-import type { PendingDelivery } from './due-store.ts'
+import type { PendingDelivery } from '../pending-delivery.ts'
 import { type Lane, maxBatchBytes } from './lane.ts'
 
 /** The deliveries of a lane to send now. */

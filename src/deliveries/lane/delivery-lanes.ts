@@ -1,15 +1,16 @@
 import { laneChanges, newDeliveries, parseLaneName } from '../../announcements.ts'
 import type { Deps } from '../../deps.ts'
 import { startLanes } from '../../engine/lane-set.ts'
-import { createSlots } from '../../engine/slots.ts'
 import { shareBudget } from '../../engine/turns.ts'
 import { firstIdOf } from '../../platform/ids.ts'
 import { halvedBytes } from '../../webhooks/batch-size.ts'
 import { maxRunMs } from '../../webhooks/outlast-run.ts'
 import { type Attempt, attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
+import type { PendingDelivery } from '../pending-delivery.ts'
 import { createResultBuffer } from '../record/result-buffer.ts'
 import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
-import { findPendingLanes, type PendingDelivery, readLanes } from './due-store.ts'
+import { createDeliverySlots } from './delivery-slots.ts'
+import { findPendingLanes, readLanes } from './due-store.ts'
 import {
   createLane,
   idsTaken,
@@ -35,28 +36,6 @@ export interface DeliveryLanes {
   stop(timeoutMs: number): Promise<void>
 }
 
-export type LaneDeps = Pick<
-  Deps,
-  | 'db'
-  | 'queue'
-  | 'clock'
-  | 'random'
-  | 'config'
-  | 'log'
-  | 'crypto'
-  | 'outbound'
-  | 'metrics'
-  | 'traces'
-  | 'version'
-  | 'lanes'
-  | 'notices'
->
-
-/** Concurrent requests to one webhook, and to one host over all its webhooks. */
-const webhookSlots = { initial: 8, max: 64, floor: 1 }
-/** With a floor of 1, one hanging webhook would take its host's only slot. */
-const hostSlots = { initial: 64, max: 512, floor: 8 }
-export const maxInFlightPerHost = hostSlots.max
 /** Limits memory: deliveries claimed and not yet recorded, over all webhooks. A lane with none may exceed it by one. */
 const maxUnderWay = 2_048
 /** Deliveries per sweep: some milliseconds of work for the database. */
@@ -64,8 +43,6 @@ const maxPerSweep = 512
 /** Minimum deliveries read of a webhook ordered by subscriber, to find the first of each key. */
 const orderedWindow = 128
 const gatherMs = 3
-/** An attempt without an answer counts as hung after this time. A connection refused at once costs nothing. */
-const hungAfterMs = 1_000
 /** A transaction may commit this long after it creates the ids of its deliveries. */
 const latestCommitMs = 3_600_000
 
@@ -75,9 +52,8 @@ const latestCommitMs = 3_600_000
  * start, so that no attempt starts after a webhook was disabled or deleted. Only the deliveries of an ordered webhook
  * start one after the other, each when the one before it has succeeded.
  */
-export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
-  const webhooks = createSlots(webhookSlots)
-  const hosts = createSlots(hostSlots)
+export function startDeliveryLanes(deps: Deps): DeliveryLanes {
+  const slots = createDeliverySlots()
   // A change of the webhook ends a run at once. Where announcements are not heard, each start has a read.
   const runMs = deps.notices.areHeard ? maxRunMs : 0
   let underWay = 0
@@ -109,8 +85,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     return found
   }
 
-  const slotsOf = ({ webhookId, settings }: Lane) =>
-    Math.min(webhooks.room(webhookId), settings ? hosts.room(settings.host) : hostSlots.initial)
+  const roomNow = (lane: Lane, now: number) => roomOf(lane, slots.room(lane), slots.inUse(lane), now)
 
   /** Returns the lanes that may start requests now, and when the next of the others may. */
   const findReady = (owned: readonly Lane[], now: number) => {
@@ -122,7 +97,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
         nextAtMs = Math.min(nextAtMs, lane.dueAtMs)
         continue
       }
-      const { requests, againAtMs } = roomOf(lane, slotsOf(lane), webhooks.inUse(laneId), now)
+      const { requests, againAtMs } = roomNow(lane, now)
       if (requests > 0) ready.push({ lane, requests, laneId, room: requests * deliveriesPerRequest(lane) })
       else nextAtMs = Math.min(nextAtMs, againAtMs)
     }
@@ -194,7 +169,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     lane.settings = target.settings
     // The read used another order than the webhook's settings ask for, so the lane is read again.
     if (lane.settings.ordered !== read.ordered) return noteDue(lane, now)
-    const { requests: allowed } = roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), now)
+    const { requests: allowed } = roomNow(lane, now)
     const choice = chooseDeliveries(lane, open, Math.min(requests, allowed), mayHaveMore, now)
     const batched = lane.settings.batch !== null
     for (const group of choice.groups) {
@@ -238,7 +213,7 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
     deps.lanes.owns(lane.webhookId) &&
     lane.changedAt < readAt &&
     performance.now() < readAt + runMs &&
-    roomOf(lane, slotsOf(lane), webhooks.inUse(lane.webhookId), nowMs()).requests > 0
+    roomNow(lane, nowMs()).requests > 0
 
   /** Sends parcels one after the other. After a failure or a change, the rest stay pending and are read again. */
   const sendInTurn = async (lane: Lane, parcels: readonly Parcel[], readAt: number) => {
@@ -257,20 +232,12 @@ export function startDeliveryLanes(deps: LaneDeps): DeliveryLanes {
 
   /** Counts a request that starts now against all limits. @returns gives its slots back */
   const start = (lane: Lane, { deliveries }: Parcel) => {
-    const { host } = lane.settings!
-    const startedAt = performance.now()
     for (const delivery of deliveries) {
       claim(lane, delivery)
       lane.blocking.set(delivery.id, keyOf(delivery))
     }
-    webhooks.take(lane.webhookId)
-    hosts.take(host)
     noteRequest(lane, nowMs())
-    return ({ outcome, durationMs }: Attempt) => {
-      const hung = outcome.status === null && durationMs >= hungAfterMs
-      webhooks.give(lane.webhookId, hung ? startedAt : null)
-      hosts.give(host, hung ? startedAt : null)
-    }
+    return slots.take(lane)
   }
 
   const settle = (lane: Lane, parcel: Parcel, attempt: Attempt) => {

@@ -4,25 +4,8 @@ import type { Db } from '../../platform/db/db.ts'
 import { pipelined } from '../../platform/db/db.ts'
 import { finiteTime } from '../../platform/db/finite-time.ts'
 import { type DueWebhook, readDueWebhooks } from '../due-webhook-store.ts'
+import type { PendingDelivery } from '../pending-delivery.ts'
 import type { Order } from './lane.ts'
-
-/** A delivery that waits for its next attempt. */
-export interface PendingDelivery {
-  appId: string
-  id: string
-  webhookId: string
-  /** The webhook's generation when the delivery was created. */
-  generation: number
-  attemptCount: number
-  nextAttemptAt: Date
-  eventId: string
-  eventType: string
-  body: string
-  /** The subscriber that the event is about; null: none. */
-  orderKey: string | null
-  /** Whether the replay was canceled or the event is gone. */
-  isCanceled: boolean
-}
 
 /** The read to make for one lane. */
 export interface LaneRead {

@@ -1,6 +1,7 @@
 import { firstIdOf } from '../../platform/ids.ts'
+import type { PendingDelivery } from '../pending-delivery.ts'
 import { keyOf } from './choose-deliveries.ts'
-import type { LaneRead, PendingDelivery } from './due-store.ts'
+import type { LaneRead } from './due-store.ts'
 import type { Passed } from './lane.ts'
 
 /** A read of a webhook ordered by subscriber, with the lane as it was then. */
