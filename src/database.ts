@@ -5,7 +5,7 @@ import type { MessageContent, Platform } from './message-content.ts'
 type Json<T> = ColumnType<T, string, string>
 type NullableJson<T> = ColumnType<T | null, string | null, string | null>
 
-export type { MessageContent as NotificationContent, Platform } from './message-content.ts'
+export type { Platform } from './message-content.ts'
 
 export type SubscriberStatus = 'active' | 'inactive' | 'unsubscribed'
 /** `gone`: reported by the provider; `unseen`: not seen for 90 days; `key_mismatch`: subscribed with another key. */

@@ -2,8 +2,8 @@ import { sendingDue } from '../announcements.ts'
 import { AppLockedError } from '../apps/app-lock-store.ts'
 import { deliveryOptions } from '../channels/message.ts'
 import { type Channels, findOversize } from '../channels/registry.ts'
-import type { NotificationContent } from '../database.ts'
 import type { Deps } from '../deps.ts'
+import type { MessageContent } from '../message-content.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
@@ -15,7 +15,7 @@ import { insertNotifications } from './notification-store.ts'
 export interface NotificationRequest {
   app: { id: string; settings: Record<string, unknown> }
   title: string
-  content: NotificationContent
+  content: MessageContent
   targeting: unknown
   priority: Priority
   /** The request's `traceparent` header; absent when traces are not configured. */

@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import { selectHeldApps } from '../apps/app-lock-store.ts'
-import type { Database, NotificationContent, NotificationStatus } from '../database.ts'
+import type { Database, NotificationStatus } from '../database.ts'
+import type { MessageContent } from '../message-content.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 
 export type Notification = Omit<Selectable<Database['notifications']>, 'due_at'>
@@ -10,7 +11,7 @@ export interface NewNotification {
   id: string
   appId: string
   title: string
-  content: NotificationContent
+  content: MessageContent
   targeting: unknown
   /** The notification's place in its app's lane: sending/rank.ts. */
   rank: number

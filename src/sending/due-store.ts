@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { NotificationContent } from '../database.ts'
 import type { DueLane } from '../engine/lane-set.ts'
+import type { MessageContent } from '../message-content.ts'
 import type { Db } from '../platform/db/db.ts'
 import { finiteTime } from '../platform/db/finite-time.ts'
 import { largeRank, rankCount } from './rank.ts'
@@ -18,7 +18,7 @@ export interface SentNotification {
   appId: string
   id: string
   title: string
-  content: NotificationContent
+  content: MessageContent
   targeting: unknown
   rank: number
   /** When its time to live began. */
