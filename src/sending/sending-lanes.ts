@@ -6,7 +6,7 @@ import { shareBudget } from '../engine/turns.ts'
 import { pipelined } from '../platform/db/db.ts'
 import { getOrInsert } from '../platform/get-or-insert.ts'
 import { takenSince } from '../platform/traces/traces.ts'
-import { type AudienceMember, type Named, readNamedMembers } from '../subscribers/audience-store.ts'
+import { type AudienceMember, readNamedMembers } from '../subscribers/audience-store.ts'
 import { completeOverdue } from './complete-overdue.ts'
 import { cutNotification } from './cut-notification.ts'
 import {
@@ -17,15 +17,11 @@ import {
   readDueBatches,
   readDueNotifications,
 } from './due-store.ts'
-import { keyFindings } from './key-findings.ts'
-import { type Page, pageKey } from './page.ts'
+import { type Due, keyOf, toNamed, toPage } from './due-work.ts'
+import type { Page } from './page.ts'
 import { createPageRecorder } from './page-recorder.ts'
-import { rankOfRest } from './rank.ts'
 import { readPageMembers } from './read-page.ts'
-import { isPostponed } from './record-pages.ts'
-import { reportPage } from './report-page.ts'
-import { describeRetries, retryReasons } from './retry-reasons.ts'
-import { sendPage } from './send-page.ts'
+import { sendAndRecord } from './send-and-record.ts'
 import {
   choosePages,
   createSendingLane,
@@ -38,7 +34,7 @@ import {
   type PageKind,
   type SendingLane,
 } from './sending-lane.ts'
-import { recordSpan, resolveSpan, sendSpan } from './sending-spans.ts'
+import { resolveSpan } from './sending-spans.ts'
 
 /** The sending lanes that this process owns. */
 export interface SendingLanes {
@@ -47,21 +43,6 @@ export interface SendingLanes {
   /** Begins no more pages and lets those under way end. After `timeoutMs`, their unsent pushes are deferred. */
   stop(timeoutMs: number): Promise<void>
 }
-
-type LaneDeps = Pick<
-  Deps,
-  | 'db'
-  | 'clock'
-  | 'random'
-  | 'config'
-  | 'log'
-  | 'crypto'
-  | 'channels'
-  | 'metrics'
-  | 'traces'
-  | 'lanes'
-  | 'notices'
->
 
 /** Maximum pages at a time. A large page holds 1,000 subscribers in memory. While one is recorded, others are sent. */
 const maxPages = { small: 1_024, large: 6 }
@@ -73,13 +54,11 @@ const gatherMs = 2
 const pageDeadlineMs = 60_000
 const overdueEveryMs = 5_000
 
-type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | DueBatch }
-
 /**
  * Sends the due work of the lanes that this process owns. Each sweep reads the due work of all lanes and resolves the
  * small audiences, with a fixed number of statements. Each page of a large audience is read when it begins.
  */
-export function startSendingLanes(deps: LaneDeps): SendingLanes {
+export function startSendingLanes(deps: Deps): SendingLanes {
   const stopped = new AbortController()
   const recorder = createPageRecorder(deps, stopped.signal)
   /** Number of pages under way, over all lanes. */
@@ -219,53 +198,20 @@ export function startSendingLanes(deps: LaneDeps): SendingLanes {
     app: SendingApp | undefined,
     signal: AbortSignal,
   ) => {
+    const sendMembers = async (members: Page['members']) => {
+      // Without an app, its data is gone as well.
+      const retries = app ? await sendAndRecord(deps, recorder, app, toPage(what, members), signal) : []
+      for (const { kind, delaySeconds } of retries) noteDue(lane, kind, nowMs() + delaySeconds * 1_000)
+    }
     if ('number' in what) {
-      await sendAndRecord(lane, toPage(what, small ?? (await readPageMembers(deps.db, what))), app, signal)
+      await sendMembers(small ?? (await readPageMembers(deps.db, what)))
     } else if (small && small.length <= maxSmallMembers) {
-      await sendAndRecord(lane, toPage(what, small), app, signal)
+      await sendMembers(small)
     } else {
       // A large audience, or one that only looked small, such as a user with thousands of subscribers.
       await cutNotification(deps, what)
       noteDue(lane, 'large', nowMs())
     }
-  }
-
-  const sendAndRecord = async (
-    lane: SendingLane,
-    page: Page,
-    app: SendingApp | undefined,
-    signal: AbortSignal,
-  ) => {
-    // The app is gone, together with all its data.
-    if (!app) return
-    const startedAt = performance.now()
-    let isCut = false
-    const mayStart = () => {
-      isCut ||= !deps.lanes.holds(page.appId)
-      return !isCut
-    }
-    const { outcomes, tally } = await sendPage(deps, app, page, signal, mayStart)
-    // The lane's next owner sends the page again as a whole. If this process recorded a part, the rest would be sent twice.
-    if (isCut && !(await deps.lanes.confirm(page.appId))) {
-      return deps.log.warn({ appId: page.appId, page: pageKey(page), sent: tally.sent }, 'page.abandoned')
-    }
-    deps.traces?.record(sendSpan(page, takenSince(deps.clock, startedAt), tally))
-    const keys = keyFindings(outcomes)
-    const retried = new Set(tally.retries.flatMap(({ subscriberIds }) => subscriberIds))
-    const reasons = retryReasons(outcomes, retried)
-    const sentAt = performance.now()
-    const recorded = await recorder.record({ page, tally, keys, retryReason: describeRetries(reasons) })
-    deps.traces?.record(recordSpan(page, takenSince(deps.clock, sentAt), recorded))
-    for (const { subscriberIds, delaySeconds } of tally.retries) {
-      const rank = isPostponed({ page, tally }) ? page.rank : rankOfRest(page.rank, subscriberIds.length)
-      noteDue(lane, kindOf(rank), nowMs() + delaySeconds * 1_000)
-    }
-    reportPage(deps, page, outcomes, tally, {
-      retryReasons: reasons,
-      keyRefusals: keys.refused.length,
-      recorded,
-      ms: Math.round(performance.now() - startedAt),
-    })
   }
 
   const lanes = startLanes<SendingLane>(deps, {
@@ -293,28 +239,4 @@ function toRead(appId: string, room: Record<PageKind, Map<string, number>>): Lan
     return wanted === 0 ? 0 : wanted + 1
   }
   return { appId, small: limit('small'), large: limit('large') }
-}
-
-function keyOf(what: DueNotification | DueBatch): string {
-  return pageKey({ id: what.id, number: 'number' in what ? what.number : null })
-}
-
-/** @returns undefined when the audience is not a list of subscribers or users */
-function toNamed(what: DueNotification | DueBatch): Named | undefined {
-  const { appId } = what
-  if ('number' in what) return what.subscriberIds ? { appId, subscriberIds: what.subscriberIds } : undefined
-  const { type, ids } = (what.targeting ?? {}) as { type?: string; ids?: string[] }
-  return type === 'user_ids' && Array.isArray(ids) && ids.every(isStorable)
-    ? { appId, userIds: ids }
-    : undefined
-}
-
-/** Whether PostgreSQL can read the text: the statement that reads many audiences must not fail because of one. */
-function isStorable(id: unknown): boolean {
-  return typeof id === 'string' && id.isWellFormed() && !id.includes('\0')
-}
-
-function toPage(what: DueNotification | DueBatch, members: Page['members']): Page {
-  if (!('number' in what)) return { ...what, number: null, attempt: 1, expected: null, members }
-  return { ...what, expected: what.subscriberCount, members }
 }
