@@ -14,16 +14,10 @@ export type NewEvent = {
 }[EventType]
 
 /**
- * Publishes an event in the transaction of the change it reports: inserts its row, and a delivery for each enabled
- * webhook that names it and whose filter matches now. The body is fixed here, so that every attempt sends the same
- * bytes. An event is not stored when no webhook of the app names it, enabled or not, and no stream follows the app.
- */
-export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
-  await emitEvents(trx, [event])
-}
-
-/**
- * Like {@link emitEvent} for many events at once: a fixed number of statements, however many events and apps there are.
+ * Publishes events in the transaction of the changes they report: inserts their rows, and a delivery for each enabled
+ * webhook that names an event and whose filter matches now. Takes a fixed number of statements, however many events and
+ * apps there are. The body is fixed here, so that every attempt sends the same bytes. An event is not stored when no
+ * webhook of the app names it, enabled or not, and no stream follows the app.
  *
  * @param keepAll whether to store events that no webhook names and no stream follows
  * @param receivers the webhooks and streams of the events' apps, if the transaction has already read them

@@ -1,5 +1,5 @@
 import { holdApp } from '../apps/app-lock-store.ts'
-import { emitEvent } from '../deliveries/publish-event.ts'
+import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { takenSince } from '../platform/traces/traces.ts'
 import { audienceCondition } from '../subscribers/targeting.ts'
@@ -44,7 +44,7 @@ export async function cutNotification(deps: CutDeps, notification: DueNotificati
     const completed = batches.length === 0 ? completion(after, null) : undefined
     await saveProgress(trx, [completed?.progress ?? { ...after, failureReason: null }], now)
     await insertBatches(trx, batches)
-    if (completed) await emitEvent(trx, completed.event(now))
+    if (completed) await emitEvents(trx, [completed.event(now)])
     return { batches: batches.length, subscribers, completed }
   })
   if (!cut) return

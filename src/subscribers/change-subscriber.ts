@@ -1,5 +1,5 @@
 import { holdApp } from '../apps/app-lock-store.ts'
-import { emitEvent } from '../deliveries/publish-event.ts'
+import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { isTaken } from '../platform/db/database-errors.ts'
 import { found, refusals } from '../platform/errors.ts'
@@ -31,7 +31,7 @@ export async function changeSubscriber(
     const subscriber = { ...before, ...update }
     await saveSubscribers(trx, [{ before, after: subscriber }]).catch(refuseTakenToken)
     const type = update.status && events[update.status as keyof typeof events]
-    if (type) await emitEvent(trx, subscriberEvent(type, subscriber, now))
+    if (type) await emitEvents(trx, [subscriberEvent(type, subscriber, now)])
     return subscriber
   })
 }

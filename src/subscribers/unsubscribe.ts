@@ -1,5 +1,5 @@
 import { holdApp } from '../apps/app-lock-store.ts'
-import { emitEvent } from '../deliveries/publish-event.ts'
+import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import type { Trx } from '../platform/db/db.ts'
 import { ApiError, found, refusals } from '../platform/errors.ts'
@@ -52,5 +52,5 @@ export async function removeSubscriber(
 }
 
 async function publishLeaving(trx: Trx, deps: UnsubscribeDeps, subscriber: Subscriber): Promise<void> {
-  await emitEvent(trx, subscriberEvent('subscriber.unsubscribed', subscriber, deps.clock.now()))
+  await emitEvents(trx, [subscriberEvent('subscriber.unsubscribed', subscriber, deps.clock.now())])
 }
