@@ -3,10 +3,9 @@ import pg from 'pg'
 import { DatabaseUnavailable, unavailableReason } from '../database-errors.ts'
 import type { ConnectionUse } from '../db.ts'
 import { statementContext } from '../statement-context.ts'
-import { createStatementNames, planAgainMs } from '../statement-names.ts'
-import type { ConnectionLimits } from './connection-limits.ts'
+import { createStatementNames } from '../statement-names.ts'
 import { createConnectionShares } from './connection-shares.ts'
-import type { SilenceWatch } from './silence-watch.ts'
+import { createPoolSessions, type SessionOptions } from './pool-sessions.ts'
 
 /** A connection that belongs to its borrower until it is released. */
 export interface Connection {
@@ -31,36 +30,20 @@ export interface ConnectionPool {
   end(): Promise<void>
 }
 
-export interface PoolOptions {
+export interface PoolOptions extends SessionOptions {
   connectionString: string
   applicationName: string
   maxConnections: number
-  limits: ConnectionLimits
-  /** `set` for each new connection, such as `enable_sort = off`. */
-  settings: readonly string[]
-  /** False behind a pooler in transaction mode, where a session's settings do not persist. */
-  hasSessions: boolean
-  /** Sends statements that are issued together in one write. */
-  pipeline: boolean
-  watch: SilenceWatch
   onUnavailable: (error: DatabaseUnavailable) => void
   /** While true, released connections are closed: a session only knows the mode that it was opened in. */
   isReadOnly: () => boolean
 }
 
-interface Known {
-  generation: number
-  /** The session's current `statement_timeout`. */
-  statementMs: number | undefined
-  plannedAtMs: number
-}
-
 export function openConnectionPool(options: PoolOptions): ConnectionPool {
   const { limits, watch } = options
   const shares = createConnectionShares(options.maxConnections, limits.waitMs)
-  const known = new WeakMap<pg.ClientBase, Known>()
+  const sessions = createPoolSessions(options)
   const nameOf = createStatementNames()
-  let generation = 0
   let ended: Promise<void> | undefined
 
   const unavailable = (error: unknown): unknown => {
@@ -69,23 +52,6 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     const wrapped = new DatabaseUnavailable(reason, error)
     options.onUnavailable(wrapped)
     return wrapped
-  }
-
-  const prepare = async (client: pg.ClientBase): Promise<void> => {
-    // The connection's statements report the error. Without a listener the event would end the process.
-    client.on('error', () => {})
-    known.set(client, { generation, statementMs: undefined, plannedAtMs: performance.now() })
-    watch.add(client)
-    if (!options.hasSessions) return
-    const settings = [
-      ...options.settings,
-      `idle_in_transaction_session_timeout = ${limits.idleTransactionMs}`,
-    ]
-    const statements = [...settings.map((setting) => `set ${setting}`), 'select pg_backend_pid() as pid']
-    const results = (await client.query(statements.join('; '))) as unknown as pg.QueryResult<{
-      pid: number
-    }>[]
-    watch.identify(client, results.at(-1)!.rows[0]!.pid)
   }
 
   const pool = new pg.Pool({
@@ -100,41 +66,15 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     pipeline: options.pipeline,
     query_timeout: options.hasSessions ? undefined : limits.pooledStatementMs,
     // The pool awaits this before it hands out the connection, although the type says otherwise.
-    onConnect: (client) => prepare(client) as unknown as undefined,
+    onConnect: (client) => sessions.open(client) as unknown as undefined,
   })
   // Without a listener a connection that drops while idle would end the process.
   pool.on('error', unavailable)
 
-  /**
-   * Sets how long a statement of the session may take, and discards plans that may be out of date. With pipelining, the
-   * next statement does not wait for the answer.
-   */
-  const prepareSession = async (client: pg.PoolClient, timeoutMs: number) => {
-    const session = known.get(client)!
-    if (!options.hasSessions) return
-    const statements: string[] = []
-    if (performance.now() - session.plannedAtMs >= planAgainMs) {
-      session.plannedAtMs = performance.now()
-      statements.push('discard plans')
-    }
-    if (session.statementMs !== timeoutMs) {
-      session.statementMs = timeoutMs
-      statements.push(`set statement_timeout = ${timeoutMs}`)
-    }
-    if (statements.length === 0) return
-    const told = client.query(statements.join('; ')).then(
-      () => {},
-      () => {
-        session.generation = -1
-      },
-    )
-    if (!options.pipeline) await told
-  }
-
   const acquire = async (): Promise<pg.PoolClient> => {
     for (;;) {
       const client = await pool.connect().catch((error: unknown) => Promise.reject(unavailable(error)))
-      if (known.get(client)?.generation === generation) return client
+      if (sessions.isCurrent(client)) return client
       watch.end(client)
       client.release(true)
     }
@@ -145,7 +85,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
     const giveBack = await shares.take(caller)
     try {
       const client = await acquire()
-      await prepareSession(client, timeoutMs)
+      await sessions.prepare(client, timeoutMs)
       return lend(client, giveBack, caller === undefined && options.hasSessions)
     } catch (error) {
       giveBack()
@@ -181,8 +121,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
         }
       },
       release(destroy = false) {
-        const isOld = known.get(client)?.generation !== generation
-        client.release(destroy || isSpoilt || isOld || options.isReadOnly())
+        client.release(destroy || isSpoilt || !sessions.isCurrent(client) || options.isReadOnly())
         giveBack()
       },
     }
@@ -209,9 +148,7 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
       waiting: shares.waiting() + pool.waitingCount,
       limit: options.maxConnections,
     }),
-    renew() {
-      generation += 1
-    },
+    renew: sessions.renew,
     end: () => (ended ??= pool.end()),
   }
 }
