@@ -3,8 +3,8 @@ import { AppLockedError } from '../apps/app-lock-store.ts'
 import type { Deps } from '../deps.ts'
 import { createGroupCommit } from '../engine/group-commit.ts'
 import { reportCompletion } from './complete-notification.ts'
-import { pageKey } from './page.ts'
-import { recordPages, type SentPage } from './record-pages.ts'
+import { pageKey, type SentPage } from './page.ts'
+import { recordPages } from './record-pages.ts'
 
 /** Records sent pages in the database. */
 export interface PageRecorder {

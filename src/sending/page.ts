@@ -1,5 +1,7 @@
 import type { AudienceMember } from '../subscribers/audience-store.ts'
 import type { SentNotification } from './due-store.ts'
+import type { KeyFindings } from './key-findings.ts'
+import type { Tally } from './tally.ts'
 
 /** Recipients that get one notification together: a small audience, or a batch of a large one. */
 export interface Page extends SentNotification {
@@ -14,4 +16,13 @@ export interface Page extends SentNotification {
 /** Identifies a page. */
 export function pageKey({ id, number }: Pick<Page, 'id' | 'number'>): string {
   return `${id} ${number ?? ''}`
+}
+
+/** A page that was sent. */
+export interface SentPage {
+  page: Page
+  tally: Tally
+  keys: KeyFindings
+  /** Why pushes are retried, in words. */
+  retryReason: string | null
 }

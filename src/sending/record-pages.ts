@@ -4,23 +4,11 @@ import { readEventReceivers } from '../deliveries/receiver-store.ts'
 import type { Deps } from '../deps.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { clearKeyRefusals, invalidateSubscribers, recordKeyRefusals } from '../subscribers/reach-store.ts'
-import { audienceShift } from './audience-shift.ts'
-import { closeBatches, insertBatches, type NewBatch, postponeBatches } from './batch-store.ts'
-import { type CompletedNotification, completion } from './complete-notification.ts'
-import type { KeyFindings } from './key-findings.ts'
-import { type Page, pageKey } from './page.ts'
-import { lockNotifications, type NotificationProgress, saveProgress } from './progress-store.ts'
-import { rankOfRest } from './rank.ts'
-import { isAllDeferred, type Retry, type Tally } from './tally.ts'
-
-/** A page that was sent. */
-export interface SentPage {
-  page: Page
-  tally: Tally
-  keys: KeyFindings
-  /** Why pushes are retried, in words. */
-  retryReason: string | null
-}
+import { advance, dueAtOf, isPostponed } from './advance-notification.ts'
+import { closeBatches, insertBatches, postponeBatches } from './batch-store.ts'
+import type { CompletedNotification } from './complete-notification.ts'
+import { pageKey, type SentPage } from './page.ts'
+import { lockNotifications, saveProgress } from './progress-store.ts'
 
 /** The result of recording pages. */
 export interface RecordedPages {
@@ -99,11 +87,6 @@ export async function recordPages(
   return { lapsed: keysOf(pages.filter((sent) => !ours.includes(sent))), waiting: keysOf(waiting), completed }
 }
 
-/** Whether only the due time of a batch changes, because nothing was attempted. No new batch replaces it. */
-export function isPostponed({ page, tally }: Pick<SentPage, 'page' | 'tally'>): boolean {
-  return page.number !== null && isAllDeferred(tally, page.attempt)
-}
-
 function toClosing(sent: SentPage) {
   const { page, tally } = sent
   if (page.number === null || isPostponed(sent)) return []
@@ -115,64 +98,6 @@ function toPostponed(sent: SentPage, now: Date) {
   if (!isPostponed(sent)) return []
   const { appId, id: notificationId, number } = sent.page
   return [{ appId, notificationId, number: number!, dueAt: dueAtOf(sent.tally.retries[0]!, now) }]
-}
-
-function dueAtOf({ delaySeconds }: Retry, now: Date): Date {
-  return new Date(now.getTime() + delaySeconds * 1_000)
-}
-
-/** Computes the progress of a notification after some of its pages. */
-function advance(before: NotificationProgress, pages: readonly SentPage[]) {
-  const sum = (count: (sent: SentPage) => number) => pages.reduce((total, sent) => total + count(sent), 0)
-  const retries = sum(({ tally }) => tally.retries.length)
-  const whole = pages.filter(({ page }) => page.number === null)
-  const after: NotificationProgress = {
-    ...before,
-    isUnresolved: false,
-    totalCount:
-      before.totalCount +
-      sum(({ page }) => (page.number === null ? page.members.length : shiftOf(page).added)),
-    // A small audience that was not cut counts as one batch.
-    totalBatches: before.totalBatches + whole.filter(({ page }) => page.members.length > 0).length + retries,
-    completedBatches:
-      before.completedBatches +
-      pages.filter(({ page }) => page.members.length > 0 || page.number !== null).length,
-    sentCount: before.sentCount + sum(({ tally }) => tally.sent),
-    failedCount: before.failedCount + sum(({ tally }) => tally.failed),
-    skippedCount: before.skippedCount + sum(({ page }) => shiftOf(page).skipped),
-  }
-  const retryReason = pages.find((sent) => sent.retryReason)?.retryReason ?? null
-  const firstError = pages.find(({ tally }) => tally.firstError)?.tally.firstError ?? null
-  const isComplete = after.status === 'sending' && after.completedBatches === after.totalBatches
-  const completed = isComplete ? completion(after, firstError) : undefined
-  return {
-    progress: completed?.progress ?? { ...after, failureReason: retryReason },
-    completed,
-    retries: (now: Date) => toBatches(pages, after.totalBatches - retries, now),
-  }
-}
-
-function shiftOf({ expected, members }: Page) {
-  return audienceShift(expected, members.length)
-}
-
-function toBatches(pages: readonly SentPage[], firstNumber: number, now: Date): NewBatch[] {
-  const retries = pages.flatMap(({ page, tally }) => tally.retries.map((retry) => ({ page, retry })))
-  return retries.map(({ page, retry }, index) => {
-    const ordered = retry.subscriberIds.toSorted()
-    return {
-      appId: page.appId,
-      notificationId: page.id,
-      number: firstNumber + index,
-      attempt: retry.attempt,
-      rank: rankOfRest(page.rank, ordered.length),
-      dueAt: dueAtOf(retry, now),
-      first: ordered[0]!,
-      last: ordered.at(-1)!,
-      count: ordered.length,
-      subscriberIds: ordered,
-    }
-  })
 }
 
 function toGone({ page: { appId }, tally }: SentPage) {
