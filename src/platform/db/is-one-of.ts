@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { arrayOf } from './rows-from.ts'
 
 /**
  * A list to compare a column with: `id = ${anyOf(ids)}`. The subselect hides the list's length from the planner. If it
@@ -6,7 +7,7 @@ import { type RawBuilder, sql } from 'kysely'
  * statement again for each call: up to half of the statement's time.
  */
 export function anyOf(values: readonly string[]): RawBuilder<string> {
-  return sql`any((select ${sql.val(values)}::uuid[])::uuid[])`
+  return sql`any((select ${arrayOf('uuid', values)})::uuid[])`
 }
 
 /**
@@ -25,5 +26,5 @@ export function isOneOf(
   const appIds = [...new Set(keys.map((key) => key.appId))]
   const ids = [...new Set(keys.map((key) => key.id))]
   const [app, id] = [sql.ref(`${table}.app_id`), sql.ref(`${table}.${column}`)]
-  return sql<boolean>`(${app} = any(${sql.val(appIds)}::uuid[]) and ${id} = any(${sql.val(ids)}::uuid[]))`
+  return sql<boolean>`(${app} = any(${arrayOf('uuid', appIds)}) and ${id} = any(${arrayOf('uuid', ids)}))`
 }
