@@ -1,4 +1,5 @@
 import { refusals } from '../platform/errors.ts'
+import type { SubscriberStep } from './registration-store.ts'
 import {
   changeByRegistration,
   changeByRenewal,
@@ -7,12 +8,7 @@ import {
   ownsToken,
   type Registration,
 } from './subscriber-change.ts'
-import {
-  nameOfToken,
-  type StoredSubscriber,
-  type Subscriber,
-  type SubscriberStep,
-} from './subscriber-store.ts'
+import { nameOfToken, type StoredSubscriber, type Subscriber } from './subscriber-store.ts'
 
 /** A registration with the names of its tokens, see {@link nameOfToken}. */
 export interface NamedRegistration extends Registration {

@@ -136,9 +136,7 @@ export async function updateWebhook(
   return trx
     .updateTable('webhooks')
     .set({ ...changed, updated_at: now })
-    .$if(enables, (query) =>
-      query.set({ failure_count: 0, failing_since: null, disabled_at: null, disabled_reason: null }),
-    )
+    .$if(enables, (query) => query.set(noFailures))
     .$if(disables, (query) =>
       query.set({
         generation: sql<number>`generation + 1`,
@@ -151,6 +149,9 @@ export async function updateWebhook(
     .returning(columns)
     .executeTakeFirstOrThrow()
 }
+
+/** The state of a webhook whose attempts succeed. */
+export const noFailures = { failure_count: 0, failing_since: null, disabled_at: null, disabled_reason: null }
 
 function isHealthy(webhook: LockedWebhook): boolean {
   const { enabled, failureCount, failing_since: failingSince, disabledAt } = webhook

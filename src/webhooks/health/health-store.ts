@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { selectHeldApps } from '../../apps/app-lock-store.ts'
 import type { Trx } from '../../platform/db/db.ts'
+import { noFailures } from '../webhook-store.ts'
 
 /** A webhook's row, locked until the transaction ends. */
 export interface ChangingWebhook {
@@ -77,14 +78,7 @@ export async function recoverWebhook(
 ): Promise<void> {
   await trx
     .updateTable('webhooks')
-    .set({
-      enabled: true,
-      failure_count: 0,
-      failing_since: null,
-      disabled_at: null,
-      disabled_reason: null,
-      updated_at: now,
-    })
+    .set({ enabled: true, ...noFailures, updated_at: now })
     .where('app_id', '=', appId)
     .where('id', '=', webhookId)
     .where('generation', '=', generation)
