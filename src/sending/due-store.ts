@@ -47,7 +47,8 @@ const startedAt = finiteTime(sql`coalesce(n.scheduled_at, n.created_at)`)
 const limitOfRank = sql`case when rank.rank < ${largeRank}::int then lane.small else lane.large end`
 
 /**
- * Reads the first notifications by due time, for each rank of each lane. Some may be due only later.
+ * Reads the first notifications by due time, for each rank of each lane. Some may be due only later. States of later
+ * versions are left to them. The condition is written so that the planner does not choose the index of that state.
  *
  * @param taken keys (page.ts) of notifications to leave out
  */
@@ -64,7 +65,7 @@ export async function readDueNotifications(
     cross join lateral (
       select * from notifications
       where app_id = lane.app_id and notifications.rank = rank.rank and due_at is not null
-        and id || ' ' not in ${rowsOf(taken)}
+        and status || '' = 'sending' and id || ' ' not in ${rowsOf(taken)}
       order by due_at, id limit ${limitOfRank}
     ) n
     order by n.rank, n.due_at, n.id`.execute(db)

@@ -56,6 +56,11 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     }
     await copy({ targeting: { type: 'segment', ids: ['ada'] }, rank: 0 }, many)
     await copy({ rank: 9 }, 1)
+    // A later version has more states, in which nothing is sent.
+    for (const targeting of ['{"type": "all"}', '{"type": "user_ids", "ids": ["ada"]}']) {
+      await sql`update notifications set status = 'paused', due_at = now(), targeting = ${targeting}::json
+        where id = ${(await send(base, 'Paused')).id}`.execute(db)
+    }
     const other = await makeApp()
     await sql`update notifications set rank = 9, status = 'sending', due_at = now()
       where id = ${(await send(other)).id}`.execute(db)
@@ -120,7 +125,16 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     }
     const again = stage.receiver.to('/counted').filter(({ headers }) => headers['webhook-id'] === first)
     expect(again).toHaveLength(2)
-    expect(stage.pushService.pushes.filter(({ payload }) => payload.title === 'Hello')).toHaveLength(4)
+    const pushed = (title: string) =>
+      stage.pushService.pushes.filter(({ payload }) => payload.title === title).length
+    expect(pushed('Hello')).toBe(4)
+    expect(pushed('Paused')).toBe(2)
+    const paused = await stage.running.service.deps.db
+      .selectFrom('notifications')
+      .select('due_at')
+      .where('status', '=', 'paused' as never)
+      .execute()
+    expect(paused.map(({ due_at }) => due_at)).toEqual([expect.any(Date), expect.any(Date)])
     const pending = await poll(
       () =>
         stage.running.service.deps.db
