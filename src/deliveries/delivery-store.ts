@@ -5,7 +5,6 @@ import type { Database } from '../database.ts'
 import type { EventKey } from '../events/event-store.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
-import { rowsFrom } from '../platform/db/rows-from.ts'
 import { newId } from '../platform/ids.ts'
 
 /** A delivery to create: an event, and the webhook in its current generation. */
@@ -57,43 +56,38 @@ export type AttemptRecord = Database['attempts'] &
  * Writes attempts and updates their deliveries, in one statement. It writes nothing for a delivery that is gone or
  * already has an attempt of this number, or whose app is being deleted: nobody waits for a deletion.
  *
- * @returns the ids of the deliveries that it did not update, usually none
+ * @returns the ids of the updated deliveries
  */
 export async function recordAttempts(trx: Trx, attempts: readonly AttemptRecord[]): Promise<Set<string>> {
   if (attempts.length === 0) return new Set()
   const keys = attempts.map((attempt) => ({ appId: attempt.app_id, id: attempt.delivery_id }))
+  const made = attempts.map((attempt) => ({
+    ...attempt,
+    started_at: attempt.started_at.toISOString(),
+    next_attempt_at: attempt.next_attempt_at?.toISOString(),
+    finished_at: attempt.finished_at?.toISOString(),
+  }))
   const { rows } = await sql<{ id: string }>`
     with made as (
-      select * from ${rowsFrom('row', attempts, {
-        delivery_id: 'uuid',
-        number: 'int',
-        id: 'uuid',
-        started_at: 'timestamptz',
-        duration_ms: 'int',
-        response_status: 'int',
-        error: 'text',
-        reason: 'text',
-        response_body: 'text',
-        status: 'text',
-        next_attempt_at: 'timestamptz',
-        finished_at: 'timestamptz',
-      })}
+      select * from json_to_recordset(${JSON.stringify(made)}::text::json) as row (
+        app_id uuid, delivery_id uuid, number int, id uuid, started_at timestamptz, duration_ms int,
+        response_status int, error text, reason text, response_body text,
+        status text, next_attempt_at timestamptz, finished_at timestamptz)
     ), held as (${selectHeldApps(appIdsOf(keys), 'skip locked')}
     ), moved as (
       update deliveries d
       set status = made.status, attempt_count = made.number,
         next_attempt_at = made.next_attempt_at, finished_at = made.finished_at
-      from made where d.id = made.delivery_id and d.attempt_count = made.number - 1
+      from made where d.app_id = made.app_id and d.id = made.delivery_id and d.attempt_count = made.number - 1
         and ${isOneOf('d', keys)} and d.app_id = any(array(select held.id from held))
       returning d.app_id, d.id
-    ), kept as (
-      insert into attempts
-        (app_id, delivery_id, number, id, started_at, duration_ms, response_status, error, reason, response_body)
-      select app_id, delivery_id, number, made.id, started_at, duration_ms, response_status, error, reason,
-        response_body
-      from made join moved on moved.id = delivery_id
     )
-    select delivery_id as id from made where delivery_id not in (select id from moved)`.execute(trx)
+    insert into attempts
+      (app_id, delivery_id, number, id, started_at, duration_ms, response_status, error, reason, response_body)
+    select made.app_id, delivery_id, number, made.id, started_at, duration_ms, response_status, error, reason,
+      response_body
+    from made join moved on moved.app_id = made.app_id and moved.id = made.delivery_id
+    returning delivery_id as id`.execute(trx)
   return new Set(rows.map(({ id }) => id))
 }
 
@@ -107,11 +101,12 @@ export interface HeldDelivery {
 /** Cancels deliveries without an attempt, because their webhook was disabled or deleted since. */
 export async function cancelDeliveries(trx: Trx, held: readonly HeldDelivery[], now: Date): Promise<void> {
   if (held.length === 0) return
+  const keys = held.map(({ appId, id, attemptCount }) => ({ appId, id, attemptCount }))
   await sql`
-    with held as (${selectHeldApps(appIdsOf(held), 'skip locked')})
+    with held as (${selectHeldApps(appIdsOf(keys), 'skip locked')})
     update deliveries d set status = 'canceled', next_attempt_at = null, finished_at = ${now}
-    from ${rowsFrom('known', held, { id: 'uuid', attemptCount: 'int' })}
-    where ${isOneOf('d', held)} and d.id = known.id and d.attempt_count = known."attemptCount"
+    from json_to_recordset(${JSON.stringify(keys)}::text::json) as known (id uuid, "attemptCount" int)
+    where ${isOneOf('d', keys)} and d.id = known.id and d.attempt_count = known."attemptCount"
       and d.status = 'pending' and d.app_id = any(array(select held.id from held))`.execute(trx)
 }
 

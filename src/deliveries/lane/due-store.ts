@@ -3,7 +3,6 @@ import type { DueLane } from '../../engine/lane-set.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { pipelined } from '../../platform/db/db.ts'
 import { finiteTime } from '../../platform/db/finite-time.ts'
-import { arrayOf } from '../../platform/db/rows-from.ts'
 import { type DueWebhook, readDueWebhooks } from '../due-webhook-store.ts'
 import type { PendingDelivery } from '../pending-delivery.ts'
 import type { Order } from './lane.ts'
@@ -103,7 +102,7 @@ async function readPending(
     cross join lateral (
       select * from deliveries
       where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending'
-        and id >= ${oldestId}::uuid and id not in (select unnest(${arrayOf('uuid', underWay)})) ${isOpen}
+        and id >= ${oldestId}::uuid and id not in (select unnest(${sql.val(underWay)}::uuid[])) ${isOpen}
       order by ${orders[order]} limit lane.max
     ) d
     left join lateral (select id, body from events where app_id = d.app_id and id = d.event_id limit 1) e on true

@@ -58,14 +58,14 @@ export async function recordResults(
   return deps.db.transaction().execute(async (trx) => {
     const now = deps.clock.now()
     const records = decided.map(toRecord)
-    const [lapsed, , locked] = await pipelined([
+    const [recorded, , locked] = await pipelined([
       recordAttempts(trx, records),
       cancelDeliveries(trx, canceled, now),
       // Webhooks are locked after all deliveries: every transaction locks in this order.
       lockChanging(trx, samplesOf(decided).map(toAttempted), now),
     ])
-    const ours = decided.filter(({ delivery }) => !lapsed.has(delivery.id))
-    const others = decided.filter(({ delivery }) => lapsed.has(delivery.id))
+    const ours = decided.filter(({ delivery }) => recorded.has(delivery.id))
+    const others = decided.filter(({ delivery }) => !recorded.has(delivery.id))
     const ending = await findLockedApps(
       trx,
       others.map(({ delivery }) => delivery.appId),

@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../../../test/support/backends.ts'
 import { type Db, type OpenDatabase, pipelined, type Trx } from './db.ts'
-import { rowsFrom } from './rows-from.ts'
 import { statementContext } from './statement-context.ts'
 
 const insert = (db: Db | Trx, n: number) => sql`insert into counts (n) values (${n})`.execute(db)
@@ -55,28 +54,6 @@ describeOnEachBackend('transactions', (make) => {
 
   beforeEach(async () => {
     await sql`truncate counts`.execute(db)
-  })
-
-  test('read given rows as they are, whatever their texts', async () => {
-    const texts = [
-      '',
-      'NULL',
-      'null',
-      ' a ',
-      'a,b',
-      '{"a": "b"}',
-      '\\',
-      '\\"',
-      "'",
-      'ä\n€😀',
-      null,
-      undefined,
-    ]
-    const given = texts.map((text, n) => ({ n, text, at: n === 0 ? null : new Date(n) }))
-    const types = { n: 'int', text: 'text', at: 'timestamptz' } as const
-    const { rows } = await sql`select * from ${rowsFrom('row', given, types)}`.execute(db)
-    expect(rows).toEqual(given.map((row) => ({ ...row, text: row.text ?? null })))
-    expect((await sql`select * from ${rowsFrom('row', [], types)}`.execute(db)).rows).toEqual([])
   })
 
   test('may be several statements in one text, as those of the queue’s upkeep are', async () => {

@@ -1,5 +1,4 @@
 import { type RawBuilder, sql } from 'kysely'
-import { arrayOf } from './rows-from.ts'
 
 /**
  * A list to compare a column with: `id = ${anyOf(ids)}`. The subselect hides the list's length from the planner. If it
@@ -7,7 +6,7 @@ import { arrayOf } from './rows-from.ts'
  * statement again for each call: up to half of the statement's time.
  */
 export function anyOf(values: readonly string[]): RawBuilder<string> {
-  return sql`any((select ${arrayOf('uuid', values)})::uuid[])`
+  return sql`any((select ${sql.val(values)}::uuid[])::uuid[])`
 }
 
 /**
@@ -26,5 +25,5 @@ export function isOneOf(
   const appIds = [...new Set(keys.map((key) => key.appId))]
   const ids = [...new Set(keys.map((key) => key.id))]
   const [app, id] = [sql.ref(`${table}.app_id`), sql.ref(`${table}.${column}`)]
-  return sql<boolean>`(${app} = any(${arrayOf('uuid', appIds)}) and ${id} = any(${arrayOf('uuid', ids)}))`
+  return sql<boolean>`(${app} = any(${sql.val(appIds)}::uuid[]) and ${id} = any(${sql.val(ids)}::uuid[]))`
 }
