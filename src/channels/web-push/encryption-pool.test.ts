@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createECDH, randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { promisify } from 'node:util'
 import { decrypt } from 'http_ece'
 import { afterAll, expect, test } from 'vitest'
@@ -56,6 +58,49 @@ test('puts the stamp of each subscription into its own message', async () => {
     const expected = Buffer.concat([payload.subarray(0, 200), stamp, payload.subarray(284)])
     expect(decrypt(Buffer.from(bodies[i]!), params)).toEqual(expected)
   }
+})
+
+test('encrypts for single users between the tasks of a campaign', async () => {
+  const payload = Buffer.from('x')
+  const narrow = createEncryptionPool(1)
+  const recipients = Array.from({ length: messagesPerTask }, subscriber)
+  const ended: string[] = []
+  const encrypt = async (name: string, to: typeof recipients) => {
+    await narrow.encrypt({ payload, stampAt: null }, to)
+    ended.push(name)
+  }
+  const campaign = Array.from({ length: 10 }, () => encrypt('campaign', recipients))
+  await Promise.resolve()
+  const singles = recipients.slice(0, 20).map((recipient) => encrypt('single', [recipient]))
+  await Promise.all([...campaign, ...singles])
+  await narrow.close()
+  expect(ended.indexOf('single')).toBeLessThan(4)
+})
+
+test.runIf(process.platform === 'linux')('encrypts at a lower priority than the other threads', async () => {
+  const recipients = Array.from({ length: messagesPerTask }, subscriber)
+  await pool.encrypt({ payload: Buffer.from('x'), stampAt: null }, recipients)
+  // proc_pid_stat(5): the nice value is the 17th field after the name.
+  const ofThreads = readdirSync('/proc/self/task').map((id) => {
+    const [, fields] = readFileSync(`/proc/self/task/${id}/stat`, 'utf8').split(') ')
+    return Number(fields!.split(' ')[16])
+  })
+  const lower = Math.min(19, getPriority() + 10)
+  const computing = ofThreads.filter((nice) => nice === lower)
+  expect(computing).toHaveLength(2)
+})
+
+test('refuses what still waits when it is closed', async () => {
+  const closing = createEncryptionPool(1)
+  const recipients = Array.from({ length: messagesPerTask }, subscriber)
+  const given = Array.from({ length: 10 }, () =>
+    closing.encrypt({ payload: Buffer.from('x'), stampAt: null }, recipients),
+  )
+  const settled = Promise.allSettled(given)
+  await Promise.resolve()
+  await closing.close()
+  const results = await settled
+  expect(results.map(({ status }) => status)).toEqual(given.map(() => 'rejected'))
 })
 
 test('refuses stamps that differ in length, are missing, or do not fit', async () => {

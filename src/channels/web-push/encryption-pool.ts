@@ -1,15 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { createTurnQueue } from '../../engine/turn-queue.ts'
 import { joined } from '../../platform/joined-bytes.ts'
 import { siblingModule } from '../../platform/sibling-module.ts'
 import { maxPlaintextBytes, overheadBytes, PayloadTooLargeError, type SubscriptionKeys } from './encrypt.ts'
-import { type EncryptedTask, type EncryptTask, encryptTask } from './encrypt-worker.ts'
+import { type EncryptedTask, type EncryptTask, encryptTask } from './encrypt-task.ts'
 
 /** Messages per task: enough to make a thread hop cheap (about 120 µs of work each), few enough for an even flow. */
 export const messagesPerTask = 48
 
 /** Up to this many are encrypted on the calling thread: a hand-over takes as long, 0.7 ms on a busy machine. */
 const messagesInPlace = 6
+
+/** Tasks given to a thread at a time: when it ends one, it need not wait until the calling thread gives it the next. */
+const tasksPerThread = 2
 
 /** How long an idle thread is kept. */
 const idleThreadMs = 60_000
@@ -55,18 +59,34 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
     name: 'encryptTask',
     minThreads: 0,
     maxThreads: threads,
+    concurrentTasksPerWorker: tasksPerThread,
     idleTimeout: idleThreadMs,
     // The threads compute on small buffers: a larger heap would only fill with garbage.
     resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
   })
 
-  const run = (task: EncryptTask) =>
-    task.lengths.length <= messagesInPlace ? encryptTask(task) : piscina.run(task)
+  /** Full tasks and others take turns: notifications to single users do not wait for all tasks of a campaign. */
+  const waiting = createTurnQueue<Call[]>()
+  let running = 0
+  const serve = () => {
+    while (running < threads * tasksPerThread && waiting.size > 0) {
+      running += 1
+      void encryptGroup(waiting.shift()!, (task) => piscina.run(task)).then(() => {
+        running -= 1
+        serve()
+      })
+    }
+  }
   let gathered: Call[] = []
   const encryptGathered = () => {
     const groups = toGroups(gathered)
     gathered = []
-    for (const group of groups) void encryptGroup(group, run)
+    for (const group of groups) {
+      const size = group.reduce((sum, { messages }) => sum + messages.length, 0)
+      if (size <= messagesInPlace) void encryptGroup(group, encryptTask)
+      else waiting.push(group[0]!.messages.length === messagesPerTask ? 'full' : 'other', group)
+    }
+    serve()
   }
 
   return {

@@ -10,7 +10,6 @@ import {
   type EncryptionPool,
   messagesPerTask,
   type Plaintext,
-  type StampedSubscription,
 } from './encryption-pool.ts'
 import { createKeyAcceptance, type KeyAcceptance } from './key-acceptance.ts'
 import { buildPayload, findOversize } from './payload.ts'
@@ -42,8 +41,8 @@ export interface WebPushOptions extends Partial<OriginLimits> {
   timeoutMs?: number
 }
 
-/** A target with its index in the page and its own stamp. */
-interface Addressed extends WebPushTarget, StampedSubscription {
+/** A target with its index in the page. */
+interface Addressed extends WebPushTarget {
   index: number
 }
 
@@ -62,6 +61,7 @@ interface Lane extends WaitingPage {
   isStuck: boolean
   headers: Record<string, string>
   plaintext: Plaintext
+  makeToken(subscriberId: string, userEpoch: number): Uint8Array
   targets: Addressed[]
   outcomes: Outcome[]
   signal: AbortSignal
@@ -88,9 +88,7 @@ export function createWebPushChannel(
       const push = { ...deliveryOptions(message.content), ttlSeconds: message.ttlSeconds }
       const plaintext = buildPayload(message)
       const makeToken = createTokenSigner(trackingKey, { appId: message.appId, notificationId: message.id })
-      const addressed = targets.map((target, index) => {
-        return { ...target, index, stamp: makeToken(target.subscriberId, target.userEpoch) }
-      })
+      const addressed = targets.map((target, index) => ({ ...target, index }))
       const outcomes = new Array<Outcome>(targets.length)
       const lanes: Promise<void>[] = []
       const groups = Map.groupBy(addressed, ({ url, vapid }) => `${url.origin} ${vapid.publicPart}`)
@@ -110,6 +108,7 @@ export function createWebPushChannel(
           origin: originOf(url.origin),
           headers: requestHeaders(push, pushServiceAt(url.hostname), authorization),
           plaintext,
+          makeToken,
           targets: group,
           outcomes,
           signal,
@@ -183,7 +182,10 @@ async function encryptChunk(parts: Parts, lane: Lane, targets: Addressed[]): Pro
     return { targets, bodies: targets.map(() => withheld) }
   }
   try {
-    const bodies = await parts.encryption.encrypt(lane.plaintext, targets)
+    const stamped = targets.map(({ p256dh, auth, subscriberId, userEpoch }) => {
+      return { p256dh, auth, stamp: lane.makeToken(subscriberId, userEpoch) }
+    })
+    const bodies = await parts.encryption.encrypt(lane.plaintext, stamped)
     return { targets, bodies: bodies.map((body) => body ?? rejected('p256dh is not a point on the curve')) }
   } catch (error) {
     const outcome = encryptionFailure(error as Error)
