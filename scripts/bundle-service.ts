@@ -39,6 +39,8 @@ export async function bundleService(program: string, dir: string): Promise<Outpu
     dir,
     cleanDir: true,
     format: 'esm',
+    // A single character outside Latin-1 would make V8 keep a whole file with two bytes per character.
+    charset: 'ascii',
     // All chunks are in one folder, because a thread's file is looked for beside the module that starts it.
     chunkFileNames: '[name]-[hash].js',
     comments: false,
