@@ -39,7 +39,7 @@ export async function bundleService(program: string, dir: string): Promise<Outpu
     dir,
     cleanDir: true,
     format: 'esm',
-    // A single character outside Latin-1 would make V8 keep a whole file with two bytes per character.
+    // A single character outside Latin-1 makes V8 store the file's text with two bytes per character.
     charset: 'ascii',
     // All chunks are in one folder, because a thread's file is looked for beside the module that starts it.
     chunkFileNames: '[name]-[hash].js',
@@ -48,7 +48,13 @@ export async function bundleService(program: string, dir: string): Promise<Outpu
   await bundle.close()
   const chunks = output.filter((file): file is OutputChunk => file.type === 'chunk')
   refuseMissing(chunks)
+  refuseWideText(chunks)
   return chunks
+}
+
+function refuseWideText(chunks: readonly OutputChunk[]): void {
+  const wide = chunks.filter(({ code }) => /[^\0-\xff]/.test(code)).map(({ fileName }) => fileName)
+  if (wide.length > 0) throw new Error(`contain characters outside Latin-1: ${wide.join(', ')}`)
 }
 
 function refuseMissing(chunks: readonly OutputChunk[]): void {
