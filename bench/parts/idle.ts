@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PartInput } from '../part.ts'
 import { megabytes } from '../table.ts'
 
-const settleMs = 12_000
-const watchMs = 15_000
+/** Longer than the first minute, after which a new database gets its daily upkeep. */
+const settleMs = 90_000
+/** Whole minutes, because much of the upkeep runs once a minute. */
+const watchMs = 120_000
 
 /** Measures the resources of an idle service that was just started on a database with data. */
 export async function measureIdle({ stage: { service }, backend, table }: PartInput): Promise<void> {
