@@ -55,6 +55,17 @@ const api = {
       transactions: await countTransactions(),
     }
   },
+  /**
+   * Whether PostgreSQL vacuums by itself: its transactions would be counted with the service's. Only a superuser may
+   * change it; for others, they are counted.
+   */
+  async letAutovacuumRun(runs: boolean): Promise<void> {
+    const { db, backend } = service.deps
+    if (backend === 'pglite') return
+    const change = runs ? sql`alter system reset autovacuum` : sql`alter system set autovacuum = off`
+    await change.execute(db).catch((error: Error) => console.warn(`autovacuum: ${error.message}`))
+    await sql`select pg_reload_conf()`.execute(db).catch(() => {})
+  },
   /** Creates events of an app in bulk, as a campaign's reports do. */
   async makeEvents(appId: string, count: number): Promise<void> {
     await makeEvents(appId, count, eventsAtOnce)

@@ -10,9 +10,11 @@ const watchMs = 120_000
 /** Measures the resources of an idle service that was just started on a database with data. */
 export async function measureIdle({ stage: { service }, backend, table }: PartInput): Promise<void> {
   await sleep(settleMs)
+  await service.letAutovacuumRun(false)
   const before = await service.usage()
   await sleep(watchMs)
   const after = await service.usage()
+  await service.letAutovacuumRun(true)
   const cpu = ((after.cpuMs - before.cpuMs) / watchMs) * 100
   table.set('resident memory, idle', backend, megabytes(after.resident))
   table.set('CPU, idle', backend, `${cpu.toFixed(1)} % of a core`)
