@@ -71,16 +71,13 @@ export function createAddressGuard(
 ): AddressGuard {
   const opened: Network[] = allowNetworks.map((network) => ipaddr.parseCIDR(network))
 
-  function checkAddress(text: string): string | null {
-    const address = parseAddress(text)
+  function judge(address: Address | null): string | null {
     return address && (isOpened(address, opened) || isPublic(address)) ? null : refusedMessage
   }
 
   function checkHost(hostname: string): string | null {
     const literal = parseAddress(withoutBrackets(hostname))
-    if (literal) {
-      return checkAddress(literal.toString())
-    }
+    if (literal) return judge(literal)
     return isRefusedName(hostname) && opened.length === 0 ? refusedMessage : null
   }
 
@@ -118,6 +115,7 @@ export function createAddressGuard(
     return message === null ? verdict : { ok: false, message }
   }
 
+  const checkAddress = (text: string) => judge(parseAddress(text))
   return { checkUrl, checkHost, checkAddress, checkResolved, checkForStorage }
 }
 
