@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 
-/** Limits the part of V8's heap for new objects to 24 MB (three times this, in MB); the default is 96 MB. */
-const smallNewSpace = '--max-semi-space-size=8'
+/** Limits the part of V8's heap for new objects to 48 MB (three times this, in MB); the default is 96 MB. */
+const smallNewSpace = '--max-semi-space-size=16'
 
 /** Two arenas for all threads, and large blocks go back to the system when they are freed (glibc, mallopt(3)). */
 const smallArenas = {

@@ -38,7 +38,7 @@ test('the first start says at once what it does, and begins with the prepared da
   expect((await createApi(running.url, running.key!).get('/push/apps')).status).toBe(200)
   // It has started itself again as the same process, and only once.
   const command = readFileSync(`/proc/${running.pid}/cmdline`, 'utf8')
-  expect(command.match(/--max-semi-space-size=8/g)).toHaveLength(1)
+  expect(command.match(/--max-semi-space-size=16/g)).toHaveLength(1)
   expect(readFileSync(`/proc/${running.pid}/environ`, 'utf8')).toContain('MALLOC_ARENA_MAX=2')
   await running.end('SIGKILL')
   rmSync(folder, { recursive: true })
