@@ -11,7 +11,6 @@ import type { Config } from './config/config.ts'
 import { fallbackVapidSubject } from './config/vapid-subject.ts'
 import { openControlSocket } from './control/control-socket.ts'
 import { startDeliveryLanes } from './deliveries/lane/delivery-lanes.ts'
-import { maxInFlightPerHost } from './deliveries/lane/delivery-slots.ts'
 import type { Deps } from './deps.ts'
 import { leaseLanes, noLanes, ownAllLanes } from './engine/lane-ownership.ts'
 import type { StreamSettings } from './events/stream/stream-routes.ts'
@@ -83,6 +82,8 @@ export interface Service {
 
 /** How long handlers may continue after the service is told to stop. */
 const drainTimeoutMs = 20_000
+/** Connections for webhooks; each takes 100 KB. They carry as many requests as two HTTP/2 connections. */
+const http1ConnectionsPerOrigin = 256
 
 /**
  * Opens the database, migrates it and starts the parts that the roles need.
@@ -126,9 +127,8 @@ export async function startService(config: Config, options: ServiceOptions = {})
     await prepareEventLog(storage.db, config.retentionDays, clock.now())
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
-    const limits = { http1ConnectionsPerOrigin: maxInFlightPerHost }
     const way = { guard, lookup, ca: options.ca, proxy: config.outboundProxy }
-    const outbound = createOutbound({ ...way, limits })
+    const outbound = createOutbound({ ...way, limits: { http1ConnectionsPerOrigin } })
     const pushOutbound = createOutbound(way)
     const vapidSubject = config.vapidSubject ?? fallbackVapidSubject
     if (worker && vapidSubject === fallbackVapidSubject)

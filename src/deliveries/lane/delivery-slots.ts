@@ -5,11 +5,10 @@ import type { Lane } from './lane.ts'
 /** Concurrent requests to one webhook, and to one host over all its webhooks. */
 const webhookSlots = { initial: 8, max: 64, floor: 1 }
 /**
- * With a floor of 1, one hanging webhook would take its host's only slot. The maximum is what two HTTP/2 connections
- * carry; over HTTP/1.1 each request needs a connection, which takes 100 KB.
+ * With a floor of 1, one hanging webhook would take its host's only slot. The maximum is twice what the connections to
+ * one origin carry: a request that waits for one takes it as soon as it is free, without a sweep.
  */
-const hostSlots = { initial: 64, max: 256, floor: 8 }
-export const maxInFlightPerHost = hostSlots.max
+const hostSlots = { initial: 64, max: 512, floor: 8 }
 /** An attempt without an answer counts as hung after this time. A connection refused at once costs nothing. */
 const hungAfterMs = 1_000
 /** Limits the requests to each webhook and to each host by how well they answer. */
