@@ -11,6 +11,7 @@ const webhookSlots = { initial: 8, max: 64, floor: 1 }
 const hostSlots = { initial: 64, max: 512, floor: 8 }
 /** An attempt without an answer counts as hung after this time. A connection refused at once costs nothing. */
 const hungAfterMs = 1_000
+
 /** Limits the requests to each webhook and to each host by how well they answer. */
 export function createDeliverySlots() {
   const webhooks = createSlots(webhookSlots)
