@@ -34,7 +34,8 @@ export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
   await deps.queue.work(alert, alertsAtOnce, (job) => runAlert(deps, job))
   await deps.queue.work(replayStep, replaysAtOnce, (job) => runReplayStep(deps, job))
-  // Lanes are gained when a process died: its steps continue now, and not when their claims expire.
+  // A process gains lanes when it starts, and when another has died: the other's steps continue now, and not when their
+  // claims expire.
   deps.lanes.onGained(() => {
     deps.queue.takeOver(replayStep, stepSeconds).catch((err: unknown) => {
       deps.log.warn({ err, queue: replayStep.name }, 'queue.takeover_failed')
