@@ -209,7 +209,6 @@ export interface Database {
     created_at: Date
     updated_at: Date
   }
-  webhook_rates: { webhook_id: string; next_free_at: Date }
   replays: {
     app_id: string
     id: string

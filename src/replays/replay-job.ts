@@ -9,7 +9,7 @@ import { firstIdOf } from '../platform/ids.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { type ReplayStep, replayStep } from '../queues.ts'
 import { type Filter, matchesFilter, storedFilter } from '../webhooks/filter.ts'
-import { readWebhook } from '../webhooks/webhook-store.ts'
+import { readWebhook } from '../webhooks/webhook-reader-store.ts'
 import {
   countPending,
   endReplay,

@@ -9,7 +9,7 @@ import type { Trx } from '../platform/db/db.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import { replayStep } from '../queues.ts'
-import { readWebhook, type Webhook } from '../webhooks/webhook-store.ts'
+import { readWebhook, type Webhook } from '../webhooks/webhook-reader-store.ts'
 import { insertReplay, type Replay } from './replay-store.ts'
 
 /** A requested replay: all events of a window, or only those that the webhook did not receive. */

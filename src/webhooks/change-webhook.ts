@@ -9,14 +9,10 @@ import { outlastRun } from './outlast-run.ts'
 import { scheduleProbe } from './schedule-probe.ts'
 import { secretChange, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
+import { type LockedWebhook, lockWebhook, type Webhook } from './webhook-reader-store.ts'
 import { findMismatch, type WebhookSettings } from './webhook-settings.ts'
-import {
-  isDisabledByFailures,
-  type LockedWebhook,
-  lockWebhook,
-  updateWebhook,
-  type Webhook,
-} from './webhook-store.ts'
+import { decideChange, isDisabledByFailures } from './webhook-state.ts'
+import { updateWebhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
 
 /** A requested change of a webhook, whose fields were checked one by one. */
@@ -50,7 +46,7 @@ export async function changeWebhook(
     if (mismatch) throw refusals.invalid(mismatch)
     const { id } = before
     const { headers: _, ...otherSettings } = settings
-    const change = {
+    const requested = {
       url: storedUrl,
       events,
       enabled,
@@ -58,8 +54,9 @@ export async function changeWebhook(
       ...signatureChange(deps, id, signature, before.signature),
       ...storedSettings(deps, id, hasHeaders(deps, before, settings) ? otherSettings : settings),
     }
-    const changed = await updateWebhook(trx, before, change, deps.clock.now())
-    if (changed !== before) await laneChanges.announce(trx, [laneName({ appId, webhookId: id })])
+    const change = decideChange(before, requested, deps.clock.now())
+    const changed = change ? await updateWebhook(trx, before, change) : before
+    if (change) await laneChanges.announce(trx, [laneName({ appId, webhookId: id })])
     if (settings.auto_recover && isDisabledByFailures(changed)) {
       const { generation } = changed
       await scheduleProbe(trx, deps, { appId, webhookId: id, generation, number: 0 })

@@ -6,8 +6,9 @@ import { newId } from '../platform/ids.ts'
 import { findMisfit } from './filter-fit.ts'
 import { encryptSecret, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
+import { countWebhooks, type Webhook } from './webhook-reader-store.ts'
 import { findMismatch, type WebhookSettings } from './webhook-settings.ts'
-import { countWebhooks, insertWebhook, type NewWebhook, type Webhook } from './webhook-store.ts'
+import { insertWebhook, type NewWebhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
 
 /** A requested webhook, whose fields were checked one by one. */

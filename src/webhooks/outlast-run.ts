@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Webhook } from './webhook-store.ts'
+import type { Webhook } from './webhook-reader-store.ts'
 
 /** For how long after a read the events of a webhook with `ordered: true` may start one after the other. */
 export const maxRunMs = 100

@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
 import type { WebhookSettings } from './webhook-settings.ts'
-import type { WebhookChange } from './webhook-store.ts'
+import type { WebhookChange } from './webhook-state.ts'
 
 /** Converts settings to their stored form: encrypted headers, JSON as text. Absent settings are omitted. */
 export function storedSettings(

@@ -13,9 +13,10 @@ import { changeWebhook } from './change-webhook.ts'
 import { checkWebhook, createWebhook } from './create-webhook.ts'
 import { outlastRun } from './outlast-run.ts'
 import { secretField, signatureField } from './secrets/webhook-secrets.ts'
+import { listWebhooks, readWebhooks } from './webhook-reader-store.ts'
 import { presentWebhook, webhookDocs } from './webhook-schema.ts'
 import { settingsFields } from './webhook-settings.ts'
-import { deleteWebhook, listWebhooks, readWebhooks } from './webhook-store.ts'
+import { deleteWebhook } from './webhook-store.ts'
 
 /** The name of this list in cursors. */
 const list = 'w'

@@ -17,8 +17,8 @@ import { defaultBatchBytes } from './batch-size.ts'
 import type { Filter } from './filter.ts'
 import { describedFilter } from './filter-schema.ts'
 import { signatureField } from './secrets/webhook-secrets.ts'
+import type { Webhook } from './webhook-reader-store.ts'
 import { orderedDocs, traceparentDocs } from './webhook-settings.ts'
-import type { Webhook } from './webhook-store.ts'
 
 /** Shown in place of a header's value, which may be a secret. */
 export const maskedValue = '***'

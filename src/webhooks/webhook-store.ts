@@ -1,78 +1,9 @@
-import { isDeepStrictEqual } from 'node:util'
-import { type Selectable, type Selection, sql, type Updateable } from 'kysely'
+import { sql } from 'kysely'
 import { laneChanges, laneName } from '../announcements.ts'
-import type { Database } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
-import { isOneOf } from '../platform/db/is-one-of.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
-
-const columns = [
-  'id',
-  'app_id as appId',
-  'url',
-  'events',
-  'enabled',
-  'failure_count as failureCount',
-  'created_at as createdAt',
-  'updated_at as updatedAt',
-  'disabled_at as disabledAt',
-  'disabled_reason as disabledReason',
-  'last_triggered_at as lastTriggeredAt',
-  'description',
-  'retry_schedule as retrySchedule',
-  'rate_limit as rateLimit',
-  'max_in_flight as maxInFlight',
-  'header_names as headerNames',
-  'filter',
-  'batch',
-  'ordered',
-  'auto_recover as autoRecover',
-  'signature',
-  'public_key as publicKey',
-  'previous_secret_expires_at as previousSecretExpiresAt',
-  'ca_pem as caPem',
-  'traceparent',
-  'generation',
-] as const
-
-/** A webhook without its secrets. */
-export type Webhook = Selection<Database, 'webhooks', (typeof columns)[number]>
-
-/**
- * Lists an app's webhooks, oldest first: `limit` of them, plus one when there are more.
- *
- * @param after lists only webhooks after this one
- */
-export async function listWebhooks(
-  db: Db,
-  appId: string,
-  { after, limit }: { after: string | undefined; limit: number },
-): Promise<Webhook[]> {
-  return db
-    .selectFrom('webhooks')
-    .select(columns)
-    .where('app_id', '=', appId)
-    .$if(after !== undefined, (query) => query.where('id', '>', after!))
-    .orderBy('id')
-    .limit(limit + 1)
-    .execute()
-}
-
-/** Reads the webhooks that exist, in any order and in one statement. */
-export async function readWebhooks(
-  db: Db,
-  keys: readonly { appId: string; id: string }[],
-): Promise<Webhook[]> {
-  return db.selectFrom('webhooks').select(columns).where(isOneOf('webhooks', keys)).execute()
-}
-
-export async function readWebhook(db: Db, appId: string, id: string): Promise<Webhook | undefined> {
-  const [webhook] = await readWebhooks(db, [{ appId, id }])
-  return webhook
-}
-
-/** New values of a webhook's columns. Absent ones stay unchanged. */
-export type WebhookChange = Updateable<Database['webhooks']>
+import { type Webhook, webhookColumns } from './webhook-reader-store.ts'
+import { disabledByOwner, noFailures, type WebhookChange } from './webhook-state.ts'
 
 export interface NewWebhook extends WebhookChange {
   id: string
@@ -84,89 +15,33 @@ export interface NewWebhook extends WebhookChange {
 
 export async function insertWebhook(db: Db, webhook: NewWebhook, now: Date): Promise<Webhook> {
   const { id, appId, ...settings } = webhook
-  const { enabled } = settings
   return db
     .insertInto('webhooks')
     .values({
       app_id: appId,
       id,
       ...settings,
-      disabled_at: enabled ? null : now,
-      disabled_reason: enabled ? null : disabledByApi,
+      ...(!settings.enabled && disabledByOwner(now)),
       created_at: now,
       updated_at: now,
     })
-    .returning(columns)
+    .returning(webhookColumns)
     .executeTakeFirstOrThrow()
 }
 
-const disabledByApi = 'disabled through the API'
-
-/** Whether a webhook was disabled because its attempts failed, and not by its owner. */
-export function isDisabledByFailures({ enabled, disabledReason }: Webhook): boolean {
-  return !enabled && disabledReason !== disabledByApi
-}
-
-/** How many webhooks an app has, enabled or not. */
-export async function countWebhooks(db: Db, appId: string): Promise<number> {
-  const { count } = await db
-    .selectFrom('webhooks')
-    .select(sql<number>`count(*)::int`.as('count'))
-    .where('app_id', '=', appId)
-    .executeTakeFirstOrThrow()
-  return count
-}
-
-/**
- * Writes the given values that differ, and nothing when none does. Disabling starts a new generation, which ends the
- * pending deliveries. Enabling resets the failures.
- *
- * @param before the webhook that {@link lockWebhook} returned in this transaction
- */
+/** @param change of a locked webhook, as decided by {@link decideChange} */
 export async function updateWebhook(
   trx: Trx,
-  before: LockedWebhook,
+  { appId, id }: Pick<Webhook, 'appId' | 'id'>,
   change: WebhookChange,
-  now: Date,
 ): Promise<Webhook> {
-  const disables = change.enabled === false && before.enabled
-  const enables = change.enabled === true && !isHealthy(before)
-  const changed = whatDiffers(before, change)
-  if (!disables && !enables && Object.keys(changed).length === 0) return before
   return trx
     .updateTable('webhooks')
-    .set({ ...changed, updated_at: now })
-    .$if(enables, (query) => query.set(noFailures))
-    .$if(disables, (query) =>
-      query.set({
-        generation: sql<number>`generation + 1`,
-        disabled_at: now,
-        disabled_reason: disabledByApi,
-      }),
-    )
-    .where('app_id', '=', before.appId)
-    .where('id', '=', before.id)
-    .returning(columns)
+    .set(change)
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .returning(webhookColumns)
     .executeTakeFirstOrThrow()
-}
-
-/** The state of a webhook whose attempts succeed. */
-export const noFailures = { failure_count: 0, failing_since: null, disabled_at: null, disabled_reason: null }
-
-function isHealthy(webhook: LockedWebhook): boolean {
-  const { enabled, failureCount, failing_since: failingSince, disabledAt } = webhook
-  return enabled && failureCount === 0 && failingSince === null && disabledAt === null
-}
-
-/** The fields of a change that differ from the stored webhook. A given encrypted value always differs. */
-function whatDiffers(before: LockedWebhook, change: WebhookChange): WebhookChange {
-  const differing = Object.entries(change).filter(([name, value]) => {
-    if (value === undefined) return false
-    const given =
-      (name === 'filter' || name === 'batch') && value !== null ? JSON.parse(value as string) : value
-    return !isDeepStrictEqual(given, before[name as keyof WebhookChange])
-  })
-  return Object.fromEntries(differing)
 }
 
 /**
@@ -199,6 +74,49 @@ export async function rotateSecret(
     .executeTakeFirst()
 }
 
+/** The state of a webhook after attempts. */
+export interface HealthChange {
+  appId: string
+  webhookId: string
+  failureCount: number
+  failingSince: Date | null
+  lastTriggeredAt: Date
+  /** Why the attempts disable the webhook; null: they do not. */
+  reason: string | null
+}
+
+/** Updates locked webhooks in one statement. Disabling starts a new generation. */
+export async function saveHealth(trx: Trx, changes: readonly HealthChange[], now: Date): Promise<void> {
+  if (changes.length === 0) return
+  await sql`
+    update webhooks w set failure_count = row."failureCount", failing_since = row."failingSince",
+      last_triggered_at = row."lastTriggeredAt",
+      enabled = w.enabled and row.reason is null,
+      generation = w.generation + (row.reason is not null)::int,
+      disabled_at = case when row.reason is null then w.disabled_at else ${now}::timestamptz end,
+      disabled_reason = coalesce(row.reason, w.disabled_reason),
+      updated_at = case when row.reason is null then w.updated_at else ${now}::timestamptz end
+    from json_to_recordset(${JSON.stringify(changes)}::text::json) as row ("appId" uuid, "webhookId" uuid,
+      "failureCount" int, "failingSince" timestamptz, "lastTriggeredAt" timestamptz, reason text)
+    where w.app_id = row."appId" and w.id = row."webhookId"`.execute(trx)
+}
+
+/** Enables a webhook that answers again and resets its failures, unless it was enabled and disabled again since. */
+export async function recoverWebhook(
+  trx: Trx,
+  { appId, webhookId, generation }: { appId: string; webhookId: string; generation: number },
+  now: Date,
+): Promise<void> {
+  await trx
+    .updateTable('webhooks')
+    .set({ enabled: true, ...noFailures, updated_at: now })
+    .where('app_id', '=', appId)
+    .where('id', '=', webhookId)
+    .where('generation', '=', generation)
+    .where('enabled', '=', false)
+    .execute()
+}
+
 /** Deletes a webhook. @returns undefined when the app has no such webhook */
 export async function deleteWebhook(
   trx: Trx,
@@ -212,22 +130,6 @@ export async function deleteWebhook(
     .returning('ordered')
     .executeTakeFirst()
   if (!deleted) return undefined
-  await trx.deleteFrom('webhook_rates').where('webhook_id', '=', id).execute()
   await laneChanges.announce(trx, [laneName({ appId, webhookId: id })])
   return deleted
-}
-
-/** A webhook, with all columns of its row, that nobody else can change until the transaction ends. */
-export type LockedWebhook = Webhook & Selectable<Database['webhooks']>
-
-/** @returns undefined when the app has no such webhook */
-export async function lockWebhook(trx: Trx, appId: string, id: string): Promise<LockedWebhook | undefined> {
-  return trx
-    .selectFrom('webhooks')
-    .selectAll()
-    .select(columns)
-    .where('app_id', '=', appId)
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirst()
 }

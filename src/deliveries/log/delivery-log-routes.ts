@@ -8,7 +8,7 @@ import { cursorField, presentPage } from '../../platform/http/cursor.ts'
 import { page } from '../../platform/http/fields.ts'
 import type { Server } from '../../platform/http/server.ts'
 import { checkWindow, toIdRange, windowFields } from '../../platform/http/time-window.ts'
-import { readWebhook } from '../../webhooks/webhook-store.ts'
+import { readWebhook } from '../../webhooks/webhook-reader-store.ts'
 import {
   deliveryLogDocs,
   deliveryStatusField,

@@ -1,5 +1,6 @@
 import type { Trx } from '../../platform/db/db.ts'
-import { type ChangingWebhook, saveHealth } from '../../webhooks/health/health-store.ts'
+import { saveHealth } from '../../webhooks/webhook-store.ts'
+import type { ChangingWebhook } from './changing-webhook-store.ts'
 import { type HealthSample, nextHealth, reasonToDisable } from './webhook-health.ts'
 
 /** An attempt, with the state of its webhook when it began. */

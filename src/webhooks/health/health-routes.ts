@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { found } from '../../platform/errors.ts'
 import { documented } from '../../platform/http/answers.ts'
 import type { Server } from '../../platform/http/server.ts'
-import { readWebhook } from '../webhook-store.ts'
+import { readWebhook } from '../webhook-reader-store.ts'
 import { reportHealth } from './health-report-store.ts'
 import { healthDocs, presentHealth } from './health-schema.ts'
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { SignatureScheme } from '../../database.ts'
 import type { Deps } from '../../deps.ts'
 import { text } from '../../platform/http/fields.ts'
-import type { WebhookChange } from '../webhook-store.ts'
+import type { WebhookChange } from '../webhook-state.ts'
 import { decodeSecret } from './secret-key.ts'
 
 /**
