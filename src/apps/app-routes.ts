@@ -11,8 +11,9 @@ import { jsonObject, requiredText, shortListLimit, text } from '../platform/http
 import type { Server } from '../platform/http/server.ts'
 import { newId } from '../platform/ids.ts'
 import { describedAs } from '../platform/openapi/components.ts'
+import { deleteApp } from './app-deletion-store.ts'
 import { appDocs, presentApp } from './app-schema.ts'
-import { deleteApp, insertApp, listApps, readApp, readApps } from './app-store.ts'
+import { insertApp, listApps, readApp, readApps } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
 import { checkIdentityRequirement, publicRegistrationField } from './public-registration.ts'
 

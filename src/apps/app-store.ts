@@ -1,10 +1,9 @@
 import { type InferResult, sql } from 'kysely'
-import { appChanges, appDeletions, laneChanges, laneName } from '../announcements.ts'
 import type { PublicRegistration } from '../database.ts'
-import { deleteKeysOfApp } from '../idempotency/idempotency-store.ts'
 import type { KnownApp } from '../lookups.ts'
-import type { Db, Trx } from '../platform/db/db.ts'
+import type { Db } from '../platform/db/db.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
+import type { VapidPair } from './vapid-pair-store.ts'
 
 /** Public keys of the earlier pairs, the latest first. */
 const formerPublicKeys = sql<string[]>`array(
@@ -128,10 +127,11 @@ export interface AppChange {
   name?: string
   settings?: Record<string, unknown>
   publicRegistration?: PublicRegistration | null
+  vapidPair?: VapidPair
 }
 
 export async function updateApp(db: Db, id: string, change: AppChange, now: Date): Promise<void> {
-  const { name, settings, publicRegistration } = change
+  const { name, settings, publicRegistration, vapidPair } = change
   await db
     .updateTable('apps')
     .set({
@@ -139,6 +139,9 @@ export async function updateApp(db: Db, id: string, change: AppChange, now: Date
       name,
       settings: settings && JSON.stringify(settings),
       public_registration: publicRegistration && JSON.stringify(publicRegistration),
+      vapid_pair: vapidPair?.number,
+      vapid_public_key: vapidPair?.publicKey,
+      vapid_private_key: vapidPair?.privateKey,
     })
     .where('id', '=', id)
     .execute()
@@ -170,27 +173,4 @@ export async function replaceIdentitySecret(
     .where('id', '=', id)
     .returning('previous_identity_secret_expires_at as previousUntil')
     .executeTakeFirst()
-}
-
-/**
- * Deletes an app and everything that belongs to it. It first waits for transactions that hold the app, so that nothing
- * is added meanwhile. It deletes deliveries before webhooks, the order in which results are recorded.
- */
-export async function deleteApp(trx: Trx, id: string): Promise<void> {
-  // A request takes its key first and then holds the app. Locking the app before the keys could deadlock with it.
-  await deleteKeysOfApp(trx, id)
-  await trx.selectFrom('apps').select('id').where('id', '=', id).forUpdate().execute()
-  await trx.deleteFrom('deliveries').where('app_id', '=', id).execute()
-  await trx.deleteFrom('attempts').where('app_id', '=', id).execute()
-  await trx.deleteFrom('events').where('app_id', '=', id).execute()
-  await deleteKeysOfApp(trx, id)
-  await trx.deleteFrom('receipts').where('app_id', '=', id).execute()
-  const webhooks = await trx.deleteFrom('webhooks').where('app_id', '=', id).returning('id').execute()
-  await laneChanges.announce(
-    trx,
-    webhooks.map((webhook) => laneName({ appId: id, webhookId: webhook.id })),
-  )
-  await trx.deleteFrom('apps').where('id', '=', id).execute()
-  await appChanges.announce(trx, [id])
-  await appDeletions.announce(trx, [id])
 }

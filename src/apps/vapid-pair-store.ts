@@ -11,6 +11,11 @@ export interface StoredVapidPair {
   privateKey: Uint8Array
 }
 
+export interface VapidPair extends StoredVapidPair {
+  /** Its place among the pairs of its app. Subscriptions name it. */
+  number: number
+}
+
 /** @returns the pair numbers by public key, without keys that are not the app's */
 export async function findVapidPairs(
   db: Db,
@@ -57,52 +62,53 @@ export async function readSendingApps(db: Db, appIds: readonly string[]) {
 }
 
 /**
- * Makes a pair the app's current one. The previous pair stays for the subscriptions that were made with it. A pair that
- * the app had before gets its old number again.
+ * Stores a pair that is to become the app's current one. The pair that it replaces stays for the subscriptions that were
+ * made with it. A pair that the app had before keeps its number.
  *
- * @returns false when the app already has {@link maxVapidPairs} others; the current pair then stays
+ * @param appId an app that the transaction has locked
+ * @returns the pair's number; undefined when the app already has {@link maxVapidPairs} others
  */
-export async function replaceVapidPair(
+export async function storeVapidPair(
   trx: Trx,
   appId: string,
   pair: StoredVapidPair,
   now: Date,
-): Promise<boolean> {
-  const current = await trx
-    .selectFrom('apps')
-    .select(['vapid_pair as number', 'vapid_public_key as publicKey', 'vapid_private_key as privateKey'])
-    .where('id', '=', appId)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  if (!current || current.publicKey === pair.publicKey) return true
-  await insertPair(trx, appId, current.number, current, now)
+): Promise<number | undefined> {
+  await trx
+    .insertInto('vapid_pairs')
+    .columns(['app_id', 'number', 'public_key', 'private_key', 'created_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('apps')
+        .select([
+          'id',
+          'vapid_pair',
+          'vapid_public_key',
+          'vapid_private_key',
+          sql<Date>`${now}::timestamptz`.as('now'),
+        ])
+        .where('id', '=', appId),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
   const pairs = await trx
     .selectFrom('vapid_pairs')
     .select(['number', 'public_key as publicKey'])
     .where('app_id', '=', appId)
     .execute()
   const known = pairs.find(({ publicKey }) => publicKey === pair.publicKey)
-  if (!known && pairs.length >= maxVapidPairs) return false
-  const number = known?.number ?? Math.max(...pairs.map((one) => one.number)) + 1
-  await insertPair(trx, appId, number, pair, now)
-  await trx
-    .updateTable('apps')
-    .set({ vapid_pair: number, vapid_public_key: pair.publicKey, vapid_private_key: pair.privateKey })
-    .where('id', '=', appId)
-    .execute()
-  return true
-}
-
-async function insertPair(
-  trx: Trx,
-  appId: string,
-  number: number,
-  { publicKey, privateKey }: StoredVapidPair,
-  now: Date,
-): Promise<void> {
+  if (known) return known.number
+  if (pairs.length >= maxVapidPairs) return undefined
+  const number = Math.max(...pairs.map((one) => one.number)) + 1
   await trx
     .insertInto('vapid_pairs')
-    .values({ app_id: appId, number, public_key: publicKey, private_key: privateKey, created_at: now })
-    .onConflict((conflict) => conflict.doNothing())
+    .values({
+      app_id: appId,
+      number,
+      public_key: pair.publicKey,
+      private_key: pair.privateKey,
+      created_at: now,
+    })
     .execute()
+  return number
 }

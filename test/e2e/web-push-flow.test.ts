@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { deleteApp } from '../../src/apps/app-store.ts'
+import { deleteApp } from '../../src/apps/app-deletion-store.ts'
 import { probes } from '../../src/channels/web-push/origin-health.ts'
 import { generateVapidKeys, type VapidKeys } from '../../src/channels/web-push/vapid-keys.ts'
 import type { Db } from '../../src/platform/db/db.ts'
