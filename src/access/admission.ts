@@ -8,25 +8,16 @@ import { authenticate } from './authenticate.ts'
 import { createKnownKeys } from './known-keys.ts'
 import type { RateLimits } from './rate-limits.ts'
 
-/** Decides who may send requests, and how many. */
-export interface Admission {
-  /**
-   * Finds the key of a request, counts the request, and sets its `teamId` and `scopes`.
-   *
-   * @throws 401 without a working key, 429 when the minute's requests are used up
-   */
-  admit(request: FastifyRequest, reply: FastifyReply): Promise<void>
-  /** Counts this many additional requests. @throws 429 when fewer are left */
-  countMore(request: FastifyRequest, reply: FastifyReply, requests: number): void
-  /** Runs work of an admitted request that sends requests itself. Those requests are not counted again. */
-  onBehalf<T>(work: () => Promise<T>): Promise<T>
-}
-
-export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limits: RateLimits): Admission {
+export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limits: RateLimits) {
   const isKnownKey = createKnownKeys(deps)
   const counted = new AsyncLocalStorage<true>()
   return {
-    async admit(request, reply) {
+    /**
+     * Finds the key of a request, counts the request, and sets its `teamId` and `scopes`.
+     *
+     * @throws 401 without a working key, 429 when the minute's requests are used up
+     */
+    async admit(request: FastifyRequest, reply: FastifyReply) {
       const mayLookUp = async (keyHash: Buffer) =>
         !limits.isUsedUp('unauthorized', clientOf(request.ip)) || isKnownKey(keyHash)
       const key = await authenticate(deps, request, mayLookUp)
@@ -39,8 +30,14 @@ export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limit
       attributeStatements(request, key.teamId)
       if (!counted.getStore()) limits.take('default', key.teamId, reply)
     },
-    countMore: (request, reply, requests) => limits.take('default', request.teamId, reply, requests),
+    /** Counts this many additional requests. @throws 429 when fewer are left */
+    countMore: (request: FastifyRequest, reply: FastifyReply, requests: number) =>
+      limits.take('default', request.teamId, reply, requests),
+    /** Runs work of an admitted request that sends requests itself. Those requests are not counted again. */
     // Awaits inside the context, because a lazy promise starts only when it is awaited.
-    onBehalf: (work) => counted.run(true, async () => await work()),
+    onBehalf: <T>(work: () => Promise<T>) => counted.run(true, async () => await work()),
   }
 }
+
+/** Decides who may send requests, and how many. */
+export type Admission = ReturnType<typeof createAdmission>

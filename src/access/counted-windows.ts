@@ -8,15 +8,8 @@ export interface CountedWindow {
   endsAtMs: number
 }
 
-export interface CountedWindows {
-  /** The subject's window at `nowMs`; a new window if the subject has none. */
-  at(subject: string, nowMs: number): CountedWindow
-  /** @returns undefined when the subject has not been counted, or its window is over */
-  find(subject: string, nowMs: number): CountedWindow | undefined
-}
-
 /** @param maxSubjects above this number, the oldest windows are forgotten */
-export function createCountedWindows(windowMs: number, maxSubjects: number): CountedWindows {
+export function createCountedWindows(windowMs: number, maxSubjects: number) {
   /** In the order in which the windows began, which is also the order in which they end. */
   const windows = new Map<string, CountedWindow>()
   /** A window that ends later than this began before the clock was set back, so it is ignored. */
@@ -34,8 +27,10 @@ export function createCountedWindows(windowMs: number, maxSubjects: number): Cou
     }
   }
   return {
+    /** @returns undefined when the subject has not been counted, or its window is over */
     find,
-    at(subject, nowMs) {
+    /** The subject's window at `nowMs`; a new window if the subject has none. */
+    at(subject: string, nowMs: number): CountedWindow {
       const known = find(subject, nowMs)
       if (known) return known
       windows.delete(subject)
@@ -46,3 +41,5 @@ export function createCountedWindows(windowMs: number, maxSubjects: number): Cou
     },
   }
 }
+
+export type CountedWindows = ReturnType<typeof createCountedWindows>

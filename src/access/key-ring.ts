@@ -1,9 +1,11 @@
+import type { Logger } from 'pino'
 import { keyChanges } from '../announcements.ts'
-import type { Deps } from '../deps.ts'
-import type { KeyRing, WorkingKey } from '../lookups.ts'
 import { createBackgroundWork } from '../platform/background-work.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Db } from '../platform/db/db.ts'
+import type { Notices } from '../platform/db/notices.ts'
 import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
-import { findWorkingKey, touchKeys } from './key-store.ts'
+import { findWorkingKey, touchKeys, type WorkingKey } from './key-store.ts'
 
 const maxKeys = 20_000
 /** `last_used_at` is accurate to the minute: a write for every request would cost more than the request. */
@@ -16,7 +18,12 @@ export function createKeyRing({
   clock,
   log,
   notices,
-}: Pick<Deps, 'db' | 'clock' | 'log' | 'notices'>): KeyRing {
+}: {
+  db: Db
+  clock: Clock
+  log: Logger
+  notices: Notices
+}) {
   const memory = createAnnouncedMemory<WorkingKey>(notices, keyChanges, {
     read: (keyHash) => findWorkingKey(db, Buffer.from(keyHash, 'hex'), clock.now()),
     maxWeight: maxKeys,
@@ -43,7 +50,13 @@ export function createKeyRing({
     storing.request()
   }
   return {
-    async find(keyHash, mayLookUp) {
+    /**
+     * Finds the key with this hash if it is valid now. A key that another process revoked stays valid until this process
+     * hears of it: after some milliseconds, or up to a second without LISTEN.
+     *
+     * @param mayLookUp whether to ask the database when the key is not in memory; false: the key counts as unknown
+     */
+    async find(keyHash: Buffer, mayLookUp: () => Promise<boolean>): Promise<WorkingKey | undefined> {
       const id = keyHash.toString('hex')
       const key = await (memory.recall(id) ?? ((await mayLookUp()) ? memory.get(id) : undefined))
       const now = clock.now()
@@ -51,7 +64,12 @@ export function createKeyRing({
       touch(key, now)
       return key
     },
+    /** Makes the next use of the key, named by its hash in hex, read it from the database again. */
     forget: memory.forget,
+    /** Stores when each key was last used. */
     stop: storing.stop,
   }
 }
+
+/** API keys in use, kept in memory. */
+export type KeyRing = ReturnType<typeof createKeyRing>

@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { keyChanges } from '../announcements.ts'
-import type { WorkingKey } from '../lookups.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { newId } from '../platform/ids.ts'
@@ -9,8 +8,11 @@ import { generateKey, hashKey, keyPrefix } from './key-format.ts'
 export const scopes = ['push:read', 'push:write', '*'] as const
 export type Scope = (typeof scopes)[number]
 
+/** The parts of an API key that decide whether a request is allowed. */
+export type WorkingKey = NonNullable<Awaited<ReturnType<typeof findWorkingKey>>>
+
 /** The key with this hash if it works at `now`: neither revoked nor expired. */
-export async function findWorkingKey(db: Db, keyHash: Buffer, now: Date): Promise<WorkingKey | undefined> {
+export async function findWorkingKey(db: Db, keyHash: Buffer, now: Date) {
   return db
     .selectFrom('api_keys')
     .select(['id', 'team_id as teamId', 'scopes', 'expires_at as expiresAt', 'last_used_at as lastUsedAt'])

@@ -19,22 +19,6 @@ const cleanEveryMs = 300_000
 const buckets = ['default', 'strict', 'public', 'unauthorized'] as const
 export type Bucket = (typeof buckets)[number]
 
-/** Counts requests per window, by team or client. Requests never wait for the database: counts are shared later. */
-export interface RateLimits {
-  /**
-   * Counts a request and puts the bucket's headers on the reply.
-   *
-   * @param subject a team's id or a client's address
-   * @param requests counted all together; none is counted if fewer are left
-   * @throws 429 when the window is used up
-   */
-  take(bucket: Bucket, subject: string, reply: FastifyReply, requests?: number): void
-  /** Whether the next request would be refused; counts nothing. */
-  isUsedUp(bucket: Bucket, subject: string): boolean
-  /** Shares the counts that other processes do not know yet. */
-  stop(): Promise<void>
-}
-
 export interface RateLimitOptions {
   /** Requests per 60 s; 0 turns the bucket off. */
   limits: Record<Bucket, number>
@@ -44,13 +28,20 @@ export interface RateLimitOptions {
   shared: Db | undefined
 }
 
-export function createRateLimits({ limits, clock, log, shared }: RateLimitOptions): RateLimits {
+export function createRateLimits({ limits, clock, log, shared }: RateLimitOptions) {
   const windowsOf = Object.fromEntries(
     buckets.map((bucket) => [bucket, createCountedWindows(windowMs, maxSubjects)]),
   ) as Record<Bucket, CountedWindows>
   const sharing = shared && createSharing(shared, clock, log)
   return {
-    take(bucket, subject, reply, requests = 1) {
+    /**
+     * Counts a request and puts the bucket's headers on the reply.
+     *
+     * @param subject a team's id or a client's address
+     * @param requests counted all together; none is counted if fewer are left
+     * @throws 429 when the window is used up
+     */
+    take(bucket: Bucket, subject: string, reply: FastifyReply, requests = 1) {
       const limit = limits[bucket]
       if (limit === 0) return
       const nowMs = clock.now().getTime()
@@ -69,13 +60,18 @@ export function createRateLimits({ limits, clock, log, shared }: RateLimitOption
       })
       if (isRefused) throw refusals.rateLimited(Math.max(1, Math.ceil((window.endsAtMs - nowMs) / 1_000)))
     },
-    isUsedUp(bucket, subject) {
+    /** Whether the next request would be refused; counts nothing. */
+    isUsedUp(bucket: Bucket, subject: string): boolean {
       const window = windowsOf[bucket].find(subject, clock.now().getTime())
       return limits[bucket] > 0 && (window?.count ?? 0) >= limits[bucket]
     },
+    /** Shares the counts that other processes do not know yet. */
     stop: async () => sharing?.stop(),
   }
 }
+
+/** Counts requests per window, by team or client. Requests never wait for the database: counts are shared later. */
+export type RateLimits = ReturnType<typeof createRateLimits>
 
 /** Settles windows with the database, many in one statement. Rows are worthless once their windows have ended. */
 function createSharing(db: Db, clock: Clock, log: Logger) {

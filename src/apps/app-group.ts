@@ -3,14 +3,6 @@ import type { Db } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import { AppLockedError } from './app-lock-store.ts'
 
-/** Commits items of any apps in groups. If the caller passes a transaction as `db`, the items commit in it. */
-export interface AppGroup<Item, Result> {
-  /** @throws the error with which `commit` refuses the item; 429 when too many items wait */
-  add(given: { db: Db }, item: Item): Promise<Result>
-  /** @returns a result for each item, in their order */
-  addAll(given: { db: Db }, items: readonly Item[]): Promise<(Result | Error)[]>
-}
-
 const maxGroup = 256
 /** Items per transaction of a batch. Other work gets its turn between two transactions. */
 const maxBatchGroup = 500
@@ -27,7 +19,7 @@ export function createAppGroup<Item, Result>(
   home: Db,
   maxWaiting: number,
   commit: (db: Db, items: readonly Item[], waiting?: 'skip locked') => Promise<(Result | Error)[]>,
-): AppGroup<Item, Result> {
+) {
   const group = createGroupCommit<Item, Result>({
     maxGroup,
     maxWaiting,
@@ -41,7 +33,8 @@ export function createAppGroup<Item, Result>(
     return result!
   }
   return {
-    async add({ db }, item) {
+    /** @throws the error with which `commit` refuses the item; 429 when too many items wait */
+    async add({ db }: { db: Db }, item: Item): Promise<Result> {
       if (db !== home) return commitAlone(db, item)
       try {
         return await group.add(item)
@@ -50,7 +43,8 @@ export function createAppGroup<Item, Result>(
         throw error
       }
     },
-    async addAll({ db }, items) {
+    /** @returns a result for each item, in their order */
+    async addAll({ db }: { db: Db }, items: readonly Item[]): Promise<(Result | Error)[]> {
       const results: (Result | Error)[] = []
       for (let start = 0; start < items.length; start += maxBatchGroup) {
         const part = items.slice(start, start + maxBatchGroup)
@@ -62,3 +56,6 @@ export function createAppGroup<Item, Result>(
     },
   }
 }
+
+/** Commits items of any apps in groups. If the caller passes a transaction as `db`, the items commit in it. */
+export type AppGroup<Item, Result> = ReturnType<typeof createAppGroup<Item, Result>>

@@ -1,6 +1,5 @@
 import { type InferResult, sql } from 'kysely'
 import type { PublicRegistration } from '../database.ts'
-import type { KnownApp } from '../lookups.ts'
 import type { Db } from '../platform/db/db.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
 import type { VapidPair } from './vapid-pair-store.ts'
@@ -69,7 +68,10 @@ export async function readApp(db: Db, teamId: string, id: string): Promise<App |
   return app
 }
 
-export async function findApp(db: Db, id: string): Promise<KnownApp | undefined> {
+/** The parts of an app that every request needs first. */
+export type KnownApp = NonNullable<Awaited<ReturnType<typeof findApp>>>
+
+export async function findApp(db: Db, id: string) {
   return db
     .selectFrom('apps')
     .select([

@@ -1,9 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { appChanges } from '../announcements.ts'
 import type { Deps } from '../deps.ts'
-import type { KnownApp } from '../lookups.ts'
 import { found } from '../platform/errors.ts'
-import { replaceIdentitySecret } from './app-store.ts'
+import { type KnownApp, replaceIdentitySecret } from './app-store.ts'
 
 /** The encryption context of an app's identity secret. */
 const identityContext = (appId: string) => `identity-secret:${appId}`

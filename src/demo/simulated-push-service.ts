@@ -13,22 +13,8 @@ export interface Subscription {
   keys: { p256dh: string; auth: string }
 }
 
-/** To a sender, this looks like a browser vendor's push service. */
-export interface SimulatedPushService {
-  origin: string
-  /** Adds a device that accepts pushes from the holder of this key (base64url): RFC 8292 §4. */
-  subscribe(applicationServerKey: string): Subscription
-  /** Pushes accepted. */
-  readonly taken: number
-  /** Devices with at least one accepted push. */
-  readonly reached: number
-  /** Pushes refused, with the reason for the first. */
-  readonly refused: { count: number; reason: string | undefined }
-  stop(): Promise<void>
-}
-
 /**
- * Starts the push service on a free port, with HTTP/2 and TLS. It refuses the pushes that a real one refuses, and
+ * Starts what looks to a sender like a browser vendor's push service, on a free port, with HTTP/2 and TLS. It refuses the pushes that a real one refuses, and
  * answers the rest with 201.
  *
  * @param onTaken called after each accepted push with the total so far
@@ -36,9 +22,9 @@ export interface SimulatedPushService {
 export async function startSimulatedPushService(
   certificates: Certificates,
   onTaken: (taken: number) => void,
-): Promise<SimulatedPushService> {
+) {
   const devices = new Map<string, { applicationServerKey: string; pushes: number }>()
-  const refused: SimulatedPushService['refused'] = { count: 0, reason: undefined }
+  const refused: { count: number; reason: string | undefined } = { count: 0, reason: undefined }
   let taken = 0
   let reached = 0
   const checkVapid = rememberVerified()
@@ -69,19 +55,23 @@ export async function startSimulatedPushService(
   })
   return {
     origin: server.origin,
-    subscribe(applicationServerKey) {
+    /** Adds a device that accepts pushes from the holder of this key (base64url): RFC 8292 §4. */
+    subscribe(applicationServerKey: string): Subscription {
       const path = `/push/${randomBytes(16).toString('base64url')}`
       devices.set(path, { applicationServerKey, pushes: 0 })
       const p256dh = createECDH('prime256v1').generateKeys('base64url')
       const keys = { p256dh, auth: randomBytes(16).toString('base64url') }
       return { platform: 'web', token: `${server.origin}${path}`, keys }
     },
+    /** Pushes accepted. */
     get taken() {
       return taken
     },
+    /** Devices with at least one accepted push. */
     get reached() {
       return reached
     },
+    /** Pushes refused, with the reason for the first. */
     refused,
     stop: () => server.stop(),
   }

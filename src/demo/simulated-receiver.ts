@@ -11,19 +11,12 @@ interface ReceivedDelivery {
   data: WebhookEvent<'notification.sent'>['data'] | undefined
 }
 
-/** A simulated customer backend that receives webhooks, with TLS on a free port. */
-export interface SimulatedReceiver {
-  url: string
-  /** The first delivery received. */
-  received: Promise<ReceivedDelivery>
-  stop(): Promise<void>
-}
-
-/** @param secret the secret that deliveries must be signed with; the receiver answers 401 to others */
-export async function startSimulatedReceiver(
-  certificates: Certificates,
-  secret: string,
-): Promise<SimulatedReceiver> {
+/**
+ * Starts a simulated customer backend that receives webhooks, with TLS on a free port.
+ *
+ * @param secret the secret that deliveries must be signed with; the receiver answers 401 to others
+ */
+export async function startSimulatedReceiver(certificates: Certificates, secret: string) {
   const { promise: received, resolve } = Promise.withResolvers<ReceivedDelivery>()
   const server = await startTlsServer(certificates, async ({ headers, body }, response) => {
     const receivedAt = Date.now()
@@ -41,5 +34,10 @@ export async function startSimulatedReceiver(
     response.writeHead(problems.length === 0 ? 204 : 401).end()
     resolve({ problems, receivedAt, data: sent?.data })
   })
-  return { url: `${server.origin}/webhooks/krafter`, received, stop: () => server.stop() }
+  return {
+    url: `${server.origin}/webhooks/krafter`,
+    /** The first delivery received. */
+    received,
+    stop: () => server.stop(),
+  }
 }

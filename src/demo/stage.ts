@@ -4,31 +4,17 @@ import { startService } from '../app.ts'
 import { readConfig } from '../config/config.ts'
 import { makeCertificates } from '../local-ends/certificates.ts'
 import { createLogger } from '../platform/log.ts'
-import { type SimulatedPushService, startSimulatedPushService } from './simulated-push-service.ts'
-import { type SimulatedReceiver, startSimulatedReceiver } from './simulated-receiver.ts'
-
-/** The demo's service, push service and receiver, all in this process, each listening on a free port. */
-export interface Stage {
-  /** Where the service listens. */
-  url: string
-  krafter: Krafter
-  pushService: SimulatedPushService
-  receiver: SimulatedReceiver
-  /** The secret that the receiver verifies deliveries with. */
-  secret: string
-  /** When the notification's completion was committed, in milliseconds since the epoch. */
-  completedAt: Promise<number>
-  /** Stops all three; the folder stays. */
-  close(): Promise<void>
-}
+import { startSimulatedPushService } from './simulated-push-service.ts'
+import { startSimulatedReceiver } from './simulated-receiver.ts'
 
 /**
  * Starts the service on the embedded database in `folder`, a push service and a receiver. Only this process trusts the
  * authority that signs their certificates, and only this service may send to the loopback. The demo ignores environment
  * variables, so it never touches an install's data.
  */
-export async function openStage(folder: string, onPush: (taken: number) => void): Promise<Stage> {
+export async function openStage(folder: string, onPush: (taken: number) => void) {
   const certificates = await makeCertificates()
+  /** The receiver verifies deliveries with it. */
   const secret = `whsec_${randomBytes(32).toString('base64')}`
   const pushService = await startSimulatedPushService(certificates, onPush)
   const receiver = await startSimulatedReceiver(certificates, secret)
@@ -46,18 +32,22 @@ export async function openStage(folder: string, onPush: (taken: number) => void)
   try {
     const service = await startService(config, { log, ca: certificates.ca })
     const krafter = new Krafter({ url: service.url!, apiKey: service.firstKey! })
+    /** Stops all three; the folder stays. */
     const close = async () => {
       await service.stop()
       await stopEnds()
     }
-    return { url: service.url!, krafter, pushService, receiver, secret, completedAt, close }
+    return { krafter, pushService, receiver, secret, completedAt, close }
   } catch (error) {
     await stopEnds()
     throw error
   }
 }
 
-/** Reads the completion time from the log line at the commit, because the API's timestamps are whole seconds. */
+/** The demo's service, push service and receiver, all in this process, each listening on a free port. */
+export type Stage = Awaited<ReturnType<typeof openStage>>
+
+/** Reads the completion time, in milliseconds since the epoch, from the log line at the commit, because the API's timestamps are whole seconds. */
 function watchLog() {
   const { promise: completedAt, resolve } = Promise.withResolvers<number>()
   const write = (line: string) => {

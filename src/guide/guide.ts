@@ -8,21 +8,8 @@ import { withServedLinks } from './markdown-links.ts'
 import { type RenderedPage, renderMarkdown } from './render-markdown.ts'
 import { createSearch } from './search.ts'
 
-/** The guide, ready to be served. */
-export interface Guide {
-  /** HTML of each page, by its path below /docs/guide/. */
-  pages: ReadonlyMap<string, string>
-  /** Markdown of each page, by the same path with `.md`. */
-  files: ReadonlyMap<string, string>
-  search(query: string): string
-  missing(path: string): string
-  /** @param url where the service is reached, without a slash at the end */
-  llmsTxt(url: string): string
-  llmsFullTxt(url: string): string
-}
-
 /** Reads and renders all pages in the table of contents of docs/. Takes about 100 ms and 1 MB of memory. */
-export async function loadGuide(): Promise<Guide> {
+export async function loadGuide() {
   const index = await readDoc('README.md')
   const contents: ContentsSection[] = readContents(index)
   const files = new Map([['README.md', index]])
@@ -34,13 +21,19 @@ export async function loadGuide(): Promise<Guide> {
   )
   const search = createSearch(rendered)
   return {
+    /** HTML of each page, by its path below /docs/guide/. */
     pages: new Map([...rendered].map(([path, page]) => [path, guidePage(path, page, contents)])),
+    /** Markdown of each page, by the same path with `.md`. */
     files: new Map([...files].map(([file, markdown]) => [file, withServedLinks(file, markdown)])),
-    search: (query) => searchPage(query, search(query), contents),
-    missing: (path) => missingPage(path, contents),
-    llmsTxt: (url) => llmsTxt(index, url),
-    llmsFullTxt: (url) => llmsFullTxt(files, url),
+    search: (query: string) => searchPage(query, search(query), contents),
+    missing: (path: string) => missingPage(path, contents),
+    /** @param url where the service is reached, without a slash at the end */
+    llmsTxt: (url: string) => llmsTxt(index, url),
+    llmsFullTxt: (url: string) => llmsFullTxt(files, url),
   }
 }
+
+/** The guide, ready to be served. */
+export type Guide = Awaited<ReturnType<typeof loadGuide>>
 
 const readDoc = (path: string) => readFile(packageFile(`docs/${path}`), 'utf8')

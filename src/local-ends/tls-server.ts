@@ -17,14 +17,6 @@ export interface ReceivedRequest {
   body: Buffer
 }
 
-/** A server on 127.0.0.1 that speaks HTTP/2 or HTTP/1.1, as the client prefers. */
-export interface TlsServer {
-  /** `https://127.0.0.1:<port>` */
-  origin: string
-  /** Closes the server and destroys open connections. */
-  stop(): Promise<void>
-}
-
 export interface TlsServerOptions {
   /** 0: any free port. */
   port?: number
@@ -32,12 +24,15 @@ export interface TlsServerOptions {
   http2?: boolean
 }
 
-/** Starts the server behind the simulated services of the demo, tests and benchmarks. A handler need not answer. */
+/**
+ * Starts the server behind the simulated services of the demo, tests and benchmarks. It speaks HTTP/2 or HTTP/1.1 on
+ * 127.0.0.1, as the client prefers. A handler need not answer.
+ */
 export async function startTlsServer(
   { key, cert }: Pick<Certificates, 'key' | 'cert'>,
   handle: (request: ReceivedRequest, response: Http2ServerResponse) => void,
   { port = 0, http2 = true }: TlsServerOptions = {},
-): Promise<TlsServer> {
+) {
   // An HTTP/2 server always offers HTTP/2, whatever ALPNProtocols says.
   const server = http2
     ? createSecureServer({ key, cert, allowHTTP1: true, settings: { maxConcurrentStreams: 1_000 } })
@@ -62,7 +57,9 @@ export async function startTlsServer(
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
+    /** `https://127.0.0.1:<port>` */
     origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Closes the server and destroys open connections. */
     async stop() {
       for (const socket of sockets) socket.destroy()
       server.close()

@@ -18,23 +18,6 @@ export type UrlVerdict = { ok: true; url: URL } | { ok: false; message: string }
 /** Resolves a name to all its addresses; rejects when it has none. */
 export type ResolveAddresses = (hostname: string) => Promise<{ address: string }[]>
 
-/** Decides which addresses the service may connect to (contract, section 5). Messages fit API validation details. */
-export interface AddressGuard {
-  /** Checks a URL without resolving its host name. */
-  checkUrl(text: string): UrlVerdict
-  /** Checks the host of a parsed URL: a name or an address, with or without brackets. Null when allowed. */
-  checkHost(hostname: string): string | null
-  /** Checks one address in text form; null when allowed. */
-  checkAddress(address: string): string | null
-  /** Checks the addresses of a name (or a literal). One refused address refuses the name; null when allowed. */
-  checkResolved(hostname: string, addresses: readonly string[]): string | null
-  /**
-   * Checks a URL that is about to be stored: like checkUrl, and its name must not resolve to a refused address. A name
-   * that does not resolve, or not in time, is accepted: it may be set up later, and every connection is checked again.
-   */
-  checkForStorage(text: string): Promise<UrlVerdict>
-}
-
 // Names at which clouds serve instance credentials. Names in .internal or with only one label are refused anyway.
 const metadataNames = new Set([
   'metadata.goog',
@@ -68,19 +51,21 @@ const ietfAssignmentsIpv6 = ipaddr.IPv6.parseCIDR('2001::/23')
 export function createAddressGuard(
   allowNetworks: readonly string[],
   resolve: ResolveAddresses = createResolver().resolve,
-): AddressGuard {
+) {
   const opened: Network[] = allowNetworks.map((network) => ipaddr.parseCIDR(network))
 
   function judge(address: Address | null): string | null {
     return address && (isOpened(address, opened) || isPublic(address)) ? null : refusedMessage
   }
 
+  /** Checks the host of a parsed URL: a name or an address, with or without brackets. Null when allowed. */
   function checkHost(hostname: string): string | null {
     const literal = parseAddress(withoutBrackets(hostname))
     if (literal) return judge(literal)
     return isRefusedName(hostname) && opened.length === 0 ? refusedMessage : null
   }
 
+  /** Checks the addresses of a name (or a literal). One refused address refuses the name; null when allowed. */
   function checkResolved(hostname: string, addresses: readonly string[]): string | null {
     const isName = parseAddress(withoutBrackets(hostname)) === null
     const openedOnly = isName && isRefusedName(hostname)
@@ -91,6 +76,7 @@ export function createAddressGuard(
     return allowed && addresses.length > 0 ? null : refusedMessage
   }
 
+  /** Checks a URL without resolving its host name. */
   function checkUrl(text: string): UrlVerdict {
     if (text.length > maxUrlLength) {
       return { ok: false, message: `must be at most ${maxUrlLength} characters` }
@@ -103,6 +89,10 @@ export function createAddressGuard(
     return message === null ? { ok: true, url } : { ok: false, message }
   }
 
+  /**
+   * Checks a URL that is about to be stored: like checkUrl, and its name must not resolve to a refused address. A name
+   * that does not resolve, or not in time, is accepted: it may be set up later, and every connection is checked again.
+   */
   async function checkForStorage(text: string): Promise<UrlVerdict> {
     const verdict = checkUrl(text)
     if (!verdict.ok || parseAddress(withoutBrackets(verdict.url.hostname))) {
@@ -115,9 +105,13 @@ export function createAddressGuard(
     return message === null ? verdict : { ok: false, message }
   }
 
+  /** Checks one address in text form; null when allowed. */
   const checkAddress = (text: string) => judge(parseAddress(text))
   return { checkUrl, checkHost, checkAddress, checkResolved, checkForStorage }
 }
+
+/** Decides which addresses the service may connect to (contract, section 5). Messages fit API validation details. */
+export type AddressGuard = ReturnType<typeof createAddressGuard>
 
 function checkParsedUrl(url: URL): string | null {
   if (url.protocol !== 'https:') {

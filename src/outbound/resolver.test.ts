@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type NameServer, startNameServer } from '../../test/support/name-server.ts'
 import { createLookupTurns, parentOf } from './lookup-turns.ts'
-import { createResolver, type Resolver, type ResolverOptions } from './resolver.ts'
+import { createResolver, type ResolverOptions } from './resolver.ts'
 import { namesToAsk, parseHosts, parseResolvConf } from './system-names.ts'
 
 let server: NameServer
@@ -43,7 +43,7 @@ beforeEach(() => {
   clock = 0
 })
 
-function makeResolver(limits: ResolverOptions['limits'] = {}, files = 'none'): Resolver {
+function makeResolver(limits: ResolverOptions['limits'] = {}, files = 'none') {
   return createResolver({
     servers: [server.address],
     files: { hosts: join(folder, `hosts-${files}`), resolvConf: join(folder, `resolv-${files}`) },
@@ -52,7 +52,7 @@ function makeResolver(limits: ResolverOptions['limits'] = {}, files = 'none'): R
   })
 }
 
-const addressesOf = async (resolver: Resolver, name: string) =>
+const addressesOf = async (resolver: ReturnType<typeof makeResolver>, name: string) =>
   (await resolver.resolve(name)).map(({ address }) => address)
 
 describe('a look-up', () => {

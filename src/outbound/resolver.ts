@@ -38,13 +38,6 @@ export type LookupAll = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void
 
-export interface Resolver {
-  /** Resolves a name to all its addresses; rejects like c-ares when it has none. */
-  resolve(hostname: string): Promise<LookupAddress[]>
-  /** `resolve` with the signature that sockets use. */
-  lookup: LookupAll
-}
-
 /** The addresses of `localhost`, which is never looked up (RFC 6761 §6.3). */
 const loopback: LookupAddress[] = [
   { address: '127.0.0.1', family: 4 },
@@ -55,7 +48,7 @@ const loopback: LookupAddress[] = [
  * Resolves names without getaddrinfo: one dead name server would block its four threads for everybody. Simultaneous
  * requests for one name share one look-up. The hosts file and `localhost` take precedence over name servers.
  */
-export function createResolver(options: ResolverOptions = {}): Resolver {
+export function createResolver(options: ResolverOptions = {}) {
   const { servers, now = () => performance.now() } = options
   const limits = { ...defaultResolverLimits, ...options.limits }
   const systemNames = createSystemNames(options.files)
@@ -101,6 +94,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     }
   }
 
+  /** Resolves a name to all its addresses; rejects like c-ares when it has none. */
   function resolve(given: string): Promise<LookupAddress[]> {
     const hostname = given.toLowerCase()
     const known = found.get(hostname)
@@ -113,15 +107,14 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     return lookup
   }
 
-  return {
-    resolve,
-    lookup: (hostname, _options, callback) => {
-      resolve(hostname).then(
-        (addresses) => callback(null, addresses),
-        (error: NodeJS.ErrnoException) => callback(error, []),
-      )
-    },
+  /** `resolve` with the signature that sockets use. */
+  const lookup: LookupAll = (hostname, _options, callback) => {
+    resolve(hostname).then(
+      (addresses) => callback(null, addresses),
+      (error: NodeJS.ErrnoException) => callback(error, []),
+    )
   }
+  return { resolve, lookup }
 }
 
 function isMissing(error: unknown): boolean {

@@ -5,19 +5,6 @@ const statusBytes = 12
 
 const headEnd = '\r\n\r\n'
 
-/**
- * Filters the head of an answer between a socket and the HTTP/1.1 parser. Without it, undici closes a connection on an
- * unsolicited `100 Continue`, and its parser refuses folded headers.
- */
-export interface ResponseHead {
-  /** Bytes received from the peer since {@link begin}, including bytes that are still held back. */
-  readonly receivedBytes: number
-  /** Starts an exchange: the next bytes are the head of its answer. */
-  begin(): void
-  /** @returns the bytes that the parser may see now; may be empty */
-  pass(chunk: Buffer): Buffer
-}
-
 type Stage = 'status' | 'informational' | 'headers' | 'rest'
 
 /**
@@ -26,7 +13,7 @@ type Stage = 'status' | 'informational' | 'headers' | 'rest'
  *
  * @param maxBytes longest part of a head that is held back, or skipped at once
  */
-export function createResponseHead(maxBytes: number): ResponseHead {
+export function createResponseHead(maxBytes: number) {
   let stage: Stage = 'status'
   let held: Buffer = Buffer.alloc(0)
   let receivedBytes = 0
@@ -61,15 +48,18 @@ export function createResponseHead(maxBytes: number): ResponseHead {
   }
 
   return {
+    /** Bytes received from the peer since {@link begin}, including bytes that are still held back. */
     get receivedBytes() {
       return receivedBytes
     },
+    /** Starts an exchange: the next bytes are the head of its answer. */
     begin() {
       stage = 'status'
       held = empty
       receivedBytes = 0
     },
-    pass(chunk) {
+    /** @returns the bytes that the parser may see now; may be empty */
+    pass(chunk: Buffer): Buffer {
       receivedBytes += chunk.length
       if (stage === 'rest') return chunk
       let bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
@@ -87,6 +77,12 @@ export function createResponseHead(maxBytes: number): ResponseHead {
     },
   }
 }
+
+/**
+ * Filters the head of an answer between a socket and the HTTP/1.1 parser. Without it, undici closes a connection on an
+ * unsolicited `100 Continue`, and its parser refuses folded headers.
+ */
+export type ResponseHead = ReturnType<typeof createResponseHead>
 
 const empty: Buffer = Buffer.alloc(0)
 

@@ -6,24 +6,6 @@ const keyIdBytes = 4
 const version = 1
 const derivedKeyBytes = 32
 
-/** Encrypts secrets before they are stored: AES-256-GCM with a fresh IV per value. */
-export interface CryptoAtRest {
-  /**
-   * @param plaintext the secret, as bytes or UTF-8 text
-   * @param context kind and owner of the value, e.g. `webhook-secret:<id>`; with another context it does not decrypt
-   */
-  encrypt(plaintext: Uint8Array | string, context: string): Buffer
-  /** @throws DecryptionError when no key matches or the value was changed */
-  decrypt(stored: Uint8Array, context: string): Buffer
-  /**
-   * Derives keys for another purpose (HKDF-SHA256, RFC 5869). They reveal nothing about their source or each other.
-   *
-   * @param purpose a word that no other purpose uses
-   * @returns 32 bytes for each key, in the same order: the first one signs, all verify
-   */
-  deriveKeys(purpose: string): Buffer[]
-}
-
 export class DecryptionError extends Error {
   override name = 'DecryptionError'
 }
@@ -31,17 +13,22 @@ export class DecryptionError extends Error {
 /**
  * @param keys 32-byte keys: the first encrypts, all decrypt, so that a key can be replaced without downtime
  */
-export function createCryptoAtRest(keys: readonly Buffer[]): CryptoAtRest {
+export function createCryptoAtRest(keys: readonly Buffer[]) {
   const byId = new Map(keys.map((key) => [keyId(key).toString('hex'), key]))
   const current = keys[0]!
   return {
-    encrypt(plaintext, context) {
+    /**
+     * @param plaintext the secret, as bytes or UTF-8 text
+     * @param context kind and owner of the value, e.g. `webhook-secret:<id>`; with another context it does not decrypt
+     */
+    encrypt(plaintext: Uint8Array | string, context: string): Buffer {
       const iv = randomBytes(ivBytes)
       const cipher = createCipheriv('aes-256-gcm', current, iv).setAAD(Buffer.from(context))
       const body = Buffer.concat([cipher.update(plaintext as string), cipher.final()])
       return Buffer.concat([Buffer.of(version), keyId(current), iv, cipher.getAuthTag(), body])
     },
-    decrypt(stored, context) {
+    /** @throws DecryptionError when no key matches or the value was changed */
+    decrypt(stored: Uint8Array, context: string): Buffer {
       const value = Buffer.from(stored)
       const ivStart = 1 + keyIdBytes
       const tagStart = ivStart + ivBytes
@@ -59,10 +46,19 @@ export function createCryptoAtRest(keys: readonly Buffer[]): CryptoAtRest {
         throw new DecryptionError(`a stored secret is damaged (${context})`, { cause })
       }
     },
-    deriveKeys: (purpose) =>
+    /**
+     * Derives keys for another purpose (HKDF-SHA256, RFC 5869). They reveal nothing about their source or each other.
+     *
+     * @param purpose a word that no other purpose uses
+     * @returns 32 bytes for each key, in the same order: the first one signs, all verify
+     */
+    deriveKeys: (purpose: string) =>
       keys.map((key) => Buffer.from(hkdfSync('sha256', key, '', `krafter-push ${purpose}`, derivedKeyBytes))),
   }
 }
+
+/** Encrypts secrets before they are stored: AES-256-GCM with a fresh IV per value. */
+export type CryptoAtRest = ReturnType<typeof createCryptoAtRest>
 
 function keyId(key: Buffer): Buffer {
   return createHash('sha256').update(key).digest().subarray(0, keyIdBytes)

@@ -1,17 +1,6 @@
 import type { Announcements } from './db/announcements.ts'
 import type { Notices } from './db/notices.ts'
 
-/** A cache of rows that are often looked up. Missing rows are not cached. */
-export interface LookupMemory<Row> {
-  /** The row if it is cached or being read; otherwise undefined, without reading it. */
-  recall(id: string): Promise<Row | undefined> | undefined
-  /** The row, from the cache or read now; undefined when it does not exist. */
-  get(id: string): Promise<Row | undefined>
-  /** Removes a row. If it is being read now, the next call reads it again. */
-  forget(id: string): void
-  forgetAll(): void
-}
-
 export interface LookupMemoryOptions<Row> {
   read: (id: string) => Promise<Row | undefined>
   /** How long a row is cached. */
@@ -29,7 +18,8 @@ interface Entry<Row> {
   weight: number
 }
 
-export function createLookupMemory<Row>(options: LookupMemoryOptions<Row>): LookupMemory<Row> {
+/** A cache of rows that are often looked up. Missing rows are not cached. */
+export function createLookupMemory<Row>(options: LookupMemoryOptions<Row>) {
   const { read, maxAgeMs, maxWeight, weigh, nowMs = () => performance.now() } = options
   const entries = new Map<string, Entry<Row>>()
   let weight = 0
@@ -55,8 +45,10 @@ export function createLookupMemory<Row>(options: LookupMemoryOptions<Row>): Look
     }
   }
   return {
+    /** The row if it is cached or being read; otherwise undefined, without reading it. */
     recall,
-    get(id) {
+    /** The row, from the cache or read now; undefined when it does not exist. */
+    get(id: string): Promise<Row | undefined> {
       const known = recall(id)
       if (known) return known
       remove(id)
@@ -68,6 +60,7 @@ export function createLookupMemory<Row>(options: LookupMemoryOptions<Row>): Look
       )
       return entry.row
     },
+    /** Removes a row. If it is being read now, the next call reads it again. */
     forget: remove,
     forgetAll() {
       entries.clear()
@@ -85,7 +78,7 @@ export function createAnnouncedMemory<Row>(
   notices: Notices,
   changes: Announcements,
   options: Omit<LookupMemoryOptions<Row>, 'maxAgeMs'>,
-): LookupMemory<Row> {
+) {
   const maxAgeMs = notices.areHeard ? maxAgeHeardMs : maxAgeUnheardMs
   const memory = createLookupMemory({ ...options, maxAgeMs })
   changes.on(notices, { named: memory.forget, missed: memory.forgetAll })

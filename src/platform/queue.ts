@@ -27,43 +27,6 @@ export interface JobOptions {
   delaySeconds?: number
 }
 
-/** Jobs in the database, claimed and settled through pg-boss. */
-export interface Queue {
-  /** Inserts jobs in the caller's transaction: the change and its follow-up work commit together. */
-  enqueue<Q extends QueueDefinition>(
-    trx: Trx,
-    queue: Q,
-    jobs: readonly ({ message: z.infer<Q['schema']> } & JobOptions)[],
-  ): Promise<void>
-  /**
-   * Removes a claimed job in the caller's transaction.
-   *
-   * @returns false when the claim has expired: another process may own the job, so its result must not be recorded
-   */
-  settle(trx: Trx, queue: QueueDefinition, job: { id: string; retryCount: number }): Promise<boolean>
-  /**
-   * Runs `handler` for each job, up to `concurrency` at once. The handler settles its job itself. A job whose handler
-   * throws is logged and retried with a growing delay, without limit. A job whose message does not match the queue's
-   * schema is logged and moved to the queue `dead-letter`.
-   */
-  work<Q extends QueueDefinition>(
-    queue: Q,
-    concurrency: number,
-    handler: (job: ClaimedJob<z.infer<Q['schema']>>) => Promise<void>,
-  ): Promise<void>
-  /** Runs `handler` at the times of a cron expression (UTC), once across all processes. */
-  schedule(queue: QueueDefinition, cron: string, handler: () => Promise<void>): Promise<void>
-  /**
-   * Releases the claims on a queue's jobs that are older than `heldForSeconds`, and looks for its jobs, because the
-   * process that claimed or delayed them may be dead. A live holder can then no longer settle its job.
-   */
-  takeOver(queue: QueueDefinition, heldForSeconds: number): Promise<void>
-  /** Jobs not yet settled, by queue. */
-  depths(): Promise<{ queue: string; count: number }[]>
-  /** Claims no more jobs, and waits up to `timeoutMs` for running handlers. */
-  stop(timeoutMs: number): Promise<void>
-}
-
 const schema = 'pgboss'
 /** How often a process releases expired claims and does similar maintenance. */
 const upkeepSeconds = 60
@@ -174,7 +137,7 @@ async function releaseOrphans(
   }
 }
 
-function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Queue {
+function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number) {
   const workers = createWorkers(boss)
   const looking = setInterval(workers.look, lookSeconds * 1_000).unref()
 
@@ -212,7 +175,12 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
   }
 
   return {
-    async enqueue(trx, queue, jobs) {
+    /** Inserts jobs in the caller's transaction: the change and its follow-up work commit together. */
+    async enqueue<Q extends QueueDefinition>(
+      trx: Trx,
+      queue: Q,
+      jobs: readonly ({ message: z.infer<Q['schema']> } & JobOptions)[],
+    ) {
       const rows = jobs.map(({ id, message, delaySeconds }) => ({
         id,
         data: message as object,
@@ -223,16 +191,35 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
         if (delay > 0) wakeAfter(queue, delay)
       }
     },
-    async settle(trx, queue, { id, retryCount }) {
+    /**
+     * Removes a claimed job in the caller's transaction.
+     *
+     * @returns false when the claim has expired: another process may own the job, so its result must not be recorded
+     */
+    async settle(
+      trx: Trx,
+      queue: QueueDefinition,
+      { id, retryCount }: { id: string; retryCount: number },
+    ): Promise<boolean> {
       const response = await boss.deleteJob(queue.name, [{ id, retryCount }], { db: fromKysely(trx) })
       return (response as { settled?: string[] }).settled?.includes(id) === true
     },
-    async work(queue, concurrency, handler) {
+    /**
+     * Runs `handler` for each job, up to `concurrency` at once. The handler settles its job itself. A job whose handler
+     * throws is logged and retried with a growing delay, without limit. A job whose message does not match the queue's
+     * schema is logged and moved to the queue `dead-letter`.
+     */
+    async work<Q extends QueueDefinition>(
+      queue: Q,
+      concurrency: number,
+      handler: (job: ClaimedJob<z.infer<Q['schema']>>) => Promise<void>,
+    ) {
       for (let worker = 0; worker < concurrency; worker++) {
         await workers.start(queue.name, (job) => run(queue, job, handler))
       }
     },
-    async schedule(queue, cron, handler) {
+    /** Runs `handler` at the times of a cron expression (UTC), once across all processes. */
+    async schedule(queue: QueueDefinition, cron: string, handler: () => Promise<void>) {
       await boss.schedule(queue.name, cron, null, { tz: 'UTC' })
       await workers.start(queue.name, async (job) => {
         try {
@@ -243,22 +230,31 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number): Qu
         }
       })
     },
-    async takeOver(queue, heldForSeconds) {
+    /**
+     * Releases the claims on a queue's jobs that are older than `heldForSeconds`, and looks for its jobs, because the
+     * process that claimed or delayed them may be dead. A live holder can then no longer settle its job.
+     */
+    async takeOver(queue: QueueDefinition, heldForSeconds: number) {
       await releaseOrphans(boss, db, [queue], heldForSeconds)
       workers.wake(queue.name)
     },
-    async depths() {
+    /** Jobs not yet settled, by queue. */
+    async depths(): Promise<{ queue: string; count: number }[]> {
       const { rows } = await sql<{ queue: string; count: number }>`
         select name as queue, count(*)::int as count from ${sql.table(`${schema}.job`)}
         where state < 'completed' and name not like '\\_\\_%' group by name`.execute(db)
       return rows
     },
-    async stop(timeoutMs) {
+    /** Claims no more jobs, and waits up to `timeoutMs` for running handlers. */
+    async stop(timeoutMs: number) {
       clearInterval(looking)
       await boss.stop({ graceful: true, timeout: timeoutMs, close: true })
     },
   }
 }
+
+/** Jobs in the database, claimed and settled through pg-boss. */
+export type Queue = ReturnType<typeof createQueue>
 
 /** Due times use the database's clock, which may be this far behind the clock of the process. */
 const lateMs = 100

@@ -12,18 +12,6 @@ export interface KeyPage {
   askedAtMs: number
 }
 
-/** The events of one app, for all its streams in this process. Streams that request the same share one read. */
-export interface EventFeed {
-  /** Increases when events may have been committed. Reads while it is unchanged see all of those events. */
-  generation(): number
-  /** Lists the events after an id, in id order, up to {@link pageSize}. @param fresh whether to bypass shared reads */
-  readKeys(after: string, fresh?: boolean): Promise<KeyPage>
-  readEvents(ids: readonly string[]): Promise<LoggedEvent[]>
-  /** Resolves when the generation differs from `seen`, after `atMostMs` or when `signal` is aborted. */
-  wait(seen: number, atMostMs: number, signal: AbortSignal): Promise<void>
-  close(): void
-}
-
 export interface FeedTimes {
   /** Events that are committed within this time are read together. */
   gatherMs: number
@@ -37,11 +25,8 @@ export const pageSize = 500
 const maxShared = 8
 
 /** @returns a function that opens the feed of an app */
-export function createEventFeeds(
-  { db, notices }: { db: Db; notices: Notices },
-  times: FeedTimes,
-): (appId: string) => EventFeed {
-  const feeds = new Map<string, { feed: SharedFeed; users: number }>()
+export function createEventFeeds({ db, notices }: { db: Db; notices: Notices }, times: FeedTimes) {
+  const feeds = new Map<string, { feed: ReturnType<typeof createFeed>; users: number }>()
   let isListening = false
   const listen = () => {
     if (isListening) return
@@ -53,7 +38,7 @@ export function createEventFeeds(
       },
     })
   }
-  return (appId) => {
+  return (appId: string) => {
     listen()
     const everyMs = notices.areHeard ? times.announcedMs : times.unannouncedMs
     const entry = getOrInsert(feeds, appId, () => ({
@@ -76,11 +61,7 @@ export function createEventFeeds(
   }
 }
 
-interface SharedFeed extends EventFeed {
-  wake(): void
-}
-
-function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number): SharedFeed {
+function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number) {
   let generation = 0
   let gathering: NodeJS.Timeout | undefined
   const sleeping = new Set<() => void>()
@@ -110,14 +91,17 @@ function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number): S
   }
 
   return {
+    /** Increases when events may have been committed. Reads while it is unchanged see all of those events. */
     generation: () => generation,
-    readKeys: (after, fresh = false) =>
+    /** Lists the events after an id, in id order, up to {@link pageSize}. @param fresh whether to bypass shared reads */
+    readKeys: (after: string, fresh = false) =>
       fresh ? readKeys(after) : share(`after ${after}`, () => readKeys(after)),
-    async readEvents(ids) {
+    async readEvents(ids: readonly string[]): Promise<LoggedEvent[]> {
       return ids.length === 0 ? [] : share(`of ${ids.join()}`, () => readEvents(db, appId, ids))
     },
-    wait: (seen, atMostMs, signal) =>
-      new Promise((resolve) => {
+    /** Resolves when the generation differs from `seen`, after `atMostMs` or when `signal` is aborted. */
+    wait: (seen: number, atMostMs: number, signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
         if (seen !== generation || signal.aborted) return resolve()
         const timer = setTimeout(done, atMostMs)
         function done() {
@@ -138,3 +122,6 @@ function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number): S
     },
   }
 }
+
+/** The events of one app, for all its streams in this process. Streams that request the same share one read. */
+export type EventFeed = Omit<ReturnType<typeof createFeed>, 'wake'>

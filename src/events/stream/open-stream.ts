@@ -3,17 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 /** Milliseconds that a client which reads nothing has left when the service drains. */
 const graceMs = 1_000
 
-/** A stream that is being sent to a client. */
-export interface OpenStream {
-  /** Aborted when the stream is to end. */
-  signal: AbortSignal
-  end(): void
-  /** Ends the stream; a client that reads nothing is disconnected after a short wait. */
-  drain(): void
-}
-
 /** @param onClosed called once, when the response has ended or the client is gone */
-export function openStream(request: FastifyRequest, reply: FastifyReply, onClosed: () => void): OpenStream {
+export function openStream(request: FastifyRequest, reply: FastifyReply, onClosed: () => void) {
   const ending = new AbortController()
   const end = () => ending.abort()
   const closed = () => {
@@ -24,8 +15,10 @@ export function openStream(request: FastifyRequest, reply: FastifyReply, onClose
   if (reply.raw.closed) queueMicrotask(closed)
   else reply.raw.once('close', closed)
   return {
+    /** Aborted when the stream is to end. */
     signal: ending.signal,
     end,
+    /** Ends the stream; a client that reads nothing is disconnected after a short wait. */
     drain() {
       end()
       const cut = setTimeout(() => request.raw.socket.destroy(), graceMs)
@@ -33,3 +26,6 @@ export function openStream(request: FastifyRequest, reply: FastifyReply, onClose
     },
   }
 }
+
+/** A stream that is being sent to a client. */
+export type OpenStream = ReturnType<typeof openStream>

@@ -2,20 +2,13 @@ import { sql } from 'kysely'
 import type { Db } from './db.ts'
 import type { Notices } from './notices.ts'
 
-/** Messages on one channel (NOTIFY) in which transactions tell other processes the names of changed rows. */
-export interface Announcements {
-  /** Notifies listeners once the transaction commits. Announcements are hints and can be lost. */
-  announce(trx: Db, names: Iterable<string>): Promise<void>
-  /** @param listener `missed`: announcements may have been lost */
-  on(notices: Notices, listener: { named(name: string): void; missed(): void }): void
-}
-
 /** A NOTIFY payload is limited to less than 8,000 bytes; a name (at most two ids) takes up to 74 bytes. */
 const maxNamed = 100
 
-export function announcementsOn(channel: string): Announcements {
+export function announcementsOn(channel: string) {
   return {
-    async announce(trx, names) {
+    /** Notifies listeners once the transaction commits. Announcements are hints and can be lost. */
+    async announce(trx: Db, names: Iterable<string>) {
       const unique = [...new Set(names)]
       const payloads: string[] = []
       for (let start = 0; start < unique.length; start += maxNamed) {
@@ -25,8 +18,12 @@ export function announcementsOn(channel: string): Announcements {
       const statement = sql`select pg_notify(${channel}, payload) from unnest(${sql.val(payloads)}::text[]) payload`
       await statement.execute(trx)
     },
-    on(notices, { named, missed }) {
+    /** @param listener `missed`: announcements may have been lost */
+    on(notices: Notices, { named, missed }: { named(name: string): void; missed(): void }) {
       notices.on(channel, { received: (payload) => payload.split(' ').forEach(named), missed })
     },
   }
 }
+
+/** Messages on one channel (NOTIFY) in which transactions tell other processes the names of changed rows. */
+export type Announcements = ReturnType<typeof announcementsOn>

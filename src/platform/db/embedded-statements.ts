@@ -12,12 +12,6 @@ export interface Statement {
   messages: Uint8Array
 }
 
-/** Runs statements of the embedded database one after the other, in the order of the calls. */
-export interface EmbeddedStatements {
-  /** @returns the database's messages, which may hold its error; see `createAnswerReader` */
-  run(statement: Statement): Promise<Uint8Array>
-}
-
 /** The second message answers the request to parse the statement. */
 const parsedAt = 5
 const parseComplete = '1'.charCodeAt(0)
@@ -26,7 +20,7 @@ const parseComplete = '1'.charCodeAt(0)
  * PGlite's own functions take six exchanges with its WebAssembly for a statement. Here a statement takes one, and its
  * messages are written and read by whoever asks: this thread only passes them on.
  */
-export function createStatements(pglite: PGlite): EmbeddedStatements {
+export function createStatements(pglite: PGlite) {
   const prepared = new Set<string>()
   const inTurn = createInTurn()
   let plannedAtMs = performance.now()
@@ -50,5 +44,11 @@ export function createStatements(pglite: PGlite): EmbeddedStatements {
     if (name && answered[parsedAt] === parseComplete) prepared.add(name)
     return answered
   }
-  return { run: (statement) => inTurn(() => run(statement)) }
+  return {
+    /** @returns the database's messages, which may hold its error; see `createAnswerReader` */
+    run: (statement: Statement) => inTurn(() => run(statement)),
+  }
 }
+
+/** Runs statements of the embedded database one after the other, in the order of the calls. */
+export type EmbeddedStatements = ReturnType<typeof createStatements>

@@ -1,15 +1,6 @@
 import type { Logger } from 'pino'
 import type { OpenDatabase } from './db.ts'
 
-/** Delivers notifications of the database (LISTEN, NOTIFY) to listeners in this process. */
-export interface Notices {
-  /** Calls the listener for every notification of a channel. */
-  on(channel: string, listener: NoticeListener): void
-  /** Whether notifications arrive. They do not behind a pooler in transaction mode; there, callers have to poll. */
-  readonly areHeard: boolean
-  stop(): void
-}
-
 export interface NoticeListener {
   received(payload: string): void
   /** Called when listening starts or resumes: earlier notifications may have been lost. */
@@ -20,7 +11,7 @@ export interface NoticeListener {
 const retryMs = 2_000
 
 /** Listens on the database's listening connection, which reconnects whenever it is lost. */
-export function createNotices({ queueDb }: Pick<OpenDatabase, 'queueDb'>, log: Logger): Notices {
+export function createNotices({ queueDb }: Pick<OpenDatabase, 'queueDb'>, log: Logger) {
   const timers = new Set<NodeJS.Timeout>()
   const listen = (channel: string, listener: NoticeListener) => {
     queueDb!.listen!(channel, listener.received, listener.missed).then(listener.missed, (error: unknown) => {
@@ -34,8 +25,10 @@ export function createNotices({ queueDb }: Pick<OpenDatabase, 'queueDb'>, log: L
   }
   const areHeard = queueDb?.listen !== undefined
   return {
+    /** Whether notifications arrive. They do not behind a pooler in transaction mode; there, callers have to poll. */
     areHeard,
-    on(channel, listener) {
+    /** Calls the listener for every notification of a channel. */
+    on(channel: string, listener: NoticeListener) {
       if (areHeard) listen(channel, listener)
     },
     stop() {
@@ -43,3 +36,6 @@ export function createNotices({ queueDb }: Pick<OpenDatabase, 'queueDb'>, log: L
     },
   }
 }
+
+/** Delivers notifications of the database (LISTEN, NOTIFY) to listeners in this process. */
+export type Notices = ReturnType<typeof createNotices>

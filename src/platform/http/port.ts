@@ -5,26 +5,14 @@ import type { Server } from './server.ts'
 
 type PortSetting = 'PORT' | 'KRAFTER_METRICS_PORT'
 
-/** A port that this process keeps from others until a server listens on it. */
-export interface HeldPort {
-  /**
-   * Serves on the port.
-   *
-   * @returns the address as a URL; for port 0, with the port that the system chose
-   * @throws ConfigError when the port cannot be opened
-   */
-  listen(server: Server): Promise<string>
-  release(): Promise<void>
-}
-
 /**
- * Opens the port before the service starts, so that a start that fails because of the port changes nothing. Connections
+ * Keeps a port from others until a server listens on it. It is opened before the service starts, so that a start that fails because of the port changes nothing. Connections
  * are closed until the service listens.
  *
  * @param setting the variable that holds the port
  * @throws ConfigError when the port cannot be opened
  */
-export async function holdPort(setting: PortSetting, host: string, port: number): Promise<HeldPort> {
+export async function holdPort(setting: PortSetting, host: string, port: number) {
   const refuse = (cause: NodeJS.ErrnoException) => {
     throw new ConfigError(listenError(setting, host, port, cause), { cause })
   }
@@ -34,7 +22,13 @@ export async function holdPort(setting: PortSetting, host: string, port: number)
     if (holder.listening) await once(holder.close(), 'close')
   }
   return {
-    async listen(server) {
+    /**
+     * Serves on the port.
+     *
+     * @returns the address as a URL; for port 0, with the port that the system chose
+     * @throws ConfigError when the port cannot be opened
+     */
+    async listen(server: Server): Promise<string> {
       await release()
       await server.listen({ port, host }).catch(refuse)
       const address = server.server.address() as AddressInfo

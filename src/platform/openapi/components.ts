@@ -4,19 +4,7 @@ import { isObject } from '../is-object.ts'
 
 export type Json = Record<string, unknown>
 
-/** The named schemas that the rest of the description refers to: `components.schemas`. */
-export interface Components {
-  /**
-   * Describes a schema as JSON Schema. Every named schema in it (`meta({ id })`) becomes a component.
-   *
-   * @throws when two different schemas have the same name
-   */
-  describe(schema: z.ZodType): Json
-  /** All schemas named so far, sorted by name. */
-  schemas(): Record<string, Json>
-}
-
-export function createComponents(): Components {
+export function createComponents() {
   const named = new Map<string, Json>()
   const add = (name: string, schema: Json) => {
     const known = named.get(name)
@@ -24,14 +12,23 @@ export function createComponents(): Components {
     named.set(name, schema)
   }
   return {
-    describe(schema) {
+    /**
+     * Describes a schema as JSON Schema. Every named schema in it (`meta({ id })`) becomes a component.
+     *
+     * @throws when two different schemas have the same name
+     */
+    describe(schema: z.ZodType): Json {
       const { $schema: _, $defs = {}, ...root } = z.toJSONSchema(schema, options)
       for (const [name, definition] of Object.entries($defs)) add(name, tidy(definition))
       return tidy(root)
     },
+    /** All schemas named so far, sorted by name. */
     schemas: () => Object.fromEntries([...named].sort(([a], [b]) => (a < b ? -1 : 1))),
   }
 }
+
+/** The named schemas that the rest of the description refers to: `components.schemas`. */
+export type Components = ReturnType<typeof createComponents>
 
 /** For `meta`: a reference to a schema that has a name. */
 export function refTo(name: string): { $ref: string } {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import type { KnownApp } from '../../apps/app-store.ts'
 import { isSignedIdentity } from '../../apps/identity.ts'
 import type { Deps } from '../../deps.ts'
-import type { KnownApp } from '../../lookups.ts'
 import { refusals } from '../../platform/errors.ts'
 import { text } from '../../platform/http/fields.ts'
 import { readSubscription, subscriptionFields } from '../read-subscription.ts'

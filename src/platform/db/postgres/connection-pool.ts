@@ -15,21 +15,6 @@ export interface Connection {
   release(destroy?: boolean): void
 }
 
-/**
- * Connections to PostgreSQL. When the database cannot be reached or takes no writes, calls reject with
- * DatabaseUnavailable, whose cause is the error of the server or the network.
- */
-export interface ConnectionPool {
-  connect(): Promise<Connection>
-  /** Runs one statement. Its `name` is ignored, for poolers without prepared statements. */
-  query(statement: string | { text: string; values?: unknown[] }, values?: unknown[]): Promise<pg.QueryResult>
-  use(): ConnectionUse
-  /** Retires all open connections: later statements use new ones. */
-  renew(): void
-  /** Safe to call twice. */
-  end(): Promise<void>
-}
-
 export interface PoolOptions extends SessionOptions {
   connectionString: string
   applicationName: string
@@ -39,7 +24,7 @@ export interface PoolOptions extends SessionOptions {
   isReadOnly: () => boolean
 }
 
-export function openConnectionPool(options: PoolOptions): ConnectionPool {
+export function openConnectionPool(options: PoolOptions) {
   const { limits, watch } = options
   const shares = createConnectionShares(options.maxConnections, limits.waitMs)
   const sessions = createPoolSessions(options)
@@ -129,7 +114,11 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
 
   return {
     connect,
-    async query(statement, values) {
+    /** Runs one statement. Its `name` is ignored, for poolers without prepared statements. */
+    async query(
+      statement: string | { text: string; values?: unknown[] },
+      values?: unknown[],
+    ): Promise<pg.QueryResult> {
       const connection = await connect()
       let failed = true
       try {
@@ -142,16 +131,24 @@ export function openConnectionPool(options: PoolOptions): ConnectionPool {
         connection.release(failed)
       }
     },
-    use: () => ({
+    use: (): ConnectionUse => ({
       inUse: pool.totalCount - pool.idleCount,
       idle: pool.idleCount,
       waiting: shares.waiting() + pool.waitingCount,
       limit: options.maxConnections,
     }),
+    /** Retires all open connections: later statements use new ones. */
     renew: sessions.renew,
+    /** Safe to call twice. */
     end: () => (ended ??= pool.end()),
   }
 }
+
+/**
+ * Connections to PostgreSQL. When the database cannot be reached or takes no writes, calls reject with
+ * DatabaseUnavailable, whose cause is the error of the server or the network.
+ */
+export type ConnectionPool = ReturnType<typeof openConnectionPool>
 
 /** Sends everything written in this turn of the event loop at once: the server and this process each wake up once. */
 function gatherWrites(stream: Writable): void {

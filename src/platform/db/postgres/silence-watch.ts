@@ -1,19 +1,6 @@
 import pg from 'pg'
 import { sharedRun } from '../../shared-run.ts'
 
-/**
- * Finds connections that died silently, for example because a firewall forgot them: a statement has had no answer for
- * seconds, and the server is not working on it. Statements that the server is working on are never interrupted.
- */
-export interface SilenceWatch {
-  add(client: pg.ClientBase): void
-  /** @param pid the server's process for the connection */
-  identify(client: pg.ClientBase, pid: number): void
-  /** Closes the socket at once, without a termination message that might never arrive. */
-  end(client: pg.ClientBase): void
-  stop(): void
-}
-
 export interface SilenceWatchOptions {
   silenceMs: number
   checkEveryMs: number
@@ -36,7 +23,7 @@ type Internals = pg.ClientBase & {
 }
 const streamOf = (client: pg.ClientBase) => (client as Internals).connection.stream
 
-export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
+export function startSilenceWatch(options: SilenceWatchOptions) {
   const watched = new Map<pg.ClientBase, Watched>()
 
   /** @returns whether the connection has been silent for too long */
@@ -74,18 +61,26 @@ export function startSilenceWatch(options: SilenceWatchOptions): SilenceWatch {
   }
 
   return {
-    add(client) {
+    add(client: pg.ClientBase) {
       watched.set(client, { pid: undefined, bytesRead: 0, silentSince: undefined })
       client.on('end', () => watched.delete(client))
     },
-    identify(client, pid) {
+    /** @param pid the server's process for the connection */
+    identify(client: pg.ClientBase, pid: number) {
       const state = watched.get(client)
       if (state) state.pid = pid
     },
+    /** Closes the socket at once, without a termination message that might never arrive. */
     end,
     stop: () => clearInterval(timer),
   }
 }
+
+/**
+ * Finds connections that died silently, for example because a firewall forgot them: a statement has had no answer for
+ * seconds, and the server is not working on it. Statements that the server is working on are never interrupted.
+ */
+export type SilenceWatch = ReturnType<typeof startSilenceWatch>
 
 /** If the server refuses the query, nothing is known. If it is unreachable, no process counts as working. */
 function onlyIfAnswered(error: unknown): ReadonlySet<number> | undefined {
