@@ -109,7 +109,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const api = roles.includes('api')
   const worker = roles.includes('worker')
   try {
-    const { resolve, lookup } = createResolver({ servers: config.dnsServers })
+    const resolve = createResolver({ servers: config.dnsServers })
     const guard = createAddressGuard(config.allowNetworks, resolve)
     checkAlertUrl(config, guard)
     const { host, port, metricsPort } = config
@@ -127,7 +127,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     await prepareEventLog(storage.db, config.retentionDays, clock.now())
     const crypto = createCryptoAtRest(storage.encryptionKeys)
     await checkEncryptionKey(storage.db, crypto, clock)
-    const way = { guard, lookup, ca: options.ca, proxy: config.outboundProxy }
+    const way = { guard, resolve, ca: options.ca, proxy: config.outboundProxy }
     const outbound = createOutbound({ ...way, limits: { http1ConnectionsPerOrigin } })
     const pushOutbound = createOutbound(way)
     const vapidSubject = config.vapidSubject ?? fallbackVapidSubject

@@ -63,10 +63,6 @@ export async function startSimulatedPushService(
       const keys = { p256dh, auth: randomBytes(16).toString('base64url') }
       return { platform: 'web', token: `${server.origin}${path}`, keys }
     },
-    /** Pushes accepted. */
-    get taken() {
-      return taken
-    },
     /** Devices with at least one accepted push. */
     get reached() {
       return reached

@@ -50,7 +50,7 @@ const ietfAssignmentsIpv6 = ipaddr.IPv6.parseCIDR('2001::/23')
  */
 export function createAddressGuard(
   allowNetworks: readonly string[],
-  resolve: ResolveAddresses = createResolver().resolve,
+  resolve: ResolveAddresses = createResolver(),
 ) {
   const opened: Network[] = allowNetworks.map((network) => ipaddr.parseCIDR(network))
 

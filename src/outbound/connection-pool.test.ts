@@ -14,10 +14,10 @@ const { ca, key, cert } = await makeCertificates()
 const connect = createGuardedConnect({
   guard: createAddressGuard(['127.0.0.0/8']),
   ca,
-  lookup: (hostname, _options, callback) =>
-    hostname.startsWith('no-')
-      ? callback(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), [])
-      : callback(null, [{ address: '127.0.0.1', family: 4 }]),
+  async resolve(hostname) {
+    if (hostname.startsWith('no-')) throw Object.assign(new Error('not found'), { code: 'ENOTFOUND' })
+    return [{ address: '127.0.0.1', family: 4 }]
+  },
   connectTimeoutMs: 20_000,
 })
 

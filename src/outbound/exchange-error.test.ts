@@ -23,11 +23,11 @@ afterEach(async () => {
 async function failureAt(
   url: string,
   {
-    lookup,
+    resolve,
     networks = ['127.0.0.0/8'],
-  }: { lookup?: ReturnType<typeof createResolver>['lookup']; networks?: string[] } = {},
+  }: { resolve?: ReturnType<typeof createResolver>; networks?: string[] } = {},
 ) {
-  const outbound = createOutbound({ guard: createAddressGuard(networks), ca, lookup })
+  const outbound = createOutbound({ guard: createAddressGuard(networks), ca, resolve })
   cleanups.push(() => outbound.close())
   const result = await outbound.exchange({
     url: new URL(url),
@@ -105,8 +105,8 @@ describe('why an exchange failed, in words', () => {
     )
     const names = await startNameServer(() => ['127.0.0.1'])
     for (const each of [server, old, names]) cleanups.push(() => each.stop())
-    const { lookup } = createResolver({ servers: [names.address] })
-    expect(await failureAt(`https://other.example:${server.port}/`, { lookup })).toEqual([
+    const resolve = createResolver({ servers: [names.address] })
+    expect(await failureAt(`https://other.example:${server.port}/`, { resolve })).toEqual([
       'tls',
       'the certificate is for another host name',
     ])
@@ -181,22 +181,22 @@ describe('why an exchange failed, in words', () => {
     }
     const names = await startNameServer((name) => answers[name]!)
     cleanups.push(() => names.stop())
-    const makeLookup = (timeoutMs: number) =>
-      createResolver({ servers: [names.address], limits: { timeoutMs } }).lookup
-    const lookup = makeLookup(20_000)
-    expect(await failureAt('https://none.example/', { lookup })).toEqual([
+    const makeResolver = (timeoutMs: number) =>
+      createResolver({ servers: [names.address], limits: { timeoutMs } })
+    const resolve = makeResolver(20_000)
+    expect(await failureAt('https://none.example/', { resolve })).toEqual([
       'dns',
       'the host name does not exist',
     ])
-    expect(await failureAt('https://empty.example/', { lookup })).toEqual([
+    expect(await failureAt('https://empty.example/', { resolve })).toEqual([
       'dns',
       'the host name has no address',
     ])
-    expect(await failureAt('https://silent.example/', { lookup: makeLookup(300) })).toEqual([
+    expect(await failureAt('https://silent.example/', { resolve: makeResolver(300) })).toEqual([
       'dns',
       failures.nameServersSilent.reason,
     ])
-    expect(await failureAt('https://inside.example/', { lookup })).toEqual([
+    expect(await failureAt('https://inside.example/', { resolve })).toEqual([
       'refused_address',
       failures.refusedAddress.reason,
     ])

@@ -1,5 +1,5 @@
 import { errors } from 'undici'
-import { RefusedAddressError } from './guarded-lookup.ts'
+import { RefusedAddressError } from './guarded-resolve.ts'
 import type { ExchangeError } from './outbound.ts'
 
 /** Why an exchange failed: the error in one word, and in a sentence. */

@@ -1,18 +1,17 @@
-import type { LookupAddress } from 'node:dns'
 import { isIP, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { buildConnector } from 'undici'
 import { type AddressGuard, withoutBrackets } from './address-guard.ts'
-import { guardLookup, RefusedAddressError } from './guarded-lookup.ts'
+import { guardResolve, RefusedAddressError, toLookup } from './guarded-resolve.ts'
 import { openTunnel } from './proxy-tunnel.ts'
-import type { LookupAll } from './resolver.ts'
+import type { Resolve } from './resolver.ts'
 import { createConnectors } from './tls-connectors.ts'
 
 export interface GuardedConnectOptions {
   guard: AddressGuard
   /** PEM certificates trusted besides the default roots. */
   ca?: string | Buffer | undefined
-  lookup: LookupAll
+  resolve: Resolve
   /** Time limit for name look-up, TCP and TLS together. */
   connectTimeoutMs: number
   /** An HTTP proxy through which every connection goes. */
@@ -48,8 +47,11 @@ const maxProxiedAddresses = 4
 export function createGuardedConnect(options: GuardedConnectOptions): GuardedConnect {
   const { guard, proxy } = options
   const serviceCa = options.ca?.toString()
-  const lookup = guardLookup(guard, options.lookup)
-  const connectorFor = createConnectors(serviceCa, { lookup, timeout: options.connectTimeoutMs })
+  const resolve = guardResolve(guard, options.resolve)
+  const connectorFor = createConnectors(serviceCa, {
+    lookup: toLookup(resolve),
+    timeout: options.connectTimeoutMs,
+  })
 
   function startTls(target: ConnectTarget, callback: buildConnector.Callback, httpSocket?: Socket) {
     const { url, ca } = target
@@ -88,32 +90,23 @@ export function createGuardedConnect(options: GuardedConnectOptions): GuardedCon
   }
 
   async function openTunnelTo(through: URL, url: URL, signal: AbortSignal): Promise<Socket> {
-    const addresses = await judgedAddresses(hostnameOf(url))
+    const hostname = hostnameOf(url)
+    const addresses = isIP(hostname) ? [hostname] : (await resolve(hostname)).map(({ address }) => address)
     const port = Number(url.port || 443)
     let failure: Error | undefined
     for (const address of addresses.slice(0, maxProxiedAddresses)) {
       try {
-        return await openTunnel(through, { address, port }, { signal, lookup: options.lookup, ca: serviceCa })
+        return await openTunnel(
+          through,
+          { address, port },
+          { signal, resolve: options.resolve, ca: serviceCa },
+        )
       } catch (error) {
         failure = error as Error
         if (signal.aborted) break
       }
     }
     throw failure!
-  }
-
-  /** @throws the error of the look-up, or RefusedAddressError */
-  function judgedAddresses(hostname: string): Promise<string[]> {
-    return new Promise((resolve, reject) => {
-      if (isIP(hostname) !== 0) {
-        resolve([hostname])
-        return
-      }
-      lookup(hostname, { all: true }, (error, addresses) => {
-        if (error) reject(error)
-        else resolve((addresses as LookupAddress[]).map(({ address }) => address))
-      })
-    })
   }
 
   return (target, callback) => {

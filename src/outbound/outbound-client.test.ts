@@ -17,7 +17,7 @@ import { makeCertificates } from '../local-ends/certificates.ts'
 import { createAddressGuard } from './address-guard.ts'
 import type { Outbound, OutboundRequest, OutboundResult } from './outbound.ts'
 import { createOutbound, type OutboundOptions } from './outbound-client.ts'
-import type { LookupAll } from './resolver.ts'
+import type { Resolve } from './resolver.ts'
 
 const certificates = await makeCertificates()
 const { ca, key, cert } = certificates
@@ -369,7 +369,7 @@ describe('deadline and signal', () => {
   })
 
   test('holds while a name does not resolve', async () => {
-    const outbound = makeOutbound({ lookup: () => {} })
+    const outbound = makeOutbound({ resolve: () => new Promise(() => {}) })
     expect(
       errorOf(await outbound.exchange(request(new URL('https://a.test.example/'), { timeoutMs: 100 }))),
     ).toBe('timeout')
@@ -454,9 +454,8 @@ describe('receivers that misbehave', () => {
     const distrusting = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']) })
     cleanups.push(() => distrusting.close())
     expect(errorOf(await distrusting.exchange(request(url)))).toBe('tls')
-    const lookup: LookupAll = (_hostname, _options, callback) =>
-      callback(null, [{ address: '127.0.0.1', family: 4 }])
-    const outbound = makeOutbound({ lookup })
+    const resolve: Resolve = async () => [{ address: '127.0.0.1', family: 4 }]
+    const outbound = makeOutbound({ resolve })
     expect(errorOf(await outbound.exchange(request(new URL(`https://other.example:${port}/`))))).toBe('tls')
     expect(errorOf(await outbound.exchange(request(new URL(`https://a.test.example:${port}/`))))).toBe(
       'answered 200',
@@ -481,13 +480,12 @@ describe('the guard', () => {
 
   test('refuses a name when one of its addresses is refused, and connects to none', async () => {
     const { port, sockets } = await https1((_, response) => response.end())
-    const lookup: LookupAll = (_hostname, _options, callback) =>
-      callback(null, [
-        { address: '127.0.0.1', family: 4 },
-        { address: '10.0.0.1', family: 4 },
-      ])
+    const resolve: Resolve = async () => [
+      { address: '127.0.0.1', family: 4 },
+      { address: '10.0.0.1', family: 4 },
+    ]
     const url = new URL(`https://a.test.example:${port}/`)
-    expect(errorOf(await makeOutbound({ lookup }).exchange(request(url)))).toBe('refused_address')
+    expect(errorOf(await makeOutbound({ resolve }).exchange(request(url)))).toBe('refused_address')
     expect(sockets.size).toBe(0)
   })
 
@@ -510,25 +508,22 @@ describe('the guard', () => {
       response.end()
     })
     const answers = [['127.0.0.1'], ['10.0.0.1']]
-    const lookup = vi.fn<LookupAll>((_hostname, options, callback) => {
-      expect(options.all).toBe(true)
-      callback(
-        null,
-        (answers.shift() ?? []).map((address) => ({ address, family: 4 })),
-      )
-    })
-    const outbound = makeOutbound({ lookup })
+    const resolve = vi.fn<Resolve>(async () =>
+      (answers.shift() ?? []).map((address) => ({ address, family: 4 })),
+    )
+    const outbound = makeOutbound({ resolve })
     const url = new URL(`https://rebind.test.example:${port}/`)
     expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
     expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 200')
-    expect(lookup).toHaveBeenCalledTimes(1)
+    expect(resolve).toHaveBeenCalledTimes(1)
   })
 
   test('a name that does not exist is a dns failure', async () => {
-    const lookup: LookupAll = (hostname, _options, callback) =>
-      callback(Object.assign(new Error(hostname), { code: 'ENOTFOUND', syscall: 'getaddrinfo' }), [])
+    const resolve: Resolve = async (hostname) => {
+      throw Object.assign(new Error(hostname), { code: 'ENOTFOUND', syscall: 'getaddrinfo' })
+    }
     expect(
-      errorOf(await makeOutbound({ lookup }).exchange(request(new URL('https://no.test.example/')))),
+      errorOf(await makeOutbound({ resolve }).exchange(request(new URL('https://no.test.example/')))),
     ).toBe('dns')
   })
 })

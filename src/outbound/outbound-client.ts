@@ -9,14 +9,14 @@ import { findHeaderFault } from './forbidden-headers.ts'
 import { createGuardedConnect } from './guarded-connect.ts'
 import type { Outbound } from './outbound.ts'
 import { defaultOutboundLimits, type OutboundLimits } from './outbound-limits.ts'
-import { createResolver, type LookupAll } from './resolver.ts'
+import { createResolver, type Resolve } from './resolver.ts'
 
 export interface OutboundOptions {
   guard: AddressGuard
   /** PEM certificates trusted besides the default roots (which include NODE_EXTRA_CA_CERTS). */
   ca?: string | Buffer
   /** Resolves names. Default: a resolver that asks the name servers of the system. */
-  lookup?: LookupAll | undefined
+  resolve?: Resolve | undefined
   /** An HTTP proxy for all connections. The guard checks the address before the proxy is asked. */
   proxy?: URL | undefined
   limits?: Partial<OutboundLimits>
@@ -32,7 +32,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
   const connect = createGuardedConnect({
     guard: options.guard,
     ca: options.ca,
-    lookup: options.lookup ?? createResolver().lookup,
+    resolve: options.resolve ?? createResolver(),
     proxy: options.proxy,
     connectTimeoutMs: limits.connectTimeoutMs,
   })

@@ -5,7 +5,7 @@ import { startTlsServer } from '../local-ends/tls-server.ts'
 import { createAddressGuard } from './address-guard.ts'
 import type { OutboundResult } from './outbound.ts'
 import { createOutbound } from './outbound-client.ts'
-import type { LookupAll } from './resolver.ts'
+import type { Resolve } from './resolver.ts'
 
 const certificates = await makeCertificates()
 
@@ -37,17 +37,14 @@ const lookups: Record<string, string[]> = {
   'mixed.test.example': ['127.0.0.1', '10.0.0.1'],
   'several.test.example': ['127.0.0.2', '127.0.0.1'],
 }
-const lookup: LookupAll = (hostname, _options, callback) =>
-  callback(
-    null,
-    (lookups[hostname] ?? []).map((address) => ({ address, family: 4 })),
-  )
+const resolve: Resolve = async (hostname) =>
+  (lookups[hostname] ?? []).map((address) => ({ address, family: 4 }))
 
 function makeSend(proxyUrl: string, timeoutMs = 20_000) {
   const outbound = createOutbound({
     guard: createAddressGuard(['127.0.0.0/8']),
     ca: certificates.ca,
-    lookup,
+    resolve,
     proxy: new URL(proxyUrl),
   })
   cleanups.push(() => outbound.close())

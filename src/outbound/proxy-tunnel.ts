@@ -3,13 +3,14 @@ import { request as httpsRequest } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
 import { getCACertificates } from 'node:tls'
 import { withoutBrackets } from './address-guard.ts'
-import type { LookupAll } from './resolver.ts'
+import { toLookup } from './guarded-resolve.ts'
+import type { Resolve } from './resolver.ts'
 
 export interface TunnelOptions {
   /** Aborts the attempt; without effect once the tunnel is open. */
   signal: AbortSignal
   /** Resolves the proxy's own name. */
-  lookup: LookupAll
+  resolve: Resolve
   /** PEM certificates trusted besides the default roots, for an https proxy. */
   ca?: string | undefined
 }
@@ -25,7 +26,7 @@ export interface TunnelOptions {
 export function openTunnel(
   proxy: URL,
   { address, port }: { address: string; port: number },
-  { signal, lookup, ca }: TunnelOptions,
+  { signal, resolve: resolveName, ca }: TunnelOptions,
 ): Promise<Socket> {
   const authority = `${isIPv6(address) ? `[${address}]` : address}:${port}`
   const isSecure = proxy.protocol === 'https:'
@@ -37,7 +38,7 @@ export function openTunnel(
       path: authority,
       headers: { host: authority, ...authorization(proxy) },
       agent: false,
-      lookup: lookup as never,
+      lookup: toLookup(resolveName),
       ...(isSecure && ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
     })
     const giveUp = () => request.destroy(tunnelError('ETIMEDOUT', 'no tunnel in time'))

@@ -52,8 +52,8 @@ function makeResolver(limits: ResolverOptions['limits'] = {}, files = 'none') {
   })
 }
 
-const addressesOf = async (resolver: ReturnType<typeof makeResolver>, name: string) =>
-  (await resolver.resolve(name)).map(({ address }) => address)
+const addressesOf = async (resolve: ReturnType<typeof makeResolver>, name: string) =>
+  (await resolve(name)).map(({ address }) => address)
 
 describe('a look-up', () => {
   test.each([
@@ -76,49 +76,49 @@ describe('a look-up', () => {
     ['dead.example', 'ETIMEOUT'],
   ])('of %s fails with %s', async (name, code) => {
     const limits = name === 'dead.example' ? { timeoutMs: 300 } : {}
-    await expect(makeResolver(limits).resolve(name)).rejects.toMatchObject({ code })
+    await expect(makeResolver(limits)(name)).rejects.toMatchObject({ code })
   })
 
   test('is shared by those who ask at the same time, and its answer holds for its time to live', async () => {
-    const resolver = makeResolver()
-    await Promise.all(Array.from({ length: 50 }, () => resolver.resolve('v4.example')))
+    const resolve = makeResolver()
+    await Promise.all(Array.from({ length: 50 }, () => resolve('v4.example')))
     expect(server.questions).toHaveLength(2)
     clock = 59_999
-    await resolver.resolve('v4.example')
+    await resolve('v4.example')
     expect(server.questions).toHaveLength(2)
     clock = 60_000
-    await resolver.resolve('v4.example')
+    await resolve('v4.example')
     expect(server.questions).toHaveLength(4)
   })
 
   test('is not remembered for longer than the limit, nor at all when its time to live is 0', async () => {
-    const resolver = makeResolver({ maxTtlSeconds: 30 })
-    await resolver.resolve('v4.example')
+    const resolve = makeResolver({ maxTtlSeconds: 30 })
+    await resolve('v4.example')
     clock = 30_000
-    await resolver.resolve('v4.example')
+    await resolve('v4.example')
     expect(server.questions).toHaveLength(4)
     server.ttlSeconds = 0
-    await resolver.resolve('v6.example')
-    await resolver.resolve('v6.example')
+    await resolve('v6.example')
+    await resolve('v6.example')
     expect(server.questions).toHaveLength(8)
   })
 
   test('of a name whose name server was silent fails at once for a while', async () => {
-    const resolver = makeResolver({ timeoutMs: 200 })
-    await expect(resolver.resolve('dead.example')).rejects.toMatchObject({ code: 'ETIMEOUT' })
+    const resolve = makeResolver({ timeoutMs: 200 })
+    await expect(resolve('dead.example')).rejects.toMatchObject({ code: 'ETIMEOUT' })
     const asked = server.questions.length
-    await expect(resolver.resolve('dead.example')).rejects.toMatchObject({ code: 'ETIMEOUT' })
+    await expect(resolve('dead.example')).rejects.toMatchObject({ code: 'ETIMEOUT' })
     expect(server.questions.length).toBe(asked)
   })
 })
 
 describe('dead name servers', () => {
   test('delay no other name, however many are asked for', async () => {
-    const resolver = makeResolver({ timeoutMs: 4_000, waitMs: 1_000 })
+    const resolve = makeResolver({ timeoutMs: 4_000, waitMs: 1_000 })
     const codes: string[] = []
-    const dead = Array.from({ length: 500 }, (_, i) => resolver.resolve(`n${i}.dead.example`))
+    const dead = Array.from({ length: 500 }, (_, i) => resolve(`n${i}.dead.example`))
     for (const each of dead) each.catch(({ code }) => codes.push(code))
-    for (let i = 0; i < 5; i += 1) await resolver.resolve(`n${i}.good.example`)
+    for (let i = 0; i < 5; i += 1) await resolve(`n${i}.good.example`)
     // None of those had to end first.
     expect(codes).not.toContain('ETIMEOUT')
     // No more of them at a time than one parent may have.
@@ -129,21 +129,21 @@ describe('dead name servers', () => {
   })
 
   test('are refused when there are too many of them for too long', async () => {
-    const resolver = makeResolver({ lookups: 4, lookupsPerParent: 2, waitMs: 100, timeoutMs: 500 })
+    const resolve = makeResolver({ lookups: 4, lookupsPerParent: 2, waitMs: 100, timeoutMs: 500 })
     const names = ['a.dead.example', 'b.dead.example', 'c.dead.example', 'a.dead.test', 'b.dead.test']
-    const dead = names.map((name) => resolver.resolve(name))
+    const dead = names.map((name) => resolve(name))
     for (const each of dead) each.catch(() => {})
     await expect(dead[2]).rejects.toMatchObject({ code: 'ERR_LOOKUPS_BUSY' })
     await Promise.allSettled(dead)
-    expect(await addressesOf(resolver, 'v4.example')).toEqual(['192.0.2.4'])
+    expect(await addressesOf(resolve, 'v4.example')).toEqual(['192.0.2.4'])
   })
 
   test('give their turns to others before these give up', async () => {
-    const resolver = makeResolver({ lookups: 4, waitMs: 20_000, timeoutMs: 1_000 })
+    const resolve = makeResolver({ lookups: 4, waitMs: 20_000, timeoutMs: 1_000 })
     const dead = ['a.dead.example', 'b.dead.example', 'a.dead.test', 'b.dead.test'].map((name) =>
-      resolver.resolve(name),
+      resolve(name),
     )
-    const found = addressesOf(resolver, 'v4.example')
+    const found = addressesOf(resolve, 'v4.example')
     await Promise.allSettled(dead)
     expect(await found).toEqual(['192.0.2.4'])
   })
@@ -153,11 +153,11 @@ test('the hosts file comes before the name servers, and search domains complete 
   const hosts = join(folder, 'hosts-own')
   await writeFile(hosts, '# mine\n192.0.2.9\tGood.Example other # too\n2001:db8::9 good.example\n')
   await writeFile(join(folder, 'resolv-own'), 'search lan.example\n')
-  const resolver = makeResolver({}, 'own')
-  expect(await addressesOf(resolver, 'good.example')).toEqual(['192.0.2.9', '2001:db8::9'])
-  expect(await addressesOf(resolver, 'other')).toEqual(['192.0.2.9'])
+  const resolve = makeResolver({}, 'own')
+  expect(await addressesOf(resolve, 'good.example')).toEqual(['192.0.2.9', '2001:db8::9'])
+  expect(await addressesOf(resolve, 'other')).toEqual(['192.0.2.9'])
   expect(server.questions).toEqual([])
-  expect(await addressesOf(resolver, 'service')).toEqual(['192.0.2.7'])
+  expect(await addressesOf(resolve, 'service')).toEqual(['192.0.2.7'])
 })
 
 describe('system files', () => {

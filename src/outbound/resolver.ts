@@ -1,4 +1,4 @@
-import type { LookupAddress, LookupOptions } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
 import { isIPv6 } from 'node:net'
 import { remember } from '../platform/remember.ts'
 import { createLookupTurns } from './lookup-turns.ts'
@@ -31,12 +31,8 @@ export interface ResolverOptions {
   now?: () => number
 }
 
-/** The signature of `dns.lookup` when it is asked for all addresses. */
-export type LookupAll = (
-  hostname: string,
-  options: LookupOptions & { all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void
+/** Resolves a name to all its addresses; rejects like c-ares when it has none. */
+export type Resolve = (hostname: string) => Promise<LookupAddress[]>
 
 /** The addresses of `localhost`, which is never looked up (RFC 6761 §6.3). */
 const loopback: LookupAddress[] = [
@@ -48,7 +44,7 @@ const loopback: LookupAddress[] = [
  * Resolves names without getaddrinfo: one dead name server would block its four threads for everybody. Simultaneous
  * requests for one name share one look-up. The hosts file and `localhost` take precedence over name servers.
  */
-export function createResolver(options: ResolverOptions = {}) {
+export function createResolver(options: ResolverOptions = {}): Resolve {
   const { servers, now = () => performance.now() } = options
   const limits = { ...defaultResolverLimits, ...options.limits }
   const systemNames = createSystemNames(options.files)
@@ -94,8 +90,7 @@ export function createResolver(options: ResolverOptions = {}) {
     }
   }
 
-  /** Resolves a name to all its addresses; rejects like c-ares when it has none. */
-  function resolve(given: string): Promise<LookupAddress[]> {
+  return (given) => {
     const hostname = given.toLowerCase()
     const known = found.get(hostname)
     if (known && known.until > now()) return Promise.resolve(known.addresses)
@@ -106,15 +101,6 @@ export function createResolver(options: ResolverOptions = {}) {
     running.set(hostname, lookup)
     return lookup
   }
-
-  /** `resolve` with the signature that sockets use. */
-  const lookup: LookupAll = (hostname, _options, callback) => {
-    resolve(hostname).then(
-      (addresses) => callback(null, addresses),
-      (error: NodeJS.ErrnoException) => callback(error, []),
-    )
-  }
-  return { resolve, lookup }
 }
 
 function isMissing(error: unknown): boolean {

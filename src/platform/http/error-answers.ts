@@ -39,9 +39,6 @@ function toRefusal(error: FastifyError): ApiError | undefined {
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return refusals.malformedBody('Request body is not valid JSON')
   }
-  if (error instanceof SyntaxError && error.statusCode === 400) {
-    return refusals.malformedBody('Request body is not valid JSON')
-  }
   // The parent of the new row was deleted after the handler had found it.
   if (error.code === foreignKeyViolation) return refusals.notFound()
   const status = error.statusCode ?? 500
