@@ -62,24 +62,6 @@ export interface ServiceOptions {
   connections?: Partial<ConnectionLimits>
 }
 
-/** A running service. */
-export interface Service {
-  deps: Deps
-  /** The URL that the service listens on; undefined without the `api` role. */
-  url: string | undefined
-  /** The URL of `/metrics`, if it has its own port. */
-  metricsUrl: string | undefined
-  /** The first API key; only set on the very first start with the `api` role. */
-  firstKey: string | undefined
-  /**
-   * Stops taking requests and jobs, finishes the work in flight within a deadline, then closes everything.
-   *
-   * @param drainDelayMs how long `/readyz` reports `draining` first, while all work continues; ignored without the
-   *   `api` role, because nobody asks then
-   */
-  stop(drainDelayMs?: number): Promise<void>
-}
-
 /** How long handlers may continue after the service is told to stop. */
 const drainTimeoutMs = 20_000
 /** Connections for webhooks; each takes 100 KB. They carry as many requests as two HTTP/2 connections. */
@@ -90,7 +72,7 @@ const http1ConnectionsPerOrigin = 256
  *
  * @throws ConfigError with a one-sentence message when the operator's configuration is wrong
  */
-export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
+export async function startService(config: Config, options: ServiceOptions = {}) {
   const { roles = ['api', 'worker'], log = createLogger(config.logLevel), clock = systemClock } = options
   const closers: (() => Promise<unknown>)[] = []
   /** Parts with work in flight. They stop taking work together, and end before the parts that they use are closed. */
@@ -101,6 +83,12 @@ export async function startService(config: Config, options: ServiceOptions = {})
     for (const close of closers.reverse()) await closeOne(close)
   }
   const draining = new AbortController()
+  /**
+   * Stops taking requests and jobs, finishes the work in flight within a deadline, then closes everything.
+   *
+   * @param drainDelayMs how long `/readyz` reports `draining` first, while all work continues; ignored without the
+   *   `api` role, because nobody asks then
+   */
   const stop = async (drainDelayMs = 0) => {
     draining.abort()
     if (api && drainDelayMs > 0) await setTimeout(drainDelayMs)
@@ -186,7 +174,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       apps: createKnownApps({ db, notices }),
       version,
     }
-    // Only the `api` role creates the first key: nobody looks for it in a worker's log.
+    // Only the `api` role creates the first key, on the very first start: nobody looks for it in a worker's log.
     const firstKey = api ? await ensureFirstKey(db, clock, config.bootstrapApiKey) : undefined
     if (firstKey) options.onFirstKey?.(firstKey)
     if (worker) {
@@ -200,6 +188,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     } else {
       measureLanes(deps, undefined)
     }
+    /** The URL that the service listens on; undefined without the `api` role. */
     let url: string | undefined
     if (apiPort) {
       const server = await createHttpServer(deps)
@@ -208,6 +197,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       closers.push(() => server.close())
       url = await apiPort.listen(server)
     }
+    /** The URL of `/metrics`, if it has its own port. */
     let metricsUrl: string | undefined
     if (ownMetricsPort) {
       const server = await createHttpServer(deps)
@@ -225,6 +215,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
     throw error
   }
 }
+
+/** A running service. */
+export type Service = Awaited<ReturnType<typeof startService>>
 
 /** Loads the tracing libraries only when traces are configured. */
 async function startTraces(traces: TracesConfig, log: Logger): Promise<Traces> {

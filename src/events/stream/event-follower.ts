@@ -2,18 +2,6 @@ import { firstIdOf, momentOfId, newId } from '../../platform/ids.ts'
 import type { LoggedEvent } from '../event-store.ts'
 import { type EventFeed, type KeyPage, pageSize } from './event-feeds.ts'
 
-/** Reads the events of an app as they are committed. */
-export interface Follower {
-  /**
-   * Reads up to 500 more rows.
-   *
-   * @returns the events not returned before
-   */
-  read(): Promise<LoggedEvent[]>
-  /** Resolves when there may be more to read, after `atMostMs` or when `signal` is aborted. */
-  wait(atMostMs: number, signal: AbortSignal): Promise<void>
-}
-
 export interface FollowOptions {
   /** The lower-case id of the event to continue after. Absent: only events committed after the start. */
   after: string | undefined
@@ -46,10 +34,7 @@ export async function startFollower(feed: EventFeed, options: FollowOptions): Pr
   return follower
 }
 
-function createFollower(
-  feed: EventFeed,
-  { after, types, sweepMs }: FollowOptions,
-): Follower & { skip(): Promise<boolean> } {
+function createFollower(feed: EventFeed, { after, types, sweepMs }: FollowOptions) {
   const remembered = new Set<string>(after === undefined ? [] : [after])
   /** Ids up to this one were read when they were older than the lag: no event can appear there any more. */
   let settled = lagBehind(after === undefined ? nowMs() : Math.min(nowMs(), momentOfId(after).getTime()))
@@ -117,14 +102,20 @@ function createFollower(
   }
 
   return {
-    async read() {
+    /**
+     * Reads up to 500 more rows.
+     *
+     * @returns the events not returned before
+     */
+    async read(): Promise<LoggedEvent[]> {
       return feed.readEvents(await readKeys())
     },
     async skip() {
       await readKeys(true)
       return caughtUp
     },
-    async wait(atMostMs, signal) {
+    /** Resolves when there may be more to read, after `atMostMs` or when `signal` is aborted. */
+    async wait(atMostMs: number, signal: AbortSignal) {
       if (!caughtUp) return
       const sweepInMs = swept === walked ? Number.POSITIVE_INFINITY : sweptAtMs + sweepMs - nowMs()
       // A follower that cannot remember more ids waits until some are old enough to be forgotten.
@@ -133,6 +124,9 @@ function createFollower(
     },
   }
 }
+
+/** Reads the events of an app as they are committed. */
+export type Follower = ReturnType<typeof createFollower>
 
 /** The current time, by the clock that creates event ids. */
 function nowMs(): number {

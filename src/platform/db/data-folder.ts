@@ -5,24 +5,15 @@ import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config-error.ts'
 import { syncFolder } from '../durable-files.ts'
 
-/** The folder of the embedded database, locked by this process. */
-export interface DataFolder {
-  /** Where PGlite keeps its files. */
-  databasePath: string
-  /** Who else may write to the folder, and could replace the key or the database; undefined: nobody. */
-  writableBy: 'its group' | 'its owner' | undefined
-  /** Releases the lock. The kernel does the same when this process dies. */
-  unlock(): void
-}
-
 /**
  * Creates the folder if it is missing (mode 0700) and locks it. The lock is SQLite's exclusive file lock: the kernel
  * drops it with the process, so a crash leaves no stale lock, and it works across containers that share a volume.
  *
+ * @returns `writableBy`: see {@link findOtherWriters}; `unlock` releases the lock, as the kernel does when this process dies
  * @throws ConfigError when the folder cannot be created, when any user of the machine may write to it, or when another
  *   process holds the lock
  */
-export function lockDataFolder(path: string): DataFolder {
+export function lockDataFolder(path: string) {
   try {
     makeFolders(path)
   } catch (cause) {
@@ -31,12 +22,12 @@ export function lockDataFolder(path: string): DataFolder {
     })
   }
   const writableBy = findOtherWriters(path)
-  let lock: DatabaseSync | undefined
+  const lock = new DatabaseSync(join(path, 'lock'), { timeout: 0, open: false })
   try {
-    lock = new DatabaseSync(join(path, 'lock'), { timeout: 0 })
+    lock.open()
     lock.exec('pragma locking_mode = exclusive; begin exclusive')
   } catch (cause) {
-    lock?.close()
+    if (lock.isOpen) lock.close()
     const busy = (cause as { errcode?: number }).errcode === sqliteBusy
     throw new ConfigError(
       busy
@@ -45,8 +36,7 @@ export function lockDataFolder(path: string): DataFolder {
       { cause },
     )
   }
-  const held = lock
-  return { databasePath: databasePathIn(path), writableBy, unlock: () => held.close() }
+  return { databasePath: databasePathIn(path), writableBy, unlock: () => lock.close() }
 }
 
 /** Where PGlite keeps its files in a data folder. The path does not exist before the first start. */
@@ -74,7 +64,8 @@ const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.is
 const byGroup = 0o020
 const byOthers = 0o002
 
-function findOtherWriters(path: string): DataFolder['writableBy'] {
+/** Who else may write to the folder, and could replace the key or the database; undefined: nobody. */
+function findOtherWriters(path: string): 'its group' | 'its owner' | undefined {
   // Only Unix has these permission bits.
   if (!process.getuid) return undefined
   const { mode, uid } = statSync(path)

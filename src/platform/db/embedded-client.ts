@@ -17,34 +17,7 @@ interface Result<Row> {
   affectedRows: number | undefined
 }
 
-/** A transaction that has begun, or will once earlier ones have ended. All other statements wait until it ends. */
-export interface EmbeddedTransaction {
-  query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
-  /** @throws the database's error; then nothing is committed, and the transaction has ended */
-  commit(): Promise<void>
-  rollback(): Promise<void>
-}
-
-/**
- * The embedded database in its own thread, with the part of PGlite's interface that Kysely and pg-boss need. It has
- * one connection: statements and transactions run one after the other, in the order of the calls.
- */
-export interface EmbeddedClient {
-  query<Row>(sql: string, params?: unknown[]): Promise<Result<Row>>
-  /** Runs any number of statements without parameters. @returns a result for each */
-  exec(sql: string): Promise<Result<unknown>[]>
-  begin(): EmbeddedTransaction
-  listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
-  /** How long requests have been pending without any answer, in milliseconds; 0: no request is pending. */
-  silentMs(): number
-  /** The number of pending requests. */
-  owed(): number
-  /** Rolls back open transactions and ends the thread. Safe to call twice. */
-  close(): Promise<void>
-  readonly closed: boolean
-  readonly ready: boolean
-  readonly waitReady: Promise<void>
-}
+type Query = <Row>(sql: string, params?: unknown[]) => Promise<Result<Row>>
 
 /**
  * Opens the database in the folder `path` in a new thread, with settings like `enable_sort = off`.
@@ -59,7 +32,7 @@ export async function openEmbeddedClient(
   path: string,
   settings: readonly string[],
   onLost: (reason: string) => void = throwLost,
-): Promise<EmbeddedClient> {
+) {
   const thread = new Worker(siblingModule(import.meta.url, 'embedded-thread'))
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const listeners = new Map<string, Set<(payload: string) => void>>()
@@ -114,7 +87,7 @@ export async function openEmbeddedClient(
   }
   const nameOf = createStatementNames()
   const queryIn =
-    (transaction: number | undefined): EmbeddedClient['query'] =>
+    (transaction: number | undefined): Query =>
     async <Row>(sql: string, params?: unknown[]) => {
       const name = (params && statementContext.getStore()?.caller === undefined && nameOf(sql)) || ''
       const messages = runMessages(name, params, prepareValue)
@@ -123,7 +96,9 @@ export async function openEmbeddedClient(
     }
   return {
     query: queryIn(undefined),
-    exec: (sql) => ask({ kind: 'exec', sql }),
+    /** Runs any number of statements without parameters. @returns a result for each */
+    exec: (sql: string) => ask<Result<unknown>[]>({ kind: 'exec', sql }),
+    /** Begins a transaction once earlier ones have ended. All other statements wait until it ends. */
     begin() {
       const transaction = asked + 1
       // Statements need not wait for `begin`: the thread receives them in this order, and they fail if it fails.
@@ -133,9 +108,14 @@ export async function openEmbeddedClient(
         if (command.toLowerCase() !== how)
           throw new Error('a statement of the transaction failed: nothing is committed')
       }
-      return { query: queryIn(transaction), commit: () => end('commit'), rollback: () => end('rollback') }
+      return {
+        query: queryIn(transaction),
+        /** @throws the database's error; then nothing is committed, and the transaction has ended */
+        commit: () => end('commit'),
+        rollback: () => end('rollback'),
+      }
     },
-    async listen(channel, callback) {
+    async listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>> {
       const isNew = !listeners.has(channel)
       const callbacks = getOrInsert(listeners, channel, () => new Set())
       callbacks.add(callback)
@@ -143,8 +123,11 @@ export async function openEmbeddedClient(
       if (isNew) await ask({ kind: 'exec', sql: `listen "${channel}"` })
       return async () => void callbacks.delete(callback)
     },
+    /** How long requests have been pending without any answer, in milliseconds; 0: no request is pending. */
     silentMs: () => (silentSince === undefined ? 0 : performance.now() - silentSince),
+    /** The number of pending requests. */
     owed: () => waiting.size,
+    /** Rolls back open transactions and ends the thread. Safe to call twice. */
     close: () => (closing ??= end(ask({ kind: 'close' }))),
     get closed() {
       return closing !== undefined
@@ -153,6 +136,12 @@ export async function openEmbeddedClient(
     waitReady: Promise.resolve(),
   }
 }
+
+/**
+ * The embedded database in its own thread, with the part of PGlite's interface that Kysely and pg-boss need. It has
+ * one connection: statements and transactions run one after the other, in the order of the calls.
+ */
+export type EmbeddedClient = Awaited<ReturnType<typeof openEmbeddedClient>>
 
 function throwLost(reason: string): never {
   throw new Error(`the embedded database is lost: ${reason}`)

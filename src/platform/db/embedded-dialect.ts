@@ -8,10 +8,10 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely'
-import type { EmbeddedClient, EmbeddedTransaction } from './embedded-client.ts'
+import type { EmbeddedClient } from './embedded-client.ts'
 
 interface Connection extends DatabaseConnection {
-  transaction: EmbeddedTransaction | undefined
+  transaction: ReturnType<EmbeddedClient['begin']> | undefined
 }
 
 /**
