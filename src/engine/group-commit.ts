@@ -1,18 +1,6 @@
 import { isRowError } from '../platform/db/database-errors.ts'
 import { statementContext } from '../platform/db/statement-context.ts'
 
-/** Groups the items of concurrent callers into shared transactions. */
-export interface GroupCommit<Item, Result> {
-  /**
-   * Resolves once the item's group has committed.
-   *
-   * @throws the item's own refusal, or the error of the whole group; see {@link GroupCommitOptions}
-   */
-  add(item: Item): Promise<Result>
-  /** Number of items not yet committed. */
-  size(): number
-}
-
 export interface GroupCommitOptions<Item, Result> {
   /** Maximum items per transaction. */
   maxGroup: number
@@ -41,9 +29,7 @@ interface Waiting<Item, Result> {
  * Items that arrive while a transaction runs share the next one. An item that arrives alone does not wait for others.
  * A row that the database refuses does not fail the other items of its group, see {@link commitHalving}.
  */
-export function createGroupCommit<Item, Result>(
-  options: GroupCommitOptions<Item, Result>,
-): GroupCommit<Item, Result> {
+export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>) {
   const { maxGroup, maxWaiting, overloaded, groupsAtOnce, commit } = options
   let waiting: Waiting<Item, Result>[] = []
   let running = 0
@@ -71,7 +57,12 @@ export function createGroupCommit<Item, Result>(
     void next()
   }
   return {
-    add(item) {
+    /**
+     * Resolves once the item's group has committed.
+     *
+     * @throws the item's own refusal, or the error of the whole group; see {@link GroupCommitOptions}
+     */
+    add(item: Item): Promise<Result> {
       if (waiting.length >= maxWaiting) return Promise.reject(overloaded())
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
       waiting.push({ item, timeoutMs: statementContext.getStore()?.timeoutMs, resolve, reject })
@@ -80,6 +71,7 @@ export function createGroupCommit<Item, Result>(
       setImmediate(next)
       return promise
     },
+    /** Number of items not yet committed. */
     size: () => uncommitted,
   }
 }

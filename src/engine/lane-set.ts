@@ -36,36 +36,13 @@ export interface DueLane {
   firstDueAt: Date
 }
 
-/** The lanes of one stage that are known to this process. */
-export interface LaneSet<Lane> {
-  get(laneId: string): Lane | undefined
-  /** Number of known lanes that this process owns. */
-  count(): number
-  /** Notes that work of a lane is due now. If this process owns the lane, it sweeps soon. */
-  noteDue(appId: string, laneId: string): void
-  /**
-   * Runs a turn for lanes and moves them to the end of the line. If the turn fails, the lanes are due again.
-   *
-   * @param laneIds ids of known lanes
-   */
-  serve(laneIds: readonly string[], turn: () => Promise<void>): Promise<void>
-  /** Registers work that must end before the process stops. A sweep follows when the work ends. */
-  track(work: Promise<void>): void
-  wake(): void
-  /** Makes the next sweep look for lanes in the database, and starts it soon. */
-  rediscover(): void
-  /** True once no more work may start. */
-  readonly isStopping: boolean
-  /** Starts no more work and waits for work under way. Calls `breakOff` if it has not ended after `timeoutMs`. */
-  stop(timeoutMs: number, breakOff: () => void): Promise<void>
-}
-
 /** How often to look for lanes in the database: while announcements of new work are heard, and while they are not. */
 const discoverAnnouncedMs = 30_000
 const discoverUnannouncedMs = 1_000
 /** Random share cut from that interval: loops that query at the same time would each hold a connection. */
 const discoverSpread = 0.5
 
+/** Tracks the lanes of one stage that are known to this process, and sweeps those with work that is due. */
 export function startLanes<Lane>(
   {
     clock,
@@ -75,7 +52,7 @@ export function startLanes<Lane>(
     notices,
   }: { clock: Clock; random: () => number; log: Logger; lanes: LaneOwnership; notices: Notices },
   kind: LaneKind<Lane>,
-): LaneSet<Lane> {
+) {
   const lanes = new Map<string, Lane>()
   const underWay = new Set<Promise<void>>()
   let isStopping = false
@@ -127,13 +104,20 @@ export function startLanes<Lane>(
     lanes.entries().some(([laneId, lane]) => kind.isBusy(lane) && bucketOf(laneId) === bucket),
   )
   return {
-    get: (laneId) => lanes.get(laneId),
+    get: (laneId: string) => lanes.get(laneId),
+    /** Number of known lanes that this process owns. */
     count: () => [...lanes.keys()].filter(ownership.owns).length,
-    noteDue(appId, laneId) {
+    /** Notes that work of a lane is due now. If this process owns the lane, it sweeps soon. */
+    noteDue(appId: string, laneId: string) {
       noteDue(appId, laneId, nowMs())
       sweeper.wake()
     },
-    async serve(laneIds, turn) {
+    /**
+     * Runs a turn for lanes and moves them to the end of the line. If the turn fails, the lanes are due again.
+     *
+     * @param laneIds ids of known lanes
+     */
+    async serve(laneIds: readonly string[], turn: () => Promise<void>) {
       const served = laneIds.map((laneId) => lanes.get(laneId)!)
       for (const [index, laneId] of laneIds.entries()) {
         lanes.delete(laneId)
@@ -144,7 +128,8 @@ export function startLanes<Lane>(
         throw error
       })
     },
-    track(work) {
+    /** Registers work that must end before the process stops. A sweep follows when the work ends. */
+    track(work: Promise<void>) {
       const tracked = work.finally(() => {
         underWay.delete(tracked)
         sweeper.wake()
@@ -152,11 +137,14 @@ export function startLanes<Lane>(
       underWay.add(tracked)
     },
     wake: sweeper.wake,
+    /** Makes the next sweep look for lanes in the database, and starts it soon. */
     rediscover,
+    /** True once no more work may start. */
     get isStopping() {
       return isStopping
     },
-    async stop(timeoutMs, breakOff) {
+    /** Starts no more work and waits for work under way. Calls `breakOff` if it has not ended after `timeoutMs`. */
+    async stop(timeoutMs: number, breakOff: () => void) {
       const timer = setTimeout(breakOff, timeoutMs)
       isStopping = true
       await sweeper.stop()

@@ -1,18 +1,3 @@
-/** Limits the work under way per key (a webhook, a host, a push service) by how well that key answers. */
-export interface Slots {
-  /** Number of slots free now. */
-  room(key: string): number
-  inUse(key: string): number
-  take(key: string): void
-  /**
-   * @param hungSince null: the work got an answer of any kind, which raises the limit by one. Otherwise when the
-   *   unanswered work began, by the same clock: the limit is halved, unless the key has answered other work since.
-   */
-  give(key: string, hungSince: number | null): void
-  /** Gives back a slot that was not used. The limit stays the same. */
-  cancel(key: string): void
-}
-
 export interface SlotLimits {
   /** The limit of an unknown key. */
   initial: number
@@ -32,12 +17,13 @@ interface State {
 const maxKeys = 10_000
 
 /**
- * Additive increase, multiplicative decrease, as in TCP (RFC 5681 §3.1). A receiver that hangs is soon limited to
- * `floor` requests at a time. A receiver that answers doubles its limit with every round of answers.
+ * Limits the work under way per key (a webhook, a host, a push service) by how well that key answers: additive increase,
+ * multiplicative decrease, as in TCP (RFC 5681 §3.1). A receiver that hangs is soon limited to `floor` requests at a time.
+ * A receiver that answers doubles its limit with every round of answers.
  *
  * @param now milliseconds
  */
-export function createSlots(limits: SlotLimits, now: () => number = () => performance.now()): Slots {
+export function createSlots(limits: SlotLimits, now: () => number = () => performance.now()) {
   const states = new Map<string, State>()
   const stateOf = (key: string) => {
     const known = states.get(key)
@@ -48,15 +34,20 @@ export function createSlots(limits: SlotLimits, now: () => number = () => perfor
     return made
   }
   return {
-    room(key) {
+    /** Number of slots free now. */
+    room(key: string): number {
       const state = states.get(key)
       return state ? Math.max(0, state.limit - state.inUse) : limits.initial
     },
-    inUse: (key) => states.get(key)?.inUse ?? 0,
-    take(key) {
+    inUse: (key: string) => states.get(key)?.inUse ?? 0,
+    take(key: string) {
       stateOf(key).inUse += 1
     },
-    give(key, hungSince) {
+    /**
+     * @param hungSince null: the work got an answer of any kind, which raises the limit by one. Otherwise when the
+     *   unanswered work began, by the same clock: the limit is halved, unless the key has answered other work since.
+     */
+    give(key: string, hungSince: number | null) {
       const state = stateOf(key)
       state.inUse -= 1
       if (hungSince === null) {
@@ -66,7 +57,8 @@ export function createSlots(limits: SlotLimits, now: () => number = () => perfor
         state.limit = Math.max(limits.floor, Math.floor(state.limit / 2))
       }
     },
-    cancel(key) {
+    /** Gives back a slot that was not used. The limit stays the same. */
+    cancel(key: string) {
       stateOf(key).inUse -= 1
     },
   }

@@ -1,14 +1,6 @@
 import type { Logger } from 'pino'
 import { createWakeUp } from './wake-up.ts'
 
-/** A loop that repeatedly does the work that is due. */
-export interface Sweeper {
-  /** Signals that work may be due. A sweep follows soon and includes other work that arrives before it. */
-  wake(): void
-  /** Resolves once the sweep under way has ended. No sweep starts after it. */
-  stop(): Promise<void>
-}
-
 export interface SweeperOptions {
   /** The name in log lines. */
   name: string
@@ -30,7 +22,7 @@ const firstErrorPauseMs = 250
 const maxErrorPauseMs = 4_000
 
 /** Starts a loop that sweeps when it is woken, and at the time that the last sweep returned. */
-export function startSweeper({ name, log, gatherMs, maxIdleMs, sweep }: SweeperOptions): Sweeper {
+export function startSweeper({ name, log, gatherMs, maxIdleMs, sweep }: SweeperOptions) {
   const wakeUp = createWakeUp()
   let stopping = false
   let failures = 0
@@ -56,7 +48,9 @@ export function startSweeper({ name, log, gatherMs, maxIdleMs, sweep }: SweeperO
     }
   })()
   return {
+    /** Signals that work may be due. A sweep follows soon and includes other work that arrives before it. */
     wake: () => wakeUp.ring(),
+    /** Resolves once the sweep under way has ended. No sweep starts after it. */
     async stop() {
       stopping = true
       wakeUp.ring()

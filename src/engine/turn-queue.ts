@@ -1,15 +1,5 @@
 import { getOrInsert } from '../platform/get-or-insert.ts'
-/** Waiting items of many owners. The owners take turns; the items of one owner keep their order. */
-export interface TurnQueue<Item> {
-  readonly size: number
-  push(owner: string, item: Item): void
-  /** Takes the first item of the owner whose turn it is; that owner then goes to the end of the line. */
-  shift(): Item | undefined
-  /** Removes and returns all items for which the test is true, wherever they are in the queue. */
-  removeIf(test: (item: Item) => boolean): Item[]
-}
-
-export function createTurnQueue<Item>(): TurnQueue<Item> {
+export function createTurnQueue<Item>() {
   const owners = new Map<string, Set<Item>>()
   let size = 0
   const remove = (owner: string, items: Set<Item>, item: Item) => {
@@ -21,11 +11,12 @@ export function createTurnQueue<Item>(): TurnQueue<Item> {
     get size() {
       return size
     },
-    push(owner, item) {
+    push(owner: string, item: Item) {
       getOrInsert(owners, owner, () => new Set()).add(item)
       size += 1
     },
-    shift() {
+    /** Takes the first item of the owner whose turn it is; that owner then goes to the end of the line. */
+    shift(): Item | undefined {
       for (const [owner, items] of owners) {
         const [item] = items
         owners.delete(owner)
@@ -35,7 +26,8 @@ export function createTurnQueue<Item>(): TurnQueue<Item> {
       }
       return undefined
     },
-    removeIf(test) {
+    /** Removes and returns all items for which the test is true, wherever they are in the queue. */
+    removeIf(test: (item: Item) => boolean): Item[] {
       const removed: Item[] = []
       for (const [owner, items] of owners) {
         for (const item of items) {
@@ -48,3 +40,6 @@ export function createTurnQueue<Item>(): TurnQueue<Item> {
     },
   }
 }
+
+/** Waiting items of many owners. The owners take turns; the items of one owner keep their order. */
+export type TurnQueue<Item> = ReturnType<typeof createTurnQueue<Item>>

@@ -1,11 +1,5 @@
 /** Lets a loop sleep until something rings. */
-export interface WakeUp {
-  ring(): void
-  /** Resolves after `atLeastMs` if `ring` was called by then, otherwise at the next `ring` or after `atMostMs`. */
-  wait(atLeastMs: number, atMostMs: number): Promise<void>
-}
-
-export function createWakeUp(): WakeUp {
+export function createWakeUp() {
   let rung = false
   let wake: (() => void) | undefined
   const pause = (ms: number, untilRung: boolean) =>
@@ -23,7 +17,8 @@ export function createWakeUp(): WakeUp {
       rung = true
       wake?.()
     },
-    async wait(atLeastMs, atMostMs) {
+    /** Resolves after `atLeastMs` if `ring` was called by then, otherwise at the next `ring` or after `atMostMs`. */
+    async wait(atLeastMs: number, atMostMs: number) {
       if (atLeastMs > 0) await pause(atLeastMs, false)
       if (!rung && atMostMs > atLeastMs) await pause(atMostMs - atLeastMs, true)
       rung = false

@@ -6,16 +6,6 @@ import { reportCompletion } from './complete-notification.ts'
 import { pageKey, type SentPage } from './page.ts'
 import { recordPages } from './record-pages.ts'
 
-/** Records sent pages in the database. */
-export interface PageRecorder {
-  /**
-   * Resolves once the page is recorded; false: it had been recorded before, or its notification is gone.
-   *
-   * @throws the error of the last try
-   */
-  record(sent: SentPage): Promise<boolean>
-}
-
 const maxGroup = 256
 const maxWaiting = 4_096
 /** The tries bridge a time when the database is unavailable. */
@@ -34,7 +24,7 @@ const maxPauseMs = 4_000
 export function createPageRecorder(
   deps: Pick<Deps, 'db' | 'clock' | 'log' | 'metrics'>,
   signal: AbortSignal,
-): PageRecorder {
+) {
   const group = createGroupCommit<SentPage, boolean>({
     maxGroup,
     maxWaiting,
@@ -51,7 +41,12 @@ export function createPageRecorder(
     },
   })
   return {
-    async record(sent) {
+    /**
+     * Resolves once the page is recorded; false: it had been recorded before, or its notification is gone.
+     *
+     * @throws the error of the last try
+     */
+    async record(sent: SentPage): Promise<boolean> {
       for (let tries = 1; ; tries++) {
         try {
           return await group.add(sent)
@@ -65,3 +60,6 @@ export function createPageRecorder(
     },
   }
 }
+
+/** Records sent pages in the database. */
+export type PageRecorder = ReturnType<typeof createPageRecorder>

@@ -36,14 +36,6 @@ import {
 } from './sending-lane.ts'
 import { resolveSpan } from './sending-spans.ts'
 
-/** The sending lanes that this process owns. */
-export interface SendingLanes {
-  /** Number of lanes with something to do. */
-  count(): number
-  /** Begins no more pages and lets those under way end. After `timeoutMs`, their unsent pushes are deferred. */
-  stop(timeoutMs: number): Promise<void>
-}
-
 /** Maximum pages at a time. A large page holds 1,000 subscribers in memory. While one is recorded, others are sent. */
 const maxPages = { small: 1_024, large: 6 }
 const maxPagesPerLane = { small: 256, large: 3 }
@@ -58,7 +50,7 @@ const overdueEveryMs = 5_000
  * Sends the due work of the lanes that this process owns. Each sweep reads the due work of all lanes and resolves the
  * small audiences, with a fixed number of statements. Each page of a large audience is read when it begins.
  */
-export function startSendingLanes(deps: Deps): SendingLanes {
+export function startSendingLanes(deps: Deps) {
   const stopped = new AbortController()
   const recorder = createPageRecorder(deps, stopped.signal)
   /** Number of pages under way, over all lanes. */
@@ -229,8 +221,16 @@ export function startSendingLanes(deps: Deps): SendingLanes {
   })
   sendingDue.on(deps.notices, { named: (appId) => lanes.noteDue(appId, appId), missed: lanes.rediscover })
   appDeletions.on(deps.notices, { named: (appId) => lanes.get(appId)?.deleted.abort(), missed() {} })
-  return { count: lanes.count, stop: (timeoutMs) => lanes.stop(timeoutMs, () => stopped.abort()) }
+  return {
+    /** Number of lanes with something to do. */
+    count: lanes.count,
+    /** Begins no more pages and lets those under way end. After `timeoutMs`, their unsent pushes are deferred. */
+    stop: (timeoutMs: number) => lanes.stop(timeoutMs, () => stopped.abort()),
+  }
 }
+
+/** The sending lanes that this process owns. */
+export type SendingLanes = ReturnType<typeof startSendingLanes>
 
 /** Reads one row more of each rank than may be sent: that row tells whether there is more work, and when it is due. */
 function toRead(appId: string, room: Record<PageKind, Map<string, number>>): LaneRead {

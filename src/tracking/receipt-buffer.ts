@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { createGroupCommit, type GroupCommit } from '../engine/group-commit.ts'
+import { createGroupCommit } from '../engine/group-commit.ts'
 import { refusals } from '../platform/errors.ts'
 import { recordReceipts } from './record-receipts.ts'
 import type { Report } from './report.ts'
@@ -15,9 +15,7 @@ const maxWaiting = 20_000
  *
  * @returns `add` resolves once the report is recorded; @throws 429 when more wait than could be recorded soon
  */
-export function createReceiptBuffer(
-  deps: Pick<Deps, 'db' | 'clock' | 'config' | 'log' | 'metrics'>,
-): Pick<GroupCommit<Report, void>, 'add'> {
+export function createReceiptBuffer(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'log' | 'metrics'>) {
   return createGroupCommit<Report, void>({
     maxGroup,
     maxWaiting,

@@ -32,19 +32,6 @@ export interface StampedSubscription extends SubscriptionKeys {
 /** The body of a request; null: the recipient's p256dh is not a point on the curve. */
 type Body = Uint8Array | null
 
-export interface EncryptionPool {
-  readonly threads: number
-  /**
-   * Encrypts one payload for each of at most {@link messagesPerTask} subscriptions.
-   *
-   * @returns their request bodies in order; null where p256dh is not a point on the curve
-   * @throws PayloadTooLargeError when the payload exceeds maxPlaintextBytes
-   * @throws RangeError when a stamp is missing or differs in length
-   */
-  encrypt(plaintext: Plaintext, subscriptions: readonly StampedSubscription[]): Promise<Body[]>
-  close(): Promise<void>
-}
-
 /**
  * Encryption is the CPU cost of a push (two P-256 operations, about 115 µs), so it runs in threads beside the I/O
  * thread, except for a few messages. Calls of the same moment share tasks: under load, forty notifications to single
@@ -53,7 +40,7 @@ export interface EncryptionPool {
  * @param threads maximum number of threads. Default: one less than the machine runs in parallel, but at least two. On
  *   two cores, two threads beside the main one were measured to send 8,800 pushes/s, one thread 6,200
  */
-export function createEncryptionPool(threads = Math.max(2, availableParallelism() - 1)): EncryptionPool {
+export function createEncryptionPool(threads = Math.max(2, availableParallelism() - 1)) {
   const piscina = new Piscina<EncryptTask, EncryptedTask>({
     filename: siblingModule(import.meta.url, 'encrypt-worker').href,
     name: 'encryptTask',
@@ -91,7 +78,14 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
 
   return {
     threads,
-    async encrypt(plaintext, subscriptions) {
+    /**
+     * Encrypts one payload for each of at most {@link messagesPerTask} subscriptions.
+     *
+     * @returns their request bodies in order; null where p256dh is not a point on the curve
+     * @throws PayloadTooLargeError when the payload exceeds maxPlaintextBytes
+     * @throws RangeError when a stamp is missing or differs in length
+     */
+    async encrypt(plaintext: Plaintext, subscriptions: readonly StampedSubscription[]): Promise<Body[]> {
       const messages = toMessages(plaintext, subscriptions)
       const { promise, resolve, reject } = Promise.withResolvers<Body[]>()
       if (gathered.length === 0) queueMicrotask(encryptGathered)
@@ -101,6 +95,8 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
     close: () => piscina.destroy(),
   }
 }
+
+export type EncryptionPool = ReturnType<typeof createEncryptionPool>
 
 interface Message extends SubscriptionKeys {
   plaintext: Uint8Array

@@ -14,25 +14,18 @@ export const maxCachedTokens = 10_000
 
 const tokenHeader = base64url(JSON.stringify({ typ: 'JWT', alg: 'ES256' }))
 
-/** Creates the Authorization header for requests of an app to a push service. */
-export interface VapidSigner {
-  /**
-   * @param keys the app's key pair: its point in base64url, and its 32-byte scalar, which is read only to sign
-   * @param origin the endpoint URL's origin
-   * @returns `vapid t=…, k=…` (RFC 8292 §3), the same for about ten hours
-   * @throws Error with a sentence for people, when the private key cannot be decrypted, or the keys are no P-256 pair
-   */
-  authorization(keys: Credential, origin: string): string
-}
-
 interface CachedToken {
   authorization: string
   /** Milliseconds since the epoch. */
   signedAt: number
 }
 
-/** @param subject the contact for questions about the traffic: a mailto: or https: URI (RFC 8292 §2.1) */
-export function createVapidSigner(clock: Clock, subject: string): VapidSigner {
+/**
+ * Creates the Authorization headers for requests of an app to a push service.
+ *
+ * @param subject the contact for questions about the traffic: a mailto: or https: URI (RFC 8292 §2.1)
+ */
+export function createVapidSigner(clock: Clock, subject: string) {
   const cache = new Map<string, CachedToken>()
   const makeToken = ({ publicPart, readSecret }: Credential, origin: string, now: number): CachedToken => {
     const exp = Math.floor(now / 1_000) + tokenLifetimeSeconds
@@ -40,7 +33,13 @@ export function createVapidSigner(clock: Clock, subject: string): VapidSigner {
     return { authorization: `vapid t=${token}, k=${publicPart}`, signedAt: now }
   }
   return {
-    authorization(keys, origin) {
+    /**
+     * @param keys the app's key pair: its point in base64url, and its 32-byte scalar, which is read only to sign
+     * @param origin the endpoint URL's origin
+     * @returns `vapid t=…, k=…` (RFC 8292 §3), the same for about ten hours
+     * @throws Error with a sentence for people, when the private key cannot be decrypted, or the keys are no P-256 pair
+     */
+    authorization(keys: Credential, origin: string): string {
       const key = `${keys.publicPart} ${origin}`
       const now = clock.now().getTime()
       const cached = cache.get(key)

@@ -28,14 +28,6 @@ import { toLaneTarget } from './lane-target.ts'
 import { type OrderedRead, passedAfter, startOfRead } from './passed-deliveries.ts'
 import { reportAttempt } from './report-attempt.ts'
 
-/** The delivery lanes that this process owns. */
-export interface DeliveryLanes {
-  /** The number of known lanes that this process owns. */
-  count(): number
-  /** Starts no more attempts and records those under way as they end; aborts them after `timeoutMs`. */
-  stop(timeoutMs: number): Promise<void>
-}
-
 /** Limits memory: deliveries claimed and not yet recorded, over all webhooks. A lane with none may exceed it by one. */
 const maxUnderWay = 2_048
 /** Deliveries per sweep: some milliseconds of work for the database. */
@@ -52,7 +44,7 @@ const latestCommitMs = 3_600_000
  * start, so that no attempt starts after a webhook was disabled or deleted. Only the deliveries of an ordered webhook
  * start one after the other, each when the one before it has succeeded.
  */
-export function startDeliveryLanes(deps: Deps): DeliveryLanes {
+export function startDeliveryLanes(deps: Deps) {
   const slots = createDeliverySlots()
   // A change of the webhook ends a run at once. Where announcements are not heard, each start has a read.
   const runMs = deps.notices.areHeard ? maxRunMs : 0
@@ -275,13 +267,18 @@ export function startDeliveryLanes(deps: Deps): DeliveryLanes {
     missed: lanes.rediscover,
   })
   return {
+    /** The number of known lanes that this process owns. */
     count: lanes.count,
-    async stop(timeoutMs) {
+    /** Starts no more attempts and records those under way as they end; aborts them after `timeoutMs`. */
+    async stop(timeoutMs: number) {
       await lanes.stop(timeoutMs, () => void deps.outbound.close())
       await results.drain()
     },
   }
 }
+
+/** The delivery lanes that this process owns. */
+export type DeliveryLanes = ReturnType<typeof startDeliveryLanes>
 
 /** Pause before a webhook with unreadable secrets is tried again: an operator has to configure its key first. */
 const unreadableRetryMs = 30_000

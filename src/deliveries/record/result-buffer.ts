@@ -4,13 +4,6 @@ import { commitHalving } from '../../engine/group-commit.ts'
 import { isRowError } from '../../platform/db/database-errors.ts'
 import { type RecordedDelivery, type Result, recordResults } from './record-results.ts'
 
-/** Results that wait to be written to the database. */
-export interface ResultBuffer {
-  add(result: Result): void
-  /** Resolves once everything added so far is recorded (or given up, see below). */
-  drain(): Promise<void>
-}
-
 type BufferDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'random' | 'config' | 'log'>
 
 /** A transaction costs about as much as 40 rows, so results wait a few milliseconds to share one. */
@@ -32,7 +25,7 @@ const maxPauseMs = 4_000
 export function createResultBuffer(
   deps: BufferDeps,
   onRecorded: (deliveries: readonly RecordedDelivery[]) => void,
-): ResultBuffer {
+) {
   let waiting: Result[] = []
   let running: Promise<void> | undefined
 
@@ -50,15 +43,19 @@ export function createResultBuffer(
     running = undefined
   }
   return {
-    add(result) {
+    add(result: Result) {
       waiting.push(result)
       running ??= flushAll()
     },
+    /** Resolves once everything added so far is recorded (or given up, see below). */
     async drain() {
       while (running) await running
     },
   }
 }
+
+/** Results that wait to be written to the database. */
+export type ResultBuffer = ReturnType<typeof createResultBuffer>
 
 /** @throws the last error, when the results could not be recorded */
 async function recordPatiently(deps: BufferDeps, batch: readonly Result[]): Promise<RecordedDelivery[]> {
