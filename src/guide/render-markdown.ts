@@ -9,14 +9,8 @@ export interface Section {
   text: string
 }
 
-export interface RenderedPage {
-  title: string
-  html: string
-  sections: Section[]
-}
-
 /** Renders a Markdown file of the documentation as HTML. @param file below docs/, with `.md` */
-export function renderMarkdown(file: string, markdown: string): RenderedPage {
+export function renderMarkdown(file: string, markdown: string) {
   const marked = new Marked({ renderer: rendererFor(file) })
   const tokens = marked.lexer(markdown)
   const first = tokens.find((token) => token.type === 'heading')
@@ -26,6 +20,8 @@ export function renderMarkdown(file: string, markdown: string): RenderedPage {
     sections: cutSections(tokens),
   }
 }
+
+export type RenderedPage = ReturnType<typeof renderMarkdown>
 
 function rendererFor(file: string): Renderer {
   const renderer = new Renderer()

@@ -13,13 +13,6 @@ import {
   utf8,
 } from './der.ts'
 
-/** PEM texts: the authority to trust, the server's key, and its certificate signed by the authority. */
-export interface Certificates {
-  ca: string
-  key: string
-  cert: string
-}
-
 let made: Promise<Certificates> | undefined
 
 /**
@@ -38,7 +31,7 @@ interface Issuer {
   key: KeyObject
 }
 
-function generateCertificates(): Certificates {
+function generateCertificates() {
   const authority = { name: 'Test authority', key: makeKey() }
   const server = makeKey()
   const ca = issue(authority, authority.name, authority.key, [
@@ -52,6 +45,9 @@ function generateCertificates(): Certificates {
   ])
   return { ca, key: server.export({ type: 'pkcs8', format: 'pem' }) as string, cert }
 }
+
+/** PEM texts: the authority to trust, the server's key, and its certificate signed by the authority. */
+export type Certificates = ReturnType<typeof generateCertificates>
 
 const makeKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 

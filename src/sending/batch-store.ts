@@ -2,12 +2,6 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
 
-/** A notification's audience, cut into batches by key range. Both ends of a range are inclusive. */
-export interface Cut {
-  ranges: { first: string; last: string; count: number }[]
-  subscribers: number
-}
-
 /**
  * Cuts an audience by key range inside the database, in one pass along the index. Only the ends of the ranges reach
  * this process, never a list of subscribers.
@@ -17,7 +11,7 @@ export async function cutAudience(
   appId: string,
   condition: RawBuilder<boolean>,
   batchSize: number,
-): Promise<Cut> {
+) {
   const { rows } = await sql<{ firsts: string[] | null; lasts: string[] | null; subscribers: number }>`
     select array_agg(id) filter (where (n - 1) % ${batchSize}::int = 0) as firsts,
       array_agg(id) filter (where n % ${batchSize}::int = 0 or next is null) as lasts, count(*)::int as subscribers

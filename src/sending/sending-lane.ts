@@ -7,28 +7,22 @@ export function kindOf(rank: number): PageKind {
   return rank < largeRank ? 'small' : 'large'
 }
 
-/** The pending work of one app, as known to the process that owns its lane. */
-export interface SendingLane {
-  appId: string
-  /** When work of a kind may be due, milliseconds since the epoch; infinite: no work is known. */
-  dueAtMs: Record<PageKind, number>
-  /** Keys of pages under way and of notifications whose audience is being cut. */
-  underWay: Record<PageKind, Set<string>>
-  /** Key of a page that failed through our fault → how often, and until when it is paused (ms since the epoch). */
-  failed: Map<string, { failures: number; untilMs: number }>
-  /** Aborted when the app is deleted. */
-  deleted: AbortController
-}
-
-export function createSendingLane(appId: string): SendingLane {
+export function createSendingLane(appId: string) {
   return {
     appId,
+    /** When work of a kind may be due, milliseconds since the epoch; infinite: no work is known. */
     dueAtMs: { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY },
+    /** Keys of pages under way and of notifications whose audience is being cut. */
     underWay: { small: new Set(), large: new Set() },
+    /** Key of a page that failed through our fault → how often, and until when it is paused (ms since the epoch). */
     failed: new Map(),
+    /** Aborted when the app is deleted. */
     deleted: new AbortController(),
   }
 }
+
+/** The pending work of one app, as known to the process that owns its lane. */
+export type SendingLane = ReturnType<typeof createSendingLane>
 
 /** Notes that work of the kind is due at this time or sooner. */
 export function noteDue(lane: SendingLane, kind: PageKind, atMs: number): void {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Platform } from '../database.ts'
 import { platformField } from '../events/catalog.ts'
 import { refusals } from '../platform/errors.ts'
 import { requiredText, text } from '../platform/http/fields.ts'
@@ -41,19 +40,14 @@ export const subscriptionFields = {
     .meta({ description: 'A whole `PushSubscription.toJSON()`, in place of `token` and `keys`.' }),
 }
 
-/** The subscription in a registration, and the names of its fields in the request. */
-export interface GivenSubscription {
-  platform: Platform
-  token: string
-  keys: { p256dh: string; auth: string } | undefined
-  tokenName: string
-  keysName: string
-}
-
 const fields = z.object(subscriptionFields)
 
-/** @throws 422 when the body names no device, or two different ones */
-export function readSubscription(body: z.infer<typeof fields>): GivenSubscription {
+/**
+ * Reads the subscription in a registration, and the names of its fields in the request.
+ *
+ * @throws 422 when the body names no device, or two different ones
+ */
+export function readSubscription(body: z.infer<typeof fields>) {
   const { subscription } = body
   const endpoints = Object.entries({
     endpoint: body.endpoint,
