@@ -34,7 +34,6 @@ const vapidKeys = {
 const bothKeys = {
   dependentRequired: { vapid_public_key: ['vapid_private_key'], vapid_private_key: ['vapid_public_key'] },
 }
-const params = z.object({ app_id: z.string() })
 
 /** Apps: contract section 4. */
 export function registerAppRoutes(
@@ -89,13 +88,12 @@ export function registerAppRoutes(
         return { status: 201, data: { ...app, vapid_private_key: privateKey.toString('base64url') } }
       }),
   )
-  server.get('/push/apps/:app_id', documented(appDocs.read, { params }), async ({ teamId, params }) => ({
+  server.get('/push/apps/:app_id', documented(appDocs.read), async ({ teamId, params }) => ({
     data: presentApp(found(await readOne({ teamId, id: params.app_id }))),
   }))
   server.patch(
     '/push/apps/:app_id',
     documented(appDocs.update, {
-      params,
       body: z
         .object({
           name: name.optional(),
@@ -112,7 +110,7 @@ export function registerAppRoutes(
       return { data: presentApp(found(await readApp(db, request.teamId, request.app.id))) }
     },
   )
-  server.delete('/push/apps/:app_id', documented(appDocs.delete, { params }), async (request, reply) => {
+  server.delete('/push/apps/:app_id', documented(appDocs.delete), async (request, reply) => {
     await withoutRequestTimeout(() => db.transaction().execute((trx) => deleteApp(trx, request.app.id)))
     deps.apps.forget(request.app.id)
     return reply.code(204).send()

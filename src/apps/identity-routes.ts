@@ -12,7 +12,6 @@ const body = z.preprocess(
   (given) => given ?? {},
   z.object({ overlap_seconds: overlapField('is accepted as well') }),
 )
-const params = z.object({ app_id: z.string() })
 
 /** The route that creates the secret with which an app's backend signs identities. */
 export function registerIdentityRoutes(
@@ -21,7 +20,7 @@ export function registerIdentityRoutes(
 ): void {
   server.post(
     '/push/apps/:app_id/rotate-identity-secret',
-    documented(identityDocs, { params, body }),
+    documented(identityDocs, { body }),
     async (request, reply) => {
       return answerOnce(deps, request, reply, async ({ db }) => {
         const rotated = await rotateIdentitySecret(

@@ -24,8 +24,6 @@ import { listNotifications, readNotification } from './notification-store.ts'
 const maxBatch = 100
 /** The name of this list in cursors. */
 const list = 'n'
-const ofApp = z.object({ app_id: z.string() })
-const ofNotification = z.object({ app_id: z.string(), notification_id: z.string() })
 
 /** Registers the routes of notifications: contract section 4. */
 export function registerNotificationRoutes(
@@ -38,7 +36,6 @@ export function registerNotificationRoutes(
   server.get(
     '/push/apps/:app_id/notifications',
     documented(notificationDocs.list, {
-      params: ofApp,
       querystring: z.object({
         status: notificationStatusField.optional().describe('Only notifications with this status.'),
         ...page,
@@ -54,7 +51,6 @@ export function registerNotificationRoutes(
   server.post(
     '/push/apps/:app_id/notifications',
     documented(notificationDocs.create, {
-      params: ofApp,
       body: notificationBody,
     }),
     async (request, reply) => {
@@ -69,13 +65,11 @@ export function registerNotificationRoutes(
     '/push/apps/:app_id/notifications/batch',
     {
       bodyLimit: batchBodyLimitBytes,
-      schema: {
-        ...notificationDocs.createBatch,
-        params: ofApp,
+      ...documented(notificationDocs.createBatch, {
         body: z.object({
           notifications: rowsField(notificationBody, maxBatch).describe('What to send, row by row.'),
         }),
-      },
+      }),
     },
     async (request, reply) => {
       const now = deps.clock.now()
@@ -93,7 +87,7 @@ export function registerNotificationRoutes(
   )
   server.get(
     '/push/apps/:app_id/notifications/:notification_id',
-    documented(notificationDocs.read, { params: ofNotification }),
+    documented(notificationDocs.read),
     async (request) => {
       return {
         data: presentNotification(

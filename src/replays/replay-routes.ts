@@ -18,9 +18,6 @@ import { replayDelivery, startReplay } from './start-replay.ts'
 
 /** The name of this list in cursors. */
 const list = 'r'
-const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
-const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
-const ofReplay = z.object({ ...ofWebhook.shape, replay_id: z.string() })
 const events = z
   .array(knownEvent)
   .min(1)
@@ -35,7 +32,7 @@ export function registerReplayRoutes(
   const { db, clock } = deps
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id/replay',
-    documented(replayDocs.deliver, { params: ofDelivery }),
+    documented(replayDocs.deliver),
     async (request, reply) => {
       const { webhook_id: webhookId, delivery_id: deliveryId } = request.params
       return answerOnce(deps, request, reply, async (deps) => {
@@ -47,7 +44,6 @@ export function registerReplayRoutes(
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/replay',
     documented(replayDocs.start, {
-      params: ofWebhook,
       body: z.object({
         since: momentField.describe('The start of the window; inclusive.'),
         until: momentField.optional().describe('The end of the window; exclusive. Default: now.'),
@@ -72,7 +68,6 @@ export function registerReplayRoutes(
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/replays',
     documented(replayDocs.list, {
-      params: ofWebhook,
       querystring: z.object({ limit: page.limit, cursor: cursorField(list) }),
     }),
     async (request) => {
@@ -84,7 +79,7 @@ export function registerReplayRoutes(
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/replays/:replay_id',
-    documented(replayDocs.read, { params: ofReplay }),
+    documented(replayDocs.read),
     async (request) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
       return { data: presentReplay(found(await readReplay(db, request.app.id, webhookId, replayId))) }
@@ -92,7 +87,7 @@ export function registerReplayRoutes(
   )
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/replays/:replay_id/cancel',
-    documented(replayDocs.cancel, { params: ofReplay }),
+    documented(replayDocs.cancel),
     async (request, reply) => {
       const { webhook_id: webhookId, replay_id: replayId } = request.params
       return answerOnce(deps, request, reply, async ({ db }) => {

@@ -39,8 +39,6 @@ import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 const maxBatch = 1_000
 /** The name of this list in cursors. */
 const list = 's'
-const ofApp = z.object({ app_id: z.string() })
-const ofSubscriber = z.object({ app_id: z.string(), subscriber_id: z.string() })
 
 /** Subscribers: contract section 4. */
 export function registerSubscriberRoutes(
@@ -55,7 +53,6 @@ export function registerSubscriberRoutes(
   server.get(
     '/push/apps/:app_id/subscribers',
     documented(subscriberDocs.list, {
-      params: ofApp,
       querystring: z.object({
         platform: platformField.optional().describe('Only subscribers on this platform.'),
         status: subscriberStatusField.optional().describe('Only subscribers with this status.'),
@@ -78,12 +75,10 @@ export function registerSubscriberRoutes(
     '/push/apps/:app_id/subscribers',
     {
       config: { strict: true },
-      schema: {
-        ...subscriberDocs.register,
+      ...documented(subscriberDocs.register, {
         bodyKinds: registrationKinds,
-        params: ofApp,
         body: registrationBody,
-      },
+      }),
     },
     async (request, reply) => {
       const check = () => checkRegistration(deps, request.app, request.body)
@@ -99,13 +94,11 @@ export function registerSubscriberRoutes(
     {
       config: { strict: { rowsIn: 'subscribers' } },
       bodyLimit: batchBodyLimitBytes,
-      schema: {
-        ...subscriberDocs.registerBatch,
-        params: ofApp,
+      ...documented(subscriberDocs.registerBatch, {
         body: z.object({
           subscribers: rowsField(registrationBody, maxBatch).describe('What to register, row by row.'),
         }),
-      },
+      }),
     },
     async (request, reply) => {
       const check = () =>
@@ -120,7 +113,7 @@ export function registerSubscriberRoutes(
   )
   server.get(
     '/push/apps/:app_id/subscribers/:subscriber_id',
-    documented(subscriberDocs.read, { params: ofSubscriber }),
+    documented(subscriberDocs.read),
     async (request) => {
       return {
         data: presentSubscriber(
@@ -132,7 +125,6 @@ export function registerSubscriberRoutes(
   server.patch(
     '/push/apps/:app_id/subscribers/:subscriber_id',
     documented(subscriberDocs.update, {
-      params: ofSubscriber,
       body: z.object({
         token: tokenField.optional().describe('Another token; a `web` token needs its `keys`.'),
         keys: keysField.optional().describe('The keys of the subscription.'),
@@ -163,7 +155,7 @@ export function registerSubscriberRoutes(
   )
   server.post(
     '/push/apps/:app_id/subscribers/:subscriber_id/unsubscribe',
-    documented(subscriberDocs.unsubscribe, { params: ofSubscriber }),
+    documented(subscriberDocs.unsubscribe),
     async (request, reply) => {
       const key = { appId: request.app.id, id: request.params.subscriber_id }
       return answerOnce(deps, request, reply, async (deps) => ({
@@ -174,7 +166,7 @@ export function registerSubscriberRoutes(
   )
   server.delete(
     '/push/apps/:app_id/subscribers/:subscriber_id',
-    documented(subscriberDocs.delete, { params: ofSubscriber }),
+    documented(subscriberDocs.delete),
     async (request, reply) => {
       await removeSubscriber(deps, { appId: request.app.id, id: request.params.subscriber_id })
       return reply.code(204).send()

@@ -36,8 +36,6 @@ const events = z
   .transform((names) => [...new Set(names)])
   .describe('The events to send, each once; none: nothing is sent.')
 const enabled = z.boolean().describe('Whether events are sent. Enabling it clears `failure_count`.')
-const ofApp = z.object({ app_id: z.string() })
-const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
 
 /** Registers the routes of webhooks: contract section 2. */
 export function registerWebhookRoutes(
@@ -53,7 +51,6 @@ export function registerWebhookRoutes(
   server.get(
     '/push/apps/:app_id/webhooks',
     documented(webhookDocs.list, {
-      params: ofApp,
       querystring: z.object({ limit: shortListLimit, cursor: cursorField(list) }),
     }),
     async (request) => {
@@ -65,7 +62,6 @@ export function registerWebhookRoutes(
   server.post(
     '/push/apps/:app_id/webhooks',
     documented(webhookDocs.create, {
-      params: ofApp,
       body: z.object({
         url,
         secret,
@@ -83,19 +79,14 @@ export function registerWebhookRoutes(
       }))
     },
   )
-  server.get(
-    '/push/apps/:app_id/webhooks/:webhook_id',
-    documented(webhookDocs.read, { params: ofWebhook }),
-    async (request) => {
-      return {
-        data: presentWebhook(found(await readOne({ appId: request.app.id, id: request.params.webhook_id }))),
-      }
-    },
-  )
+  server.get('/push/apps/:app_id/webhooks/:webhook_id', documented(webhookDocs.read), async (request) => {
+    return {
+      data: presentWebhook(found(await readOne({ appId: request.app.id, id: request.params.webhook_id }))),
+    }
+  })
   server.patch(
     '/push/apps/:app_id/webhooks/:webhook_id',
     documented(webhookDocs.update, {
-      params: ofWebhook,
       body: z.object({
         url: url.optional(),
         secret: secret.describe('Another secret, which signs at once; null or empty: remove it.'),
@@ -112,7 +103,7 @@ export function registerWebhookRoutes(
   )
   server.delete(
     '/push/apps/:app_id/webhooks/:webhook_id',
-    documented(webhookDocs.delete, { params: ofWebhook }),
+    documented(webhookDocs.delete),
     async (request, reply) => {
       const deleted = await db
         .transaction()

@@ -19,8 +19,6 @@ import { listAttempts, listDeliveries, readDelivery } from './delivery-log-store
 
 /** The name of this list in cursors. */
 const list = 'd'
-const ofWebhook = z.object({ app_id: z.string(), webhook_id: z.string() })
-const ofDelivery = z.object({ ...ofWebhook.shape, delivery_id: z.string() })
 
 /** Registers the routes of the delivery log. */
 export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
@@ -28,7 +26,6 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' 
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries',
     documented(deliveryLogDocs.list, {
-      params: ofWebhook,
       querystring: z.object({
         status: deliveryStatusField.optional().describe('Only deliveries with this status.'),
         event: eventTypeField.optional().describe('Only deliveries of this event.'),
@@ -48,7 +45,7 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' 
   )
   server.get(
     '/push/apps/:app_id/webhooks/:webhook_id/deliveries/:delivery_id',
-    documented(deliveryLogDocs.read, { params: ofDelivery }),
+    documented(deliveryLogDocs.read),
     async (request) => {
       const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
       const delivery = found(await readDelivery(db, request.app.id, webhook.id, request.params.delivery_id))

@@ -13,8 +13,6 @@ import { eventLogDocs, presentEvent, presentLoggedEvent } from './event-log-sche
 
 /** The name of this list in cursors. */
 const list = 'e'
-const ofApp = z.object({ app_id: z.string() })
-const ofEvent = z.object({ app_id: z.string(), event_id: z.string() })
 
 /** Registers the routes of the event log. */
 export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock'>): void {
@@ -22,7 +20,6 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clo
   server.get(
     '/push/apps/:app_id/events',
     documented(eventLogDocs.list, {
-      params: ofApp,
       querystring: z.object({
         event: eventTypeField.optional().describe('Only events of this name.'),
         ...windowFields,
@@ -37,12 +34,8 @@ export function registerEventRoutes(server: Server, deps: Pick<Deps, 'db' | 'clo
       return presentPage(list, rows, limit, presentEvent)
     },
   )
-  server.get(
-    '/push/apps/:app_id/events/:event_id',
-    documented(eventLogDocs.read, { params: ofEvent }),
-    async (request) => {
-      const event = found(await readEvent(db, request.app.id, request.params.event_id))
-      return { data: presentLoggedEvent(event, await listDeliveriesOf(db, request.app.id, event.id)) }
-    },
-  )
+  server.get('/push/apps/:app_id/events/:event_id', documented(eventLogDocs.read), async (request) => {
+    const event = found(await readEvent(db, request.app.id, request.params.event_id))
+    return { data: presentLoggedEvent(event, await listDeliveriesOf(db, request.app.id, event.id)) }
+  })
 }

@@ -39,7 +39,6 @@ const defaultTimes = {
 /** The timings, and the limits on open streams in this process: in all, and for one team. */
 export type StreamSettings = typeof defaultTimes & Pick<Config, 'maxStreams' | 'maxStreamsPerTeam'>
 
-const params = z.object({ app_id: z.string() })
 const querystring = z.object({
   event: z
     .union([z.string(), z.array(z.string())])
@@ -84,7 +83,7 @@ export function registerStreamRoutes(
   })
   server.get(
     '/push/apps/:app_id/events/stream',
-    { exposeHeadRoute: false, schema: { ...streamDocs, params, querystring } },
+    { exposeHeadRoute: false, schema: { ...streamDocs, querystring } },
     async (request, reply) => {
       const after = readLastEventId(request, request.query.last_event_id)
       requirePlace([...open.values()], request.teamId, settings)

@@ -38,9 +38,16 @@ export function groupedBy<Docs extends Record<string, Omit<RouteDocs, 'tags'>>>(
   return Object.fromEntries(tagged) as { [Name in keyof Docs]: RouteDocs }
 }
 
-/** Options of a route: its documentation, and the schemas of its requests. */
-export function documented<Requests extends object>(docs: RouteDocs, requests: Requests) {
-  return { schema: { ...docs, ...requests } }
+/** The ids in a path, each where the path has it. `requireIds` checks them before this schema sees them. */
+type PathIds = Record<
+  `${'app' | 'delivery' | 'event' | 'notification' | 'replay' | 'subscriber' | 'webhook'}_id`,
+  string
+>
+const params = z.custom<PathIds>()
+
+/** Options of a route: its documentation, and the schemas of its query and its body. */
+export function documented<Requests extends object = object>(docs: RouteDocs, requests = {} as Requests) {
+  return { schema: { ...docs, params, ...requests } }
 }
 
 declare module 'fastify' {

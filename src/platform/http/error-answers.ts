@@ -52,7 +52,6 @@ const maxErrorLength = 200
 
 function toValidationRefusal(error: FastifyError): ApiError {
   const issues = error.validation as unknown as { instancePath: string; message: string }[]
-  if (error.validationContext === 'params') return refusals.notFound()
   if (issues.some((issue) => issue.instancePath === '' || issue.instancePath === '/')) {
     return refusals.malformedBody('Request body must be a JSON object')
   }

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { found } from '../../platform/errors.ts'
 import { documented } from '../../platform/http/answers.ts'
@@ -7,16 +6,10 @@ import { readWebhook } from '../webhook-reader-store.ts'
 import { reportHealth } from './health-report-store.ts'
 import { healthDocs, presentHealth } from './health-schema.ts'
 
-const params = z.object({ app_id: z.string(), webhook_id: z.string() })
-
 /** Registers the route that shows how a webhook answered recently. */
 export function registerHealthReportRoutes(server: Server, { db, clock }: Pick<Deps, 'db' | 'clock'>): void {
-  server.get(
-    '/push/apps/:app_id/webhooks/:webhook_id/health',
-    documented(healthDocs, { params }),
-    async (request) => {
-      const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
-      return { data: presentHealth(await reportHealth(db, request.app.id, webhook.id, clock.now())) }
-    },
-  )
+  server.get('/push/apps/:app_id/webhooks/:webhook_id/health', documented(healthDocs), async (request) => {
+    const webhook = found(await readWebhook(db, request.app.id, request.params.webhook_id))
+    return { data: presentHealth(await reportHealth(db, request.app.id, webhook.id, clock.now())) }
+  })
 }

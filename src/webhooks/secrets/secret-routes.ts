@@ -17,7 +17,6 @@ const body = z.object({
     .describe('The new secret; default: one is generated.'),
   overlap_seconds: overlapField('signs as well'),
 })
-const params = z.object({ app_id: z.string(), webhook_id: z.string() })
 
 /** Registers the route that replaces a webhook's secret while the previous secret still signs. */
 export function registerSecretRoutes(server: Server, deps: Pick<Deps, 'db' | 'clock' | 'crypto'>): void {
@@ -25,7 +24,7 @@ export function registerSecretRoutes(server: Server, deps: Pick<Deps, 'db' | 'cl
   server.post(
     '/push/apps/:app_id/webhooks/:webhook_id/rotate-secret',
     {
-      ...documented(secretDocs, { params, body }),
+      ...documented(secretDocs, { body }),
       // The new secret may have been stored in the transaction of the answer, so only now does the wait begin.
       onSend: async (_, reply) => {
         if (reply.statusCode === 200) await outlastRun({ ordered: 'all' })
