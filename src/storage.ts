@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { hasSecrets } from './access/install-check.ts'
+import { hasSecrets } from './access/install-store.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './platform/config-error.ts'
 import {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Trx } from '../platform/db/db.ts'
-import type { IdRange } from '../platform/http/time-window.ts'
+import type { IdRange } from '../platform/ids.ts'
 
 /** An event as stored: webhooks and streams get its body byte for byte. */
 export interface LoggedEvent {

@@ -7,9 +7,9 @@ import type { MessageContent } from '../message-content.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
-import { type Priority, rankOf, smallAudience } from '../sending/rank.ts'
 import { presentNotification } from './notification-schema.ts'
 import { insertNotifications } from './notification-store.ts'
+import { type Priority, rankOf, smallAudience } from './rank.ts'
 
 /** A requested notification, whose fields were checked. */
 export interface NotificationRequest {

@@ -16,9 +16,9 @@ import { page } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { checkPayload } from './accept-notifications.ts'
 import { createAcceptor } from './acceptor.ts'
+import { listNotifications, readNotification } from './notification-reader-store.ts'
 import { notificationBody, toRequest } from './notification-request.ts'
 import { notificationDocs, notificationStatusField, presentNotification } from './notification-schema.ts'
-import { listNotifications, readNotification } from './notification-store.ts'
 
 /** The maximum number of notifications in one batch. */
 const maxBatch = 100

@@ -12,9 +12,9 @@ import {
   updatedAt,
 } from '../platform/http/answers.ts'
 import { describedAs } from '../platform/openapi/components.ts'
-import { priorities, priorityOf } from '../sending/rank.ts'
 import { type Targeting, targetingSchema } from '../subscribers/targeting.ts'
 import type { Notification } from './notification-store.ts'
+import { priorities, priorityOf } from './rank.ts'
 
 const count = z.int().meta({ minimum: 0 })
 const text = z.string().nullable()

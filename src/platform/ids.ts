@@ -21,6 +21,12 @@ export function firstIdOf(moment: Date): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`
 }
 
+/** The UUIDv7 of a period of time: `from` ≤ id < `before`. A missing bound means that the period is open on that side. */
+export interface IdRange {
+  from: string | undefined
+  before: string | undefined
+}
+
 /** The id with these 32 hexadecimal digits. */
 export function idOfHex(hex: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')

@@ -1,9 +1,9 @@
+import type { NotificationProgress } from '../notifications/notification-store.ts'
+import { rankOfRest } from '../notifications/rank.ts'
 import { audienceShift } from './audience-shift.ts'
 import type { NewBatch } from './batch-store.ts'
 import { completion } from './complete-notification.ts'
 import type { Page, SentPage } from './page.ts'
-import type { NotificationProgress } from './progress-store.ts'
-import { rankOfRest } from './rank.ts'
 import { isAllDeferred, type Retry } from './tally.ts'
 
 /** Whether only the due time of a batch changes, because nothing was attempted. No new batch replaces it. */

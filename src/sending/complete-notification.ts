@@ -1,6 +1,6 @@
 import type { NewEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
-import type { NotificationProgress } from './progress-store.ts'
+import type { NotificationProgress } from '../notifications/notification-store.ts'
 
 /** A notification that ends now. */
 export interface CompletedNotification {

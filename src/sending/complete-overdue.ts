@@ -1,7 +1,8 @@
 import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
+import { lockNotifications, saveProgress } from '../notifications/notification-store.ts'
 import { completion, reportCompletion } from './complete-notification.ts'
-import { findOverdue, lockNotifications, saveProgress } from './progress-store.ts'
+import { findOverdue } from './due-store.ts'
 
 const maxAtOnce = 500
 

@@ -1,13 +1,13 @@
 import { holdApp } from '../apps/app-lock-store.ts'
 import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
+import { lockNotifications, saveProgress } from '../notifications/notification-store.ts'
+import { priorityOf, rankOf } from '../notifications/rank.ts'
 import { takenSince } from '../platform/traces/traces.ts'
 import { audienceCondition } from '../subscribers/targeting.ts'
 import { cutAudience, insertBatches } from './batch-store.ts'
 import { completion, reportCompletion } from './complete-notification.ts'
 import type { DueNotification } from './due-store.ts'
-import { lockNotifications, saveProgress } from './progress-store.ts'
-import { priorityOf, rankOf } from './rank.ts'
 import { resolveSpan } from './sending-spans.ts'
 
 /** Subscribers per page; this bounds the memory of a worker. */

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { DueLane } from '../engine/lane-set.ts'
 import type { MessageContent } from '../message-content.ts'
+import { largeRank, rankCount } from '../notifications/rank.ts'
 import type { Db } from '../platform/db/db.ts'
 import { finiteTime } from '../platform/db/finite-time.ts'
-import { largeRank, rankCount } from './rank.ts'
 
 /** How much to read of one app's lane. */
 export interface LaneRead {
@@ -141,5 +141,20 @@ export async function findDueApps(db: Db): Promise<DueLane[]> {
         where b.app_id = apps.app_id and b.rank = rank.rank and completed_at is null order by due_at limit 1) first)
     ) as "firstDueAt" from apps) due
     where "firstDueAt" is not null`.execute(db)
+  return rows
+}
+
+/** Finds notifications of the apps that have been sending since `startedBefore` or longer, and so are overdue. */
+export async function findOverdue(
+  db: Db,
+  appIds: readonly string[],
+  startedBefore: Date,
+  limit: number,
+): Promise<{ appId: string; notificationId: string }[]> {
+  const { rows } = await sql<{ appId: string; notificationId: string }>`
+    select app_id as "appId", id as "notificationId" from notifications
+    where app_id = any(${sql.val(appIds)}::uuid[]) and status = 'sending' and due_at is null
+      and created_at <= ${startedBefore} and coalesce(scheduled_at, created_at) <= ${startedBefore}
+    limit ${limit}`.execute(db)
   return rows
 }

@@ -2,13 +2,13 @@ import { findLockedApps } from '../apps/app-lock-store.ts'
 import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
 import { readEventReceivers } from '../deliveries/receiver-store.ts'
 import type { Deps } from '../deps.ts'
+import { lockNotifications, saveProgress } from '../notifications/notification-store.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
 import { clearKeyRefusals, invalidateSubscribers, recordKeyRefusals } from '../subscribers/reach-store.ts'
 import { advance, dueAtOf, isPostponed } from './advance-notification.ts'
 import { closeBatches, insertBatches, postponeBatches } from './batch-store.ts'
 import type { CompletedNotification } from './complete-notification.ts'
 import { pageKey, type SentPage } from './page.ts'
-import { lockNotifications, saveProgress } from './progress-store.ts'
 
 /** The result of recording pages. */
 export interface RecordedPages {

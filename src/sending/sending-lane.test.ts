@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { rankOf } from './rank.ts'
+import { rankOf } from '../notifications/rank.ts'
 import {
   choosePages,
   createSendingLane,

@@ -1,4 +1,4 @@
-import { largeRank } from './rank.ts'
+import { largeRank } from '../notifications/rank.ts'
 
 /** Small audiences and pages of large ones have separate limits, so that neither waits for the other. */
 export type PageKind = 'small' | 'large'

@@ -1,12 +1,10 @@
 import { emitEvents, type NewEvent } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
+import { addReceiptCounts, lockNotifications } from '../notifications/notification-store.ts'
 import { dayMs, toTimestamp } from '../platform/clock.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
-
 import { getOrInsert } from '../platform/get-or-insert.ts'
 import { firstIdOf } from '../platform/ids.ts'
-
-import { addReceiptCounts, lockNotifications } from '../sending/progress-store.ts'
 import { type KnownSubscriber, readSubscribers } from '../subscribers/audience-store.ts'
 import { markSeen } from '../subscribers/reach-store.ts'
 import { insertReceipts } from './receipt-store.ts'

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { DeliveryStatus } from '../../database.ts'
 import type { Db } from '../../platform/db/db.ts'
-import type { IdRange } from '../../platform/http/time-window.ts'
+import type { IdRange } from '../../platform/ids.ts'
 import { firstIdOf, momentOfId } from '../../platform/ids.ts'
 
 /** A delivery as logged, with the result of its last attempt. */

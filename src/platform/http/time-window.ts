@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { refusals } from '../errors.ts'
-import { firstIdOf } from '../ids.ts'
+import { firstIdOf, type IdRange } from '../ids.ts'
 
 /** A timestamp (RFC 3339, with any offset) in a query or a body, parsed to a Date. Earlier times become 1970. */
 export const momentField = z.iso
@@ -29,12 +29,6 @@ export interface TimeWindow {
 export function checkWindow({ since, until }: TimeWindow, now: Date): void {
   if (since && since > now) throw refusals.invalid({ since: ['must not be in the future'] })
   if (since && until && since > until) throw refusals.invalid({ since: ['must not be after until'] })
-}
-
-/** The range of UUIDv7 created in a window: `from` ≤ id < `before`. */
-export interface IdRange {
-  from: string | undefined
-  before: string | undefined
 }
 
 /** Converts a window to bounds on ids, so that the database only reads the partitions in it. */
