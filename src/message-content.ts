@@ -1,5 +1,7 @@
 /** The platforms that subscribers may have. */
-export type Platform = 'web' | 'ios' | 'android'
+export const platforms = ['web', 'ios', 'android'] as const
+
+export type Platform = (typeof platforms)[number]
 
 /** The content of a notification, as the API received it. */
 export interface MessageContent {

@@ -1,7 +1,7 @@
 import type { Outcome } from '../channels/outcome.ts'
 import type { AttemptError } from '../deliveries/attempt/classify-response.ts'
+import { platforms } from '../message-content.ts'
 import type { Metrics } from '../platform/metrics.ts'
-import { platforms } from '../subscribers/subscriber-store.ts'
 
 const attemptOutcomes = namesOf<AttemptError | 'succeeded'>({
   succeeded: true,

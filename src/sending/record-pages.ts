@@ -4,7 +4,11 @@ import { readEventReceivers } from '../deliveries/receiver-store.ts'
 import type { Deps } from '../deps.ts'
 import { lockNotifications, saveProgress } from '../notifications/notification-store.ts'
 import { pipelined, type Trx } from '../platform/db/db.ts'
-import { clearKeyRefusals, invalidateSubscribers, recordKeyRefusals } from '../subscribers/reach-store.ts'
+import {
+  clearKeyRefusals,
+  invalidateSubscribers,
+  recordKeyRefusals,
+} from '../subscribers/subscriber-store.ts'
 import { advance, dueAtOf, isPostponed } from './advance-notification.ts'
 import { closeBatches, insertBatches, postponeBatches } from './batch-store.ts'
 import type { CompletedNotification } from './complete-notification.ts'

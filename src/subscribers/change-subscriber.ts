@@ -3,10 +3,10 @@ import { emitEvents } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { isTaken } from '../platform/db/database-errors.ts'
 import { found, refusals } from '../platform/errors.ts'
-import { saveSubscribers } from './registration-store.ts'
 import { changeByBackend, type SubscriberChange } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
-import { lockSubscriber, type Subscriber } from './subscriber-store.ts'
+import { lockSubscriber, type Subscriber } from './subscriber-reader-store.ts'
+import { saveSubscribers } from './subscriber-store.ts'
 
 const events = { active: 'subscriber.registered', unsubscribed: 'subscriber.unsubscribed' } as const
 

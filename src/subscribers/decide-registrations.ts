@@ -1,5 +1,4 @@
 import { refusals } from '../platform/errors.ts'
-import type { SubscriberStep } from './registration-store.ts'
 import {
   changeByRegistration,
   changeByRenewal,
@@ -8,7 +7,9 @@ import {
   ownsToken,
   type Registration,
 } from './subscriber-change.ts'
-import { nameOfToken, type StoredSubscriber, type Subscriber } from './subscriber-store.ts'
+import type { StoredSubscriber, Subscriber } from './subscriber-reader-store.ts'
+import type { SubscriberStep } from './subscriber-store.ts'
+import { nameOfToken } from './token-name.ts'
 
 /** A registration with the names of its tokens, see {@link nameOfToken}. */
 export interface NamedRegistration extends Registration {

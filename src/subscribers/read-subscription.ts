@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { platformField } from '../events/catalog.ts'
+import { type Platform, platforms } from '../message-content.ts'
 import { refusals } from '../platform/errors.ts'
 import { requiredText, text } from '../platform/http/fields.ts'
-import { platforms } from './subscriber-store.ts'
 
 export const tokenField = requiredText(4_096)
 export const keysField = z

@@ -11,9 +11,10 @@ import {
   nameTokens,
   type Registered,
 } from './decide-registrations.ts'
-import { findByTokens, insertSubscribers, saveSubscribers } from './registration-store.ts'
 import type { Registration } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
+import { findByTokens } from './subscriber-reader-store.ts'
+import { insertSubscribers, saveSubscribers } from './subscriber-store.ts'
 
 /**
  * Registers subscribers of any apps. A subscriber that already has the token is updated: active, seen now, with the

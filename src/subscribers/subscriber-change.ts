@@ -4,7 +4,7 @@ import { userEpochs } from '../channels/web-push/tracking-token.ts'
 import type { Platform } from '../database.ts'
 import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
-import type { StoredSubscriber } from './subscriber-store.ts'
+import type { StoredSubscriber } from './subscriber-reader-store.ts'
 
 export interface SubscriberKeys {
   p256dh: Uint8Array

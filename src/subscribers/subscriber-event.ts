@@ -1,5 +1,5 @@
 import type { NewEvent } from '../deliveries/publish-event.ts'
-import type { Subscriber } from './subscriber-store.ts'
+import type { Subscriber } from './subscriber-reader-store.ts'
 
 /** The event of a subscriber that registered or left at `occurredAt`. */
 export function subscriberEvent(

@@ -30,8 +30,8 @@ import {
   tagField,
   userIdField,
 } from './registration-request.ts'
+import { listSubscribers, readSubscriber, readSubscribers } from './subscriber-reader-store.ts'
 import { presentSubscriber, subscriberDocs, subscriberStatusField } from './subscriber-schema.ts'
-import { listSubscribers, readSubscriber, readSubscribers } from './subscriber-store.ts'
 import { checkToken } from './subscriber-token.ts'
 import { removeSubscriber, unsubscribe } from './unsubscribe.ts'
 

@@ -13,7 +13,7 @@ import {
   timestampField,
   updatedAt,
 } from '../platform/http/answers.ts'
-import type { Subscriber } from './subscriber-store.ts'
+import type { Subscriber } from './subscriber-reader-store.ts'
 
 /** A subscriber as the API shows it, without its keys. */
 export function presentSubscriber(subscriber: Subscriber) {

@@ -4,7 +4,8 @@ import type { Deps } from '../deps.ts'
 import type { Trx } from '../platform/db/db.ts'
 import { ApiError, found, refusals } from '../platform/errors.ts'
 import { subscriberEvent } from './subscriber-event.ts'
-import { deleteSubscriber, markUnsubscribed, readSubscriber, type Subscriber } from './subscriber-store.ts'
+import { readSubscriber, type Subscriber } from './subscriber-reader-store.ts'
+import { deleteSubscriber, markUnsubscribed } from './subscriber-store.ts'
 
 type UnsubscribeDeps = Pick<Deps, 'db' | 'clock'>
 

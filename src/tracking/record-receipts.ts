@@ -6,7 +6,7 @@ import { pipelined, type Trx } from '../platform/db/db.ts'
 import { getOrInsert } from '../platform/get-or-insert.ts'
 import { firstIdOf } from '../platform/ids.ts'
 import { type KnownSubscriber, readSubscribers } from '../subscribers/audience-store.ts'
-import { markSeen } from '../subscribers/reach-store.ts'
+import { markSeen } from '../subscribers/subscriber-store.ts'
 import { insertReceipts } from './receipt-store.ts'
 import type { ReceiptKind, Report } from './report.ts'
 

@@ -6,7 +6,7 @@ import { migrations } from '../../migrations/index.ts'
 import type { Platform } from '../../src/database.ts'
 import type { OpenDatabase } from '../../src/platform/db/db.ts'
 import { migrate } from '../../src/platform/db/migrate.ts'
-import { tokenHash } from '../../src/subscribers/subscriber-store.ts'
+import { tokenHash } from '../../src/subscribers/token-name.ts'
 import { describeOnEachBackend, openDatabase, type TestStorage } from '../support/backends.ts'
 
 /** The last migration before those that change what is known of subscribers. */

@@ -4,7 +4,7 @@ import type { Service } from '../../src/app.ts'
 import { emitEvents, type NewEvent } from '../../src/deliveries/publish-event.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { newId } from '../../src/platform/ids.ts'
-import { tokenHash } from '../../src/subscribers/subscriber-store.ts'
+import { tokenHash } from '../../src/subscribers/token-name.ts'
 import type { Device } from './push-service.ts'
 
 /** Publishes events as a stage does, all in one transaction; `data.n` counts them from 0. */

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { platformField } from '../../events/catalog.ts'
 import { defineShape, empty, groupedBy, idOf, one } from '../../platform/http/answers.ts'
+import type { Subscriber } from '../subscriber-reader-store.ts'
 import { exampleEndpoint, exampleKeys, subscriberStatusField } from '../subscriber-schema.ts'
-import type { Subscriber } from '../subscriber-store.ts'
 
 export const keyField = z
   .string()

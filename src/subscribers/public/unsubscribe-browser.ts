@@ -2,10 +2,10 @@ import type { Deps } from '../../deps.ts'
 import { refusals } from '../../platform/errors.ts'
 import { readSubscription } from '../read-subscription.ts'
 import { checkKeys } from '../registration-request.ts'
-import { findByTokens } from '../registration-store.ts'
 import { isSameKeys } from '../subscriber-change.ts'
-import { nameOfToken } from '../subscriber-store.ts'
+import { findByTokens } from '../subscriber-reader-store.ts'
 import { respellToken } from '../subscriber-token.ts'
+import { nameOfToken } from '../token-name.ts'
 import { unsubscribeIfThere } from '../unsubscribe.ts'
 
 /**

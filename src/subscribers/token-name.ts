@@ -1,0 +1,19 @@
+import { hash } from 'node:crypto'
+import type { Platform } from '../database.ts'
+
+/** Identifies a subscriber within its app, given a token as `checkToken` returns it (subscriber-token.ts). */
+export function tokenHash(platform: Platform, token: string): Buffer {
+  // iOS tokens are hexadecimal digits: upper and lower case name the same device.
+  const spelled = platform === 'ios' ? token.toLowerCase() : token
+  return hash('sha256', `${platform}:${spelled}`, 'buffer')
+}
+
+/** The name of a token across all apps: its hash in 64 hexadecimal digits, then the app's id. */
+export function nameOfToken(appId: string, platform: Platform, token: string): string {
+  return tokenHash(platform, token).toString('hex') + appId
+}
+
+/** The hash in a {@link nameOfToken}, in the text form that PostgreSQL reads. */
+export function hashInName(name: string): string {
+  return `\\x${name.slice(0, 64)}`
+}
