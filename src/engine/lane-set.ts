@@ -153,3 +153,6 @@ export function startLanes<Lane>(
     },
   }
 }
+
+/** The lanes of one stage that are known to this process. */
+export type LaneSet<Lane> = ReturnType<typeof startLanes<Lane>>

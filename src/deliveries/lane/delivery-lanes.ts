@@ -3,30 +3,13 @@ import type { Deps } from '../../deps.ts'
 import { startLanes } from '../../engine/lane-set.ts'
 import { shareBudget } from '../../engine/turns.ts'
 import { firstIdOf } from '../../platform/ids.ts'
-import { halvedBytes } from '../../webhooks/batch-size.ts'
-import { maxRunMs } from '../../webhooks/outlast-run.ts'
-import { type Attempt, attemptParcel, type Parcel } from '../attempt/attempt-delivery.ts'
 import type { PendingDelivery } from '../pending-delivery.ts'
-import { createResultBuffer } from '../record/result-buffer.ts'
-import { chooseDeliveries, keyOf } from './choose-deliveries.ts'
-import { createDeliverySlots } from './delivery-slots.ts'
+import { chooseDeliveries } from './choose-deliveries.ts'
+import { createDeliveryRuns } from './delivery-runs.ts'
 import { findPendingLanes, readLanes } from './due-store.ts'
-import {
-  createLane,
-  idsTaken,
-  isBusy,
-  type Lane,
-  noteAttempted,
-  noteChanged,
-  noteDue,
-  noteRecorded,
-  noteRequest,
-  noteTooLarge,
-  roomOf,
-} from './lane.ts'
+import { createLane, idsTaken, isBusy, type Lane, noteChanged, noteDue } from './lane.ts'
 import { toLaneTarget } from './lane-target.ts'
 import { type OrderedRead, passedAfter, startOfRead } from './passed-deliveries.ts'
-import { reportAttempt } from './report-attempt.ts'
 
 /** Limits memory: deliveries claimed and not yet recorded, over all webhooks. A lane with none may exceed it by one. */
 const maxUnderWay = 2_048
@@ -45,24 +28,10 @@ const latestCommitMs = 3_600_000
  * start one after the other, each when the one before it has succeeded.
  */
 export function startDeliveryLanes(deps: Deps) {
-  const slots = createDeliverySlots()
-  // A change of the webhook ends a run at once. Where announcements are not heard, each start has a read.
-  const runMs = deps.notices.areHeard ? maxRunMs : 0
-  let underWay = 0
+  const runs = createDeliveryRuns(deps, () => lanes)
   let oldestId = firstIdOf(new Date(0))
 
   const nowMs = () => deps.clock.now().getTime()
-
-  const results = createResultBuffer(deps, (recorded) => {
-    for (const { webhookId, id, dueAgainAtMs, isGivenUp } of recorded) {
-      const lane = lanes.get(webhookId)
-      if (!lane?.underWay.has(id)) continue
-      underWay -= 1
-      if (isGivenUp) lane.setAside.set(id, dueAgainAtMs!)
-      noteRecorded(lane, id, dueAgainAtMs, nowMs())
-    }
-    lanes.wake()
-  })
 
   /** Deliveries inserted from now on have ids greater than this, unless the clock goes back. */
   const latestId = () => firstIdOf(new Date(nowMs() - latestCommitMs))
@@ -77,8 +46,6 @@ export function startDeliveryLanes(deps: Deps) {
     return found
   }
 
-  const roomNow = (lane: Lane, now: number) => roomOf(lane, slots.room(lane), slots.inUse(lane), now)
-
   /** Returns the lanes that may start requests now, and when the next of the others may. */
   const findReady = (owned: readonly Lane[], now: number) => {
     const ready: { lane: Lane; requests: number; laneId: string; room: number }[] = []
@@ -89,7 +56,7 @@ export function startDeliveryLanes(deps: Deps) {
         nextAtMs = Math.min(nextAtMs, lane.dueAtMs)
         continue
       }
-      const { requests, againAtMs } = roomNow(lane, now)
+      const { requests, againAtMs } = runs.roomNow(lane, now)
       if (requests > 0) ready.push({ lane, requests, laneId, room: requests * deliveriesPerRequest(lane) })
       else nextAtMs = Math.min(nextAtMs, againAtMs)
     }
@@ -98,7 +65,7 @@ export function startDeliveryLanes(deps: Deps) {
 
   const sweep = async (owned: readonly Lane[], now: number): Promise<number> => {
     const { ready, nextAtMs } = findReady(owned, now)
-    const left = Math.min(maxPerSweep, maxUnderWay - underWay)
+    const left = Math.min(maxPerSweep, maxUnderWay - runs.count())
     // A lane with nothing under way is served even when other lanes use up the limit.
     const served =
       left >= ready.length
@@ -144,10 +111,7 @@ export function startDeliveryLanes(deps: Deps) {
     const webhook = found.get(lane.webhookId)
     const isOver = (delivery: PendingDelivery) =>
       delivery.isCanceled || webhook?.generation !== delivery.generation
-    for (const delivery of pending.filter(isOver)) {
-      claim(lane, delivery)
-      results.add({ kind: 'canceled', delivery })
-    }
+    for (const delivery of pending.filter(isOver)) runs.cancel(lane, delivery)
     const open = pending.filter((delivery) => !isOver(delivery))
     const mayHaveMore = pending.length === read.limit
     const isPassing = read.ordered === 'subscriber_id' && lane.changedAt < readAt
@@ -161,85 +125,15 @@ export function startDeliveryLanes(deps: Deps) {
     lane.settings = target.settings
     // The read used another order than the webhook's settings ask for, so the lane is read again.
     if (lane.settings.ordered !== read.ordered) return noteDue(lane, now)
-    const { requests: allowed } = roomNow(lane, now)
+    const { requests: allowed } = runs.roomNow(lane, now)
     const choice = chooseDeliveries(lane, open, Math.min(requests, allowed), mayHaveMore, now)
     const batched = lane.settings.batch !== null
     for (const group of choice.groups) {
       const requests = batched ? [group] : group.map((delivery) => [delivery])
       const parcels = requests.map((deliveries) => ({ deliveries, webhook, target: target.target, batched }))
-      lanes.track(sendInTurn(lane, parcels, readAt))
+      lanes.track(runs.send(lane, parcels, readAt))
     }
     noteDue(lane, Math.min(choice.nextAtMs, ...lane.waitingKeys.values()))
-  }
-
-  const claim = (lane: Lane, { id }: PendingDelivery) => {
-    lane.underWay.add(id)
-    underWay += 1
-  }
-
-  /** Splits a batch that the receiver refused as too large. This does not count as an attempt of its events. */
-  const splitTooLarge = (lane: Lane, { deliveries, batched }: Parcel, status: number | null): boolean => {
-    const sizes = deliveries.map(({ body }) => Buffer.byteLength(body))
-    const maxBytes = batched ? halvedBytes(status, sizes) : null
-    if (maxBytes === null) return false
-    noteTooLarge(lane, maxBytes, nowMs())
-    release(lane, deliveries)
-    const { appId, webhookId } = lane
-    deps.log.info({ appId, webhookId, events: sizes.length, maxBytes }, 'delivery.batch_too_large')
-    return true
-  }
-
-  /** Nothing was recorded for these deliveries, so they are still pending and due now. */
-  const release = (lane: Lane, deliveries: readonly PendingDelivery[]) => {
-    for (const { id } of deliveries) {
-      lane.underWay.delete(id)
-      lane.blocking.delete(id)
-    }
-    underWay -= deliveries.length
-    noteDue(lane, nowMs())
-  }
-
-  /** Whether another delivery of a run may start, by what was read at `readAt`. */
-  const mayContinue = (lane: Lane, readAt: number) =>
-    !lanes.isStopping &&
-    deps.lanes.owns(lane.webhookId) &&
-    lane.changedAt < readAt &&
-    performance.now() < readAt + runMs &&
-    roomNow(lane, nowMs()).requests > 0
-
-  /** Sends parcels one after the other. After a failure or a change, the rest stay pending and are read again. */
-  const sendInTurn = async (lane: Lane, parcels: readonly Parcel[], readAt: number) => {
-    for (const [index, parcel] of parcels.entries()) {
-      // Nothing is awaited between the end of one request and the start of the next, so all limits stay exact.
-      if (index > 0 && !mayContinue(lane, readAt)) break
-      const giveBack = start(lane, parcel)
-      const attempt = await attemptParcel(deps, parcel)
-      giveBack(attempt)
-      settle(lane, parcel, attempt)
-      if (!attempt.outcome.succeeded) return
-    }
-    // Deliveries that waited for these may start now. After a failure they wait until it is recorded.
-    if (lane.settings!.ordered) noteDue(lane, nowMs())
-  }
-
-  /** Counts a request that starts now against all limits. @returns gives its slots back */
-  const start = (lane: Lane, { deliveries }: Parcel) => {
-    for (const delivery of deliveries) {
-      claim(lane, delivery)
-      lane.blocking.set(delivery.id, keyOf(delivery))
-    }
-    noteRequest(lane, nowMs())
-    return slots.take(lane)
-  }
-
-  const settle = (lane: Lane, parcel: Parcel, attempt: Attempt) => {
-    const { deliveries, webhook } = parcel
-    // The service aborted this request itself. The receiver did not fail, and the lane's next owner tries again.
-    if (lanes.isStopping && attempt.outcome.error === 'aborted') return release(lane, deliveries)
-    if (splitTooLarge(lane, parcel, attempt.outcome.status)) return
-    noteAttempted(lane, deliveries, attempt.outcome.succeeded, attempt.durationMs, runMs)
-    for (const delivery of deliveries) results.add({ kind: 'attempted', delivery, webhook, attempt })
-    reportAttempt(deps, parcel, attempt)
   }
 
   const lanes = startLanes<Lane>(deps, {
@@ -272,7 +166,7 @@ export function startDeliveryLanes(deps: Deps) {
     /** Starts no more attempts and records those under way as they end; aborts them after `timeoutMs`. */
     async stop(timeoutMs: number) {
       await lanes.stop(timeoutMs, () => void deps.outbound.close())
-      await results.drain()
+      await runs.drain()
     },
   }
 }
