@@ -6,7 +6,7 @@ import { packFolder } from './platform/db/folder-archive.ts'
 import { migrate } from './platform/db/migrate.ts'
 import { openEmbedded } from './platform/db/open-database.ts'
 import { createLogger } from './platform/log.ts'
-import { startQueue } from './platform/queue.ts'
+import { startQueue } from './platform/start-queue.ts'
 import { preparedDatabasePath, preparedFolder } from './prepared-database.ts'
 import { queues } from './queues.ts'
 

@@ -9,7 +9,8 @@ import type { Db, OpenDatabase } from './db/db.ts'
 import { migrate } from './db/migrate.ts'
 import { newId } from './ids.ts'
 import { createLogger } from './log.ts'
-import { type ClaimedJob, type Queue, type QueueDefinition, startQueue } from './queue.ts'
+import type { ClaimedJob, Queue, QueueDefinition } from './queue.ts'
+import { startQueue } from './start-queue.ts'
 
 const greet = {
   name: 'greet',

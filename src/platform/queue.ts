@@ -1,9 +1,8 @@
-import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
-import { fromKysely, PgBoss } from 'pg-boss'
+import { fromKysely, type PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import type { Db, OpenDatabase, Trx } from './db/db.ts'
+import type { Db, Trx } from './db/db.ts'
 import { type BossJob, createWorkers } from './queue-workers.ts'
 
 /** A queue and the schema of its messages. */
@@ -27,117 +26,18 @@ export interface JobOptions {
   delaySeconds?: number
 }
 
-const schema = 'pgboss'
-/** How often a process releases expired claims and does similar maintenance. */
-const upkeepSeconds = 60
-/**
- * Workers look for jobs when NOTIFY announces new ones, and when a job that this process delayed becomes due. One
- * worker of each queue also polls this often, for jobs that other processes delayed. Without LISTEN it polls sooner.
- */
-const lookSeconds = { announced: 60, unannounced: 5 }
+/** The database schema of pg-boss. */
+export const schema = 'pgboss'
 /** Jobs whose message no running version could read; an operator moves them back or deletes them. */
 export const deadLetter = 'dead-letter'
-const oneYearSeconds = 31_536_000
-/** The claim of a crashed process counts as a retry, so the limit must never be reached. */
-const retryLimit = 1_000_000
-const maxRetryDelaySeconds = 60
+export const maxRetryDelaySeconds = 60
 
 /**
- * Starts pg-boss on the open database and creates the queues.
+ * The queue of a started pg-boss.
  *
- * @param supervise whether this process also runs the upkeep (expired claims, schedules)
- * @param every how often the upkeep runs, and how often a worker of each queue polls for jobs
+ * @param lookSeconds how often a worker of each queue polls for jobs
  */
-export async function startQueue(
-  database: OpenDatabase,
-  definitions: readonly QueueDefinition[],
-  log: Logger,
-  supervise: boolean,
-  every: { upkeepSeconds: number; lookSeconds: number } = {
-    upkeepSeconds,
-    lookSeconds: database.hasSessions ? lookSeconds.announced : lookSeconds.unannounced,
-  },
-): Promise<Queue> {
-  if (!database.hasSessions) {
-    const consequence = 'no LISTEN: jobs are looked for from time to time'
-    log.warn({ consequence }, 'database.pooled_by_transaction')
-  }
-  const boss = new PgBoss({
-    db: database.queueDb,
-    backend: database.backend,
-    schema,
-    supervise,
-    schedule: supervise,
-    superviseIntervalSeconds: every.upkeepSeconds,
-    monitorIntervalSeconds: every.upkeepSeconds,
-    // Cron schedules have minute precision: each is checked within the minute after its time.
-    cronMonitorIntervalSeconds: 45,
-    cronWorkerIntervalSeconds: 45,
-    // Queue settings do not change while a process runs.
-    queueCacheIntervalSeconds: 600,
-    bamIntervalSeconds: 600,
-    flowIntervalSeconds: 600,
-    useListenNotify: database.hasSessions,
-    reindex: database.backend === 'postgres',
-    monitorVacuum: database.backend === 'postgres',
-    registerInstance: false,
-    // /metrics shows the depth of each queue instead.
-    warningQueueSize: 1_000_000,
-  })
-  boss.on('error', (error) => log.error({ err: error }, 'queue.error'))
-  boss.on('warning', (warning) => log.warn({ warning: warning.message, data: warning.data }, 'queue.warning'))
-  await boss.start()
-  await makeQueues(boss, [...definitions, { name: deadLetter, expireInSeconds: 60 }])
-  // Only one process uses the embedded database, so existing claims belong to a process that died.
-  if (database.backend === 'pglite') await releaseOrphans(boss, database.db, definitions)
-  return createQueue(boss, database.db, log, every.lookSeconds)
-}
-
-/** Skips queues that exist with the right options, so that they do not slow down a start. */
-async function makeQueues(
-  boss: PgBoss,
-  definitions: readonly Omit<QueueDefinition, 'schema'>[],
-): Promise<void> {
-  const found = new Map((await boss.getQueues()).map((queue) => [queue.name, queue]))
-  for (const { name, expireInSeconds } of definitions) {
-    const options = {
-      expireInSeconds,
-      retryLimit,
-      retryDelay: 1,
-      retryBackoff: true,
-      retryDelayMax: maxRetryDelaySeconds,
-      retentionSeconds: oneYearSeconds,
-      deleteAfterSeconds: 3_600,
-      notify: true,
-    }
-    const queue = found.get(name)
-    if (!queue) await boss.createQueue(name, options)
-    else if (!isDeepStrictEqual({ ...queue, ...options }, { ...queue })) await boss.updateQueue(name, options)
-  }
-}
-
-async function releaseOrphans(
-  boss: PgBoss,
-  db: Db,
-  definitions: readonly Pick<QueueDefinition, 'name'>[],
-  heldForSeconds = 0,
-): Promise<void> {
-  for (const { name } of definitions) {
-    const { rows } = await sql<{ id: string }>`
-      select id from ${sql.table(`${schema}.job`)}
-      where name = ${name} and state = 'active' and started_on <= now() - make_interval(secs => ${heldForSeconds})`.execute(
-      db,
-    )
-    if (rows.length === 0) continue
-    const ids = rows.map((row) => row.id)
-    await db.transaction().execute(async (trx) => {
-      await boss.cancel(name, ids, { db: fromKysely(trx) })
-      await boss.resume(name, ids, { db: fromKysely(trx) })
-    })
-  }
-}
-
-function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number) {
+export function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number) {
   const workers = createWorkers(boss)
   const looking = setInterval(workers.look, lookSeconds * 1_000).unref()
 
@@ -234,9 +134,20 @@ function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: number) {
      * Releases the claims on a queue's jobs that are older than `heldForSeconds`, and looks for its jobs, because the
      * process that claimed or delayed them may be dead. A live holder can then no longer settle its job.
      */
-    async takeOver(queue: QueueDefinition, heldForSeconds: number) {
-      await releaseOrphans(boss, db, [queue], heldForSeconds)
-      workers.wake(queue.name)
+    async takeOver({ name }: QueueDefinition, heldForSeconds: number) {
+      const { rows } = await sql<{ id: string }>`
+        select id from ${sql.table(`${schema}.job`)}
+        where name = ${name} and state = 'active' and started_on <= now() - make_interval(secs => ${heldForSeconds})`.execute(
+        db,
+      )
+      const ids = rows.map(({ id }) => id)
+      if (ids.length > 0) {
+        await db.transaction().execute(async (trx) => {
+          await boss.cancel(name, ids, { db: fromKysely(trx) })
+          await boss.resume(name, ids, { db: fromKysely(trx) })
+        })
+      }
+      workers.wake(name)
     },
     /** Jobs not yet settled, by queue. */
     async depths(): Promise<{ queue: string; count: number }[]> {
