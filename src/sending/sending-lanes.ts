@@ -1,27 +1,13 @@
 import { appDeletions, sendingDue } from '../announcements.ts'
-import { readSenders, type SendingApp } from '../apps/senders.ts'
+import { readSenders } from '../apps/senders.ts'
 import type { Deps } from '../deps.ts'
 import { startLanes } from '../engine/lane-set.ts'
 import { shareBudget } from '../engine/turns.ts'
 import { pipelined } from '../platform/db/db.ts'
-import { getOrInsert } from '../platform/get-or-insert.ts'
-import { takenSince } from '../platform/traces/traces.ts'
-import { type AudienceMember, readNamedMembers } from '../subscribers/audience-store.ts'
 import { completeOverdue } from './complete-overdue.ts'
-import { cutNotification } from './cut-notification.ts'
-import {
-  type DueBatch,
-  type DueNotification,
-  findDueApps,
-  type LaneRead,
-  readDueBatches,
-  readDueNotifications,
-} from './due-store.ts'
-import { type Due, keyOf, toNamed, toPage } from './due-work.ts'
-import type { Page } from './page.ts'
-import { createPageRecorder } from './page-recorder.ts'
-import { readPageMembers } from './read-page.ts'
-import { sendAndRecord } from './send-and-record.ts'
+import { findDueApps, type LaneRead, readDueBatches, readDueNotifications } from './due-store.ts'
+import { type Due, keyOf } from './due-work.ts'
+import { createPagesUnderWay } from './pages-under-way.ts'
 import {
   choosePages,
   createSendingLane,
@@ -30,20 +16,14 @@ import {
   keysTaken,
   kindOf,
   noteDue,
-  noteFailed,
   type PageKind,
   type SendingLane,
 } from './sending-lane.ts'
-import { resolveSpan } from './sending-spans.ts'
 
 /** Maximum pages at a time. A large page holds 1,000 subscribers in memory. While one is recorded, others are sent. */
 const maxPages = { small: 1_024, large: 6 }
 const maxPagesPerLane = { small: 256, large: 3 }
-/** Maximum subscribers of a notification to named users; with more, it is cut like any large one. */
-const maxSmallMembers = 1_000
 const gatherMs = 2
-/** Pushes not sent by then are deferred to another page: a slow push service must not hold up the rest. */
-const pageDeadlineMs = 60_000
 const overdueEveryMs = 5_000
 
 /**
@@ -51,10 +31,7 @@ const overdueEveryMs = 5_000
  * small audiences, with a fixed number of statements. Each page of a large audience is read when it begins.
  */
 export function startSendingLanes(deps: Deps) {
-  const stopped = new AbortController()
-  const recorder = createPageRecorder(deps, stopped.signal)
-  /** Number of pages under way, over all lanes. */
-  const underWay = { small: 0, large: 0 }
+  const pages = createPagesUnderWay(deps, () => lanes)
   let overdueAtMs = 0
 
   const nowMs = () => deps.clock.now().getTime()
@@ -66,7 +43,7 @@ export function startSendingLanes(deps: Deps) {
       .filter(({ dueAtMs }) => dueAtMs[kind] <= now)
       .map(({ appId, underWay }) => ({ laneId: appId, room: maxPagesPerLane[kind] - underWay[kind].size }))
       .filter(({ room }) => room > 0)
-    return shareBudget(wishes, maxPages[kind] - underWay[kind])
+    return shareBudget(wishes, maxPages[kind] - pages.count(kind))
   }
 
   const sweep = async (owned: readonly SendingLane[], now: number): Promise<number> => {
@@ -110,7 +87,7 @@ export function startSendingLanes(deps: Deps) {
     const due = [...notifications, ...batches].map((what): Due => ({ ...what, key: keyOf(what), what }))
     const dueOf = Map.groupBy(due, ({ what }) => what.appId)
     const chosen = reads.flatMap((read) => choose(read, room, dueOf.get(read.appId) ?? []))
-    await begin(chosen, apps)
+    await pages.begin(chosen, apps)
   }
 
   const choose = (
@@ -135,77 +112,6 @@ export function startSendingLanes(deps: Deps) {
     )
   }
 
-  const begin = async (read: readonly Due[], apps: ReadonlyMap<string, SendingApp>) => {
-    // Lanes may have been lost while the read took place.
-    const chosen = read.filter(({ what }) => deps.lanes.owns(what.appId))
-    const named = chosen.flatMap(({ rank, key, what }) => {
-      const audience = kindOf(rank) === 'small' && toNamed(what)
-      return audience ? [{ key, what, audience }] : []
-    })
-    const resolvedFrom = performance.now()
-    const members = await readNamedMembers(
-      deps.db,
-      named.map(({ audience }) => audience),
-      maxSmallMembers,
-    )
-    if (deps.traces) {
-      const taken = takenSince(deps.clock, resolvedFrom)
-      for (const [index, { what }] of named.entries()) {
-        const count = members[index]!.length
-        if ('number' in what || count > maxSmallMembers) continue
-        deps.traces.record(resolveSpan(what, taken, count, null))
-      }
-    }
-    const small = new Map(named.map(({ key }, index) => [key, members[index]!]))
-    const timeIsUp = AbortSignal.timeout(pageDeadlineMs)
-    const signals = new Map<SendingLane, AbortSignal>()
-    const makeSignal = ({ deleted }: SendingLane) =>
-      AbortSignal.any([stopped.signal, deleted.signal, timeIsUp])
-    for (const { rank, key, what } of chosen) {
-      const lane = laneOf(what.appId)
-      const signal = getOrInsert(signals, lane, makeSignal)
-      track(lane, kindOf(rank), key, send(lane, what, small.get(key), apps.get(lane.appId), signal))
-    }
-  }
-
-  /** Occupies a place in the lane until the work has succeeded or failed. */
-  const track = (lane: SendingLane, kind: PageKind, key: string, work: Promise<void>) => {
-    lane.underWay[kind].add(key)
-    underWay[kind] += 1
-    const failed = (error: unknown) => {
-      const pauseMs = noteFailed(lane, kind, key, nowMs())
-      deps.log.error({ err: error, appId: lane.appId, page: key, pauseMs }, 'page.failed')
-    }
-    const ended = () => {
-      lane.underWay[kind].delete(key)
-      underWay[kind] -= 1
-    }
-    lanes.track(work.then(() => lane.failed.delete(key), failed).then(ended))
-  }
-
-  const send = async (
-    lane: SendingLane,
-    what: DueNotification | DueBatch,
-    small: AudienceMember[] | undefined,
-    app: SendingApp | undefined,
-    signal: AbortSignal,
-  ) => {
-    const sendMembers = async (members: Page['members']) => {
-      // Without an app, its data is gone as well.
-      const retries = app ? await sendAndRecord(deps, recorder, app, toPage(what, members), signal) : []
-      for (const { kind, delaySeconds } of retries) noteDue(lane, kind, nowMs() + delaySeconds * 1_000)
-    }
-    if ('number' in what) {
-      await sendMembers(small ?? (await readPageMembers(deps.db, what)))
-    } else if (small && small.length <= maxSmallMembers) {
-      await sendMembers(small)
-    } else {
-      // A large audience, or one that only looked small, such as a user with thousands of subscribers.
-      await cutNotification(deps, what)
-      noteDue(lane, 'large', nowMs())
-    }
-  }
-
   const lanes = startLanes<SendingLane>(deps, {
     name: 'sending',
     gatherMs,
@@ -225,7 +131,7 @@ export function startSendingLanes(deps: Deps) {
     /** Number of lanes with something to do. */
     count: lanes.count,
     /** Begins no more pages and lets those under way end. After `timeoutMs`, their unsent pushes are deferred. */
-    stop: (timeoutMs: number) => lanes.stop(timeoutMs, () => stopped.abort()),
+    stop: (timeoutMs: number) => lanes.stop(timeoutMs, pages.breakOff),
   }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { platformField } from '../events/catalog.ts'
-import { type Platform, platforms } from '../message-content.ts'
+import { platforms } from '../message-content.ts'
 import { refusals } from '../platform/errors.ts'
 import { requiredText, text } from '../platform/http/fields.ts'
 
