@@ -1,9 +1,8 @@
 import { readConfig } from '../src/config/config.ts'
-import type { Deps } from '../src/deps.ts'
 import { createCryptoAtRest } from '../src/platform/crypto-at-rest.ts'
 import { createHttpServer } from '../src/platform/http/server.ts'
 import { createLogger } from '../src/platform/log.ts'
-import { registerRoutes } from '../src/routes.ts'
+import { type RouteDeps, registerRoutes } from '../src/routes.ts'
 import { version } from '../src/version.ts'
 
 /**
@@ -20,7 +19,7 @@ export async function renderOpenapi(): Promise<string> {
     crypto,
     version,
     draining: new AbortController().signal,
-  } as Deps
+  } as RouteDeps
   const server = await createHttpServer(deps)
   await registerRoutes(server, deps, undefined)
   const answer = await server.inject({ url: '/openapi.json', headers: { host: 'localhost:8080' } })

@@ -11,7 +11,6 @@ import type { Config } from './config/config.ts'
 import { fallbackVapidSubject } from './config/vapid-subject.ts'
 import { openControlSocket } from './control/control-socket.ts'
 import { startDeliveryLanes } from './deliveries/lane/delivery-lanes.ts'
-import type { Deps } from './deps.ts'
 import { leaseLanes, noLanes, ownAllLanes } from './engine/lane-ownership.ts'
 import type { StreamSettings } from './events/stream/stream-routes.ts'
 import { startJobs, upkeepJobs } from './jobs.ts'
@@ -38,7 +37,7 @@ import type { Traces, TracesConfig } from './platform/traces/traces.ts'
 import { queues } from './queues.ts'
 import { prepareEventLog } from './retention/event-log.ts'
 import { createPartitionsWhenMissing } from './retention/missing-partition.ts'
-import { registerRoutes } from './routes.ts'
+import { type RouteDeps, registerRoutes } from './routes.ts'
 import { startSendingLanes } from './sending/sending-lanes.ts'
 import { openStorage } from './storage.ts'
 import { version } from './version.ts'
@@ -151,7 +150,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       : backend === 'pglite'
         ? ownAllLanes()
         : await leaseLanes({ db, log, notices })
-    const deps: Deps = {
+    const deps: RouteDeps = {
       config,
       db,
       backend,

@@ -1,6 +1,4 @@
 import type { Logger } from 'pino'
-import type { KeyRing } from './access/key-ring.ts'
-import type { KnownApps } from './apps/known-apps.ts'
 import type { Channels } from './channels/registry.ts'
 import type { Config } from './config/config.ts'
 import type { LaneOwnership } from './engine/lane-ownership.ts'
@@ -39,8 +37,6 @@ export interface Deps {
   /** The lanes that this process may work on. */
   lanes: LaneOwnership
   notices: Notices
-  keys: KeyRing
-  apps: KnownApps
   /** The last part of the user-agent, e.g. `0.1.0`. */
   version: string
 }

@@ -2,9 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Admission, createAdmission } from './access/admission.ts'
 import { requireScope, scopeOf } from './access/authenticate.ts'
+import type { KeyRing } from './access/key-ring.ts'
 import { createRateLimits, type RateLimits } from './access/rate-limits.ts'
 import { registerAppRoutes } from './apps/app-routes.ts'
 import { registerIdentityRoutes } from './apps/identity-routes.ts'
+import type { KnownApps } from './apps/known-apps.ts'
 import { registerDeliveryLogRoutes } from './deliveries/log/delivery-log-routes.ts'
 import { registerEventRoutes } from './deliveries/log/event-routes.ts'
 import { registerTestDeliveryRoute } from './deliveries/test/test-delivery-route.ts'
@@ -47,6 +49,12 @@ const tags = [
   },
 ]
 
+/** What only the routes use is no part of `Deps`: parts below them would import each other by way of it. */
+export interface RouteDeps extends Deps {
+  keys: KeyRing
+  apps: KnownApps
+}
+
 /**
  * Registers all routes under their prefixes.
  *
@@ -54,7 +62,7 @@ const tags = [
  */
 export async function registerRoutes(
   server: Server,
-  deps: Deps,
+  deps: RouteDeps,
   streams: Partial<StreamSettings> = {},
 ): Promise<void> {
   z.config({ customError: describeIssue })
@@ -105,7 +113,7 @@ export async function registerRoutes(
 
 async function registerApi(
   api: Server,
-  deps: Deps & { registrar: Registrar },
+  deps: RouteDeps & { registrar: Registrar },
   { limits, admission }: { limits: RateLimits; admission: Admission },
   streams: Partial<StreamSettings>,
 ): Promise<void> {

@@ -5,10 +5,11 @@ import { refusals } from '../platform/errors.ts'
 import { clientOf } from '../platform/http/client-address.ts'
 import { attributeStatements } from '../platform/http/request-statements.ts'
 import { authenticate } from './authenticate.ts'
+import type { KeyRing } from './key-ring.ts'
 import { createKnownKeys } from './known-keys.ts'
 import type { RateLimits } from './rate-limits.ts'
 
-export function createAdmission(deps: Pick<Deps, 'db' | 'clock' | 'keys'>, limits: RateLimits) {
+export function createAdmission(deps: Pick<Deps, 'db' | 'clock'> & { keys: KeyRing }, limits: RateLimits) {
   const isKnownKey = createKnownKeys(deps)
   const counted = new AsyncLocalStorage<true>()
   return {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
 import { hashKey, isWellFormedKey } from './key-format.ts'
+import type { KeyRing } from './key-ring.ts'
 import type { Scope } from './key-store.ts'
 
 declare module 'fastify' {
@@ -29,14 +29,14 @@ declare module 'fastify' {
  * @param mayLookUp whether to query the database for a key that is not in memory; false: the key counts as unknown
  */
 export async function authenticate(
-  deps: Pick<Deps, 'keys'>,
+  { keys }: { keys: KeyRing },
   request: FastifyRequest,
   mayLookUp: (keyHash: Buffer) => Promise<boolean> = async () => true,
 ): Promise<{ teamId: string; scopes: string[] } | undefined> {
   const [, key] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? []
   if (!key || !isWellFormedKey(key)) return undefined
   const keyHash = hashKey(key)
-  return deps.keys.find(keyHash, () => mayLookUp(keyHash))
+  return keys.find(keyHash, () => mayLookUp(keyHash))
 }
 
 /** The scope that a route of the API needs: one to read, another to change anything. */

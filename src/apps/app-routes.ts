@@ -15,6 +15,7 @@ import { deleteApp } from './app-deletion-store.ts'
 import { appDocs, presentApp } from './app-schema.ts'
 import { insertApp, listApps, readApp, readApps } from './app-store.ts'
 import { changeApp, vapidKeyContext } from './change-app.ts'
+import type { KnownApps } from './known-apps.ts'
 import { checkIdentityRequirement, publicRegistrationField } from './public-registration.ts'
 
 /** The name of this list in cursors. */
@@ -38,7 +39,7 @@ const bothKeys = {
 /** Apps: contract section 4. */
 export function registerAppRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto'> & { apps: KnownApps },
 ): void {
   const { db, clock, crypto } = deps
   const readOne = createGroupRead(

@@ -6,6 +6,7 @@ import type { Trx } from '../platform/db/db.ts'
 import { found, refusals } from '../platform/errors.ts'
 import { lockApp } from './app-lock-store.ts'
 import { type AppChange, updateApp } from './app-store.ts'
+import type { KnownApps } from './known-apps.ts'
 import { checkIdentityRequirement } from './public-registration.ts'
 import { maxVapidPairs, storeVapidPair, type VapidPair } from './vapid-pair-store.ts'
 
@@ -22,7 +23,7 @@ export function vapidKeyContext(appId: string): string {
  *   secret
  */
 export async function changeApp(
-  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'apps'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto'> & { apps: KnownApps },
   id: string,
   change: Omit<AppChange, 'vapidPair'> & { vapidKeys?: VapidKeys },
 ): Promise<void> {

@@ -6,6 +6,7 @@ import { overlapField } from '../platform/http/secret-overlap.ts'
 import type { Server } from '../platform/http/server.ts'
 import { rotateIdentitySecret } from './identity.ts'
 import { identityDocs, presentIdentitySecret } from './identity-schema.ts'
+import type { KnownApps } from './known-apps.ts'
 
 /** The body is optional: clients from before it had fields send none. */
 const body = z.preprocess(
@@ -16,7 +17,7 @@ const body = z.preprocess(
 /** The route that creates the secret with which an app's backend signs identities. */
 export function registerIdentityRoutes(
   server: Server,
-  deps: Pick<Deps, 'apps' | 'db' | 'clock' | 'crypto'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto'> & { apps: KnownApps },
 ): void {
   server.post(
     '/push/apps/:app_id/rotate-identity-secret',

@@ -3,6 +3,7 @@ import { appChanges } from '../announcements.ts'
 import type { Deps } from '../deps.ts'
 import { found } from '../platform/errors.ts'
 import { type KnownApp, replaceIdentitySecret } from './app-store.ts'
+import type { KnownApps } from './known-apps.ts'
 
 /** The encryption context of an app's identity secret. */
 const identityContext = (appId: string) => `identity-secret:${appId}`
@@ -16,7 +17,7 @@ const identityContext = (appId: string) => `identity-secret:${appId}`
  * @throws 404 when the app is gone
  */
 export async function rotateIdentitySecret(
-  deps: Pick<Deps, 'db' | 'clock' | 'crypto' | 'apps'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'crypto'> & { apps: KnownApps },
   appId: string,
   overlapSeconds: number,
 ): Promise<{ secret: string; previousUntil: Date | null }> {

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { authenticate } from '../../access/authenticate.ts'
+import type { KeyRing } from '../../access/key-ring.ts'
+import type { KnownApps } from '../../apps/known-apps.ts'
 import type { Config } from '../../config/config.ts'
 import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../platform/errors.ts'
@@ -63,7 +65,10 @@ const querystring = z.object({
   }),
 })
 
-type StreamDeps = Pick<Deps, 'apps' | 'keys' | 'config' | 'db' | 'clock' | 'log' | 'metrics' | 'notices'>
+type StreamDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'metrics' | 'notices'> & {
+  keys: KeyRing
+  apps: KnownApps
+}
 
 /** Registers the route that streams the events of an app as server-sent events. */
 export function registerStreamRoutes(

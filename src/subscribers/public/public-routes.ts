@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { RateLimits } from '../../access/rate-limits.ts'
 import type { KnownApp } from '../../apps/app-store.ts'
+import type { KnownApps } from '../../apps/known-apps.ts'
 import { allowsOrigin } from '../../apps/public-registration.ts'
 import type { Deps } from '../../deps.ts'
 import { ApiError, refusals } from '../../platform/errors.ts'
@@ -20,7 +21,8 @@ const bodyLimitBytes = 32_768
 /** Two hours, the longest time that Chromium caches a preflight. */
 const preflightSeconds = 7_200
 
-type PublicDeps = Pick<Deps, 'apps' | 'db' | 'clock' | 'config' | 'crypto' | 'guard'> & {
+type PublicDeps = Pick<Deps, 'db' | 'clock' | 'config' | 'crypto' | 'guard'> & {
+  apps: KnownApps
   registrar: Registrar
 }
 
@@ -81,7 +83,7 @@ export function registerPublicRoutes(server: Server, deps: PublicDeps, limits: R
  * @throws 401 for an unknown key, 403 for an origin that is not allowed
  */
 async function admit(
-  { apps }: Pick<Deps, 'apps'>,
+  { apps }: { apps: KnownApps },
   { query, headers: { origin }, method }: FastifyRequest,
 ): Promise<KnownApp> {
   const { key } = query as { key?: unknown }
