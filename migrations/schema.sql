@@ -125,6 +125,42 @@ CREATE INDEX apps_team ON public.apps USING btree (team_id, id);
 CREATE TRIGGER delete_rows AFTER DELETE ON public.apps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION delete_rows_of_apps();
 CREATE TRIGGER forget_counts AFTER DELETE ON public.apps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION forget_subscriber_counts();
 
+CREATE TABLE attempts (
+  app_id uuid NOT NULL,
+  delivery_id uuid NOT NULL,
+  number integer NOT NULL,
+  id uuid NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  duration_ms integer NOT NULL,
+  response_status integer,
+  error text,
+  response_body text,
+  reason text,
+  CONSTRAINT attempts_pkey PRIMARY KEY (app_id, delivery_id, number)
+) PARTITION BY RANGE (delivery_id);
+
+CREATE TABLE deliveries (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  event_id uuid NOT NULL,
+  event_type text NOT NULL,
+  webhook_id uuid NOT NULL,
+  webhook_generation integer NOT NULL,
+  replay_id uuid,
+  status text NOT NULL,
+  attempt_count integer NOT NULL DEFAULT 0,
+  next_attempt_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL,
+  finished_at timestamp with time zone,
+  order_key text,
+  CONSTRAINT deliveries_pkey PRIMARY KEY (app_id, id)
+) PARTITION BY RANGE (id);
+CREATE INDEX deliveries_due ON ONLY public.deliveries USING btree (app_id, webhook_id, next_attempt_at, id) WHERE (status = 'pending'::text);
+CREATE INDEX deliveries_event ON ONLY public.deliveries USING btree (app_id, event_id, webhook_id);
+CREATE INDEX deliveries_log ON ONLY public.deliveries USING btree (app_id, webhook_id, id);
+CREATE INDEX deliveries_replayed ON ONLY public.deliveries USING btree (app_id, replay_id, id) WHERE ((replay_id IS NOT NULL) AND (status = 'pending'::text));
+CREATE INDEX deliveries_unsettled ON ONLY public.deliveries USING btree (app_id, webhook_id, status, id) WHERE (status <> 'succeeded'::text);
+
 CREATE TABLE event_streams (
   app_id uuid NOT NULL,
   id uuid NOT NULL,
@@ -132,6 +168,15 @@ CREATE TABLE event_streams (
   CONSTRAINT event_streams_pkey PRIMARY KEY (app_id, id),
   CONSTRAINT event_streams_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id) ON DELETE CASCADE
 );
+
+CREATE TABLE events (
+  app_id uuid NOT NULL,
+  id uuid NOT NULL,
+  type text NOT NULL,
+  body text NOT NULL,
+  occurred_at timestamp with time zone NOT NULL,
+  CONSTRAINT events_pkey PRIMARY KEY (app_id, id)
+) PARTITION BY RANGE (id);
 
 CREATE TABLE idempotency_keys (
   app_id uuid NOT NULL,
@@ -212,6 +257,15 @@ CREATE UNLOGGED TABLE rate_limits (
   expire bigint,
   CONSTRAINT rate_limits_pkey PRIMARY KEY (key)
 );
+
+CREATE TABLE receipts (
+  app_id uuid NOT NULL,
+  notification_id uuid NOT NULL,
+  subscriber_id uuid NOT NULL,
+  delivered_at timestamp with time zone,
+  clicked_at timestamp with time zone,
+  CONSTRAINT receipts_pkey PRIMARY KEY (app_id, notification_id, subscriber_id)
+) PARTITION BY RANGE (notification_id);
 
 CREATE TABLE replays (
   app_id uuid NOT NULL,

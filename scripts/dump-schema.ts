@@ -5,6 +5,8 @@ interface Table {
   name: string
   unlogged: boolean
   options: string[] | null
+  /** `RANGE (id)`; null: the table has no partitions. */
+  partitions: string | null
   columns: { name: string; type: string; required: boolean; default: string | null }[]
   constraints: { name: string; definition: string }[]
   /** Only indexes that do not belong to a constraint. */
@@ -14,7 +16,7 @@ interface Table {
 
 /**
  * Our tables, their indexes, their triggers and the triggers' functions, as the catalog describes them, independent of
- * the migrations that created them. The tables of pg-boss and of the migrator are left out.
+ * the migrations that created them. The tables of pg-boss and of the migrator are left out, and so are partitions.
  *
  * @returns SQL, the same from every database
  */
@@ -23,6 +25,7 @@ export async function dumpSchema(db: Db): Promise<string> {
     select t.relname as name,
       t.relpersistence = 'u' as unlogged,
       t.reloptions as options,
+      pg_get_partkeydef(t.oid) as partitions,
       (select json_agg(json_build_object(
           'name', a.attname,
           'type', format_type(a.atttypid, a.atttypmod),
@@ -41,7 +44,8 @@ export async function dumpSchema(db: Db): Promise<string> {
       (select coalesce(json_agg(pg_get_triggerdef(g.oid) order by g.tgname collate "C"), '[]')
         from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal) as triggers
     from pg_class t
-    where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relname not like 'kysely\\_%'
+    where t.relnamespace = 'public'::regnamespace and t.relkind in ('r', 'p') and not t.relispartition
+      and t.relname not like 'kysely\\_%'
     order by t.relname collate "C"`.execute(db)
   const functions = await sql<{ definition: string }>`
     select pg_get_functiondef(p.oid) as definition from pg_proc p
@@ -56,10 +60,11 @@ function toSql(table: Table): string {
   )
   const constraints = table.constraints.map(({ name, definition }) => `CONSTRAINT ${name} ${definition}`)
   const options = table.options ? ` WITH (${table.options.join(', ')})` : ''
+  const partitions = table.partitions === null ? '' : ` PARTITION BY ${table.partitions}`
   return [
     `\nCREATE ${table.unlogged ? 'UNLOGGED ' : ''}TABLE ${table.name} (`,
     [...columns, ...constraints].map((line) => `  ${line}`).join(',\n'),
-    `)${options};`,
+    `)${partitions}${options};`,
     ...[...table.indexes, ...table.triggers].map((statement) => `${statement};`),
     '',
   ].join('\n')
