@@ -10,6 +10,7 @@ import type { RecordedDelivery } from '../../src/deliveries/record/record-result
 import { createResultBuffer, type ResultBuffer } from '../../src/deliveries/record/result-buffer.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { firstIdOf } from '../../src/platform/ids.ts'
+import { readDueBatches, readDueNotifications } from '../../src/sending/due-store.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit, waitingDeliveries } from '../support/database.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -105,6 +106,23 @@ describeOnEachBackend('the record of deliveries', (make) => {
         (scan['Actual Rows'] + (scan['Rows Removed by Filter'] ?? 0)) * scan['Actual Loops']
       expect(scans.filter((scan) => looked(scan) > 5)).toEqual([])
     }
+  })
+
+  test('the reads of what is to be sent are not planned for each call', async () => {
+    const lanes = [{ appId, small: 20, large: 3 }]
+    const plans = await db.connection().execute(async (connection) => {
+      for (let calls = 1; calls <= 12; calls++) {
+        const taken = Array.from({ length: calls }, () => randomUUID())
+        await readDueNotifications(connection, lanes, taken)
+        await readDueBatches(connection, lanes, taken)
+      }
+      const { rows } = await sql<{ count: number }>`
+        select generic_plans::int as count from pg_prepared_statements
+        where statement like ${'%as rank (rank)%'}`.execute(connection)
+      return rows.map(({ count }) => count)
+    })
+    // PostgreSQL plans the first five for their values, to compare.
+    expect(plans).toEqual([7, 7])
   })
 
   test('whoever records hears when each is due again', async () => {
