@@ -46,7 +46,7 @@ export const retention = scheduled('retention', 3_600)
 export const embeddedVacuum = scheduled('embedded-vacuum', 600)
 
 function scheduled(name: string, expireInSeconds: number): QueueDefinition {
-  return { name, schema: z.object({}), expireInSeconds }
+  return { name, schema: z.unknown(), expireInSeconds }
 }
 
 export type ProbeWebhook = z.infer<typeof probeWebhook.schema>

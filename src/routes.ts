@@ -85,25 +85,14 @@ export async function registerRoutes(
     shared: deps.backend === 'postgres' ? deps.db : undefined,
   })
   server.addHook('onClose', () => limits.stop())
-  await server.register(
-    async (tracking) => registerTrackingRoutes(tracking as unknown as Server, deps, limits),
-    { prefix: '/api/v1/push/track' },
-  )
+  await scope(server, '/api/v1/push/track', (tracking) => registerTrackingRoutes(tracking, deps, limits))
   // Registrations by pages and by the API share one registrar, and so its transactions.
   const registering = { ...deps, registrar: createRegistrar(deps) }
-  await server.register(
-    async (pages) => registerPublicRoutes(pages as unknown as Server, registering, limits),
-    {
-      prefix: '/api/v1/push/public',
-    },
-  )
+  await scope(server, '/api/v1/push/public', (pages) => registerPublicRoutes(pages, registering, limits))
   const admission = createAdmission(deps, limits)
-  await server.register(
-    async (api) => registerApi(api as unknown as Server, registering, { limits, admission }, streams),
-    { prefix: '/api/v1' },
-  )
-  await server.register(async (mcp) =>
-    registerMcpRoutes(mcp as unknown as Server, deps, {
+  await scope(server, '/api/v1', (api) => registerApi(api, registering, { limits, admission }, streams))
+  await scope(server, '', (mcp) =>
+    registerMcpRoutes(mcp, deps, {
       admission,
       describe: () => describe(''),
       inject: (options) => server.inject(options),
@@ -111,12 +100,17 @@ export async function registerRoutes(
   )
 }
 
-async function registerApi(
+/** Registers routes below a prefix, with hooks and an error handler of their own. */
+async function scope(server: Server, prefix: string, register: (scope: Server) => void): Promise<void> {
+  await server.register(async (scope) => register(scope as unknown as Server), { prefix })
+}
+
+function registerApi(
   api: Server,
   deps: RouteDeps & { registrar: Registrar },
   { limits, admission }: { limits: RateLimits; admission: Admission },
   streams: Partial<StreamSettings>,
-): Promise<void> {
+): void {
   // The caller is checked before the route, so that an unknown route answers like a known one until then.
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     await admission.admit(request, reply)

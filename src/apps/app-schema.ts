@@ -1,15 +1,6 @@
 import { z } from 'zod'
 import { toTimestamp } from '../platform/clock.ts'
-import {
-  createdAt,
-  defineShape,
-  empty,
-  groupedBy,
-  idOf,
-  one,
-  pageOf,
-  updatedAt,
-} from '../platform/http/answers.ts'
+import { createdAt, defineShape, groupedBy, idOf, one, pageOf, updatedAt } from '../platform/http/answers.ts'
 import type { App } from './app-store.ts'
 import { publicRegistrationField } from './public-registration.ts'
 
@@ -132,6 +123,6 @@ export const appDocs = groupedBy('apps', {
   delete: {
     operationId: 'deleteApp',
     summary: 'Delete an app and everything in it',
-    answers: { 204: empty('The app is deleted.') },
+    answers: { 204: { description: 'The app is deleted.' } },
   },
 })

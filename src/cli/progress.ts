@@ -1,17 +1,11 @@
 import { SingleBar } from 'cli-progress'
 import type { Progress } from '../demo/run-demo.ts'
 
-/** Without a terminal, progress is this many plain lines at equal steps. */
-const plainLines = 4
-
 const nameWidth = 12
 
 /** Shows progress as a bar on a terminal, as a few plain lines elsewhere (a file, a pipe, a CI log). */
 export function createProgress(stream: NodeJS.WriteStream): Progress {
-  return stream.isTTY ? createBar(stream) : createLines(stream)
-}
-
-function createBar(stream: NodeJS.WriteStream): Progress {
+  const counts = stream.isTTY ? '{bar} {percentage} %  {value} of {total}' : '{value} of {total}'
   let bar: SingleBar | undefined
   const end = () => {
     bar?.stop()
@@ -22,10 +16,11 @@ function createBar(stream: NodeJS.WriteStream): Progress {
       end()
       bar = new SingleBar({
         stream,
-        format: `${name.padEnd(nameWidth)} {bar} {percentage} %  {value} of {total}`,
+        format: `${name.padEnd(nameWidth)} ${counts}`,
         barCompleteChar: '█',
         barIncompleteChar: '░',
         hideCursor: true,
+        noTTYOutput: true,
         // The command handles Ctrl-C itself.
         gracefulExit: false,
       })
@@ -33,24 +28,5 @@ function createBar(stream: NodeJS.WriteStream): Progress {
     },
     update: (done) => bar?.update(done),
     end,
-  }
-}
-
-function createLines(stream: NodeJS.WriteStream): Progress {
-  let name = ''
-  let total = 0
-  let next = 0
-  return {
-    begin(begun, steps) {
-      name = begun
-      total = steps
-      next = 1
-    },
-    update(done) {
-      if (done * plainLines < total * next) return
-      stream.write(`${name.padEnd(nameWidth)} ${done} of ${total}\n`)
-      next = Math.floor((done * plainLines) / total) + 1
-    },
-    end: () => {},
   }
 }

@@ -121,14 +121,7 @@ export function createQueue(boss: PgBoss, db: Db, log: Logger, lookSeconds: numb
     /** Runs `handler` at the times of a cron expression (UTC), once across all processes. */
     async schedule(queue: QueueDefinition, cron: string, handler: () => Promise<void>) {
       await boss.schedule(queue.name, cron, null, { tz: 'UTC' })
-      await workers.start(queue.name, async (job) => {
-        try {
-          await handler()
-        } catch (error) {
-          log.error({ err: error, queue: queue.name, jobId: job.id }, 'job.failed')
-          throw error
-        }
-      })
+      await workers.start(queue.name, (job) => run(queue, job, handler))
     },
     /**
      * Releases the claims on a queue's jobs that are older than `heldForSeconds`, and looks for its jobs, because the

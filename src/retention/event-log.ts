@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { dayMs } from '../platform/clock.ts'
 import type { Db } from '../platform/db/db.ts'
-import { ensurePartitions, type PartitionedTable, readHorizons } from '../platform/db/partitions.ts'
+import { ensurePartitions, type PartitionedTable, readHorizon } from '../platform/db/partitions.ts'
 
 /** The tables whose rows are stored for `KRAFTER_RETENTION_DAYS` only. */
 export const eventLog: readonly PartitionedTable[] = [
@@ -45,11 +45,9 @@ export async function readEventLogHorizons(
   db: Db,
   now: Date,
 ): Promise<{ table: string; aheadSeconds: number }[]> {
-  const horizons = await readHorizons(db, eventLog, now)
-  return horizons.map(({ table, until }) => ({
-    table,
-    aheadSeconds: (until.getTime() - now.getTime()) / 1_000,
-  }))
+  return Promise.all(
+    eventLog.map(async (table) => ({ table: table.name, aheadSeconds: await readHorizon(db, table, now) })),
+  )
 }
 
 /** Logs an error when the partitions of the event log end within days. */

@@ -4,7 +4,6 @@ import { toTimestamp } from '../platform/clock.ts'
 import {
   createdAt,
   defineShape,
-  empty,
   groupedBy,
   idOf,
   one,
@@ -160,6 +159,6 @@ export const subscriberDocs = groupedBy('subscribers', {
   delete: {
     operationId: 'deleteSubscriber',
     summary: 'Delete a subscriber',
-    answers: { 204: empty('The subscriber is deleted.') },
+    answers: { 204: { description: 'The subscriber is deleted.' } },
   },
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { empty, groupedBy } from '../platform/http/answers.ts'
+import { groupedBy } from '../platform/http/answers.ts'
 
 const t = z.string().meta({ description: 'The field `t` of the payload that the device received.' })
 
@@ -15,7 +15,7 @@ export const clickBody = z.object({
 const description =
   'Takes no key, from any origin; the body may be sent as `text/plain`. The answer is always the same: a token that is ' +
   'forged, unknown or too old changes nothing.'
-const answers = { 204: empty('The report is recorded, if there was something to record.') }
+const answers = { 204: { description: 'The report is recorded, if there was something to record.' } }
 const token = 'A'.repeat(84)
 
 /** The OpenAPI description of the routes for devices. */

@@ -4,7 +4,6 @@ import { toTimestamp, toTimestampOrNull } from '../platform/clock.ts'
 import {
   createdAt,
   defineShape,
-  empty,
   groupedBy,
   idOf,
   one,
@@ -173,6 +172,6 @@ export const webhookDocs = groupedBy('webhooks', {
   delete: {
     operationId: 'deleteWebhook',
     summary: 'Delete a webhook',
-    answers: { 204: empty('The webhook is deleted. No further attempt starts.') },
+    answers: { 204: { description: 'The webhook is deleted. No further attempt starts.' } },
   },
 })

@@ -43,17 +43,9 @@ export async function ensurePartitions(
   })
 }
 
-/** @returns for each table, until when new rows have a partition without a gap; `now` if there is none for `now` */
-export async function readHorizons(
-  db: Db,
-  tables: readonly PartitionedTable[],
-  now: Date,
-): Promise<{ table: string; until: Date }[]> {
-  const horizons = []
-  for (const { name } of tables) {
-    horizons.push({ table: name, until: firstUncoveredMoment(await listPartitions(db, name), now) })
-  }
-  return horizons
+/** @returns for how long, from `now` on, new rows of a table have a partition without a gap; 0: there is none for `now` */
+export async function readHorizon(db: Db, { name }: PartitionedTable, now: Date): Promise<number> {
+  return (firstUncoveredMoment(await listPartitions(db, name), now).getTime() - now.getTime()) / 1_000
 }
 
 /**

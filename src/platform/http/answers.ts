@@ -149,11 +149,6 @@ export function rowsOf(shape: Shape, description: string): Answer {
   )
 }
 
-/** A response without a body, such as 204. */
-export function empty(description: string): Answer {
-  return { description }
-}
-
 /** A body that is not wrapped in `data`. */
 export function bare(shape: Shape, description: string, example = shape.example): Answer {
   return json(shape.schema, example, description)

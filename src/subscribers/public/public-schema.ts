@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { platformField } from '../../events/catalog.ts'
-import { defineShape, empty, groupedBy, idOf, one } from '../../platform/http/answers.ts'
+import { defineShape, groupedBy, idOf, one } from '../../platform/http/answers.ts'
 import type { Subscriber } from '../subscriber-reader-store.ts'
 import { exampleEndpoint, exampleKeys, subscriberStatusField } from '../subscriber-schema.ts'
 
@@ -81,6 +81,6 @@ export const publicDocs = groupedBy('subscribers', {
     summary: 'Opt out, from the page',
     description: `${access}\n\nThe subscriber is the one that has the token and the same keys. The answer does not tell whether there is one.`,
     bodyExample,
-    answers: { 204: empty('It has opted out, if it is there.') },
+    answers: { 204: { description: 'It has opted out, if it is there.' } },
   },
 })
