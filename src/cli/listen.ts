@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { type EventType, Krafter, type StreamMessage } from '../../packages/client/index.ts'
+import type { EventType, StreamMessage } from '../../packages/client/index.ts'
 import { toTimestamp } from '../platform/clock.ts'
 import { ConfigError } from '../platform/config-error.ts'
-import { findOnly, readServiceAccess, readWebhookSecret } from './api/open-service.ts'
+import { findOnly, openService, readServiceAccess, readWebhookSecret } from './api/open-service.ts'
 import type { ServiceOptions } from './api/service-command.ts'
 import { explain } from './listen/explain.ts'
 import { type Forwarded, forwardEvent } from './listen/forward-event.ts'
@@ -23,26 +23,26 @@ const maxInFlight = 8
  * @throws ConfigError in one sentence
  */
 export async function listen(options: ListenOptions): Promise<void> {
-  const { to, ...service } = readAddresses(options)
+  const access = readServiceAccess(options)
+  const url = access.url.replace(/\/+$/, '')
+  const to = options.forward
+  if (!/^https?:$/.test(URL.parse(to)?.protocol ?? ''))
+    throw new ConfigError('--forward must be an http:// or https:// URL')
+  // No retries, so that a wrong address is reported at once. An open stream still reconnects.
+  const krafter = openService(options, { timeoutMs: answerTimeoutMs, maxRetries: 0 }, access)
   const given = readWebhookSecret(options)
   const secret = given || `whsec_${randomBytes(32).toString('base64')}`
   const print = options.json ? printJson : printText
   const interrupt = new AbortController()
   const { signal } = interrupt
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
-  // No retries, so that a wrong address is reported at once. An open stream still reconnects.
-  const krafter = new Krafter({
-    ...service,
-    timeoutMs: answerTimeoutMs,
-    maxRetries: 0,
-  })
   let appId = options.app
   try {
     const app = appId
       ? { id: appId }
       : findOnly('app', (await krafter.apps.list({}, { signal })).data, ({ name }) => name, '--app')
     appId = app.id
-    const opened = { service: service.url, app, to, secret: given ? undefined : secret }
+    const opened = { service: url, app, to, secret: given ? undefined : secret }
     let isFirst = true
     const stream = krafter.events.follow(app.id, {
       // The service checks the event names.
@@ -64,27 +64,13 @@ export async function listen(options: ListenOptions): Promise<void> {
       if (inFlight.size >= maxInFlight) await Promise.race(inFlight)
     }
   } catch (error) {
-    if (!signal.aborted) throw explain(error, service, appId)
+    if (!signal.aborted) throw explain(error, url, appId)
   }
   // The work is done: exit although kept-alive connections may still hold the event loop.
   process.exit(0)
 }
 
 const answerTimeoutMs = 15_000
-
-function readAddresses(options: ListenOptions): { url: string; apiKey: string; to: string } {
-  const { url, apiKey, urlSource } = readServiceAccess(options)
-  // The key is sent in a header.
-  if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new ConfigError('KRAFTER_API_KEY is not an API key')
-  requireHttp(urlSource, url)
-  requireHttp('--forward', options.forward)
-  return { url: url.replace(/\/+$/, ''), apiKey, to: options.forward }
-}
-
-function requireHttp(name: string, value: string): void {
-  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return
-  throw new ConfigError(`${name} must be an http:// or https:// URL`)
-}
 
 type Line =
   | {

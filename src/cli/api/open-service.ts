@@ -1,4 +1,4 @@
-import { Krafter } from '../../../packages/client/index.ts'
+import { Krafter, type KrafterOptions } from '../../../packages/client/index.ts'
 import { readSecretFile, readSecretFiles } from '../../config/secret-files.ts'
 import { ConfigError } from '../../platform/config-error.ts'
 import { UsageError } from '../usage-error.ts'
@@ -34,10 +34,13 @@ export function readWebhookSecret({ secretFile }: { secretFile?: string }): stri
  *
  * @throws ConfigError or UsageError in one sentence
  */
-export function openService(options: ServiceOptions): Krafter {
-  const { url, apiKey, urlSource } = readServiceAccess(options)
+export function openService(
+  options: ServiceOptions,
+  own: Partial<KrafterOptions> = {},
+  { url, apiKey, urlSource } = readServiceAccess(options),
+): Krafter {
   try {
-    return new Krafter({ url, apiKey, headers: { 'user-agent': 'krafter-push-cli' } })
+    return new Krafter({ url, apiKey, headers: { 'user-agent': 'krafter-push-cli' }, ...own })
   } catch (error) {
     throw new UsageError(`${urlSource === '--url' ? urlSource : 'the service'}: ${(error as Error).message}`)
   }

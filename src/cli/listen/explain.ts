@@ -2,7 +2,7 @@ import { ApiError, UnexpectedAnswerError } from '../../../packages/client/index.
 import { ConfigError } from '../../platform/config-error.ts'
 
 /** Turns an error of the client into one sentence that says what the user can do about it. */
-export function explain(error: unknown, { url }: { url: string }, appId: string | undefined): unknown {
+export function explain(error: unknown, url: string, appId: string | undefined): unknown {
   if (error instanceof ConfigError || !(error instanceof Error)) return error
   const options = { cause: error }
   if (

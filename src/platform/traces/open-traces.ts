@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { ROOT_CONTEXT } from '@opentelemetry/api'
+import {
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import {
   defaultResource,
@@ -12,11 +19,11 @@ import {
   SamplingDecision,
   type SpanExporter,
   TraceIdRatioBasedSampler,
+  TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { Logger } from 'pino'
 import { withDeadline } from '../deadline.ts'
-import { toReadableSpan } from './readable-span.ts'
-import { spanIdOf, toTraceparent, traceIdOf } from './trace-context.ts'
+import { type SpanReference, spanIdOf, toTraceparent, traceIdOf } from './trace-context.ts'
 import type { Traces, TracesConfig } from './traces.ts'
 
 /** Maximum number of spans that wait for export, about 2 KB each. Further spans are dropped. */
@@ -25,6 +32,7 @@ const exportEveryMs = 500
 const exportTimeoutMs = 10_000
 const closeTimeoutMs = 5_000
 const warnEveryMs = 60_000
+const kinds = { internal: SpanKind.INTERNAL, producer: SpanKind.PRODUCER, client: SpanKind.CLIENT }
 
 /**
  * Sends spans by OTLP over HTTP, in batches in the background. Spans are created when they end, so that no state is
@@ -61,12 +69,17 @@ export function openTraces(
     'service.version': version,
     'service.instance.id': randomUUID(),
   }
-  const about = {
+  /** The ids of the span that starts next. */
+  let ids = { traceId: '', spanId: '' }
+  const provider = new TracerProvider({
+    sampler,
     resource: defaultResource()
       .merge(detectResources({ detectors: [resourceAttributesEnvDetector] }))
       .merge(resourceFromAttributes(own)),
-    instrumentationScope: { name: 'krafter-push', version },
-  }
+    idGenerator: { generateTraceId: () => ids.traceId, generateSpanId: () => ids.spanId },
+    spanProcessors: [processor],
+  })
+  const tracer = provider.getTracer('krafter-push', version)
   const drop = () => {
     dropped += 1
     if (!mayWarn.dropped()) return
@@ -80,8 +93,22 @@ export function openTraces(
       if (isClosed || !isSampled(traceId)) return
       if (waiting >= maxWaiting) return drop()
       waiting += 1
-      const spanId = spanIdOf(span.id ?? randomUUID())
-      processor.onEnd(toReadableSpan(span, { traceId, spanId, sampled: true }, about))
+      ids = { traceId, spanId: spanIdOf(span.id ?? randomUUID()) }
+      const first = toContext({ traceId, spanId: spanIdOf(span.subjectId), sampled: true })
+      const started = tracer.startSpan(
+        span.name,
+        {
+          kind: kinds[span.kind],
+          startTime: span.endedAt.getTime() - span.durationMs,
+          attributes: Object.fromEntries(
+            Object.entries(span.attributes).filter((entry): entry is [string, string] => entry[1] != null),
+          ),
+          links: span.causedBy ? [{ context: toContext(span.causedBy) }] : [],
+        },
+        span.hasParent ? trace.setSpanContext(ROOT_CONTEXT, first) : ROOT_CONTEXT,
+      )
+      if (span.error) started.setStatus({ code: SpanStatusCode.ERROR, message: span.error })
+      started.end(span.endedAt)
     },
     traceparent(subjectId, id) {
       const traceId = traceIdOf(subjectId)
@@ -90,9 +117,13 @@ export function openTraces(
     async close() {
       isClosed = true
       // A failed export has already been logged, and must not delay the shutdown.
-      await withDeadline(processor.shutdown(), closeTimeoutMs).catch(() => {})
+      await withDeadline(provider.shutdown(), closeTimeoutMs).catch(() => {})
     },
   }
+}
+
+function toContext({ traceId, spanId, sampled }: SpanReference): SpanContext {
+  return { traceId, spanId, traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE }
 }
 
 /** Reports failed exports, which the library does not. */
