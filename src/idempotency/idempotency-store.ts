@@ -11,20 +11,11 @@ export interface SentIdempotencyKey {
   key: string
 }
 
-/** The request that used a key, and its answer. */
-export interface KeptAnswer {
-  fingerprint: Uint8Array
-  status: number | null
-  /** Encrypted at rest: it may hold a secret. */
-  answer: Uint8Array | null
-}
+/** The request that used a key, and its answer, which is encrypted at rest: it may hold a secret. */
+export type KeptAnswer = NonNullable<Awaited<ReturnType<typeof findAnswer>>>
 
 /** The key's use in the last 24 hours; undefined: no request with it has committed. */
-export async function findAnswer(
-  db: Db,
-  { scopeId, key }: SentIdempotencyKey,
-  now: Date,
-): Promise<KeptAnswer | undefined> {
+export async function findAnswer(db: Db, { scopeId, key }: SentIdempotencyKey, now: Date) {
   return db
     .selectFrom('idempotency_keys')
     .select(['request_hash as fingerprint', 'status', 'answer'])

@@ -80,16 +80,10 @@ export async function readReplay(
 }
 
 /** A replay that is locked: nobody else can continue or end it until the transaction ends. */
-export interface HeldReplay extends Replay {
-  appId: string
-  /** The webhook's generation when the replay was requested. */
-  generation: number
-  lastEventId: string | null
-}
+export type HeldReplay = NonNullable<Awaited<ReturnType<typeof holdReplay>>>
 
-/** @returns null when there is no such replay */
-export async function holdReplay(trx: Trx, appId: string, id: string): Promise<HeldReplay | null> {
-  const replay = await trx
+export async function holdReplay(trx: Trx, appId: string, id: string) {
+  return trx
     .selectFrom('replays')
     .select([
       ...columns,
@@ -101,7 +95,6 @@ export async function holdReplay(trx: Trx, appId: string, id: string): Promise<H
     .where('id', '=', id)
     .forUpdate()
     .executeTakeFirst()
-  return replay ?? null
 }
 
 /** @param lastEventId the last processed event. @param made deliveries created since the last call */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config-error.ts'
@@ -89,30 +89,23 @@ const sqliteBusy = 5
  */
 export function readEncryptionKey(folder: string): Buffer | undefined {
   const path = encryptionKeyPath(folder)
-  const stored = readKeyFile(path)
-  if (stored === undefined) return undefined
-  const key = Buffer.from(stored, 'base64')
-  if (key.length !== keyBytes) {
-    throw new ConfigError(
-      `the encryption key ${path} is corrupt: it must be 32 bytes in base64; restore it from a backup`,
-    )
+  if (!existsSync(path)) return undefined
+  let stored: string
+  try {
+    stored = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`the encryption key ${path} cannot be read: ${(cause as Error).message}`, { cause })
   }
-  return key
+  const key = Buffer.from(stored, 'base64')
+  if (key.length === keyBytes) return key
+  throw new ConfigError(
+    `the encryption key ${path} is corrupt: it must be 32 bytes in base64; restore it from a backup`,
+  )
 }
 
 export const encryptionKeyPath = (folder: string) => join(folder, 'encryption.key')
 
 const keyBytes = 32
-
-function readKeyFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT') return undefined
-    throw new ConfigError(`the encryption key ${path} cannot be read: ${message}`, { cause })
-  }
-}
 
 /**
  * Creates the key of a new install, mode 0600. The file is written in full and then renamed: a crash must not leave an

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import type { Metrics } from '../metrics.ts'
+import { onceIn } from '../once-in.ts'
 import type { OpenDatabase } from './db.ts'
 
 /** The database to watch. */
@@ -35,11 +36,10 @@ export async function watchEmbedded(
   watched: WatchedDatabase,
   everyMs: number = checkEveryMs,
 ): Promise<() => Promise<void>> {
-  let lastWarnedAt = Number.NEGATIVE_INFINITY
+  const mayWarn = onceIn(warnEveryMs)
   const check = async () => {
     const freeBytes = await readFreeBytes(watched)
-    if (freeBytes < lowDiskBytes && performance.now() - lastWarnedAt > warnEveryMs) {
-      lastWarnedAt = performance.now()
+    if (freeBytes < lowDiskBytes && mayWarn()) {
       watched.log.warn({ folder: watched.folder, freeBytes, lowBelowBytes: lowDiskBytes }, 'disk.low')
     }
     await shortenLog(watched)

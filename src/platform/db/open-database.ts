@@ -6,7 +6,7 @@ import type { ConnectionUse, OpenDatabase } from './db.ts'
 import { type EmbeddedClient, openEmbeddedClient } from './embedded-client.ts'
 import { createEmbeddedDialect } from './embedded-dialect.ts'
 import { makeEmbedded } from './make-embedded.ts'
-import { openPostgresConnections, type PostgresOptions, ServerTooOld } from './postgres/open-postgres.ts'
+import { openPostgresConnections, type PostgresOptions } from './postgres/open-postgres.ts'
 import { retryConflicts } from './retry-conflicts.ts'
 
 /**
@@ -70,8 +70,7 @@ export async function openPostgres(
   try {
     return await openPostgresConnections(url, { ...options, queueSettings: claimPlanSettings })
   } catch (cause) {
-    if (cause instanceof ServerTooOld)
-      throw new ConfigError('the PostgreSQL server of DATABASE_URL is older than 15')
+    if (cause instanceof ConfigError) throw cause
     const message = `DATABASE_URL: the database at ${hostOf(url)} cannot be used: ${messageOf(cause)}`
     throw new ConfigError(message, { cause })
   }

@@ -23,6 +23,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import type { Logger } from 'pino'
 import { withDeadline } from '../deadline.ts'
+import { onceIn } from '../once-in.ts'
 import { type SpanReference, spanIdOf, toTraceparent, traceIdOf } from './trace-context.ts'
 import type { Traces, TracesConfig } from './traces.ts'
 
@@ -140,15 +141,5 @@ function watched(
       })
     },
     shutdown: () => exporter.shutdown(),
-  }
-}
-
-function onceIn(ms: number): () => boolean {
-  let lastAtMs = Number.NEGATIVE_INFINITY
-  return () => {
-    const now = performance.now()
-    if (now - lastAtMs < ms) return false
-    lastAtMs = now
-    return true
   }
 }

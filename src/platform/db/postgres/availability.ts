@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { onceIn } from '../../once-in.ts'
 import type { DatabaseState, DatabaseUnavailable, UnavailableReason } from '../database-errors.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 
@@ -28,7 +29,7 @@ export function createAvailability(options: AvailabilityOptions) {
   let outage: Outage | undefined
   let timer: NodeJS.Timeout | undefined
   let stopped = false
-  let lostSaidAt = Number.NEGATIVE_INFINITY
+  const maySayLost = onceIn(firstReminderMs)
   let lostUnsaid = 0
   let reminderMs = firstReminderMs
   let saidAt = 0
@@ -72,9 +73,7 @@ export function createAvailability(options: AvailabilityOptions) {
   /** Logs connections that were lost although the database was available. */
   const sayLost = (errors: number, reason: string) => {
     lostUnsaid += errors
-    const now = performance.now()
-    if (now - lostSaidAt < firstReminderMs) return
-    lostSaidAt = now
+    if (!maySayLost()) return
     log.warn({ errors: lostUnsaid, reason }, 'database.lost')
     lostUnsaid = 0
   }

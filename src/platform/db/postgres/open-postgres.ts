@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Database } from '../../../database.ts'
+import { ConfigError } from '../../config-error.ts'
 import { DatabaseUnavailable } from '../database-errors.ts'
 import type { OpenDatabase } from '../db.ts'
 import { retryConflicts } from '../retry-conflicts.ts'
@@ -26,16 +27,11 @@ export interface PostgresOptions {
 const maxQueueConnections = 1
 const minimumServerVersion = 150_000
 
-/** The server's version is not supported, so retrying does not help. */
-export class ServerTooOld extends Error {
-  override name = 'ServerTooOld'
-}
-
 /**
  * Opens all connections to PostgreSQL: a pool for requests and workers, a pool for the queue, a connection for LISTEN
  * and a connection for readiness checks.
  *
- * @throws ServerTooOld, or the error of the server or the network when the server cannot be reached
+ * @throws ConfigError when the server is too old, or the error of the server or the network when the server cannot be reached
  */
 export async function openPostgresConnections(url: string, options: PostgresOptions): Promise<OpenDatabase> {
   const limits = { ...defaultConnectionLimits, ...options.limits }
@@ -119,7 +115,8 @@ async function inspectServer(url: string, limits: ConnectionLimits): Promise<boo
     const { rows } = await client.query<{ version: number }>(
       `select current_setting('server_version_num')::int as version`,
     )
-    if (rows[0]!.version < minimumServerVersion) throw new ServerTooOld('PostgreSQL is older than 15')
+    if (rows[0]!.version < minimumServerVersion)
+      throw new ConfigError('the PostgreSQL server of DATABASE_URL is older than 15')
     return !(await isTransactionPooled(client, connect))
   })
 }
