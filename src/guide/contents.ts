@@ -1,18 +1,5 @@
-/** A page of the guide. */
-export interface ContentsPage {
-  /** The page's file below docs/, without `.md`: `send/vapid-keys`. */
-  path: string
-  title: string
-}
-
-/** A group of pages under a heading. */
-export interface ContentsSection {
-  title: string
-  pages: ContentsPage[]
-}
-
 /** Reads the contents from docs/README.md: a heading for each section, a list item with a link for each page. */
-export function readContents(index: string): ContentsSection[] {
+export function readContents(index: string) {
   return index
     .split(/^## /m)
     .slice(1)
@@ -20,7 +7,11 @@ export function readContents(index: string): ContentsSection[] {
       title: section.slice(0, section.indexOf('\n')).trim(),
       pages: [...section.matchAll(/^- \[([^\]]+)\]\(([^)#]+)\.md\)/gm)].map(([, title, path]) => ({
         title: title!,
+        /** The page's file below docs/, without `.md`: `send/vapid-keys`. */
         path: path!,
       })),
     }))
 }
+
+/** A group of pages under a heading. */
+export type ContentsSection = ReturnType<typeof readContents>[number]

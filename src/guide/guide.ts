@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { packageFile } from '../platform/package-files.ts'
-import { type ContentsSection, readContents } from './contents.ts'
+import { readContents } from './contents.ts'
 import { guidePage, missingPage, searchPage } from './guide-page.ts'
 import { pageOf } from './links.ts'
 import { llmsFullTxt, llmsTxt } from './llms-txt.ts'
@@ -11,7 +11,7 @@ import { createSearch } from './search.ts'
 /** Reads and renders all pages in the table of contents of docs/. Takes about 100 ms and 1 MB of memory. */
 export async function loadGuide() {
   const index = await readDoc('README.md')
-  const contents: ContentsSection[] = readContents(index)
+  const contents = readContents(index)
   const files = new Map([['README.md', index]])
   for (const { path } of contents.flatMap(({ pages }) => pages)) {
     files.set(`${path}.md`, await readDoc(`${path}.md`))

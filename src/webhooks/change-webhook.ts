@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import { laneChanges, laneName } from '../announcements.ts'
-import type { SignatureScheme } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { found, refusals } from '../platform/errors.ts'
 import type { Filter } from './filter.ts'
@@ -10,19 +9,11 @@ import { scheduleProbe } from './schedule-probe.ts'
 import { secretChange, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
 import { type LockedWebhook, lockWebhook, type Webhook } from './webhook-reader-store.ts'
+import type { WebhookChangeRequest } from './webhook-request.ts'
 import { findMismatch, type WebhookSettings } from './webhook-settings.ts'
 import { decideChange, isDisabledByFailures } from './webhook-state.ts'
 import { updateWebhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
-
-/** A requested change of a webhook, whose fields were checked one by one. */
-export interface WebhookChangeRequest extends WebhookSettings {
-  url?: string | undefined
-  secret?: string | null | undefined
-  events?: string[] | undefined
-  enabled?: boolean | undefined
-  signature?: SignatureScheme | undefined
-}
 
 type ChangeDeps = Pick<Deps, 'db' | 'queue' | 'clock' | 'crypto' | 'guard'>
 

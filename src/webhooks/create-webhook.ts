@@ -1,5 +1,4 @@
 import { lockApp } from '../apps/app-lock-store.ts'
-import type { SignatureScheme } from '../database.ts'
 import type { Deps } from '../deps.ts'
 import { refusals } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
@@ -7,18 +6,10 @@ import { findMisfit } from './filter-fit.ts'
 import { encryptSecret, signatureChange } from './secrets/webhook-secrets.ts'
 import { storedSettings } from './stored-settings.ts'
 import { countWebhooks, type Webhook } from './webhook-reader-store.ts'
-import { findMismatch, type WebhookSettings } from './webhook-settings.ts'
+import type { WebhookRequest } from './webhook-request.ts'
+import { findMismatch } from './webhook-settings.ts'
 import { insertWebhook, type NewWebhook } from './webhook-store.ts'
 import { checkedUrl } from './webhook-url.ts'
-
-/** A requested webhook, whose fields were checked one by one. */
-export interface WebhookRequest extends WebhookSettings {
-  url: string
-  secret?: string | null | undefined
-  events: string[]
-  enabled: boolean
-  signature: SignatureScheme
-}
 
 /**
  * Converts a request to the webhook to store. It resolves the URL's host name, so it runs before the transaction.

@@ -1,41 +1,22 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { createGroupRead } from '../engine/group-read.ts'
-import { knownEvent } from '../events/event-schema.ts'
 import { answerOnceAfter } from '../idempotency/answer-once.ts'
-import { maxUrlLength } from '../outbound/address-guard.ts'
 import { found } from '../platform/errors.ts'
 import { documented } from '../platform/http/answers.ts'
 import { cursorField, presentPage } from '../platform/http/cursor.ts'
-import { shortListLimit, text } from '../platform/http/fields.ts'
+import { shortListLimit } from '../platform/http/fields.ts'
 import type { Server } from '../platform/http/server.ts'
 import { changeWebhook } from './change-webhook.ts'
 import { checkWebhook, createWebhook } from './create-webhook.ts'
 import { outlastRun } from './outlast-run.ts'
-import { secretField, signatureField } from './secrets/webhook-secrets.ts'
 import { listWebhooks, readWebhooks } from './webhook-reader-store.ts'
+import { webhookBody, webhookChangeBody } from './webhook-request.ts'
 import { presentWebhook, webhookDocs } from './webhook-schema.ts'
-import { settingsFields } from './webhook-settings.ts'
 import { deleteWebhook } from './webhook-store.ts'
 
 /** The name of this list in cursors. */
 const list = 'w'
-const url = text(maxUrlLength).meta({
-  format: 'uri',
-  description:
-    'Where events are sent: `https://` only, at a public address, without a user name or password.',
-})
-const secret = secretField
-  .nullish()
-  .describe(
-    'What deliveries are signed with: any text, or `whsec_` and 24 to 64 bytes in base64. Without a secret they are not signed.',
-  )
-const events = z
-  .array(knownEvent)
-  .max(100)
-  .transform((names) => [...new Set(names)])
-  .describe('The events to send, each once; none: nothing is sent.')
-const enabled = z.boolean().describe('Whether events are sent. Enabling it clears `failure_count`.')
 
 /** Registers the routes of webhooks: contract section 2. */
 export function registerWebhookRoutes(
@@ -47,7 +28,7 @@ export function registerWebhookRoutes(
     (keys: readonly { appId: string; id: string }[]) => readWebhooks(db, keys),
     ({ appId, id }) => `${appId}:${id}`,
   )
-  const settings = settingsFields(deps.config.maxFilterBytes)
+  const { maxFilterBytes } = deps.config
   server.get(
     '/push/apps/:app_id/webhooks',
     documented(webhookDocs.list, {
@@ -61,16 +42,7 @@ export function registerWebhookRoutes(
   )
   server.post(
     '/push/apps/:app_id/webhooks',
-    documented(webhookDocs.create, {
-      body: z.object({
-        url,
-        secret,
-        events: events.default([]),
-        enabled: enabled.default(true),
-        signature: signatureField.default('hmac'),
-        ...settings,
-      }),
-    }),
+    documented(webhookDocs.create, { body: webhookBody(maxFilterBytes) }),
     async (request, reply) => {
       const check = () => checkWebhook(deps, request.app.id, request.body)
       return answerOnceAfter(check, deps, request, reply, async (deps, webhook) => ({
@@ -86,16 +58,7 @@ export function registerWebhookRoutes(
   })
   server.patch(
     '/push/apps/:app_id/webhooks/:webhook_id',
-    documented(webhookDocs.update, {
-      body: z.object({
-        url: url.optional(),
-        secret: secret.describe('Another secret, which signs at once; null or empty: remove it.'),
-        events: events.optional(),
-        enabled: enabled.optional(),
-        signature: signatureField.optional(),
-        ...settings,
-      }),
-    }),
+    documented(webhookDocs.update, { body: webhookChangeBody(maxFilterBytes) }),
     async (request) => {
       const webhook = await changeWebhook(deps, request.app.id, request.params.webhook_id, request.body)
       return { data: presentWebhook(webhook) }
