@@ -1,6 +1,5 @@
 import { commitHalving, createGroupCommit } from '../engine/group-commit.ts'
 import type { Db } from '../platform/db/db.ts'
-import { refusals } from '../platform/errors.ts'
 import { AppLockedError } from './app-lock-store.ts'
 
 const maxGroup = 256
@@ -23,7 +22,6 @@ export function createAppGroup<Item, Result>(
   const group = createGroupCommit<Item, Result>({
     maxGroup,
     maxWaiting,
-    overloaded: () => refusals.rateLimited(1),
     groupsAtOnce: 2,
     commit: (items) => commit(home, items, 'skip locked'),
   })

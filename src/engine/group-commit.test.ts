@@ -11,7 +11,6 @@ function makeGroup(commit: (items: readonly number[]) => Promise<(number | Error
   const group = createGroupCommit<number, number>({
     maxGroup: 10,
     maxWaiting: 100,
-    overloaded: () => new Error('too many'),
     groupsAtOnce: 1,
     commit: (items) => {
       groups.push([...items])

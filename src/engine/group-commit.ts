@@ -1,12 +1,12 @@
 import { isRowError } from '../platform/db/database-errors.ts'
 import { statementContext } from '../platform/db/statement-context.ts'
+import { refusals } from '../platform/errors.ts'
 
 export interface GroupCommitOptions<Item, Result> {
   /** Maximum items per transaction. */
   maxGroup: number
-  /** Maximum items that may wait; any further item is refused with `overloaded()`. */
+  /** Maximum items that may wait; any further item is refused with 429. */
   maxWaiting: number
-  overloaded: () => Error
   /** Maximum transactions at a time. While they run, the next group gathers. */
   groupsAtOnce: number
   /**
@@ -30,7 +30,7 @@ interface Waiting<Item, Result> {
  * A row that the database refuses does not fail the other items of its group, see {@link commitHalving}.
  */
 export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>) {
-  const { maxGroup, maxWaiting, overloaded, groupsAtOnce, commit } = options
+  const { maxGroup, maxWaiting, groupsAtOnce, commit } = options
   let waiting: Waiting<Item, Result>[] = []
   let running = 0
   let uncommitted = 0
@@ -63,7 +63,7 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
      * @throws the item's own refusal, or the error of the whole group; see {@link GroupCommitOptions}
      */
     add(item: Item): Promise<Result> {
-      if (waiting.length >= maxWaiting) return Promise.reject(overloaded())
+      if (waiting.length >= maxWaiting) return Promise.reject(refusals.rateLimited(1))
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
       waiting.push({ item, timeoutMs: statementContext.getStore()?.timeoutMs, resolve, reject })
       uncommitted += 1

@@ -1,4 +1,3 @@
-import { refusals } from '../platform/errors.ts'
 import { createGroupCommit } from './group-commit.ts'
 
 const maxGroup = 200
@@ -21,7 +20,6 @@ export function createGroupRead<Key, Row>(
   const group = createGroupCommit<Key, Row | undefined>({
     maxGroup,
     maxWaiting,
-    overloaded: () => refusals.rateLimited(1),
     groupsAtOnce,
     async commit(keys) {
       const rows = await read(keys)

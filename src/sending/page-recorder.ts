@@ -28,7 +28,6 @@ export function createPageRecorder(
   const group = createGroupCommit<SentPage, boolean>({
     maxGroup,
     maxWaiting,
-    overloaded: () => new Error('too many pages wait to be recorded'),
     groupsAtOnce: 1,
     async commit(pages) {
       const { lapsed, waiting, completed } = await deps.db

@@ -1,6 +1,5 @@
 import type { Deps } from '../deps.ts'
 import { createGroupCommit } from '../engine/group-commit.ts'
-import { refusals } from '../platform/errors.ts'
 import { recordReceipts } from './record-receipts.ts'
 import type { Report } from './report.ts'
 
@@ -19,7 +18,6 @@ export function createReceiptBuffer(deps: Pick<Deps, 'db' | 'clock' | 'config' |
   return createGroupCommit<Report, void>({
     maxGroup,
     maxWaiting,
-    overloaded: () => refusals.rateLimited(1),
     groupsAtOnce: 1,
     async commit(reports) {
       const counted = await recordReceipts(deps, reports)
