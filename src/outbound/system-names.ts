@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { getOrInsert } from '../platform/get-or-insert.ts'
+import { onceIn } from '../platform/once-in.ts'
 
 /** What the machine knows about names without asking a name server. */
 export interface SystemNames {
@@ -21,46 +22,26 @@ const systemFiles: SystemFiles = {
   resolvConf: '/etc/resolv.conf',
 }
 
-/** How long the contents of the files are used before the files are checked again. */
+/** How long the contents of the files are used before the files are read again. */
 const freshMs = 5_000
 const maxSearchDomains = 6
 
-/** Reads the files, and again when they have changed. A missing file counts as empty. */
+/** Reads the files when names are looked up, and again after some seconds. A missing file counts as empty. */
 export function createSystemNames(files: SystemFiles = systemFiles): () => Promise<SystemNames> {
-  const readHosts = whenChanged(files.hosts, parseHosts)
-  const readSearch = whenChanged(files.resolvConf, parseResolvConf)
+  const readHosts = keepFresh(files.hosts, parseHosts)
+  const readSearch = keepFresh(files.resolvConf, parseResolvConf)
   return async () => {
     const [hosts, search] = await Promise.all([readHosts(), readSearch()])
     return { hosts, ...search }
   }
 }
 
-function whenChanged<T>(path: string, parse: (text: string) => T): () => Promise<T> {
-  let value = parse('')
-  let version = ''
-  let reading: Promise<T> | undefined
-  let readAt = Number.NEGATIVE_INFINITY
-
-  async function read(): Promise<T> {
-    try {
-      const { mtimeMs, size } = await stat(path)
-      if (`${mtimeMs} ${size}` !== version) {
-        value = parse(await readFile(path, 'utf8'))
-        version = `${mtimeMs} ${size}`
-      }
-    } catch {
-      value = parse('')
-      version = ''
-    }
-    return value
-  }
-
+function keepFresh<T>(path: string, parse: (text: string) => T): () => Promise<T> {
+  const isStale = onceIn(freshMs)
+  let parsed: Promise<T> | undefined
   return () => {
-    if (!reading || performance.now() - readAt >= freshMs) {
-      readAt = performance.now()
-      reading = read()
-    }
-    return reading
+    if (isStale() || !parsed) parsed = readFile(path, 'utf8').then(parse, () => parse(''))
+    return parsed
   }
 }
 

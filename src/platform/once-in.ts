@@ -1,4 +1,4 @@
-/** @returns a function that is true at its first call, and then at most once in `ms`: for lines that would flood the log */
+/** @returns a function that is true at its first call, and then at most once in `ms` */
 export function onceIn(ms: number): () => boolean {
   let lastAtMs = Number.NEGATIVE_INFINITY
   return () => {

@@ -3,6 +3,7 @@ import type { Db } from '../../platform/db/db.ts'
 import type { Notices } from '../../platform/db/notices.ts'
 import { getOrInsert } from '../../platform/get-or-insert.ts'
 import { momentOfId, newId } from '../../platform/ids.ts'
+import { remember } from '../../platform/remember.ts'
 import { type EventKey, type LoggedEvent, listEventKeys, readEvents } from '../event-store.ts'
 
 /** A page of an app's log. */
@@ -80,9 +81,7 @@ function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number) {
     if (known) return known as Promise<Answer>
     const answer = read()
     answer.catch(() => shared.delete(key))
-    shared.set(key, answer)
-    const [oldest] = shared.keys()
-    if (shared.size > maxShared) shared.delete(oldest!)
+    remember(shared, key, answer, maxShared)
     return answer
   }
   const readKeys = async (after: string): Promise<KeyPage> => {
