@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { splitList } from '../platform/split-list.ts'
 import { vapidSubjectProblem } from './vapid-subject.ts'
 
@@ -43,14 +44,7 @@ const urlWith = (protocol: RegExp, message: string) =>
 
 export const databaseUrl = urlWith(/^postgres(ql)?:$/, 'must be a postgres:// URL')
 
-const succeeds = (run: () => unknown) => {
-  try {
-    run()
-    return true
-  } catch {
-    return false
-  }
-}
+const succeeds = (run: () => unknown) => orUndefined(() => [run()]) !== undefined
 
 export const dnsServers = z
   .string()
@@ -73,15 +67,11 @@ export const outboundProxy = urlWith(
   .refine(({ pathname, search }) => pathname === '/' && search === '', 'must have no path')
 
 export const otlpHeaders = z.string().transform((value, context) => {
-  try {
-    return Object.fromEntries(splitList(value).map(toOtlpHeader))
-  } catch {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be name=value pairs, separated by commas, the values percent-encoded',
-    })
-    return z.NEVER
-  }
+  const headers = orUndefined(() => Object.fromEntries(splitList(value).map(toOtlpHeader)))
+  if (headers) return headers
+  const message = 'must be name=value pairs, separated by commas, the values percent-encoded'
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
 })
 
 /** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */

@@ -1,4 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto'
+import { orUndefined } from '../platform/or-undefined.ts'
 
 /** The claims of a VAPID token (RFC 8292 §2). */
 interface Claims {
@@ -46,19 +47,13 @@ function isSigned(signed: string, signature: string, key: string): boolean {
   const point = Buffer.from(key, 'base64url')
   if (point.length !== 65 || point[0] !== 4) return false
   const [x, y] = [point.subarray(1, 33).toString('base64url'), point.subarray(33).toString('base64url')]
-  try {
-    const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', x, y } })
-    const form = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const
-    return verify('sha256', Buffer.from(signed), form, Buffer.from(signature, 'base64url'))
-  } catch {
-    return false
-  }
+  const jwk = { format: 'jwk', key: { kty: 'EC', crv: 'P-256', x, y } } as const
+  const publicKey = orUndefined(() => createPublicKey(jwk))
+  if (!publicKey) return false
+  const form = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const
+  return verify('sha256', Buffer.from(signed), form, Buffer.from(signature, 'base64url'))
 }
 
 function parse<T>(part: string): T | undefined {
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString()) as T
-  } catch {
-    return undefined
-  }
+  return orUndefined(() => JSON.parse(Buffer.from(part, 'base64url').toString()))
 }

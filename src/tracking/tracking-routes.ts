@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts'
 import { clientOf } from '../platform/http/client-address.ts'
 import { allowCrossOrigin, answerPreflights } from '../platform/http/cross-origin.ts'
 import type { Server } from '../platform/http/server.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { unsubscribeIfThere } from '../subscribers/unsubscribe.ts'
 import { createReceiptBuffer } from './receipt-buffer.ts'
 import { type ReceiptKind, readReportBody } from './report.ts'
@@ -65,14 +66,6 @@ export function registerTrackingRoutes(server: Server, deps: TrackingDeps, limit
 function acceptAnyBody(server: Server): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser<string>('*', { parseAs: 'string' }, (_, body, done) => {
-    done(null, parseOrNull(body))
+    done(null, orUndefined(() => JSON.parse(body)) ?? null)
   })
-}
-
-function parseOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

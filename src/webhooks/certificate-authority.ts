@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { z } from 'zod'
 import { text } from '../platform/http/fields.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 
 const maxCharacters = 16_384
 const maxCertificates = 10
@@ -19,15 +20,6 @@ function findProblem(pem: string, found: readonly string[]): string | undefined 
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) return 'must not contain a private key'
   if (found.length === 0) return 'must contain a certificate in PEM (-----BEGIN CERTIFICATE-----)'
   if (found.length > maxCertificates) return `must contain at most ${maxCertificates} certificates`
-  const broken = found.findIndex((each) => !isCertificate(each))
+  const broken = found.findIndex((each) => !orUndefined(() => new X509Certificate(each)))
   return broken < 0 ? undefined : `has a certificate that cannot be read: number ${broken + 1}`
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    new X509Certificate(pem)
-    return true
-  } catch {
-    return false
-  }
 }

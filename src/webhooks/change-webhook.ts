@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { laneChanges, laneName } from '../announcements.ts'
 import type { Deps } from '../deps.ts'
 import { found, refusals } from '../platform/errors.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 import type { Filter } from './filter.ts'
 import { findMisfit } from './filter-fit.ts'
 import { outlastRun } from './outlast-run.ts'
@@ -65,7 +66,10 @@ function checkFit(before: Webhook, events: string[] | undefined, filter: Filter 
   if (misfit) throw refusals.invalid(filter ? { filter: [misfit] } : { events: [`the filter ${misfit}`] })
 }
 
-/** Whether the stored secret already is the wanted one, without a previous secret beside it. */
+/**
+ * Whether the stored secret already is the wanted one, without a previous secret beside it. A secret that can no longer be
+ * decrypted counts as different, like headers, so that setting it again repairs the webhook.
+ */
 function isSecretOf(
   { crypto }: Pick<Deps, 'crypto'>,
   { id, secret: stored, previous_secret: previousSecret }: LockedWebhook,
@@ -73,7 +77,8 @@ function isSecretOf(
 ): boolean {
   if (wanted === undefined || previousSecret) return false
   if (!wanted || !stored) return !wanted && !stored
-  return reads(() => crypto.decrypt(stored, `webhook-secret:${id}`).equals(Buffer.from(wanted)))
+  const known = orUndefined(() => crypto.decrypt(stored, `webhook-secret:${id}`))
+  return known?.equals(Buffer.from(wanted)) === true
 }
 
 function hasHeaders(
@@ -82,19 +87,6 @@ function hasHeaders(
   { headers: wanted }: WebhookSettings,
 ): boolean {
   if (!wanted || !headerValues) return false
-  return reads(() =>
-    isDeepStrictEqual(
-      JSON.parse(crypto.decrypt(headerValues, `webhook-headers:${id}`).toString('utf8')),
-      wanted,
-    ),
-  )
-}
-
-/** A value that can no longer be decrypted counts as different, so that setting it again repairs the webhook. */
-function reads(isEqual: () => boolean): boolean {
-  try {
-    return isEqual()
-  } catch {
-    return false
-  }
+  const known = orUndefined(() => crypto.decrypt(headerValues, `webhook-headers:${id}`).toString('utf8'))
+  return known !== undefined && isDeepStrictEqual(JSON.parse(known), wanted)
 }

@@ -1,4 +1,6 @@
 import type { OutboundAnswer } from '../../outbound/outbound.ts'
+import { isObject } from '../../platform/is-object.ts'
+import { orUndefined } from '../../platform/or-undefined.ts'
 
 /** Characters of a push service's explanation that are kept. */
 const maxExplanationLength = 200
@@ -23,22 +25,12 @@ export function explainAnswer({ headers, body }: Pick<OutboundAnswer, 'headers' 
 
 function reasonIn(body: Buffer): string {
   const text = body.toString('utf8')
-  const parsed = parseObject(text)
-  if (!parsed) return text
+  const parsed: unknown = orUndefined(() => JSON.parse(text))
+  if (!isObject(parsed)) return text
   const { reason, message, error } = parsed
-  const inner =
-    typeof error === 'object' && error !== null ? (error as Record<string, unknown>).message : error
+  const inner = isObject(error) ? error.message : error
   const said = [reason, message, inner].find((one) => typeof one === 'string' && one !== '')
   return typeof said === 'string' ? said : text
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function oneLine(text: string): string {

@@ -1,4 +1,5 @@
 import { createECDH } from 'node:crypto'
+import { orUndefined } from '../../platform/or-undefined.ts'
 import { decodeBase64 } from './encrypt.ts'
 
 /** An app's key pair: the 65-byte point in base64url, as browsers want it, and the 32-byte scalar. */
@@ -34,7 +35,7 @@ export function parseVapidKeys(publicKey: string, privateKey: string): ParsedVap
     return { ok: false, field: 'vapid_public_key', message }
   }
   const scalar = decodeBase64(privateKey)
-  const derived = scalar?.length === 32 ? derivePublicKey(scalar) : null
+  const derived = scalar?.length === 32 ? derivePublicKey(scalar) : undefined
   if (!scalar || !derived) {
     const message = 'must be a P-256 private key: 32 bytes in base64url'
     return { ok: false, field: 'vapid_private_key', message }
@@ -45,15 +46,13 @@ export function parseVapidKeys(publicKey: string, privateKey: string): ParsedVap
   return { ok: true, keys: { publicKey: point.toString('base64url'), privateKey: scalar } }
 }
 
-/** @returns null when the scalar is 0, or not below the order of the curve */
-function derivePublicKey(scalar: Uint8Array): Buffer | null {
+/** @returns undefined when the scalar is 0, or not below the order of the curve */
+function derivePublicKey(scalar: Uint8Array): Buffer | undefined {
   const pair = createECDH('prime256v1')
-  try {
+  return orUndefined(() => {
     pair.setPrivateKey(scalar)
     return pair.getPublicKey()
-  } catch {
-    return null
-  }
+  })
 }
 
 /** A public key in the form that is stored: base64url without padding. */

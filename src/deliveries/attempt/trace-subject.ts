@@ -1,3 +1,5 @@
+import { orUndefined } from '../../platform/or-undefined.ts'
+
 /** An event as a webhook receives it. */
 export interface SentEvent {
   id: string
@@ -14,10 +16,6 @@ export interface SentEvent {
  */
 export function traceSubjectOf({ id, type, body }: SentEvent): string {
   if (type !== 'notification.sent') return id
-  try {
-    return JSON.parse(body).data.notification_id ?? id
-  } catch {
-    // The body has a format that this version does not know.
-    return id
-  }
+  // A body in a format that this version does not know has none.
+  return orUndefined(() => JSON.parse(body).data.notification_id) ?? id
 }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { type ParsedUrlQuery, parse } from 'node:querystring'
 import type { FastifyInstance } from 'fastify'
 import { refusals } from '../errors.ts'
+import { orUndefined } from '../or-undefined.ts'
 
 /**
  * Accepts JSON only: `text/plain` is refused like any other type. An empty body counts as no body, because some clients
@@ -24,19 +25,11 @@ export function acceptJsonOnly(server: FastifyInstance): void {
  */
 export function routableUrl(url: string): string {
   const [path = ''] = url.split('?', 1)
-  return isDecodable(path) ? url : path.replaceAll('%', '%25') + url.slice(path.length)
+  const isDecodable = orUndefined(() => decodeURIComponent(path)) !== undefined
+  return isDecodable ? url : path.replaceAll('%', '%25') + url.slice(path.length)
 }
 
 /** Drops empty parameters: in `?status=&limit=50`, `status` is not a filter. */
 export function parseQuery(text: string): ParsedUrlQuery {
   return Object.fromEntries(Object.entries(parse(text)).filter(([, value]) => value !== ''))
-}
-
-function isDecodable(path: string): boolean {
-  try {
-    decodeURIComponent(path)
-    return true
-  } catch {
-    return false
-  }
 }
