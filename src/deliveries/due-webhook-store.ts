@@ -26,6 +26,7 @@ export const selectDueWebhooks = (db: Db, now: Date) =>
       'generation',
       'url',
       'secret',
+      'signature',
       'signing_key as signingKey',
       'header_values as headerValues',
       sql<Uint8Array | null>`case when previous_secret_expires_at > ${now} then previous_secret end`.as(

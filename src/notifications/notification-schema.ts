@@ -22,7 +22,7 @@ const object = z.record(z.string(), z.unknown())
 
 /** A notification as the API shows it. */
 export function presentNotification(notification: Notification) {
-  const { content } = notification
+  const content = notification.content ?? {}
   return {
     id: notification.id,
     app_id: notification.app_id,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { holdApp } from '../apps/app-lock-store.ts'
 import { insertDeliveries } from '../deliveries/delivery-store.ts'
+import { presentEvent } from '../deliveries/log/event-log-schema.ts'
 import { subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { type EventKey, listEventKeys, readEvents } from '../events/event-store.ts'
@@ -142,7 +143,7 @@ async function readData(
 ): Promise<Map<string, Record<string, unknown>>> {
   const ids = events.map(({ id }) => id)
   const rows = await readEvents(trx, appId, ids)
-  return new Map(rows.map(({ id, body }) => [id, JSON.parse(body).data]))
+  return new Map(rows.map((event) => [event.id, presentEvent(event).data]))
 }
 
 async function hasManyPending(db: ReplayDeps['db'], appId: string, replayId: string): Promise<boolean> {

@@ -3,7 +3,6 @@ import type { DueLane } from '../engine/lane-set.ts'
 import type { MessageContent } from '../message-content.ts'
 import { largeRank, rankCount } from '../notifications/rank.ts'
 import type { Db } from '../platform/db/db.ts'
-import { finiteTime } from '../platform/db/finite-time.ts'
 
 /** How much to read of one app's lane. */
 export interface LaneRead {
@@ -43,7 +42,7 @@ export interface DueBatch extends SentNotification {
   subscriberIds: string[] | null
 }
 
-const startedAt = finiteTime(sql`coalesce(n.scheduled_at, n.created_at)`)
+const startedAt = sql`coalesce(n.scheduled_at, n.created_at)`
 /** Written out, not passed as values: otherwise the reads would be planned again for each call, half of their time. */
 const ranks = sql`generate_series(0, ${sql.lit(rankCount - 1)}) as rank (rank)`
 const limitOfRank = sql`case when rank.rank < ${sql.lit(largeRank)} then lane.small else lane.large end`
@@ -62,7 +61,7 @@ export async function readDueNotifications(
   if (lanes.length === 0) return []
   const { rows } = await sql<DueNotification>`
     select n.app_id as "appId", n.id, n.title, n.content, n.targeting, n.rank,
-      ${finiteTime(sql`n.due_at`)} as "dueAt", ${startedAt} as "startedAt"
+      n.due_at as "dueAt", ${startedAt} as "startedAt"
     from ${laneRows(lanes)} cross join ${ranks}
     cross join lateral (
       select * from notifications
@@ -86,7 +85,7 @@ export async function readDueBatches(
 ): Promise<DueBatch[]> {
   if (lanes.length === 0) return []
   const { rows } = await sql<DueBatch>`
-    select b.app_id as "appId", b.notification_id as id, b.number, b.attempt, b.rank, ${finiteTime(sql`b.due_at`)} as "dueAt",
+    select b.app_id as "appId", b.notification_id as id, b.number, b.attempt, b.rank, b.due_at as "dueAt",
       b.first_subscriber_id as first, b.last_subscriber_id as last, b.subscriber_count as "subscriberCount",
       b.subscriber_ids as "subscriberIds", n.title, n.content, n.targeting,
       ${startedAt} as "startedAt"
@@ -136,7 +135,7 @@ export async function findDueApps(db: Db): Promise<DueLane[]> {
     ), apps as (
       select app_id from resolving union select app_id from sending
     )
-    select "appId", "laneId", ${finiteTime(sql`"firstDueAt"`)} as "firstDueAt" from (
+    select "appId", "laneId", "firstDueAt" from (
       select app_id as "appId", app_id as "laneId", least(
       (select min(first.due_at) from ${ranks} cross join lateral (
         select due_at from notifications n

@@ -7,6 +7,18 @@ import type { Received } from '../support/receiver.ts'
 import { startTestService } from '../support/service.ts'
 import { useStage } from '../support/stage.ts'
 
+/** Values that the columns of a type can hold, by the names of the types. */
+const oddValues: Record<string, string[]> = {
+  timestamptz: ['infinity', '-infinity', '294000-01-01', '0044-03-15 BC'],
+  json: ['null', '3', '"text"', '[]', '{}', '[null]', '{"type": null}'],
+  text: ['', 'later', '[]', 'null'],
+  _text: ['{}', '{NULL}', '{later}'],
+  int4: ['-1', '2147483647'],
+  int2: ['-1', '32767'],
+  bool: ['true', 'false'],
+  bytea: ['', '\\x00'],
+}
+
 /** More than one sweep reads of a lane. */
 const many = 300
 
@@ -49,6 +61,8 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
     await set(addressed, 'url', 'somewhere')
     const unlimited = await makeHook(base, 'unlimited')
     await set(unlimited, 'rate_limit', '0')
+    const signed = await makeHook(base, 'signed')
+    await set(signed, 'signature', 'ml-dsa')
     const copy = async (changes: object, count: number) => {
       await sql`insert into notifications select (jsonb_populate_record(n, ${JSON.stringify(changes)}::text::jsonb
         || jsonb_build_object('id', gen_random_uuid(), 'status', 'sending', 'due_at', now() - interval '1 hour'))).*
@@ -146,10 +160,62 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
       (rows) => !rows.some(({ webhook_id }) => webhook_id === good),
     )
     expect(new Set(pending.map(({ webhook_id }) => webhook_id))).toEqual(
-      new Set([batched, addressed, unlimited]),
+      new Set([batched, addressed, unlimited, signed]),
     )
+    // Not even with the signatures that this version knows: a receiver could refuse them until the webhook is disabled.
+    expect(stage.receiver.to('/signed')).toEqual([])
     const lines = stage.running.logs.filter(({ level }) => level === 'error').map(({ msg }) => msg)
     expect(new Set(lines)).toEqual(new Set(['page.failed', 'webhook.unreadable', 'delivery.record_failed']))
+  })
+
+  test('are listed with the others', async () => {
+    const { db } = stage.running.service.deps
+    const base = await makeApp()
+    const appId = base.split('/').at(-1)!
+    const hook = `${base}/webhooks/${await makeHook(base, 'listed')}`
+    const { id } = await send(base)
+    await stage.receiver.waitFor(1, '/listed')
+    const [delivery] = await poll(
+      async () => (await stage.api.get(`${hook}/deliveries?status=succeeded`)).body.data,
+      ({ length }) => length > 0,
+    )
+    await stage.api.patch(hook, { enabled: false })
+    await stage.api.post(`${hook}/replay`, { since: '2026-01-01T00:00:00Z' })
+    const [subscriber] = (await stage.api.get(`${base}/subscribers`)).body.data
+    const views: Record<string, string[]> = {
+      apps: ['/push/apps', base],
+      vapid_pairs: ['/push/apps', base],
+      subscribers: [`${base}/subscribers`, `${base}/subscribers/${subscriber.id}`],
+      notifications: [`${base}/notifications`, `${base}/notifications/${id}`],
+      webhooks: [`${base}/webhooks`, hook, `${hook}/health`],
+      events: [`${base}/events`, `${base}/events/${delivery.event_id}`, `${hook}/deliveries/${delivery.id}`],
+      deliveries: [`${hook}/deliveries`, `${base}/events/${delivery.event_id}`, `${hook}/health`],
+      attempts: [`${hook}/deliveries`, `${hook}/deliveries/${delivery.id}`, `${hook}/health`],
+      replays: [`${hook}/replays`],
+    }
+    const { rows: columns } = await sql<{ table: string; column: string; type: string }>`
+      select table_name as table, column_name as column, udt_name as type from information_schema.columns
+      where table_schema = current_schema() and table_name = any(${Object.keys(views)})
+        and data_type <> 'uuid'`.execute(db)
+    const failed: string[] = []
+    for (const { table, column, type } of columns) {
+      const row = sql`${sql.ref(table === 'apps' ? 'id' : 'app_id')} = ${appId}`
+      const stored = await sql<{ value: string }>`
+        select ${sql.ref(column)}::text as value from ${sql.table(table)} where ${row}`.execute(db)
+      const set = (value: string | null) =>
+        sql`update ${sql.table(table)} set ${sql.ref(column)} = ${value}::text::${sql.raw(type)} where ${row}`.execute(
+          db,
+        )
+      for (const odd of oddValues[type] ?? []) {
+        await set(odd)
+        for (const path of views[table]!) {
+          const { status } = await stage.api.get(path)
+          if (status !== 200) failed.push(`${table}.${column} = ${odd}: ${status} ${path}`)
+        }
+      }
+      await set(stored.rows[0]?.value ?? null)
+    }
+    expect(failed).toEqual([])
   })
 
   test('a notification whose VAPID key does not decrypt fails, and says why', async () => {

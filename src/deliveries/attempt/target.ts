@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import type { Deps } from '../../deps.ts'
+import { signatureField } from '../../webhooks/secrets/webhook-secrets.ts'
 import type { DueWebhook } from '../due-webhook-store.ts'
 
 /** The keys that sign an attempt; all null: it is not signed. */
@@ -25,10 +26,12 @@ export interface Target {
 /**
  * Decrypts the secrets and headers that attempts to a webhook use.
  *
- * @throws DecryptionError when a secret was encrypted with a key that is not configured
+ * @throws DecryptionError when a secret was encrypted with a key that is not configured; an error when a later version
+ *   signs the webhook's deliveries in another way: with other signatures, or none, the receiver could refuse them
  */
 export function toTarget({ crypto }: Pick<Deps, 'crypto'>, webhook: DueWebhook): Target {
-  const { id, url, secret, previousSecret, signingKey, headerValues, caPem, traceparent } = webhook
+  const { id, url, secret, previousSecret, signature, signingKey, headerValues, caPem, traceparent } = webhook
+  if (!signatureField.options.includes(signature)) throw new Error('its signature scheme is unknown')
   const decrypt = (value: Uint8Array | null, purpose: string) =>
     value && crypto.decrypt(value, `${purpose}:${id}`).toString('utf8')
   return {

@@ -2,7 +2,6 @@ import { sql } from 'kysely'
 import type { DueLane } from '../../engine/lane-set.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { pipelined } from '../../platform/db/db.ts'
-import { finiteTime } from '../../platform/db/finite-time.ts'
 import { type DueWebhook, readDueWebhooks } from '../due-webhook-store.ts'
 import type { PendingDelivery } from '../pending-delivery.ts'
 import type { Order } from './lane.ts'
@@ -92,7 +91,7 @@ async function readPending(
     : sql``
   const { rows } = await sql<PendingDelivery>`
     select d.app_id as "appId", d.id, d.webhook_id as "webhookId", d.webhook_generation as generation,
-      d.attempt_count as "attemptCount", ${finiteTime(sql`d.next_attempt_at`)} as "nextAttemptAt", d.event_id as "eventId",
+      d.attempt_count as "attemptCount", coalesce(d.next_attempt_at, 'infinity') as "nextAttemptAt", d.event_id as "eventId",
       d.event_type as "eventType", e.body, d.order_key as "orderKey",
       e.id is null or d.replay_id is not null and exists (
         select from replays r where r.app_id = d.app_id and r.id = d.replay_id and r.status = 'canceled'
@@ -122,7 +121,7 @@ export async function findPendingLanes(db: Db): Promise<PendingLane[]> {
         order by app_id, webhook_id limit 1
       ) next
     )
-    select lane.app_id as "appId", lane.webhook_id as "laneId", ${finiteTime(sql`due.at`)} as "firstDueAt", first.id as "firstId"
+    select lane.app_id as "appId", lane.webhook_id as "laneId", coalesce(due.at, 'infinity') as "firstDueAt", first.id as "firstId"
     from lane cross join lateral (
       select next_attempt_at as at from deliveries
       where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending'

@@ -8,8 +8,8 @@ import type { LaneSettings } from './lane.ts'
 /**
  * Returns the destination of a lane's deliveries, and the limits that its webhook sets.
  *
- * @returns null when the webhook's secrets cannot be decrypted, or its address or settings have a format that
- *   this version does not know. The error is logged for an operator to correct; other lanes continue.
+ * @returns null when the webhook's secrets cannot be decrypted, or its address, signature or settings have a
+ *   format that this version does not know. The error is logged for an operator to correct; other lanes continue.
  */
 export function toLaneTarget(
   deps: Pick<Deps, 'crypto' | 'log'>,

@@ -16,6 +16,7 @@ import {
   presentLoggedDelivery,
 } from './delivery-log-schema.ts'
 import { listAttempts, listDeliveries, readDelivery } from './delivery-log-store.ts'
+import { presentEvent } from './event-log-schema.ts'
 
 /** The name of this list in cursors. */
 const list = 'd'
@@ -51,7 +52,7 @@ export function registerDeliveryLogRoutes(server: Server, deps: Pick<Deps, 'db' 
       const delivery = found(await readDelivery(db, request.app.id, webhook.id, request.params.delivery_id))
       const event = await readEvent(db, request.app.id, delivery.eventId)
       const attempts = await listAttempts(db, request.app.id, delivery.id)
-      return { data: presentLoggedDelivery(delivery, event ? JSON.parse(event.body) : null, attempts) }
+      return { data: presentLoggedDelivery(delivery, event ? presentEvent(event) : null, attempts) }
     },
   )
 }

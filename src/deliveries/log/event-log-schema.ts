@@ -2,18 +2,29 @@ import { z } from 'zod'
 import type { EventType } from '../../events/catalog.ts'
 import { anyEventSchema, eventDocs } from '../../events/event-schema.ts'
 import type { LoggedEvent } from '../../events/event-store.ts'
+import { toTimestamp } from '../../platform/clock.ts'
 import { defineShape, groupedBy, one, pageOf } from '../../platform/http/answers.ts'
+import { momentOfId } from '../../platform/ids.ts'
+import { isObject } from '../../platform/is-object.ts'
 import { deliveryShape, presentDelivery } from './delivery-log-schema.ts'
 import type { LoggedDelivery } from './delivery-log-store.ts'
 
-/** An event as the API shows it, the same as receivers get. */
-export function presentEvent({ body }: LoggedEvent): {
+interface ShownEvent {
   id: string
   event: EventType
   timestamp: string
   data: Record<string, unknown>
-} {
-  return JSON.parse(body)
+}
+
+/** An event as the API shows it, the same as receivers get. If its body has an unknown format, its data is empty. */
+export function presentEvent({ id, type, body }: LoggedEvent): ShownEvent {
+  try {
+    const event = JSON.parse(body)
+    if (isObject(event?.data)) return event as unknown as ShownEvent
+  } catch {
+    // As above.
+  }
+  return { id, event: type as EventType, timestamp: toTimestamp(momentOfId(id)), data: {} }
 }
 
 /** An event and its deliveries. */

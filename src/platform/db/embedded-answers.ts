@@ -1,6 +1,6 @@
-import pg from 'pg'
 import type * as messages from 'pg-protocol/dist/messages'
 import { Parser } from 'pg-protocol/dist/parser'
+import { valueTypes } from './value-types.ts'
 
 /** The result of one statement. */
 export interface Answer<Row> {
@@ -64,7 +64,7 @@ export function createAnswerReader(
 }
 
 function toColumn({ name, dataTypeID }: messages.Field): Column {
-  return { name, parse: pg.types.getTypeParser(dataTypeID, 'text') }
+  return { name, parse: valueTypes.getTypeParser(dataTypeID, 'text') }
 }
 
 function toRow<Row>(columns: readonly Column[], values: readonly (string | null)[]): Row {

@@ -4,6 +4,7 @@ import { DatabaseUnavailable, unavailableReason } from '../database-errors.ts'
 import type { ConnectionUse } from '../db.ts'
 import { statementContext } from '../statement-context.ts'
 import { createStatementNames } from '../statement-names.ts'
+import { valueTypes } from '../value-types.ts'
 import { createConnectionShares } from './connection-shares.ts'
 import { createPoolSessions, type SessionOptions } from './pool-sessions.ts'
 
@@ -49,6 +50,7 @@ export function openConnectionPool(options: PoolOptions) {
     keepAlive: true,
     keepAliveInitialDelayMillis: limits.keepAliveDelayMs,
     pipeline: options.pipeline,
+    types: valueTypes,
     query_timeout: options.hasSessions ? undefined : limits.pooledStatementMs,
     // The pool awaits this before it hands out the connection, although the type says otherwise.
     onConnect: (client) => sessions.open(client) as unknown as undefined,
