@@ -3,6 +3,8 @@ import type { Db } from '../platform/db/db.ts'
 import { AppLockedError } from './app-lock-store.ts'
 
 const maxGroup = 256
+/** Longer than a transaction takes that waits for nobody. */
+const waitForGroupMs = 100
 /** Items per transaction of a batch. Other work gets its turn between two transactions. */
 const maxBatchGroup = 500
 
@@ -23,6 +25,7 @@ export function createAppGroup<Item, Result>(
     maxGroup,
     maxWaiting,
     groupsAtOnce: 2,
+    waitForGroupMs,
     commit: (items) => commit(home, items, 'skip locked'),
   })
   const commitAlone = async (db: Db, item: Item) => {

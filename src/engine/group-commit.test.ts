@@ -59,6 +59,27 @@ describe('group commit', () => {
     expect(contexts).toEqual([{ timeoutMs: 5 }, { timeoutMs: undefined }])
   })
 
+  test('a group waits for the one before, but not for long', async () => {
+    const locked = Promise.withResolvers<void>()
+    const { group, groups } = makeGroup(
+      async (items) => {
+        if (items.includes(1)) await locked.promise
+        return double(items)
+      },
+      { groupsAtOnce: 2, waitForGroupMs: 20 },
+    )
+    const one = group.add(1)
+    await new Promise(setImmediate)
+    const two = group.add(2)
+    await new Promise(setImmediate)
+    expect(groups).toEqual([[1]])
+    expect(await two).toBe(4)
+    expect(await group.add(3)).toBe(6)
+    locked.resolve()
+    expect(await one).toBe(2)
+    expect(groups).toEqual([[1], [2], [3]])
+  })
+
   test('an item that is refused fails alone', async () => {
     const { group } = makeGroup(async (items) => items.map((item) => (item === 2 ? new Error('no') : item)))
     const answers = await Promise.allSettled([1, 2, 3].map((item) => group.add(item)))

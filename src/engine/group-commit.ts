@@ -10,6 +10,11 @@ export interface GroupCommitOptions<Item, Result> {
   /** Maximum transactions at a time. While they run, the next group gathers. */
   groupsAtOnce: number
   /**
+   * How long a group waits for the end of the one before, in milliseconds; default: it does not. Groups are larger then,
+   * and a transaction that waits for a lock does not delay all others.
+   */
+  waitForGroupMs?: number
+  /**
    * Commits a group in one transaction.
    *
    * @returns a result for each item, in their order; an Error rejects that item's caller alone
@@ -30,9 +35,11 @@ interface Waiting<Item, Result> {
  * A row that the database refuses does not fail the other items of its group, see {@link commitHalving}.
  */
 export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>) {
-  const { maxGroup, maxWaiting, groupsAtOnce, commit } = options
+  const { maxGroup, maxWaiting, groupsAtOnce, waitForGroupMs = 0, commit } = options
   let waiting: Waiting<Item, Result>[] = []
   let running = 0
+  /** Set while the next group waits for the one before. */
+  let waitTimer: NodeJS.Timeout | undefined
   let uncommitted = 0
 
   const commitGroup = async (group: Waiting<Item, Result>[]): Promise<void> => {
@@ -46,14 +53,22 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
       else resolve(result)
     }
   }
+  const endWait = () => {
+    waitTimer = undefined
+    void next()
+  }
   const next = async () => {
-    if (running >= groupsAtOnce || waiting.length === 0) return
+    if (running >= groupsAtOnce || waitTimer || waiting.length === 0) return
     running += 1
+    const timer = waitForGroupMs > 0 ? setTimeout(endWait, waitForGroupMs) : undefined
+    waitTimer = timer
     const group = waiting.slice(0, maxGroup)
     waiting = waiting.slice(maxGroup)
     await commitGroup(group)
     running -= 1
     uncommitted -= group.length
+    clearTimeout(timer)
+    if (waitTimer === timer) waitTimer = undefined
     void next()
   }
   return {
