@@ -1,7 +1,10 @@
 import { encrypt, overheadBytes } from './encrypt.ts'
+import { agreeKeys } from './key-agreement.ts'
+import { openAgreement } from './openssl-agreement.ts'
+import { pointBytes } from './p256-point.ts'
 
 /** Bytes of one recipient's keys in a task: p256dh (65), then auth (16). */
-export const keyBytes = 65 + 16
+export const keyBytes = pointBytes + 16
 
 /** Messages to encrypt, one after the other in flat arrays, which are cheap to pass to another thread. */
 export interface EncryptTask {
@@ -19,22 +22,28 @@ export interface EncryptedTask {
   failed: number[]
 }
 
-/** Encrypts the messages of a task, in a thread or, if they are few, on the main one. */
-export function encryptTask({ plaintexts, lengths, keys }: EncryptTask): EncryptedTask {
-  const bodies = new Uint8Array(plaintexts.length + lengths.length * overheadBytes)
-  const failed: number[] = []
-  let from = 0
-  for (const [i, length] of lengths.entries()) {
-    const [p256dhAt, authAt, end] = [i * keyBytes, i * keyBytes + 65, (i + 1) * keyBytes]
-    const recipient = { p256dh: keys.subarray(p256dhAt, authAt), auth: keys.subarray(authAt, end) }
-    try {
-      bodies.set(encrypt(plaintexts.subarray(from, from + length), recipient), from + i * overheadBytes)
-    } catch (error) {
+/** Creates what encrypts the messages of a task, in a thread or, if they are few, on the main one. */
+export function createEncryptTask(): (task: EncryptTask) => EncryptedTask {
+  const agree = openAgreement() ?? agreeKeys
+  return ({ plaintexts, lengths, keys }) => {
+    const bodies = new Uint8Array(plaintexts.length + lengths.length * overheadBytes)
+    const failed: number[] = []
+    const recipients = lengths.map((_, i) => {
+      const [p256dhAt, authAt, end] = [i * keyBytes, i * keyBytes + pointBytes, (i + 1) * keyBytes]
+      return { p256dh: keys.subarray(p256dhAt, authAt), auth: keys.subarray(authAt, end) }
+    })
+    const agreements = agree(recipients.map(({ p256dh }) => p256dh))
+    let from = 0
+    for (const [i, length] of lengths.entries()) {
+      const agreement = agreements[i]!
       // One bad subscription must not fail the others.
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_CRYPTO_ECDH_INVALID_PUBLIC_KEY') throw error
-      failed.push(i)
+      if (!agreement) failed.push(i)
+      else {
+        const body = encrypt(plaintexts.subarray(from, from + length), recipients[i]!, agreement)
+        bodies.set(body, from + i * overheadBytes)
+      }
+      from += length
     }
-    from += length
+    return { bodies, failed }
   }
-  return { bodies, failed }
 }

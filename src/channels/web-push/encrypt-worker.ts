@@ -1,6 +1,7 @@
 import { getPriority, setPriority } from 'node:os'
+import { createEncryptTask } from './encrypt-task.ts'
 
-export { encryptTask } from './encrypt-task.ts'
+export const encryptTask = createEncryptTask()
 
 /** Added to the nice value of the process; see nice(2). */
 const niceness = 10

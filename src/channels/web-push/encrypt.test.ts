@@ -2,7 +2,14 @@ import { createECDH, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { decrypt } from 'http_ece'
 import { describe, expect, test } from 'vitest'
-import { encrypt, maxPlaintextBytes, PayloadTooLargeError, parseSubscriptionKeys } from './encrypt.ts'
+import {
+  encrypt as encryptAgreed,
+  maxPlaintextBytes,
+  PayloadTooLargeError,
+  parseSubscriptionKeys,
+  type SubscriptionKeys,
+} from './encrypt.ts'
+import { agreeKeys } from './key-agreement.ts'
 
 const bytes = (text: string) => Buffer.from(text, 'base64url')
 
@@ -17,6 +24,10 @@ const vector = {
   body: 'DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN',
 }
 
+function encrypt(plaintext: Uint8Array, keys: SubscriptionKeys): Buffer {
+  return encryptAgreed(plaintext, keys, agreeKeys([keys.p256dh])[0]!)
+}
+
 function subscriber() {
   const pair = createECDH('prime256v1')
   pair.generateKeys()
@@ -25,11 +36,12 @@ function subscriber() {
 
 describe('encrypt', () => {
   test('makes the body of RFC 8291, appendix A', () => {
-    const body = encrypt(
-      bytes(vector.plaintext),
-      { p256dh: bytes(vector.receiverPublicKey), auth: bytes(vector.auth) },
-      { salt: bytes(vector.salt), senderPrivateKey: bytes(vector.senderPrivateKey) },
-    )
+    const sender = createECDH('prime256v1')
+    sender.setPrivateKey(bytes(vector.senderPrivateKey))
+    const p256dh = bytes(vector.receiverPublicKey)
+    const agreement = { publicKey: sender.getPublicKey(), secret: sender.computeSecret(p256dh) }
+    const keys = { p256dh, auth: bytes(vector.auth) }
+    const body = encryptAgreed(bytes(vector.plaintext), keys, agreement, bytes(vector.salt))
     expect(body.toString('base64url')).toBe(vector.body)
   })
 

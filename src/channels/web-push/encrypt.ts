@@ -1,4 +1,5 @@
-import { createCipheriv, createECDH, createHmac, randomBytes } from 'node:crypto'
+import { createCipheriv, createHmac, randomBytes } from 'node:crypto'
+import type { Agreement } from './key-agreement.ts'
 import { isP256Point, pointBytes } from './p256-point.ts'
 
 /** Maximum bytes of plaintext in a message that every push service must accept: 4096 − 86 − 1 − 16 (RFC 8291 §4). */
@@ -31,46 +32,29 @@ export interface SubscriptionKeys {
   auth: Uint8Array
 }
 
-/** The random parts of a message; only tests provide them. */
-export interface EncryptionRandomness {
-  salt: Uint8Array
-  senderPrivateKey: Uint8Array
-}
-
 /**
- * Encrypts one push message (RFC 8291, content coding aes128gcm of RFC 8188): one record, a fresh key pair and salt
- * per message, no padding.
+ * Encrypts one push message (RFC 8291, content coding aes128gcm of RFC 8188): one record, no padding.
  *
  * @param plaintext at most {@link maxPlaintextBytes}
+ * @param agreement with the recipient, for this message only
+ * @param salt 16 random bytes; only tests provide it
  * @returns the request body: salt, record size, sender's public key, ciphertext
  * @throws PayloadTooLargeError when the plaintext is too long
- * @throws Error when p256dh is not a point on the curve (see {@link parseSubscriptionKeys})
  */
 export function encrypt(
   plaintext: Uint8Array,
   keys: SubscriptionKeys,
-  randomness?: EncryptionRandomness,
+  { publicKey, secret }: Agreement,
+  salt: Uint8Array = randomBytes(saltBytes),
 ): Buffer {
   if (plaintext.length > maxPlaintextBytes) {
     throw new PayloadTooLargeError(`payload is ${plaintext.length} bytes, at most ${maxPlaintextBytes} fit`)
   }
-  const senderPublicKey = renewSender(randomness?.senderPrivateKey)
-  const salt = randomness?.salt ?? randomBytes(saltBytes)
-  const { contentKey, nonce } = deriveKeys(sender.computeSecret(keys.p256dh), keys, senderPublicKey, salt)
+  const { contentKey, nonce } = deriveKeys(secret, keys, publicKey, salt)
   const cipher = createCipheriv('aes-128-gcm', contentKey, nonce)
   const record = cipher.update(Buffer.concat([plaintext, lastRecordDelimiter]))
   cipher.final()
-  return Buffer.concat([salt, headerMiddle, senderPublicKey, record, cipher.getAuthTag()])
-}
-
-/** Holds the key pair of the current message. Creating it takes a tenth of the time of an encryption. */
-const sender = createECDH('prime256v1')
-
-/** Replaces the key pair of the sender. @returns the public key */
-function renewSender(privateKey: Uint8Array | undefined): Buffer {
-  if (!privateKey) return sender.generateKeys()
-  sender.setPrivateKey(privateKey)
-  return sender.getPublicKey()
+  return Buffer.concat([salt, headerMiddle, publicKey, record, cipher.getAuthTag()])
 }
 
 /** The key schedule of RFC 8291 §3.4. */

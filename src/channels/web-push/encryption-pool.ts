@@ -4,9 +4,9 @@ import { createTurnQueue } from '../../engine/turn-queue.ts'
 import { joined } from '../../platform/joined-bytes.ts'
 import { siblingModule } from '../../platform/sibling-module.ts'
 import { maxPlaintextBytes, overheadBytes, PayloadTooLargeError, type SubscriptionKeys } from './encrypt.ts'
-import { type EncryptedTask, type EncryptTask, encryptTask } from './encrypt-task.ts'
+import { createEncryptTask, type EncryptedTask, type EncryptTask } from './encrypt-task.ts'
 
-/** Messages per task: enough to make a thread hop cheap (about 120 µs of work each), few enough for an even flow. */
+/** Messages per task: enough to make a thread hop cheap (80 to 140 µs of work each), few enough for an even flow. */
 export const messagesPerTask = 48
 
 /** Up to this many are encrypted on the calling thread: a hand-over takes as long, 0.7 ms on a busy machine. */
@@ -33,7 +33,7 @@ export interface StampedSubscription extends SubscriptionKeys {
 type Body = Uint8Array | null
 
 /**
- * Encryption is the CPU cost of a push (two P-256 operations, about 115 µs), so it runs in threads beside the I/O
+ * Encryption is the CPU cost of a push (two P-256 operations, 60 to 110 µs), so it runs in threads beside the I/O
  * thread, except for a few messages. Calls of the same moment share tasks: under load, forty notifications to single
  * users are sent together. Threads start with the first tasks; idle threads do not keep the process alive.
  *
@@ -51,6 +51,8 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
     // The threads compute on small buffers: a larger heap would only fill with garbage.
     resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
   })
+
+  const encryptInPlace = createEncryptTask()
 
   /** Full tasks and others take turns: notifications to single users do not wait for all tasks of a campaign. */
   const waiting = createTurnQueue<Call[]>()
@@ -70,7 +72,7 @@ export function createEncryptionPool(threads = Math.max(2, availableParallelism(
     gathered = []
     for (const group of groups) {
       const size = group.reduce((sum, { messages }) => sum + messages.length, 0)
-      if (size <= messagesInPlace) void encryptGroup(group, encryptTask)
+      if (size <= messagesInPlace) void encryptGroup(group, encryptInPlace)
       else waiting.push(group[0]!.messages.length === messagesPerTask ? 'full' : 'other', group)
     }
     serve()
