@@ -7,7 +7,7 @@ import { openPostgres } from '../src/platform/db/open-database.ts'
 import { ensurePartitions } from '../src/platform/db/partitions.ts'
 import { fromCursor, presentPage } from '../src/platform/http/cursor.ts'
 import { newId } from '../src/platform/ids.ts'
-import { silentLog } from '../src/platform/log.ts'
+import { createLogger } from '../src/platform/log.ts'
 import { eventLog } from '../src/retention/event-log.ts'
 import { startPostgres } from '../test/support/postgres-server.ts'
 import { makeServerDatabase } from '../test/support/server-database.ts'
@@ -31,7 +31,7 @@ if (!server.url) throw new Error(server.reason!)
 const { url, drop } = await makeServerDatabase(server.url, 'krafter_listing')
 /** Every query sent to the pool, recorded so that exactly this query can be explained. */
 const asked: { text: string; values: unknown[] }[] = []
-const { db, close } = await openPostgres(url, { log: silentLog })
+const { db, close } = await openPostgres(url, { log: createLogger('silent') })
 await migrate(db)
 
 const [appId, webhookId, otherWebhookId] = [newId(), newId(), newId()]

@@ -4,7 +4,7 @@ import { poll } from '../../test/support/api.ts'
 import { makeDatabase, openDatabase, type TestStorage } from '../../test/support/backends.ts'
 import type { OpenDatabase } from '../platform/db/db.ts'
 import { createNotices } from '../platform/db/notices.ts'
-import { silentLog } from '../platform/log.ts'
+import { createLogger } from '../platform/log.ts'
 import { bucketOf, type LaneOwnership, leaseLanes, noLanes, ownAllLanes } from './lane-ownership.ts'
 import { bucketCount } from './lane-store.ts'
 
@@ -14,7 +14,7 @@ const laneIds = Array.from({ length: bucketCount }, (_, bucket) => {
   const id = randomUUID()
   return id.slice(0, -4) + bucket.toString(16).padStart(4, '0')
 })
-const log = silentLog as never
+const log = createLogger('silent') as never
 const times = { leaseMs: 2_500, renewMs: 50 }
 
 test('each lane has a bucket, by its id', () => {

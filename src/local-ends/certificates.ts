@@ -1,17 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import {
-  bits,
-  element,
-  explicit,
-  isTrue,
-  objectId,
-  octets,
-  positive,
-  sequence,
-  set,
-  time,
-  utf8,
-} from './der.ts'
+import * as der from './der.ts'
 
 let made: Promise<Certificates> | undefined
 
@@ -35,13 +23,13 @@ function generateCertificates() {
   const authority = { name: 'Test authority', key: makeKey() }
   const server = makeKey()
   const ca = issue(authority, authority.name, authority.key, [
-    extension(basicConstraints, sequence(isTrue), true),
+    extension(basicConstraints, der.sequence(der.isTrue), true),
     // keyCertSign and cRLSign.
-    extension(keyUsage, bits(Buffer.from([0b0000_0110]), 1), true),
+    extension(keyUsage, der.bits(Buffer.from([0b0000_0110]), 1), true),
   ])
   const cert = issue(authority, 'Test server', server, [
-    extension(basicConstraints, sequence()),
-    extension(subjectAltName, sequence(...alternativeNames)),
+    extension(basicConstraints, der.sequence()),
+    extension(subjectAltName, der.sequence(...alternativeNames)),
   ])
   return { ca, key: server.export({ type: 'pkcs8', format: 'pem' }) as string, cert }
 }
@@ -56,11 +44,11 @@ const keyUsage = '2.5.29.15'
 const subjectAltName = '2.5.29.17'
 const basicConstraints = '2.5.29.19'
 const commonName = '2.5.4.3'
-const ecdsaWithSha256 = sequence(objectId('1.2.840.10045.4.3.2'))
-const version3 = explicit(0, positive(Buffer.from([2])))
+const ecdsaWithSha256 = der.sequence(der.objectId('1.2.840.10045.4.3.2'))
+const version3 = der.explicit(0, der.positive(Buffer.from([2])))
 
-const dnsName = (name: string) => element(0x82, Buffer.from(name))
-const ipAddress = (...bytes: number[]) => element(0x87, Buffer.from(bytes))
+const dnsName = (name: string) => der.element(0x82, Buffer.from(name))
+const ipAddress = (...bytes: number[]) => der.element(0x87, Buffer.from(bytes))
 const alternativeNames = [
   dnsName('localhost'),
   dnsName('*.test.example'),
@@ -70,24 +58,25 @@ const alternativeNames = [
 
 /** Issues a certificate of `subject` for the public half of `key` (RFC 5280 §4.1), as PEM. */
 function issue(issuer: Issuer, subject: string, key: KeyObject, extensions: Buffer[]): string {
-  const certificate = sequence(
+  const certificate = der.sequence(
     version3,
-    positive(Buffer.from([1, ...randomBytes(15)])),
+    der.positive(Buffer.from([1, ...randomBytes(15)])),
     ecdsaWithSha256,
     distinguishedName(issuer.name),
-    sequence(time(new Date(Date.now() - dayMs)), time(new Date(Date.now() + 365 * dayMs))),
+    der.sequence(der.time(new Date(Date.now() - dayMs)), der.time(new Date(Date.now() + 365 * dayMs))),
     distinguishedName(subject),
     createPublicKey(key).export({ type: 'spki', format: 'der' }),
-    explicit(3, sequence(...extensions)),
+    der.explicit(3, der.sequence(...extensions)),
   )
-  const signed = sequence(certificate, ecdsaWithSha256, bits(sign('sha256', certificate, issuer.key)))
+  const signed = der.sequence(certificate, ecdsaWithSha256, der.bits(sign('sha256', certificate, issuer.key)))
   const lines = signed.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()
   return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
 }
 
 const dayMs = 86_400_000
 
-const distinguishedName = (name: string) => sequence(set(sequence(objectId(commonName), utf8(name))))
+const distinguishedName = (name: string) =>
+  der.sequence(der.set(der.sequence(der.objectId(commonName), der.utf8(name))))
 
 const extension = (id: string, value: Buffer, critical = false) =>
-  sequence(objectId(id), ...(critical ? [isTrue] : []), octets(value))
+  der.sequence(der.objectId(id), ...(critical ? [der.isTrue] : []), der.octets(value))

@@ -17,9 +17,6 @@ export function createLogger(level: string, destination?: { write(line: string):
   return destination ? pino(options, destination) : pino(options)
 }
 
-/** Logs nothing. */
-export const silentLog: Logger = pino({ level: 'silent' })
-
 /**
  * During a database outage, work fails for the same reason many times a second. The owner of the connections logs the
  * outage (`database.unavailable`); the failures that it causes are logged at level `debug` only.

@@ -4,7 +4,7 @@ import { dumpSchema } from '../../scripts/dump-schema.ts'
 import type { OpenDatabase } from '../../src/platform/db/db.ts'
 import { migrate } from '../../src/platform/db/migrate.ts'
 import { openEmbedded, openPostgres } from '../../src/platform/db/open-database.ts'
-import { silentLog } from '../../src/platform/log.ts'
+import { createLogger } from '../../src/platform/log.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { migrateWatched } from '../support/watched-migrations.ts'
 
@@ -16,7 +16,9 @@ describeOnEachBackend('the schema', (make) => {
   beforeAll(async () => {
     storage = await make()
     const url = storage.env.DATABASE_URL
-    database = url ? await openPostgres(url, { log: silentLog }) : await openEmbedded('memory://')
+    database = url
+      ? await openPostgres(url, { log: createLogger('silent') })
+      : await openEmbedded('memory://')
     // The server's is a copy of one that has been migrated.
     if (url) await migrate(database.db)
     else broken = await migrateWatched(database.db)

@@ -19,7 +19,7 @@ import { environment, readConfig } from '../../src/config/config.ts'
 import { ConfigError } from '../../src/platform/config-error.ts'
 import { lockDataFolder } from '../../src/platform/db/data-folder.ts'
 import { openEmbedded } from '../../src/platform/db/open-database.ts'
-import { silentLog } from '../../src/platform/log.ts'
+import { createLogger } from '../../src/platform/log.ts'
 import { makeDatabase, makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { startTestService } from '../support/service.ts'
 import { runCommand, startCommand } from '../support/service-process.ts'
@@ -60,7 +60,7 @@ async function refusalOf(env: Record<string, string>, args: string[] = ['serve']
  */
 async function refusalInPlaceOf(env: Record<string, string>): Promise<string> {
   const config = readConfig({ KRAFTER_DATA_DIR: untouched, PORT: '0', ...env })
-  const error = await startService(config, { log: silentLog }).then(
+  const error = await startService(config, { log: createLogger('silent') }).then(
     () => undefined,
     (reason: unknown) => reason,
   )

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, inject, test } from 'vitest'
 import type { OpenDatabase } from '../../src/platform/db/db.ts'
 import { openEmbedded, openPostgres } from '../../src/platform/db/open-database.ts'
-import { silentLog } from '../../src/platform/log.ts'
+import { createLogger } from '../../src/platform/log.ts'
 import { makeServerDatabase } from './server-database.ts'
 
 /** Where a service under test keeps its data: environment variables for it, and how to remove it. */
@@ -61,5 +61,7 @@ export function describeOnEachBackend(
 /** Opens a test's storage without the rest of the service; its tables are not made. */
 export function openDatabase({ env }: TestStorage): Promise<OpenDatabase> {
   const url = env.DATABASE_URL
-  return url ? openPostgres(url, { log: silentLog }) : openEmbedded(join(env.KRAFTER_DATA_DIR!, 'database'))
+  return url
+    ? openPostgres(url, { log: createLogger('silent') })
+    : openEmbedded(join(env.KRAFTER_DATA_DIR!, 'database'))
 }

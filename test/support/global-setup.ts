@@ -6,7 +6,7 @@ import type { TestProject } from 'vitest/node'
 import type { OpenDatabase } from '../../src/platform/db/db.ts'
 import { migrate } from '../../src/platform/db/migrate.ts'
 import { openEmbedded, openPostgres } from '../../src/platform/db/open-database.ts'
-import { createLogger, silentLog } from '../../src/platform/log.ts'
+import { createLogger } from '../../src/platform/log.ts'
 import { startQueue } from '../../src/platform/start-queue.ts'
 import { preparedDatabasePath } from '../../src/prepared-database.ts'
 import { queues } from '../../src/queues.ts'
@@ -48,7 +48,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 async function makeTemplate(): Promise<{ server: PostgresServer; made: ServerDatabase | null }> {
   const server = await startPostgres()
   const made = server.url ? await makeServerDatabase(server.url, 'krafter_template') : null
-  if (made) await makeTables(await openPostgres(made.url, { log: silentLog }))
+  if (made) await makeTables(await openPostgres(made.url, { log: createLogger('silent') }))
   return { server, made }
 }
 
