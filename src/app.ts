@@ -33,7 +33,7 @@ import { createHttpServer } from './platform/http/server.ts'
 import { createLogger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { startQueue } from './platform/start-queue.ts'
-import type { Traces, TracesConfig } from './platform/traces/traces.ts'
+import type { TracesConfig } from './platform/traces/traces.ts'
 import { queues } from './queues.ts'
 import { prepareEventLog } from './retention/event-log.ts'
 import { createPartitionsWhenMissing } from './retention/missing-partition.ts'
@@ -219,7 +219,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
 export type Service = Awaited<ReturnType<typeof startService>>
 
 /** Loads the tracing libraries only when traces are configured. */
-async function startTraces(traces: TracesConfig, log: Logger): Promise<Traces> {
+async function startTraces(traces: TracesConfig, log: Logger) {
   const { openTraces } = await import('./platform/traces/open-traces.ts')
   return openTraces(traces, { log, version })
 }

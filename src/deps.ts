@@ -10,7 +10,7 @@ import type { Db, OpenDatabase } from './platform/db/db.ts'
 import type { Notices } from './platform/db/notices.ts'
 import type { Metrics } from './platform/metrics.ts'
 import type { Queue } from './platform/queue.ts'
-import type { Traces } from './platform/traces/traces.ts'
+import type { Traces } from './platform/traces/open-traces.ts'
 
 /** Everything with side effects, created once in app.ts. Functions take only the parts they use (`Pick<Deps, …>`). */
 export interface Deps {

@@ -11,28 +11,17 @@ import {
 } from '../subscribers/subscriber-store.ts'
 import { advance, dueAtOf, isPostponed } from './advance-notification.ts'
 import { closeBatches, insertBatches, postponeBatches } from './batch-store.ts'
-import type { CompletedNotification } from './complete-notification.ts'
 import { pageKey, type SentPage } from './page.ts'
-
-/** The result of recording pages. */
-export interface RecordedPages {
-  /** Keys of pages that were not counted: they had been counted before, or their notification is gone. */
-  lapsed: Set<string>
-  /** Keys of pages that cannot be recorded yet, because their app is being deleted. */
-  waiting: Set<string>
-  completed: CompletedNotification[]
-}
 
 /**
  * Records sent pages in one transaction and a fixed number of statements, whatever the number of pages and apps. This
  * updates counters, invalidates tokens that are gone, creates batches for retries and emits an event for each failed
  * subscriber. A notification that is complete ends here, with its event.
+ *
+ * @returns the keys of pages that were not counted (`lapsed`: they had been counted before, or their notification is gone)
+ *   or cannot be recorded yet (`waiting`: their app is being deleted), and the notifications that are complete
  */
-export async function recordPages(
-  trx: Trx,
-  deps: Pick<Deps, 'clock'>,
-  pages: readonly SentPage[],
-): Promise<RecordedPages> {
+export async function recordPages(trx: Trx, deps: Pick<Deps, 'clock'>, pages: readonly SentPage[]) {
   const now = deps.clock.now()
   const keys = pages.map(({ page }) => ({ appId: page.appId, notificationId: page.id }))
   const appIds = [...new Set(keys.map(({ appId }) => appId))]

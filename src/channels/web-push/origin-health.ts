@@ -8,39 +8,29 @@ const strikesBeforePause = 3
 /** A push service is stuck after this many looks in a row that find running pushes and no new answer. */
 export const checksUntilStuck = 4
 
-/** What the service knows about how a push service answers. */
-export interface OriginHealth {
-  /** Running pushes. */
-  running: number
-  /** Whether the push service has answered since its last failure. */
-  answers: boolean
-  /** Whether the latest answer took too long. */
-  slow: boolean
-  /** Looks since the latest answer, while pushes were running. */
-  quiet: number
-  /** Pushes that failed since the latest answer, and on how many occasions. */
-  failures: number
-  strikes: number
-  /** When the latest occasion and the latest answer occurred: milliseconds of performance.now(). */
-  struckAtMs: number
-  answeredAtMs: number
-  /** Whether the push service has been paused and has not answered since. */
-  wasPaused: boolean
-}
-
-export function createOriginHealth(): OriginHealth {
+export function createOriginHealth() {
   return {
+    /** Running pushes. */
     running: 0,
+    /** Whether the push service has answered since its last failure. */
     answers: false,
+    /** Whether the latest answer took too long. */
     slow: false,
+    /** Looks since the latest answer, while pushes were running. */
     quiet: 0,
+    /** Pushes that failed since the latest answer, and on how many occasions. */
     failures: 0,
     strikes: 0,
+    /** When the latest occasion and the latest answer occurred: milliseconds of performance.now(). */
     struckAtMs: 0,
     answeredAtMs: 0,
+    /** Whether the push service has been paused and has not answered since. */
     wasPaused: false,
   }
 }
+
+/** What the service knows about how a push service answers. */
+export type OriginHealth = ReturnType<typeof createOriginHealth>
 
 /**
  * Whether the push service answers nothing now. This counts looks, not time: while this process itself is blocked, it

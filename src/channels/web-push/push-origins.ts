@@ -33,30 +33,6 @@ export interface WaitingPage {
   sinceMs: number
 }
 
-/**
- * Decides who may send to one push service (an origin) now. A service that hangs, throttles or is down affects only its
- * own recipients, and a throttled app affects only itself.
- */
-export interface PushOrigin {
-  /** The outcome of an app's push that must not be tried now; null when it may be tried. */
-  withheld(appId: string, now: number): Outcome | null
-  /**
-   * Waits for a place among the running pushes; {@link leave} must follow. Apps take turns, and so do pages of an app.
-   *
-   * @returns false when no place became free in time. The visitor should retry later, and must not call {@link leave}.
-   */
-  enter(visitor: WaitingPage): Promise<boolean>
-  leave(): void
-  /**
-   * Learns from the outcome of a push. A 429 or a `Retry-After` concerns only the app. No answer, or any other status
-   * of 500 and above, is a failure of the push service.
-   *
-   * @param beganAtMs milliseconds of performance.now()
-   * @param now milliseconds since the epoch
-   */
-  note(appId: string, outcome: Outcome, beganAtMs: number, now: number): void
-}
-
 /** The outcome of pushes that got no place in time. */
 export const stuckOutcome: Outcome = {
   kind: 'deferred',
@@ -88,9 +64,9 @@ interface State {
 }
 
 /** The push services in use, by origin. */
-export function createPushOrigins(limits: OriginLimits): (origin: string) => PushOrigin {
-  const origins = new Map<string, { state: State; origin: PushOrigin }>()
-  return (name) => {
+export function createPushOrigins(limits: OriginLimits) {
+  const origins = new Map<string, ReturnType<typeof createOrigin>>()
+  return (name: string): PushOrigin => {
     const known = origins.get(name) ?? createOrigin(limits)
     // Moves to the end: the first entries are the least recently used. Push services in use are not removed.
     origins.delete(name)
@@ -103,7 +79,7 @@ export function createPushOrigins(limits: OriginLimits): (origin: string) => Pus
   }
 }
 
-function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin } {
+function createOrigin(limits: OriginLimits) {
   const state: State = {
     health: createOriginHealth(),
     waiting: createTurnQueue(),
@@ -132,8 +108,9 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
     state.watch = setTimeout(watch, limits.quietMs / checksUntilStuck).unref()
   }
 
-  const origin: PushOrigin = {
-    withheld(appId, now) {
+  const origin = {
+    /** The outcome of an app's push that must not be tried now; null when it may be tried. */
+    withheld(appId: string, now: number): Outcome | null {
       const throttled = state.throttledUntil.get(appId) ?? 0
       if (isAhead(state.pausedUntil, now, pauseSeconds)) {
         return deferred(state.pausedUntil - now, 'the push service is paused after failures')
@@ -142,7 +119,12 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
         ? deferred(throttled - now, 'the push service asked the app to wait')
         : null
     },
-    async enter(visitor) {
+    /**
+     * Waits for a place among the running pushes; `leave` must follow. Apps take turns, and so do pages of an app.
+     *
+     * @returns false when no place became free in time. The visitor should retry later, and must not call `leave`.
+     */
+    async enter(visitor: WaitingPage): Promise<boolean> {
       state.watch ??= setTimeout(watch, limits.quietMs / checksUntilStuck).unref()
       if (waiting.size === 0 && roomAt(health, limits.concurrency) > 0) {
         health.running += 1
@@ -157,7 +139,14 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
       noteEnd(health)
       serve()
     },
-    note(appId, outcome, beganAtMs, now) {
+    /**
+     * Learns from the outcome of a push. A 429 or a `Retry-After` concerns only the app. No answer, or any other status
+     * of 500 and above, is a failure of the push service.
+     *
+     * @param beganAtMs milliseconds of performance.now()
+     * @param now milliseconds since the epoch
+     */
+    note(appId: string, outcome: Outcome, beganAtMs: number, now: number) {
       const nowMs = performance.now()
       const seconds = askedPause(outcome)
       if (seconds !== null) throttle(state.throttledUntil, appId, now, seconds)
@@ -172,6 +161,12 @@ function createOrigin(limits: OriginLimits): { state: State; origin: PushOrigin 
   }
   return { state, origin }
 }
+
+/**
+ * Decides who may send to one push service (an origin) now. A service that hangs, throttles or is down affects only its
+ * own recipients, and a throttled app affects only itself.
+ */
+export type PushOrigin = ReturnType<typeof createOrigin>['origin']
 
 /** Whether a pause of at most `longestSeconds` is not over. If more than that is left, the clock was set back. */
 function isAhead(until: number, now: number, longestSeconds: number): boolean {

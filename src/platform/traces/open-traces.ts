@@ -25,7 +25,7 @@ import type { Logger } from 'pino'
 import { withDeadline } from '../deadline.ts'
 import { onceIn } from '../once-in.ts'
 import { type SpanReference, spanIdOf, toTraceparent, traceIdOf } from './trace-context.ts'
-import type { Traces, TracesConfig } from './traces.ts'
+import type { FinishedSpan, TracesConfig } from './traces.ts'
 
 /** Maximum number of spans that wait for export, about 2 KB each. Further spans are dropped. */
 export const maxWaiting = 8_192
@@ -42,7 +42,7 @@ const kinds = { internal: SpanKind.INTERNAL, producer: SpanKind.PRODUCER, client
 export function openTraces(
   { url, headers, serviceName, ratio }: TracesConfig,
   { log, version }: { log: Logger; version: string },
-): Traces {
+) {
   const sampler = new TraceIdRatioBasedSampler(ratio)
   const isSampled = (traceId: string) =>
     sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED
@@ -89,7 +89,8 @@ export function openTraces(
   }
 
   return {
-    record(span) {
+    /** Queues a span for export. Spans of traces that are not sampled are dropped. */
+    record(span: FinishedSpan) {
       const traceId = traceIdOf(span.subjectId)
       if (isClosed || !isSampled(traceId)) return
       if (waiting >= maxWaiting) return drop()
@@ -111,10 +112,12 @@ export function openTraces(
       if (span.error) started.setStatus({ code: SpanStatusCode.ERROR, message: span.error })
       started.end(span.endedAt)
     },
-    traceparent(subjectId, id) {
+    /** @returns the `traceparent` header of a request that is sent in the span with `id` (a UUID) */
+    traceparent(subjectId: string, id: string): string {
       const traceId = traceIdOf(subjectId)
       return toTraceparent({ traceId, spanId: spanIdOf(id), sampled: isSampled(traceId) })
     },
+    /** Exports the remaining spans, within some seconds. */
     async close() {
       isClosed = true
       // A failed export has already been logged, and must not delay the shutdown.
@@ -122,6 +125,9 @@ export function openTraces(
     },
   }
 }
+
+/** Records and exports spans. */
+export type Traces = ReturnType<typeof openTraces>
 
 function toContext({ traceId, spanId, sampled }: SpanReference): SpanContext {
   return { traceId, spanId, traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE }

@@ -30,16 +30,6 @@ export interface FinishedSpan extends Taken {
   causedBy?: SpanReference | undefined
 }
 
-/** Records and exports spans. */
-export interface Traces {
-  /** Queues a span for export. Spans of traces that are not sampled are dropped. */
-  record(span: FinishedSpan): void
-  /** @returns the `traceparent` header of a request that is sent in the span with `id` (a UUID) */
-  traceparent(subjectId: string, id: string): string
-  /** Exports the remaining spans, within some seconds. */
-  close(): Promise<void>
-}
-
 /** Where spans are sent, and which share of the traces is sampled. */
 export interface TracesConfig {
   /** The OTLP/HTTP endpoint, including its path. */
