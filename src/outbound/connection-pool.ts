@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import { getOrInsert } from '../platform/get-or-insert.ts'
 import { type Connection, type Dial, type Origin, openConnection, type Waiter } from './connection.ts'
 import type { Destination } from './destination.ts'
 import type { GuardedConnect } from './guarded-connect.ts'
@@ -10,63 +11,51 @@ import type { OutboundLimits } from './outbound-limits.ts'
  * framing, with one Client per connection. Its Pool and Agent are not used because a request cannot leave their queue:
  * behind a host that hangs, requests whose deadline has passed would pile up, and each would open one more connection.
  */
-export class ConnectionPool {
-  readonly #connect: GuardedConnect
-  readonly #limits: OutboundLimits
-  readonly #origins = new Map<string, Origin>()
-  readonly #idle = new Set<Connection>()
-  #closed = false
-
-  constructor(connect: GuardedConnect, limits: OutboundLimits) {
-    this.#connect = connect
-    this.#limits = limits
-  }
-
-  /** Number of known origins: origins with a connection, a dial or a waiter. */
-  get originCount(): number {
-    return this.#origins.size
-  }
+export function createConnectionPool(connect: GuardedConnect, limits: OutboundLimits) {
+  const origins = new Map<string, Origin>()
+  const idle = new Set<Connection>()
+  let closed = false
 
   /** Queues a waiter for a connection to a destination; `waiter.start` may run before this returns. */
-  enter(destination: Destination, waiter: Waiter): void {
-    const origin = this.#origin(destination)
+  function enter(destination: Destination, waiter: Waiter): void {
+    const origin = originOf(destination)
     origin.waiting.add(waiter)
-    this.#serve(origin)
-    this.#dialAsNeeded(origin)
+    serve(origin)
+    dialAsNeeded(origin)
   }
 
   /** Removes a waiter. When the last waiter leaves, the pool abandons the dials to that destination. */
-  leave({ key }: Destination, waiter: Waiter): void {
-    const origin = this.#origins.get(key)
+  function leave({ key }: Destination, waiter: Waiter): void {
+    const origin = origins.get(key)
     if (!origin?.waiting.delete(waiter) || origin.waiting.size > 0) {
       return
     }
     abandonDials(origin)
-    this.#forgetIfUnused(origin)
+    forgetIfUnused(origin)
   }
 
   /** Gives a connection back after an exchange. */
-  release(connection: Connection, reusable: boolean): void {
+  function release(connection: Connection, reusable: boolean): void {
     connection.active -= 1
     if (!reusable) {
-      this.retire(connection)
+      retire(connection)
     } else if (connection.usable && connection.active === 0) {
-      this.#keepIdle(connection)
+      keepIdle(connection)
     }
-    this.#serve(connection.origin)
-    this.#dialAsNeeded(connection.origin)
-    this.#forgetIfUnused(connection.origin)
+    serve(connection.origin)
+    dialAsNeeded(connection.origin)
+    forgetIfUnused(connection.origin)
   }
 
   /** Takes a connection out of use. Exchanges that still run on it may finish. */
-  retire(connection: Connection): void {
+  function retire(connection: Connection): void {
     const { origin } = connection
     connection.usable = false
     connection.unused?.destroy()
-    this.#idle.delete(connection)
+    idle.delete(connection)
     origin.connections = origin.connections.filter((other) => other !== connection)
     void connection.client.close().catch(() => {})
-    this.#forgetIfUnused(origin)
+    forgetIfUnused(origin)
   }
 
   /**
@@ -74,17 +63,17 @@ export class ConnectionPool {
    * (CVE-2023-44487; Node.js after 1,000) and closes the connection with all its exchanges. The pool replaces it
    * before.
    */
-  noteBrokenOff(connection: Connection): void {
+  function noteBrokenOff(connection: Connection): void {
     connection.brokenOff += 1
-    const isWorn = connection.brokenOff >= this.#limits.http2BrokenOffPerConnection
-    if (connection.multiplexed && connection.usable && isWorn) this.retire(connection)
+    const isWorn = connection.brokenOff >= limits.http2BrokenOffPerConnection
+    if (connection.multiplexed && connection.usable && isWorn) retire(connection)
   }
 
   /** Fails all waiters and aborts all running exchanges. */
-  async close(error: Error): Promise<void> {
-    this.#closed = true
+  async function close(error: Error): Promise<void> {
+    closed = true
     const closing: Promise<void>[] = []
-    for (const origin of [...this.#origins.values()]) {
+    for (const origin of [...origins.values()]) {
       abandonDials(origin)
       failAll(origin, error)
       for (const connection of origin.connections) {
@@ -93,37 +82,30 @@ export class ConnectionPool {
       }
       origin.connections = []
     }
-    this.#origins.clear()
-    this.#idle.clear()
+    origins.clear()
+    idle.clear()
     await Promise.all(closing)
   }
 
-  #origin(destination: Destination): Origin {
-    const known = this.#origins.get(destination.key)
-    if (known) {
-      return known
-    }
-    const origin: Origin = {
+  const originOf = (destination: Destination): Origin =>
+    getOrInsert(origins, destination.key, () => ({
       destination,
       waiting: new Set(),
       connections: [],
       dials: new Set(),
       multiplexed: null,
-    }
-    this.#origins.set(destination.key, origin)
-    return origin
-  }
+    }))
 
-  #forgetIfUnused(origin: Origin): void {
+  function forgetIfUnused(origin: Origin): void {
     const isUnused = origin.waiting.size + origin.connections.length + origin.dials.size === 0
     // A connection released late may belong to an origin that was forgotten and has since been created again.
-    if (isUnused && this.#origins.get(origin.destination.key) === origin) {
-      this.#origins.delete(origin.destination.key)
+    if (isUnused && origins.get(origin.destination.key) === origin) {
+      origins.delete(origin.destination.key)
     }
   }
 
   /** Hands free connections to the waiters, in order of arrival. */
-  #serve(origin: Origin): void {
+  function serve(origin: Origin): void {
     for (const waiter of origin.waiting) {
       // Searches from the front, so that connections at the back become idle and close when fewer are needed.
       const { openedAfter = Number.NEGATIVE_INFINITY } = waiter
@@ -135,96 +117,109 @@ export class ConnectionPool {
         continue
       }
       origin.waiting.delete(waiter)
-      this.#idle.delete(connection)
+      idle.delete(connection)
       connection.unused = null
       connection.active += 1
       waiter.start(connection)
     }
   }
 
-  #dialAsNeeded(origin: Origin): void {
-    const wanted = Math.min(origin.waiting.size, this.#dialLimit(origin))
-    while (!this.#closed && origin.dials.size < wanted) {
-      this.#dial(origin)
+  function dialAsNeeded(origin: Origin): void {
+    const wanted = Math.min(origin.waiting.size, dialLimit(origin))
+    while (!closed && origin.dials.size < wanted) {
+      dial(origin)
     }
   }
 
-  #dialLimit({ multiplexed, connections }: Origin): number {
+  function dialLimit({ multiplexed, connections }: Origin): number {
     if (multiplexed === null) {
       return 1
     }
     return multiplexed
-      ? Math.min(1, this.#limits.http2ConnectionsPerOrigin - connections.length)
-      : this.#limits.http1ConnectionsPerOrigin - connections.length
+      ? Math.min(1, limits.http2ConnectionsPerOrigin - connections.length)
+      : limits.http1ConnectionsPerOrigin - connections.length
   }
 
-  #dial(origin: Origin): void {
+  function dial(origin: Origin): void {
     const dial: Dial = { socket: null, abandoned: false }
     origin.dials.add(dial)
-    dial.socket = this.#connect(origin.destination, (error, socket) => {
+    dial.socket = connect(origin.destination, (error, socket) => {
       if (dial.abandoned) {
         socket?.destroy()
         return
       }
       origin.dials.delete(dial)
       if (error) {
-        this.#dialFailed(origin, error)
+        dialFailed(origin, error)
       } else {
-        this.#dialled(origin, socket)
+        dialled(origin, socket)
       }
     })
   }
 
   /** If the origin has other connections, they serve the waiters. The next waiter to enter dials again. */
-  #dialFailed(origin: Origin, error: Error): void {
+  function dialFailed(origin: Origin, error: Error): void {
     if (origin.connections.length === 0) {
       failAll(origin, error)
     }
-    this.#forgetIfUnused(origin)
+    forgetIfUnused(origin)
   }
 
-  #dialled(origin: Origin, socket: TLSSocket): void {
-    const connection = openConnection(origin, socket, this.#connect, this.#limits)
+  function dialled(origin: Origin, socket: TLSSocket): void {
+    const connection = openConnection(origin, socket, connect, limits)
     const lost = () => {
       if (connection.usable) {
-        this.retire(connection)
-        this.#dialAsNeeded(origin)
+        retire(connection)
+        dialAsNeeded(origin)
       }
     }
     connection.client.on('disconnect', lost).on('connectionError', lost)
     origin.multiplexed = connection.multiplexed
     origin.connections.push(connection)
-    this.#serve(origin)
-    this.#dialAsNeeded(origin)
+    serve(origin)
+    dialAsNeeded(origin)
     if (connection.unused) {
-      this.#keepUnused(connection, socket)
+      keepUnused(connection, socket)
     }
   }
 
   /** Other connections served all waiters first. This one is kept idle, as if it had already had an exchange. */
-  #keepUnused(connection: Connection, socket: TLSSocket): void {
+  function keepUnused(connection: Connection, socket: TLSSocket): void {
     const giveUp = () => {
       if (connection.unused) {
-        this.retire(connection)
+        retire(connection)
       }
     }
-    const timer = setTimeout(giveUp, this.#limits.http1IdleMs).unref()
+    const timer = setTimeout(giveUp, limits.http1IdleMs).unref()
     socket.once('close', () => {
       clearTimeout(timer)
       giveUp()
     })
-    this.#keepIdle(connection)
+    keepIdle(connection)
   }
 
-  #keepIdle(connection: Connection): void {
+  function keepIdle(connection: Connection): void {
     connection.hasIdled = true
-    this.#idle.add(connection)
-    if (this.#idle.size > this.#limits.idleConnections) {
-      const [oldest] = this.#idle
-      this.retire(oldest!)
+    idle.add(connection)
+    if (idle.size > limits.idleConnections) {
+      const [oldest] = idle
+      retire(oldest!)
     }
   }
+
+  return {
+    /** Number of known origins: origins with a connection, a dial or a waiter. */
+    originCount: () => origins.size,
+    enter,
+    leave,
+    release,
+    retire,
+    noteBrokenOff,
+    close,
+  }
 }
+
+export type ConnectionPool = ReturnType<typeof createConnectionPool>
 
 function abandonDials({ dials }: Origin): void {
   for (const dial of dials) {

@@ -6,17 +6,21 @@ import { classifyError, type ExchangeFailure, failures, isConnectionLost } from 
 import type { OutboundAnswer, OutboundRequest, OutboundResult } from './outbound.ts'
 import type { OutboundLimits } from './outbound-limits.ts'
 
+interface ExchangeParts {
+  request: OutboundRequest
+  destination: Destination
+  pool: ConnectionPool
+  limits: OutboundLimits
+  resolve(result: OutboundResult): void
+}
+
 /**
  * One exchange, from the start of its deadline to its result. The exchange may outlive its result and keep its place on
  * the connection: undici aborts a queued request only when it starts that request, and a short remainder of an answer
  * beyond the cap is read to its end.
  */
 export class Exchange implements Waiter, Dispatcher.DispatchHandler {
-  readonly #request: OutboundRequest
-  readonly #destination: Destination
-  readonly #pool: ConnectionPool
-  readonly #limits: OutboundLimits
-  readonly #resolve: (result: OutboundResult) => void
+  readonly #parts: ExchangeParts
   readonly #startedAt = performance.now()
   readonly #chunks: Buffer[] = []
   /** Bytes of the answer's body received so far, and announced by Content-Length. */
@@ -35,36 +39,26 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
   #onUsedConnection = false
   openedAfter: number | undefined
 
-  constructor(
-    request: OutboundRequest,
-    destination: Destination,
-    pool: ConnectionPool,
-    limits: OutboundLimits,
-    resolve: (result: OutboundResult) => void,
-  ) {
-    this.#request = request
-    this.#destination = destination
-    this.#pool = pool
-    this.#limits = limits
-    this.#resolve = resolve
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts
   }
 
   begin(): void {
-    const { signal, timeoutMs } = this.#request
+    const { signal, timeoutMs } = this.#parts.request
     if (signal?.aborted) {
       this.#settle(stopped)
       return
     }
     this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
     signal?.addEventListener('abort', this.#onAbort)
-    this.#pool.enter(this.#destination, this)
+    this.#parts.pool.enter(this.#parts.destination, this)
   }
 
   start(connection: Connection): void {
     this.#connection = connection
     this.#onUsedConnection = connection.hasIdled || connection.lastAnswerAt > 0
     connection.head?.begin()
-    const { url, headers, body } = this.#request
+    const { url, headers, body } = this.#parts.request
     try {
       connection.client.dispatch(
         {
@@ -115,16 +109,16 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    const { maxAnswerBytes } = this.#request
+    const { maxAnswerBytes } = this.#parts.request
     const room = maxAnswerBytes - this.#size
     if (room > 0) this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
     this.#size += chunk.length
     if (this.#size < maxAnswerBytes) return
     if (!this.#settled) {
       this.#succeed()
-      this.#timer = setTimeout(() => this.#breakOff(controller), this.#limits.dropTimeoutMs)
+      this.#timer = setTimeout(() => this.#breakOff(controller), this.#parts.limits.dropTimeoutMs)
     }
-    if (Math.max(this.#size, this.#declaredSize) > maxAnswerBytes + this.#limits.droppedBytes) {
+    if (Math.max(this.#size, this.#declaredSize) > maxAnswerBytes + this.#parts.limits.droppedBytes) {
       this.#breakOff(controller)
     }
   }
@@ -132,7 +126,7 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     clearTimeout(this.#timer)
     this.#succeed()
-    this.#release(this.#reusable && !this.#destination.alone)
+    this.#release(this.#reusable && !this.#parts.destination.alone)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -145,7 +139,7 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
     // In TLS 1.3, a server reports a missing client certificate only after the handshake is over for the client.
     this.fail(socketError && isConnectionLost(error) ? socketError : error)
     // A failure makes an HTTP/1.1 connection unusable, but not an HTTP/2 one: if lost, it tells the pool itself.
-    this.#release(this.#connection!.multiplexed && !this.#destination.alone)
+    this.#release(this.#connection!.multiplexed && !this.#parts.destination.alone)
   }
 
   /** A peer may close an idle connection just when a request is sent on it (RFC 9112 §9.3.1). */
@@ -162,11 +156,11 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
     this.#controller = undefined
     this.#released = false
     this.openedAfter = performance.now()
-    this.#pool.enter(this.#destination, this)
+    this.#parts.pool.enter(this.#parts.destination, this)
   }
 
   #breakOff(controller: Dispatcher.DispatchController): void {
-    this.#pool.noteBrokenOff(this.#connection!)
+    this.#parts.pool.noteBrokenOff(this.#connection!)
     controller.abort(new errors.RequestAbortedError())
   }
 
@@ -176,14 +170,14 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
     const connection = this.#connection
     // The connection has brought no answer since this exchange began. It may be dead: new exchanges should not use it.
     if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
-      this.#pool.retire(connection)
+      this.#parts.pool.retire(connection)
     }
     this.#giveUp(failed(connection ? failures.noAnswerInTime : failures.noConnectionInTime))
   }
 
   #giveUp(result: OutboundResult): void {
     if (!this.#connection) {
-      this.#pool.leave(this.#destination, this)
+      this.#parts.pool.leave(this.#parts.destination, this)
     }
     this.#settle(result)
     if (this.#controller) this.#breakOff(this.#controller)
@@ -202,14 +196,14 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
     }
     this.#settled = true
     clearTimeout(this.#timer)
-    this.#request.signal?.removeEventListener('abort', this.#onAbort)
-    this.#resolve(result)
+    this.#parts.request.signal?.removeEventListener('abort', this.#onAbort)
+    this.#parts.resolve(result)
   }
 
   #release(reusable: boolean): void {
     if (!this.#released && this.#connection) {
       this.#released = true
-      this.#pool.release(this.#connection, reusable)
+      this.#parts.pool.release(this.#connection, reusable)
     }
   }
 }

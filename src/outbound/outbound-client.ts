@@ -1,7 +1,7 @@
 import { errors } from 'undici'
 import type { AddressGuard } from './address-guard.ts'
 import { cancelStreams } from './cancel-streams.ts'
-import { ConnectionPool } from './connection-pool.ts'
+import { createConnectionPool } from './connection-pool.ts'
 import { toDestination } from './destination.ts'
 import { Exchange, failed } from './exchange.ts'
 import { failures } from './exchange-error.ts'
@@ -36,7 +36,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     proxy: options.proxy,
     connectTimeoutMs: limits.connectTimeoutMs,
   })
-  const pool = new ConnectionPool(connect, limits)
+  const pool = createConnectionPool(connect, limits)
   const leaveStreams = cancelStreams()
   let closed = false
 
@@ -58,7 +58,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       }
       const { url, ca } = request
       const destination = toDestination(url, { ca, alone: headerBytes > limits.sharedRequestHeaderBytes })
-      return new Promise((resolve) => new Exchange(request, destination, pool, limits, resolve).begin())
+      return new Promise((resolve) => new Exchange({ request, destination, pool, limits, resolve }).begin())
     },
     async close() {
       closed = true

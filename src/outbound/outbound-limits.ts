@@ -6,7 +6,7 @@ export const defaultOutboundLimits = {
   http2ConnectionsPerOrigin: 2,
   /** Concurrent exchanges on one HTTP/2 connection. If the peer allows fewer, the others wait in its client. */
   http2StreamsPerConnection: 128,
-  /** Exchanges aborted on one HTTP/2 connection before it is replaced; see {@link ConnectionPool.noteBrokenOff}. */
+  /** Exchanges aborted on one HTTP/2 connection before it is replaced; see `noteBrokenOff` in connection-pool.ts. */
   http2BrokenOffPerConnection: 250,
   /**
    * Bytes of one answer that an HTTP/2 peer may send before the client has read them. The service reads little of an
