@@ -24,48 +24,33 @@ export interface Passed {
 }
 
 /** The deliveries of one webhook, as the process that owns them knows them. */
-export interface Lane {
-  appId: string
-  webhookId: string
-  /** When a delivery may be due, milliseconds since the epoch; infinite: no pending delivery is known. */
-  dueAtMs: number
-  /** Ids of the deliveries claimed and not yet recorded. */
-  underWay: Set<string>
-  /** Those of them that did not succeed, or not yet: id → the ordering key by which later deliveries wait for it. */
-  blocking: Map<string, string>
-  /** Settings as of the last read; null before the first. */
-  settings: LaneSettings | null
-  rate: RateState
-  /** Deliveries due by this time have waited long enough for a batch to fill; milliseconds since the epoch. */
-  waitedUntilMs: number
-  /** The size limit after the receiver refused a larger batch; null: it refused none. */
-  tooLarge: { maxBytes: number; untilMs: number } | null
-  /** Keys whose first delivery waits for a retry → when it is due. Later deliveries of the key wait with it. */
-  waitingKeys: Map<string, number>
-  passed: Passed | null
-  /** Deliveries whose results could not be stored → when they may be attempted again. */
-  setAside: Map<string, number>
-  /** How many deliveries of a key go out one after the other before the lane is read again. */
-  runLength: number
-  /** When what is known about the lane was last discarded, by `performance.now()`. */
-  changedAt: number
-}
+export type Lane = ReturnType<typeof createLane>
 
-export function createLane(appId: string, webhookId: string): Lane {
+export function createLane(appId: string, webhookId: string) {
   return {
     appId,
     webhookId,
+    /** When a delivery may be due, milliseconds since the epoch; infinite: no pending delivery is known. */
     dueAtMs: Number.POSITIVE_INFINITY,
-    underWay: new Set(),
-    blocking: new Map(),
-    settings: null,
-    rate: { freeAtMs: 0 },
+    /** Ids of the deliveries claimed and not yet recorded. */
+    underWay: new Set<string>(),
+    /** Those of them that did not succeed, or not yet: id → the ordering key by which later deliveries wait for it. */
+    blocking: new Map<string, string>(),
+    /** Settings as of the last read; null before the first. */
+    settings: null as LaneSettings | null,
+    rate: { freeAtMs: 0 } as RateState,
+    /** Deliveries due by this time have waited long enough for a batch to fill; milliseconds since the epoch. */
     waitedUntilMs: 0,
-    tooLarge: null,
-    waitingKeys: new Map(),
-    passed: null,
-    setAside: new Map(),
+    /** The size limit after the receiver refused a larger batch; null: it refused none. */
+    tooLarge: null as { maxBytes: number; untilMs: number } | null,
+    /** Keys whose first delivery waits for a retry → when it is due. Later deliveries of the key wait with it. */
+    waitingKeys: new Map<string, number>(),
+    passed: null as Passed | null,
+    /** Deliveries whose results could not be stored → when they may be attempted again. */
+    setAside: new Map<string, number>(),
+    /** How many deliveries of a key go out one after the other before the lane is read again. */
     runLength: 1,
+    /** When what is known about the lane was last discarded, by `performance.now()`. */
     changedAt: Number.NEGATIVE_INFINITY,
   }
 }
