@@ -49,6 +49,7 @@ export function createConnectionPool(connect: GuardedConnect, limits: OutboundLi
 
   /** Takes a connection out of use. Exchanges that still run on it may finish. */
   function retire(connection: Connection): void {
+    if (!connection.usable) return
     const { origin } = connection
     connection.usable = false
     connection.unused?.destroy()
@@ -66,7 +67,7 @@ export function createConnectionPool(connect: GuardedConnect, limits: OutboundLi
   function noteBrokenOff(connection: Connection): void {
     connection.brokenOff += 1
     const isWorn = connection.brokenOff >= limits.http2BrokenOffPerConnection
-    if (connection.multiplexed && connection.usable && isWorn) retire(connection)
+    if (connection.multiplexed && isWorn) retire(connection)
   }
 
   /** Fails all waiters and aborts all running exchanges. */
@@ -168,10 +169,8 @@ export function createConnectionPool(connect: GuardedConnect, limits: OutboundLi
   function dialled(origin: Origin, socket: TLSSocket): void {
     const connection = openConnection(origin, socket, connect, limits)
     const lost = () => {
-      if (connection.usable) {
-        retire(connection)
-        dialAsNeeded(origin)
-      }
+      retire(connection)
+      dialAsNeeded(origin)
     }
     connection.client.on('disconnect', lost).on('connectionError', lost)
     origin.multiplexed = connection.multiplexed

@@ -1,4 +1,3 @@
-import { errors } from 'undici'
 import { RefusedAddressError } from './guarded-resolve.ts'
 import type { ExchangeError } from './outbound.ts'
 
@@ -35,7 +34,8 @@ export const failures = {
   connectionClosed: failure(
     'connect',
     'the connection was closed before the answer was complete',
-    'UND_ERR_SOCKET ERR_HTTP2_STREAM_CANCEL ERR_HTTP2_INVALID_SESSION',
+    // UND_ERR_ABORTED: when undici aborts a request that it moved to a new connection, it fails the requests behind it, too.
+    'UND_ERR_SOCKET UND_ERR_ABORTED ERR_HTTP2_STREAM_CANCEL ERR_HTTP2_INVALID_SESSION ERR_HTTP2_SESSION_ERROR',
   ),
   noRoute: failure(
     'connect',
@@ -106,6 +106,11 @@ export const failures = {
     'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   ),
   streamReset: failure('protocol', 'the receiver reset the HTTP/2 stream', 'ERR_HTTP2_STREAM_ERROR'),
+  streamClosed: failure(
+    'protocol',
+    'the receiver closed the HTTP/2 stream before the answer was complete',
+    'UND_ERR_INFO',
+  ),
   invalidHeader: failure(
     'protocol',
     'a header of the request cannot be sent',
@@ -116,7 +121,7 @@ export const failures = {
   stopped: failure(
     'aborted',
     'the service broke the attempt off',
-    'UND_ERR_ABORTED UND_ERR_DESTROYED UND_ERR_CLOSED ABORT_ERR',
+    'UND_ERR_DESTROYED UND_ERR_CLOSED ABORT_ERR',
   ),
 }
 
@@ -150,7 +155,6 @@ export function isConnectionLost(error: Error): boolean {
 
 function failureOf(error: NodeJS.ErrnoException): Failure {
   if (error instanceof RefusedAddressError) return failures.refusedAddress
-  if (error instanceof errors.RequestAbortedError) return failures.stopped
   const code = error.code ?? ''
   const known = failureByCode.get(code)
   if (isFromLookup(error)) {

@@ -130,23 +130,27 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#mayTryAgain(error)) {
+    const { socketError, multiplexed } = this.#connection!
+    // Once settled, the exchange was broken off by this client.
+    const isLost = !this.#settled && isConnectionLost(error)
+    // undici fails the exchanges of a lost connection before it reports the loss. Nothing may start there in between.
+    if (isLost) this.#parts.pool.retire(this.#connection!)
+    if (isLost && this.#mayTryAgain()) {
       this.#tryAgain()
       return
     }
     clearTimeout(this.#timer)
-    const { socketError } = this.#connection!
     // In TLS 1.3, a server reports a missing client certificate only after the handshake is over for the client.
-    this.fail(socketError && isConnectionLost(error) ? socketError : error)
-    // A failure makes an HTTP/1.1 connection unusable, but not an HTTP/2 one: if lost, it tells the pool itself.
-    this.#release(this.#connection!.multiplexed && !this.#parts.destination.alone)
+    this.fail(socketError && isLost ? socketError : error)
+    // A failure makes an HTTP/1.1 connection unusable, but not an HTTP/2 one.
+    this.#release(multiplexed && !isLost && !this.#parts.destination.alone)
   }
 
   /** A peer may close an idle connection just when a request is sent on it (RFC 9112 §9.3.1). */
-  #mayTryAgain(error: Error): boolean {
+  #mayTryAgain(): boolean {
     const heard = this.#heard || (this.#connection!.head?.receivedBytes ?? 0) > 0
     const isFirstTry = this.openedAfter === undefined
-    return !this.#settled && !heard && isFirstTry && this.#onUsedConnection && isConnectionLost(error)
+    return !heard && isFirstTry && this.#onUsedConnection
   }
 
   /** Repeats the request on a newly opened connection, within the same deadline. */
@@ -169,7 +173,7 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
   #timeOut(): void {
     const connection = this.#connection
     // The connection has brought no answer since this exchange began. It may be dead: new exchanges should not use it.
-    if (connection?.multiplexed && connection.usable && connection.lastAnswerAt < this.#startedAt) {
+    if (connection?.multiplexed && connection.lastAnswerAt < this.#startedAt) {
       this.#parts.pool.retire(connection)
     }
     this.#giveUp(failed(connection ? failures.noAnswerInTime : failures.noConnectionInTime))

@@ -529,6 +529,8 @@ describe('the guard', () => {
 })
 
 describe('HTTP/2', () => {
+  type Session = NonNullable<ServerHttp2Stream['session']>
+
   async function https2(
     onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
     settings = { maxConcurrentStreams: 50 },
@@ -541,8 +543,8 @@ describe('HTTP/2', () => {
     })
     server.on('stream', (stream) => stream.on('error', () => {}))
     server.on('stream', onStream)
-    const { port } = await listen(server)
-    return { url: new URL(`https://127.0.0.1:${port}/push`), sessions, server }
+    const { port, sockets } = await listen(server)
+    return { url: new URL(`https://127.0.0.1:${port}/push`), sessions, server, sockets }
   }
 
   test('lets an answer that does not end send some thousand bytes, not all that a window holds by default', async () => {
@@ -706,6 +708,53 @@ describe('HTTP/2', () => {
     expect(sessions.length).toBe(2)
   })
 
+  test.each([
+    ['is cut', (_: Session, socket: Socket) => socket.destroy()],
+    ['reports an error', (session: Session) => session.destroy(new Error('overload'), 11)],
+  ])(
+    'a session that %s is lost at once: what is sent after the first failure goes elsewhere',
+    async (_, cut) => {
+      const count = 20
+      let arrived = 0
+      const { url, sessions, sockets } = await https2((stream) => {
+        stream.resume().on('end', () => {
+          arrived += 1
+          if (arrived === count) cut(stream.session!, [...sockets].at(-1)!)
+          if (arrived > count) stream.respond({ ':status': 201 }, { endStream: true })
+        })
+      })
+      const outbound = makeOutbound()
+      const twice = async () => [
+        await outbound.exchange(request(url)),
+        await outbound.exchange(request(url, { body: 'again' })),
+      ]
+      const results = await Promise.all(Array.from({ length: count }, twice))
+      expect(results.map((pair) => pair.map(errorOf))).toEqual(Array(count).fill(['connect', 'answered 201']))
+      expect(errorOf(await outbound.exchange(request(url)))).toBe('answered 201')
+      expect(sessions.length).toBe(2)
+      // A used session that breaks so costs no attempt.
+      arrived = 0
+      const again = await Promise.all(Array.from({ length: count }, () => outbound.exchange(request(url))))
+      expect(again.map(errorOf)).toEqual(Array(count).fill('answered 201'))
+      expect(sessions.length).toBe(3)
+    },
+  )
+
+  test('an exchange that times out breaks off no other, even when GOAWAY has moved them', async () => {
+    let arrived = 0
+    const { url } = await https2((stream) => {
+      arrived += 1
+      if (arrived === 1) stream.respond({ ':status': 201 }, { endStream: true })
+      if (arrived === 2) stream.session!.goaway(0, stream.id)
+    })
+    const outbound = makeOutbound()
+    await outbound.exchange(request(url))
+    const results = await Promise.all(
+      Array.from({ length: 5 }, () => outbound.exchange(request(url, { timeoutMs: 300 }))),
+    )
+    expect(results.map(errorOf)).toEqual(Array(5).fill('timeout'))
+  })
+
   test('a request that no session takes fails alone, before it is sent', async () => {
     const { url, sessions } = await https2((stream) => {
       setTimeout(() => stream.respond({ ':status': 201 }, { endStream: true }), 50)
@@ -769,10 +818,11 @@ describe('HTTP/2', () => {
     expect(sessions.length).toBeGreaterThan(1)
   })
 
-  test('a reset stream fails alone', async () => {
+  // NO_ERROR, INTERNAL_ERROR and CANCEL: for each, Node and undici report something else.
+  test.each([0, 2, 8])('a stream that is reset with code %i fails alone', async (code) => {
     const { url, sessions } = await https2((stream, headers) => {
       if (headers[':path'] === '/bad') {
-        stream.close(2)
+        stream.close(code)
       } else {
         stream.respond({ ':status': 201 }, { endStream: true })
       }
@@ -784,6 +834,7 @@ describe('HTTP/2', () => {
       outbound.exchange(request(url)),
     ])
     expect(results.map(errorOf)).toEqual(['answered 201', 'protocol', 'answered 201'])
+    expect(results[1]).toMatchObject({ reason: expect.stringContaining('HTTP/2 stream') })
     expect(sessions.length).toBe(1)
   })
 })

@@ -69,8 +69,9 @@ export function noteAnswer(health: OriginHealth, nowMs: number, isSlow: boolean)
 }
 
 /**
- * Records a failed push. Pushes that began before the last occasion belong to that occasion: one lost connection is one
- * occasion, however many pushes it carried. A push that began before the latest answer says nothing about the service.
+ * Records a failed push. Pushes that began before the last occasion belong to that occasion. So one lost connection is
+ * one occasion, however many pushes it carried: after its first failure, nothing starts on it (`Exchange`). A push that
+ * began before the latest answer says nothing about the service.
  *
  * @returns whether the push service must be paused now
  */
