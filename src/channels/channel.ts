@@ -1,4 +1,4 @@
-import type { Message, Oversize } from './message.ts'
+import type { Message, Oversize, ShownMessage } from './message.ts'
 import type { Outcome } from './outcome.ts'
 
 /** A secret that identifies an app to a platform's push services, e.g. a VAPID key pair. */
@@ -43,7 +43,7 @@ export interface Channel<Settings = unknown, Target = unknown> {
   readSettings(app: ChannelApp): Settings
   toTarget(settings: Settings, row: SubscriberRow): TargetOrOutcome<Target>
   /** @returns the field of the notification to shorten; undefined when the payload fits into a push */
-  findOversize(message: Message): Oversize | undefined
+  findOversize(message: ShownMessage): Oversize | undefined
   /**
    * Sends a notification to each target, many at a time. Different apps and pages take turns at a push service.
    *

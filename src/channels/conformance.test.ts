@@ -28,12 +28,12 @@ describe.each(harnesses)('the channel for %s', (_, start) => {
     title: 'Hello',
     content,
     appSettings: {},
-    ttlSeconds: 60,
+    startedAt: new Date(harness.clock.time),
   })
   const send = (
     rows: readonly SubscriberRow[],
-    { from = app, signal = new AbortController().signal, mayStart = (): boolean => true } = {},
-  ) => sendToRows(harness.channel, from, makeMessage(from), rows, signal, mayStart)
+    { from = app, signal = new AbortController().signal, mayStart = (): boolean => true, content = {} } = {},
+  ) => sendToRows(harness.channel, from, makeMessage(from, content), rows, signal, mayStart)
   const kinds = (outcomes: readonly Outcome[]) => outcomes.map(({ kind }) => kind)
   const count = (outcomes: readonly Outcome[], kind: Outcome['kind']) =>
     outcomes.filter((outcome) => outcome.kind === kind).length
@@ -103,6 +103,30 @@ describe.each(harnesses)('the channel for %s', (_, start) => {
     expect(kinds(await send(await harness.makeRows(from, 2), { from }))).toEqual(['sent', 'sent'])
     harness.clock.time += 60_000
     expect(kinds(await send(await harness.makeRows(app, 2)))).toEqual(['sent', 'sent'])
+  })
+
+  test('does not try the whole audience when it is asked to wait for no time at all', async () => {
+    harness.reply = () => ({ means: 'throttled', afterSeconds: 0 })
+    const rows = await harness.makeRows(app, 300)
+    const first = await send(rows)
+    expect(count(first, 'retry')).toBeLessThan(150)
+    expect(count(first, 'deferred')).toBe(300 - count(first, 'retry'))
+    for (const outcome of first) expect(outcome).not.toMatchObject({ kind: 'retry', afterSeconds: 0 })
+    expect(count(await send(rows), 'deferred')).toBe(300)
+  })
+
+  test('tells the push service how much of the time to live is left when each push is sent', async () => {
+    harness.reply = () => {
+      harness.clock.time += 100
+      return { means: 'accepted' }
+    }
+    const content = { platform_overrides: { web: { ttl: 60 } } }
+    expect(count(await send(await harness.makeRows(app, 500), { content }), 'sent')).toBe(500)
+    const { keptFor } = harness
+    expect(keptFor[0]).toBe(60)
+    // Those under way together were sent at about the same time.
+    expect(keptFor.at(-1)).toBeLessThan(40)
+    expect(Math.min(...keptFor)).toBeGreaterThanOrEqual(10)
   })
 
   test('gives up what is not answered, keeps little under way there and holds up nobody else', async () => {

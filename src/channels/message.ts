@@ -8,9 +8,12 @@ export interface Message {
   content: MessageContent
   /** The app's settings, e.g. `default_icon`. */
   appSettings: Record<string, unknown>
-  /** Seconds for which push services keep the message: the rest of its time to live. */
-  ttlSeconds: number
+  /** When its time to live began. */
+  startedAt: Date
 }
+
+/** The part of a message that a payload is built from. */
+export type ShownMessage = Omit<Message, 'startedAt'>
 
 /** How push services should treat a push. */
 export interface DeliveryOptions {
@@ -43,11 +46,21 @@ export function deliveryOptions(content: MessageContent): DeliveryOptions {
 }
 
 /**
+ * Seconds for which push services may still keep a message, rounded up. Never more than its time to live, even if the
+ * clock of the process that accepted the message is ahead: push services refuse more than {@link maxTtlSeconds}.
+ */
+export function remainingTtl({ content, startedAt }: Message, now: Date): number {
+  const { ttlSeconds } = deliveryOptions(content)
+  const left = Math.ceil(ttlSeconds - (now.getTime() - startedAt.getTime()) / 1_000)
+  return Math.min(ttlSeconds, Math.max(0, left))
+}
+
+/**
  * The fields that a device shows: the notification with the defaults of the app and the overrides of the platform.
  * Absent fields are left out.
  */
 export function shownFields(
-  { id, appId, title, content, appSettings }: Omit<Message, 'ttlSeconds'>,
+  { id, appId, title, content, appSettings }: ShownMessage,
   platform: Platform,
 ): Record<string, unknown> {
   const { body, icon, image, url, actions, data, platform_overrides } = content

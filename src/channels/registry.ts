@@ -1,6 +1,6 @@
 import type { Platform } from '../message-content.ts'
 import type { Channel } from './channel.ts'
-import type { Message, Oversize } from './message.ts'
+import type { Oversize, ShownMessage } from './message.ts'
 import { createWebPushChannel, type WebPushOptions } from './web-push/web-push-channel.ts'
 
 /** The channels by platform. Subscribers of a platform without a channel fail with a clear reason. */
@@ -18,7 +18,7 @@ export async function closeChannels(channels: Channels): Promise<void> {
 }
 
 /** @returns the field to shorten for the first channel whose pushes cannot hold a notification */
-export function findOversize(channels: Channels, message: Message): Oversize | undefined {
+export function findOversize(channels: Channels, message: ShownMessage): Oversize | undefined {
   for (const channel of Object.values(channels)) {
     const oversize = channel.findOversize(message)
     if (oversize) return oversize

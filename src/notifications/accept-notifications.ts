@@ -1,6 +1,5 @@
 import { sendingDue } from '../announcements.ts'
 import { AppLockedError } from '../apps/app-lock-store.ts'
-import { deliveryOptions } from '../channels/message.ts'
 import { type Channels, findOversize } from '../channels/registry.ts'
 import type { Deps } from '../deps.ts'
 import type { MessageContent } from '../message-content.ts'
@@ -29,8 +28,7 @@ const idOfNone = '00000000-0000-0000-0000-000000000000'
 
 /** @throws 422 when the payload is too long to be pushed */
 export function checkPayload(channels: Channels, { app, title, content }: NotificationRequest): void {
-  const { ttlSeconds } = deliveryOptions(content)
-  const message = { id: idOfNone, appId: app.id, title, content, appSettings: app.settings, ttlSeconds }
+  const message = { id: idOfNone, appId: app.id, title, content, appSettings: app.settings }
   const oversize = findOversize(channels, message)
   if (oversize) throw refusals.invalid({ [oversize.field]: [oversize.message] })
 }

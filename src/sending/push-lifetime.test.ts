@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isInTime, nextDelaySeconds, remainingTtl, timeLeft } from './push-lifetime.ts'
+import { isInTime, nextDelaySeconds, timeLeft } from './push-lifetime.ts'
 
 const day = 86_400
 
@@ -11,15 +11,6 @@ describe('the time that is left', () => {
     ['after it is over', 60, day, 61, { seconds: -1, reason: 'expired' }],
   ])('%s', (_, ttl, maxAge, age, left) => {
     expect(timeLeft(ttl, maxAge, age)).toEqual(left)
-  })
-
-  test.each([
-    [60, 10.2, 50],
-    [60, 60, 0],
-    [60, 100, 0],
-    [0, 0.5, 0],
-  ])('a time to live of %i s has %f s later %i s left', (ttl, age, left) => {
-    expect(remainingTtl(ttl, age)).toBe(left)
   })
 
   test.each([
@@ -55,6 +46,15 @@ describe('the wait for the next attempt', () => {
   test('is what the push service asks for, in steps of 5 s', () => {
     expect(nextDelaySeconds(1, 12, day, 0.5)).toBe(15)
     expect(nextDelaySeconds(5, 3_600, day, 0.5)).toBe(3_600)
+    expect(nextDelaySeconds(null, 12, day, 0.5)).toBe(15)
+    expect(nextDelaySeconds(null, 0, day, 0.5)).toBe(0)
+    expect(nextDelaySeconds(null, 0, 0, 0.5)).toBeNull()
+  })
+
+  test('is no shorter because the push service asks for less', () => {
+    expect(nextDelaySeconds(5, 12, day, 0.5)).toBe(80)
+    expect(nextDelaySeconds(9, 1, 60, 0.5)).toBe(59)
+    expect(nextDelaySeconds(9, 60, 60.5, 0.5)).toBe(60)
   })
 
   test('ends just before the time is over, for a last attempt', () => {

@@ -39,16 +39,11 @@ export function isInTime(
     : timeLeft(ttlSeconds, maxAgeSeconds, ageSeconds).seconds > 0
 }
 
-/** Remaining time to live for the `TTL` header, rounded up to whole seconds. */
-export function remainingTtl(ttlSeconds: number, ageSeconds: number): number {
-  return Math.max(0, Math.ceil(ttlSeconds - ageSeconds))
-}
-
 /**
- * The wait before a push is retried: the wait that the push service asked for, or 5 s doubling to 15 min, ±20 %. If
- * that backoff is longer than the time left, one last retry comes just before the time is over.
+ * The wait before a push is retried: 5 s doubling to 15 min, ±20 %, or longer if asked for. If the backoff is longer than
+ * the time left, one last retry comes just before the time is over.
  *
- * @param attempt number of the attempt that failed, from 1; null: no attempt was made
+ * @param attempt number of the attempt that failed, from 1; null: no attempt was made, so there is no backoff
  * @param afterSeconds the minimum wait; null: none was asked for
  * @returns seconds; null: no time is left for another attempt
  */
@@ -58,12 +53,11 @@ export function nextDelaySeconds(
   secondsLeft: number,
   random: number,
 ): number | null {
-  if (afterSeconds !== null) {
-    const asked = Math.ceil(afterSeconds / delayStepSeconds) * delayStepSeconds
-    return asked < secondsLeft ? asked : null
-  }
-  const backoff = Math.min(maxBackoffSeconds, firstBackoffSeconds * 2 ** ((attempt ?? 1) - 1))
-  const wanted = backoff * (1 - jitter + 2 * jitter * random)
+  const asked = Math.ceil((afterSeconds ?? 0) / delayStepSeconds) * delayStepSeconds
+  if (asked >= secondsLeft) return null
+  if (attempt === null) return asked
+  const backoff = Math.min(maxBackoffSeconds, firstBackoffSeconds * 2 ** (attempt - 1))
+  const wanted = Math.max(asked, backoff * (1 - jitter + 2 * jitter * random))
   if (wanted < secondsLeft) return wanted
-  return secondsLeft > firstBackoffSeconds + 1 ? secondsLeft - 1 : null
+  return secondsLeft > firstBackoffSeconds + 1 ? Math.max(asked, secondsLeft - 1) : null
 }

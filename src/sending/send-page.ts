@@ -6,7 +6,7 @@ import { sendToRows } from '../channels/send-to-rows.ts'
 import type { Deps } from '../deps.ts'
 import type { AudienceMember } from '../subscribers/audience-store.ts'
 import type { Page } from './page.ts'
-import { isInTime, remainingTtl, timeLeft } from './push-lifetime.ts'
+import { isInTime, timeLeft } from './push-lifetime.ts'
 import { type Addressee, type Tally, tallyOutcomes } from './tally.ts'
 
 export type MemberOutcome = Addressee & { keyRefusals: number; outcome: Outcome }
@@ -28,8 +28,9 @@ export async function sendPage(
 ): Promise<{ outcomes: MemberOutcome[]; tally: Tally }> {
   const { ttlSeconds } = deliveryOptions(page.content)
   const { pushMaxAgeSeconds } = deps.config
-  const outcomes = isInTime(ttlSeconds, pushMaxAgeSeconds, page.attempt, ageSeconds(deps, page))
-    ? await sendMembers(deps, app, page, signal, mayStart)
+  const isLive = () => isInTime(ttlSeconds, pushMaxAgeSeconds, page.attempt, ageSeconds(deps, page))
+  const outcomes = isLive()
+    ? await sendMembers(deps, app, page, signal, () => isLive() && mayStart())
     : setAll(page.members, tooLate)
   const left = timeLeft(ttlSeconds, pushMaxAgeSeconds, ageSeconds(deps, page))
   return {
@@ -57,8 +58,7 @@ async function sendMembers(
   signal: AbortSignal,
   mayStart: () => boolean,
 ): Promise<MemberOutcome[]> {
-  const ttlSeconds = remainingTtl(deliveryOptions(page.content).ttlSeconds, ageSeconds(deps, page))
-  const message = { ...page, appSettings: app.settings, ttlSeconds }
+  const message = { ...page, appSettings: app.settings }
   const byPlatform = Map.groupBy(page.members, ({ platform }) => platform)
   const sent = [...byPlatform].map(async ([platform, members]) => {
     const channel = deps.channels[platform]

@@ -175,6 +175,25 @@ describeOnEachBackend('web push', (make) => {
     expect(more).toEqual([])
   })
 
+  test('a page that takes longer than the time to live is not sent to its end', async () => {
+    const devices = Array.from({ length: 3 * probes }, () => pushService.makeDevice())
+    // Nothing is answered before as many as may be under way have arrived. Then the time is over.
+    const waiting: (() => void)[] = []
+    pushService.answer = (_, response) => {
+      waiting.push(() => void response.writeHead(201).end())
+      if (waiting.length < probes) return
+      running.clock.ahead += 31_000
+      for (const answer of waiting.splice(0)) answer()
+    }
+    const { appId, path } = await send(devices, { ttl: 31 })
+    expect(await finished(path)).toMatchObject({
+      status: 'sent',
+      stats: { total_batches: 1, sent_count: probes, failed_count: 2 * probes },
+    })
+    expect(await theEvent(appId)).toMatchObject({ sent_count: probes, pending_count: 0 })
+    expect(pushService.pushes.filter(({ device }) => devices.includes(device))).toHaveLength(probes)
+  })
+
   test('a batch of which nothing could be attempted is put off, and not written anew', async () => {
     answerWith(() => 429, { 'retry-after': '300' })
     const { path } = await send([pushService.makeDevice()])

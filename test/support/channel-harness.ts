@@ -19,6 +19,8 @@ export interface ChannelHarness {
   reply: (row: SubscriberRow) => Reply
   /** Ids of the rows whose pushes have arrived, in their order. */
   received: string[]
+  /** For how many seconds the push service may keep each of them. */
+  keptFor: number[]
   stop(): Promise<void>
 }
 

@@ -1,4 +1,5 @@
 import { createECDH, randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http2'
 import type { SubscriberRow } from '../../src/channels/channel.ts'
 import { generateVapidKeys } from '../../src/channels/web-push/vapid-keys.ts'
 import { createWebPushChannel } from '../../src/channels/web-push/web-push-channel.ts'
@@ -27,9 +28,10 @@ export async function startWebPushHarness(timeoutMs: number): Promise<ChannelHar
   })
   const services = new Map<string, ScriptedPushService>()
   const rows = new Map<string, SubscriberRow>()
-  const answer = (path: string): ScriptedAnswer | null => {
+  const answer = (path: string, { ttl }: IncomingHttpHeaders): ScriptedAnswer | null => {
     const row = rows.get(path.slice(1))!
     harness.received.push(row.id)
+    harness.keptFor.push(Number(ttl))
     return toAnswer(harness.reply(row))
   }
   const serviceOf = async (name: string) => {
@@ -70,6 +72,7 @@ export async function startWebPushHarness(timeoutMs: number): Promise<ChannelHar
     },
     reply: () => ({ means: 'accepted' }),
     received: [],
+    keptFor: [],
     async stop() {
       await channel.close()
       await outbound.close()

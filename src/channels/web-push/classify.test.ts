@@ -26,7 +26,9 @@ describe('an answer', () => {
     ['120', 120],
     ['Sun, 01 Jun 2025 08:02:00 GMT', 120],
     ['86400', 3_600],
-    ['0', 0],
+    ['0', null],
+    ['-30', null],
+    ['99999999999999999999', 3_600],
     ['soon', null],
     [['30', '40'], 40],
   ])('Retry-After %s means %s s', (value, afterSeconds) => {

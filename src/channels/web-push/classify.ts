@@ -62,5 +62,6 @@ function wnsStatus({ headers }: OutboundAnswer): string {
 
 function retryAfterSeconds({ headers }: OutboundAnswer, now: Date): number | null {
   const seconds = parseRetryAfter(headers['retry-after'], now)
-  return seconds === null ? null : Math.min(seconds, maxRetryAfterSeconds)
+  // No wait, or a time in the past: the usual backoff applies, or a service that is down would be asked all the time.
+  return seconds ? Math.min(seconds, maxRetryAfterSeconds) : null
 }

@@ -1,21 +1,19 @@
-import { type Message, type Oversize, shownFields } from '../message.ts'
+import { type Oversize, type ShownMessage, shownFields } from '../message.ts'
 import { maxPlaintextBytes } from './encrypt.ts'
 import type { Plaintext } from './encryption-pool.ts'
 import { tokenLength } from './tracking-token.ts'
-
-type Shown = Omit<Message, 'ttlSeconds'>
 
 /** The placeholder for each subscriber's own token. */
 const noToken = '-'.repeat(tokenLength)
 
 /** The payload for a service worker: the fields to show and, last, the tracking token `t`; see tracking-token.ts. */
-function payloadOf(message: Shown): Record<string, unknown> {
+function payloadOf(message: ShownMessage): Record<string, unknown> {
   const { t: _, ...shown } = shownFields(message, 'web')
   return { ...shown, t: noToken }
 }
 
 /** The bytes of the payload, and where in them each subscriber's token goes. */
-export function buildPayload(message: Shown): Plaintext {
+export function buildPayload(message: ShownMessage): Plaintext {
   const payload = Buffer.from(JSON.stringify(payloadOf(message)))
   const closing = '"}'.length
   return { payload, stampAt: payload.length - closing - tokenLength }
@@ -25,7 +23,7 @@ export function buildPayload(message: Shown): Plaintext {
 const maxShownKey = 40
 
 /** The field to shorten when the payload would not fit into one push (RFC 8291 §4). */
-export function findOversize(message: Shown): Oversize | undefined {
+export function findOversize(message: ShownMessage): Oversize | undefined {
   const payload = payloadOf(message)
   const sizeOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
   const bytes = sizeOf(payload)

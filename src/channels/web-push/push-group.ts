@@ -30,6 +30,8 @@ export interface PushGroup extends WaitingPage {
   /** Whether the group got no place in time; the rest of its messages is deferred. */
   isStuck: boolean
   headers: Record<string, string>
+  /** Seconds for which the push service may keep a push that is sent now. */
+  ttlAt(now: Date): number
   plaintext: Plaintext
   /** Makes the token with which a device reports on its push. */
   makeToken(subscriberId: string, userEpoch: number): Uint8Array
@@ -134,6 +136,8 @@ async function exchange(
   { url }: Addressed,
   body: Uint8Array,
 ): Promise<OutboundResult> {
+  const ttl = String(group.ttlAt(parts.clock.now()))
+  if (ttl !== group.headers.ttl) group.headers = { ...group.headers, ttl }
   const send = () =>
     parts.outbound.exchange({
       url,
@@ -157,7 +161,12 @@ async function exchange(
 function withheldOutcome({ clock }: SendingParts, group: PushGroup): Outcome | null {
   const { appId, origin, signal, isStuck } = group
   if (!group.mayStart() || signal.aborted) {
-    return { kind: 'deferred', status: null, afterSeconds: 0, error: 'the time for its page was up' }
+    return {
+      kind: 'deferred',
+      status: null,
+      afterSeconds: 0,
+      error: 'its time was over before it could be sent',
+    }
   }
   return origin.withheld(appId, clock.now().getTime()) ?? (isStuck ? stuckOutcome : null)
 }

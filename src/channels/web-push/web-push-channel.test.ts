@@ -41,7 +41,7 @@ async function pushService(answer: (path: string, headers: IncomingHttpHeaders) 
 function makeChannel(options: Partial<WebPushOptions> = {}) {
   const clock = { time: Date.parse('2025-06-01T08:00:00Z'), now: () => new Date(clock.time) }
   const outbound = createOutbound({ guard: createAddressGuard(['127.0.0.0/8']), ca: scriptedCa })
-  const web = createWebPushChannel({
+  const webPush = createWebPushChannel({
     outbound,
     clock,
     vapidSubject: 'mailto:push@example.com',
@@ -50,16 +50,17 @@ function makeChannel(options: Partial<WebPushOptions> = {}) {
     ...options,
   })
   cleanups.push(() => outbound.close())
-  cleanups.push(() => web.close())
+  cleanups.push(() => webPush.close())
   const channel = {
     send(from: typeof sender, asked: typeof push, recipients: readonly Recipient[], signal: AbortSignal) {
       const { appId, vapidPublicKey: publicPart, vapidPrivateKey } = from
       const { title, ttlSeconds, topic } = asked
       const credentials = new Map([[1, { publicPart, readSecret: () => vapidPrivateKey }]])
-      const content = { platform_overrides: { web: { urgency: 'high', ...(topic && { topic }) } } }
-      const message = { id: newId(), appId, title, content, appSettings: {}, ttlSeconds }
+      const web = { ttl: ttlSeconds, urgency: 'high', ...(topic && { topic }) }
+      const content = { platform_overrides: { web } }
+      const message = { id: newId(), appId, title, content, appSettings: {}, startedAt: clock.now() }
       const rows = recipients.map((recipient) => ({ ...recipient, credential: 1, userEpoch: 0 }))
-      return sendToRows(web, { id: appId, credentials }, message, rows, signal)
+      return sendToRows(webPush, { id: appId, credentials }, message, rows, signal)
     },
   }
   return { channel, clock }
@@ -273,6 +274,16 @@ test('a 429 is the affair of the app that gets it', async () => {
   expect(tally(await send('quiet', 1))).toEqual({ sent: 1 })
 })
 
+test('each push says how much of its time to live is left when it is sent', async () => {
+  const { channel, clock } = makeChannel({ concurrency: 1 })
+  const { origin, received } = await pushService(() => {
+    clock.time += 900
+    return { status: 201 }
+  })
+  await channel.send(sender, { ...push, ttlSeconds: 3 }, makeRecipients(origin, 5), unaborted)
+  expect(received.map(({ headers }) => headers.ttl)).toEqual(['3', '3', '2', '1', '0'])
+})
+
 test('each page waits for one place at a time, and in the name of its app', async () => {
   const order: string[] = []
   const { origin } = await pushService((_, { topic }) => {
@@ -334,9 +345,12 @@ test('a push service that is down is left alone, and probed with a handful until
   expect(tally(await send())).toEqual({ retry: probes, deferred: 200 - probes })
 })
 
-test('a push service that answers 500 to everything is down', async () => {
+test.each([
+  [500, {}],
+  [503, { 'retry-after': '0' }],
+])('a push service that answers %i to everything is down (%o)', async (status, headers) => {
   let isDown = true
-  const { origin, received } = await pushService(() => ({ status: isDown ? 500 : 201 }))
+  const { origin, received } = await pushService(() => (isDown ? { status, headers } : { status: 201 }))
   const { channel, clock } = makeChannel()
   const send = () => channel.send(sender, push, makeRecipients(origin, 200), unaborted)
   expect((await send())[199]).toMatchObject({ kind: 'deferred', afterSeconds: 30 })

@@ -1,7 +1,7 @@
 import type { Outbound } from '../../outbound/outbound.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Channel, ChannelApp } from '../channel.ts'
-import { deliveryOptions } from '../message.ts'
+import { deliveryOptions, remainingTtl } from '../message.ts'
 import { type Outcome, rejected } from '../outcome.ts'
 import { createEncryptionPool } from './encryption-pool.ts'
 import { createKeyAcceptance, type KeyAcceptance } from './key-acceptance.ts'
@@ -42,7 +42,8 @@ export function createWebPushChannel(
     toTarget: toWebPushTarget,
     findOversize,
     async send(_, message, targets, signal, mayStart) {
-      const push = { ...deliveryOptions(message.content), ttlSeconds: message.ttlSeconds }
+      const ttlAt = (now: Date) => remainingTtl(message, now)
+      const push = { ...deliveryOptions(message.content), ttlSeconds: ttlAt(clock.now()) }
       const plaintext = buildPayload(message)
       const makeToken = createTokenSigner(trackingKey, { appId: message.appId, notificationId: message.id })
       const addressed = targets.map((target, index) => ({ ...target, index }))
@@ -63,6 +64,7 @@ export function createWebPushChannel(
           isStuck: false,
           origin: originOf(url.origin),
           headers: requestHeaders(push, pushServiceAt(url.hostname), authorization),
+          ttlAt,
           plaintext,
           makeToken,
           targets: members,
