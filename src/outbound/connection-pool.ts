@@ -142,7 +142,7 @@ export function createConnectionPool(connect: GuardedConnect, limits: OutboundLi
   }
 
   function dial(origin: Origin): void {
-    const dial: Dial = { socket: null, abandoned: false }
+    const dial: Dial = { startedAt: performance.now(), socket: null, abandoned: false }
     origin.dials.add(dial)
     dial.socket = connect(origin.destination, (error, socket) => {
       if (dial.abandoned) {
@@ -153,7 +153,7 @@ export function createConnectionPool(connect: GuardedConnect, limits: OutboundLi
       if (error) {
         dialFailed(origin, error)
       } else {
-        dialled(origin, socket)
+        dialled(origin, socket, dial.startedAt)
       }
     })
   }
@@ -166,8 +166,8 @@ export function createConnectionPool(connect: GuardedConnect, limits: OutboundLi
     forgetIfUnused(origin)
   }
 
-  function dialled(origin: Origin, socket: TLSSocket): void {
-    const connection = openConnection(origin, socket, connect, limits)
+  function dialled(origin: Origin, socket: TLSSocket, dialledAt: number): void {
+    const connection = openConnection(origin, socket, dialledAt, connect, limits)
     const lost = () => {
       retire(connection)
       dialAsNeeded(origin)

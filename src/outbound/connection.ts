@@ -20,7 +20,8 @@ export interface Connection {
   readonly capacity: number
   /** Milliseconds of performance.now() at the last answer; tells a dead connection from a slow answer. */
   lastAnswerAt: number
-  /** Milliseconds of performance.now(). */
+  /** Milliseconds of performance.now(), as are the others. */
+  readonly dialledAt: number
   readonly openedAt: number
   /** Whether the connection has been idle: the peer may have closed it meanwhile. */
   hasIdled: boolean
@@ -38,6 +39,8 @@ export interface Connection {
 
 /** An attempt to open a connection. */
 export interface Dial {
+  /** Milliseconds of performance.now(). */
+  readonly startedAt: number
   /** Null until the connection attempt has started. */
   socket: { destroy(): void } | null
   abandoned: boolean
@@ -61,6 +64,7 @@ const strandedRequestMs = 30_000
 export function openConnection(
   origin: Origin,
   socket: TLSSocket,
+  dialledAt: number,
   connect: GuardedConnect,
   limits: OutboundLimits,
 ): Connection {
@@ -71,6 +75,7 @@ export function openConnection(
     multiplexed,
     capacity: multiplexed ? limits.http2StreamsPerConnection : 1,
     lastAnswerAt: 0,
+    dialledAt,
     openedAt: performance.now(),
     hasIdled: false,
     head,

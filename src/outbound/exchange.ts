@@ -15,13 +15,15 @@ interface ExchangeParts {
 }
 
 /**
- * One exchange, from the start of its deadline to its result. The exchange may outlive its result and keep its place on
+ * One exchange, from its wait for a connection to its result. The exchange may outlive its result and keep its place on
  * the connection: undici aborts a queued request only when it starts that request, and a short remainder of an answer
  * beyond the cap is read to its end.
  */
 export class Exchange implements Waiter, Dispatcher.DispatchHandler {
   readonly #parts: ExchangeParts
-  readonly #startedAt = performance.now()
+  /** When the deadline began. */
+  #startedAt = performance.now()
+  #waitedMs = 0
   readonly #chunks: Buffer[] = []
   /** Bytes of the answer's body received so far, and announced by Content-Length. */
   #size = 0
@@ -87,6 +89,20 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#settled) this.#breakOff(controller)
+    else this.#forgetWait()
+  }
+
+  /** Begins the deadline again after a wait for other exchanges. Opening a connection counts. */
+  #forgetWait(): void {
+    const { dialledAt, hasIdled, lastAnswerAt } = this.#connection!
+    const now = performance.now()
+    const beganAt = hasIdled || lastAnswerAt > 0 ? now : dialledAt
+    const waitedMs = beganAt - this.#startedAt
+    if (waitedMs < shortWaitMs || this.openedAfter !== undefined) return
+    this.#waitedMs = waitedMs
+    this.#startedAt = beganAt
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#timeOut(), this.#parts.request.timeoutMs - (now - beganAt))
   }
 
   onResponseStart(
@@ -201,7 +217,7 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
     this.#settled = true
     clearTimeout(this.#timer)
     this.#parts.request.signal?.removeEventListener('abort', this.#onAbort)
-    this.#parts.resolve(result)
+    this.#parts.resolve(this.#waitedMs > 0 ? { ...result, waitedMs: this.#waitedMs } : result)
   }
 
   #release(reusable: boolean): void {
@@ -211,6 +227,9 @@ export class Exchange implements Waiter, Dispatcher.DispatchHandler {
     }
   }
 }
+
+/** A shorter wait is not worth another timer. */
+const shortWaitMs = 20
 
 const stopped = failed(failures.stopped)
 

@@ -35,6 +35,12 @@ function makeOutbound(options: Partial<OutboundOptions> = {}): Outbound {
   return outbound
 }
 
+/** Time passes only when a test says so, except for what waits for the network. */
+function fakeTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  cleanups.push(() => vi.useRealTimers())
+}
+
 async function listen(
   server: Server | Http2SecureServer | ReturnType<typeof createTcpServer>,
   host = '127.0.0.1',
@@ -315,11 +321,13 @@ describe('a reused connection', () => {
     const { url } = await rawEach((socket) => {
       requests += 1
       if (requests === 1) socket.write(ok)
-      else if (requests === 2) socket.destroy()
+      else if (requests === 2) setTimeout(() => socket.destroy(), 100)
     })
     const outbound = makeOutbound()
     await outbound.exchange(request(url))
-    expect(errorOf(await outbound.exchange(request(url, { timeoutMs: 1_500 })))).toBe('timeout')
+    const result = await outbound.exchange(request(url, { timeoutMs: 1_500 }))
+    expect(errorOf(result)).toBe('timeout')
+    expect(result).not.toHaveProperty('waitedMs')
     expect(requests).toBe(3)
   })
 })
@@ -366,6 +374,48 @@ describe('deadline and signal', () => {
     const second = outbound.exchange(request(url, { timeoutMs: 200 }))
     expect(await Promise.race([first.then(() => 'first'), second.then(errorOf)])).toBe('timeout')
     expect(errorOf(await first)).toBe('timeout')
+  })
+
+  test.each([
+    ['is free again', {}],
+    ['is opened in place of theirs', { connection: 'close' }],
+  ])('begins when a connection %s, after a wait for other exchanges', async (_, headers) => {
+    const asked: (() => void)[] = []
+    let arrived = Promise.withResolvers<void>()
+    const { url } = await https1((_, response) => {
+      asked.push(() => response.writeHead(204, headers).end())
+      arrived.resolve()
+    })
+    fakeTime()
+    const outbound = makeOutbound({ limits: { http1ConnectionsPerOrigin: 1 } })
+    const exchanges = [1, 2, 3].map(() => outbound.exchange(request(url, { timeoutMs: 10_000 })))
+    for (const answer of [0, 1]) {
+      await arrived.promise
+      arrived = Promise.withResolvers()
+      vi.advanceTimersByTime(4_900)
+      asked[answer]!()
+    }
+    await arrived.promise
+    vi.advanceTimersByTime(9_900)
+    asked[2]!()
+    const [first, second, third] = await Promise.all(exchanges)
+    expect(first).not.toHaveProperty('waitedMs')
+    expect(second).toMatchObject({ ok: true, waitedMs: expect.closeTo(4_900, -3) })
+    expect(third).toMatchObject({ ok: true, waitedMs: expect.closeTo(9_800, -3) })
+  })
+
+  test('holds after a wait for other exchanges', async () => {
+    const asked: (() => void)[] = []
+    const arrived = Promise.withResolvers<void>()
+    const { url } = await https1((_, response) => {
+      asked.push(() => response.end())
+      if (asked.length === 2) arrived.resolve()
+      else response.end()
+    })
+    const outbound = makeOutbound({ limits: { http1ConnectionsPerOrigin: 1 } })
+    const [first, second] = [200, 200].map((timeoutMs) => outbound.exchange(request(url, { timeoutMs })))
+    expect(errorOf(await first!)).toBe('answered 200')
+    expect(errorOf(await second!)).toBe('timeout')
   })
 
   test('holds while a name does not resolve', async () => {
@@ -564,6 +614,34 @@ describe('HTTP/2', () => {
     const sent = [...sessions].reduce((sum, { socket }) => sum + socket.bytesWritten, 0)
     expect(sent).toBeGreaterThan(10 * 1_024)
     expect(sent).toBeLessThan(10 * 24_576)
+  })
+
+  test('the deadline begins when the peer allows a stream', async () => {
+    const streams: ServerHttp2Stream[] = []
+    let arrived = Promise.withResolvers<void>()
+    const { url } = await https2(
+      (stream) => {
+        streams.push(stream)
+        arrived.resolve()
+      },
+      { maxConcurrentStreams: 1 },
+    )
+    const outbound = makeOutbound()
+    const warm = outbound.exchange(request(url))
+    await arrived.promise
+    streams[0]!.respond({ ':status': 204 }, { endStream: true })
+    await warm
+    fakeTime()
+    arrived = Promise.withResolvers()
+    const exchanges = [1, 2].map(() => outbound.exchange(request(url, { timeoutMs: 10_000 })))
+    await arrived.promise
+    arrived = Promise.withResolvers()
+    vi.advanceTimersByTime(9_000)
+    streams[1]!.respond({ ':status': 204 }, { endStream: true })
+    await arrived.promise
+    vi.advanceTimersByTime(9_000)
+    streams[2]!.respond({ ':status': 204 }, { endStream: true })
+    expect((await Promise.all(exchanges)).map(errorOf)).toEqual(['answered 204', 'answered 204'])
   })
 
   test('an exchange that is broken off resets its stream, with a code', async () => {

@@ -24,7 +24,7 @@ export interface OutboundOptions {
 
 /**
  * Creates the guarded HTTP client: https only, HTTP/2 or HTTP/1.1 as the origin prefers. One deadline covers the whole
- * exchange, including the wait for a connection. The answer's body is capped. The client does not follow redirects or
+ * exchange, connecting included, but not the wait for other exchanges. The answer's body is capped. The client does not follow redirects or
  * decompress. It repeats a request only if a used connection is lost before any answer.
  */
 export function createOutbound(options: OutboundOptions): Outbound {

@@ -6,7 +6,10 @@ export interface OutboundRequest {
   url: URL
   headers: Record<string, string>
   body: Uint8Array | string
-  /** Deadline for the whole exchange: name look-up, connect, TLS, headers and body. */
+  /**
+   * Deadline for the whole exchange: name look-up, connect, TLS, headers and body. Before it begins, the exchange may wait
+   * as long for others to leave it a place on a connection.
+   */
   timeoutMs: number
   /** Bytes of the answer's body to keep. A short remainder is read and dropped; a longer one is aborted. */
   maxAnswerBytes: number
@@ -23,9 +26,13 @@ export interface OutboundAnswer {
 }
 
 /** `reason` is one of a fixed set of texts (`exchange-error.ts`), none of which contains an address. */
-export type OutboundResult =
+export type OutboundResult = (
   | { ok: true; answer: OutboundAnswer }
   | { ok: false; error: ExchangeError; reason: string }
+) & {
+  /** How long the exchange waited for others before its deadline began; absent: it did not. */
+  waitedMs?: number
+}
 
 /** The only outbound client of the service: guarded, with a deadline and a byte cap, without following redirects. */
 export interface Outbound {

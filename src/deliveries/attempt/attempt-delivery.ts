@@ -55,12 +55,12 @@ export async function attemptMessage(
   target: Target,
 ): Promise<Attempt> {
   const id = randomUUID()
-  const startedAt = deps.clock.now()
+  const askedAt = deps.clock.now()
   const { traces } = deps
   const isTraced = target.traceparent && traces
   const traceSubject = isTraced ? traceSubjectOf({ ...message, type: message.event }) : undefined
   const requestHeaders = {
-    ...attemptHeaders(id, startedAt, message, target, deps.version),
+    ...attemptHeaders(id, askedAt, message, target, deps.version),
     // https://www.w3.org/TR/trace-context/#traceparent-header: the attempt is the parent of the receiver's spans.
     ...(traceSubject && { traceparent: traces!.traceparent(traceSubject, id) }),
   }
@@ -73,10 +73,11 @@ export async function attemptMessage(
     maxAnswerBytes,
     ca: target.ca,
   })
+  const { waitedMs = 0 } = result
   return {
     id,
-    startedAt,
-    durationMs: Math.round(performance.now() - from),
+    startedAt: new Date(askedAt.getTime() + waitedMs),
+    durationMs: Math.round(performance.now() - from - waitedMs),
     outcome: classifyResponse(result, deps.clock.now()),
     requestHeaders,
     traceSubject,
