@@ -26,6 +26,7 @@ import { createCryptoAtRest } from './platform/crypto-at-rest.ts'
 import { migrate } from './platform/db/migrate.ts'
 import { createNotices } from './platform/db/notices.ts'
 import type { ConnectionLimits } from './platform/db/postgres/connection-limits.ts'
+import { fitToOpenFiles } from './platform/http/connection-limit.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './platform/http/health-routes.ts'
 import { holdPort } from './platform/http/port.ts'
 import { measureRequests } from './platform/http/request-durations.ts'
@@ -187,10 +188,14 @@ export async function startService(config: Config, options: ServiceOptions = {})
     } else {
       measureLanes(deps, undefined)
     }
+    const serverParts = {
+      ...deps,
+      config: { ...config, maxConnections: fitToOpenFiles(config.maxConnections, log) },
+    }
     /** The URL that the service listens on; undefined without the `api` role. */
     let url: string | undefined
     if (apiPort) {
-      const server = await createHttpServer(deps)
+      const server = await createHttpServer(serverParts)
       measureRequests(server, metrics)
       await registerRoutes(server, deps, options.streams)
       closers.push(() => server.close())
@@ -199,7 +204,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     /** The URL of `/metrics`, if it has its own port. */
     let metricsUrl: string | undefined
     if (ownMetricsPort) {
-      const server = await createHttpServer(deps)
+      const server = await createHttpServer(serverParts)
       registerHealthRoutes(server, deps)
       registerMetricsRoute(server, deps)
       closers.push(() => server.close())

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { Logger } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeDataFolder, openDatabase, type TestStorage } from '../../../test/support/backends.ts'
 import { readConfig } from '../../config/config.ts'
@@ -9,6 +12,7 @@ import { createLogger } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 import type { Queue } from '../queue.ts'
 import { startQueue } from '../start-queue.ts'
+import { fitToOpenFiles } from './connection-limit.ts'
 import { registerHealthRoutes, registerMetricsRoute } from './health-routes.ts'
 import { createHttpServer, type Server } from './server.ts'
 
@@ -76,6 +80,50 @@ test('probes answer while the embedded database does not, and say so', async () 
   // Statements that waited run first. On a busy machine they take longer than the deadline of an answer.
   await expect.poll(() => ask('/readyz')).toEqual({ status: 200, body: '{"status":"ready"}' })
   expect(await ask('/healthz')).toEqual({ status: 200, body: '{"status":"ok"}' })
+})
+
+test('a port with all the connections that it may have still answers probes', async () => {
+  const log = createLogger('silent')
+  const draining = new AbortController().signal
+  const full = await createHttpServer({
+    config: readConfig({ KRAFTER_MAX_CONNECTIONS: '10' }),
+    log,
+    draining,
+  })
+  registerHealthRoutes(full, { ...database, draining }, limits)
+  const url = await full.listen({ port: 0, host: '127.0.0.1' })
+  const open = async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
+    await once(socket, 'connect')
+    return socket
+  }
+  const get = async (path: string) => {
+    const { status, headers } = await fetch(url + path)
+    return { status, connection: headers.get('connection') }
+  }
+  const sockets = await Promise.all(Array.from({ length: 10 }, open))
+  expect(await get('/healthz')).toEqual({ status: 200, connection: 'close' })
+  expect(await get('/nowhere')).toEqual({ status: 503, connection: 'close' })
+  // Others that ask for nothing do not keep probes out.
+  const first = await open()
+  sockets.push(...(await Promise.all(Array.from({ length: 30 }, open))))
+  await once(first.resume(), 'close')
+  expect(await get('/readyz')).toEqual({ status: 200, connection: 'close' })
+  for (const socket of sockets) socket.destroy()
+  await expect.poll(() => get('/nowhere')).toEqual({ status: 404, connection: 'keep-alive' })
+  await full.close()
+})
+
+test.each([
+  ['Max open files            3000                 524288               files', 900, 900],
+  ['Max open files            1024                 1048576              files', 10_000, 512],
+  ['Max open files            unlimited            unlimited            files', 10_000, 10_000],
+  ['nothing about files', 10_000, 10_000],
+])('%s: of %i connections, %i are accepted', (line, wanted, accepted) => {
+  const lines: unknown[] = []
+  const log = { warn: (fields: unknown) => lines.push(fields) } as unknown as Logger
+  expect(fitToOpenFiles(wanted, log, () => `Limit  Soft Limit  Hard Limit  Units\n${line}\n`)).toBe(accepted)
+  expect(lines).toHaveLength(accepted < wanted ? 1 : 0)
 })
 
 test('several scrapers ask the database once, and see when it answers', async () => {

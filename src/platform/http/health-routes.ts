@@ -17,17 +17,19 @@ const usualLimits = {
   readEveryMs: 200,
 }
 
+const config = { isProbe: true }
+
 /** For orchestrators: needs no key, has no rate limit, and reveals no secret. */
 export function registerHealthRoutes(
   server: Server,
   deps: Pick<OpenDatabase, 'readState' | 'silentMs'> & { draining: AbortSignal },
   { wedgedAfterMs, answerWithinMs } = usualLimits,
 ): void {
-  server.get('/healthz', { schema: healthDocs.alive }, async (_, reply) => {
+  server.get('/healthz', { config, schema: healthDocs.alive }, async (_, reply) => {
     if (deps.silentMs() <= wedgedAfterMs) return { status: 'ok' }
     return reply.code(503).send({ status: 'database does not answer' })
   })
-  server.get('/readyz', { schema: healthDocs.ready }, async (_, reply) => {
+  server.get('/readyz', { config, schema: healthDocs.ready }, async (_, reply) => {
     if (deps.draining.aborted) return reply.code(503).send({ status: 'draining' })
     const state = await withDeadline(deps.readState(), answerWithinMs).catch(() => 'unreachable')
     if (state === 'ready') return { status: 'ready' }
@@ -57,7 +59,7 @@ export function registerMetricsRoute(
     }
     readAtMs = performance.now()
   })
-  server.get('/metrics', { schema: healthDocs.metrics }, async (_, reply) => {
+  server.get('/metrics', { config, schema: healthDocs.metrics }, async (_, reply) => {
     const { registry, samplers } = deps.metrics
     if (performance.now() - readAtMs >= readEveryMs) await readDatabase()
     for (const sample of samplers) sample()

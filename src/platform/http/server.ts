@@ -72,8 +72,8 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
     // While the server closes, requests on open connections are still served as usual.
     return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>()
-  limitConnections(server.server, maxConnections, deps.log)
   answerInTurn(server as Server)
+  limitConnections(server as Server, maxConnections, deps.log)
   // Most responses are private. Routes whose pages and scripts may be cached override this header.
   server.addHook('onRequest', (request, reply, done) => {
     reply.headers({
