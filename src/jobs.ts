@@ -21,8 +21,6 @@ import { runSubscriberUpkeep } from './subscribers/upkeep-job.ts'
 
 /** Each replay step is short, or waits for pending deliveries. */
 const replaysAtOnce = 2
-/** Most steps take less time. A live process whose step takes longer cannot settle it, so the step is repeated. */
-const stepSeconds = 5
 
 /** Each probe waits for a receiver, which may hang until the deadline. */
 const probesAtOnce = 4
@@ -34,17 +32,30 @@ export async function startJobs(deps: Deps): Promise<void> {
   await deps.queue.work(probeWebhook, probesAtOnce, (job) => runProbe(deps, job))
   await deps.queue.work(alert, alertsAtOnce, (job) => runAlert(deps, job))
   await deps.queue.work(replayStep, replaysAtOnce, (job) => runReplayStep(deps, job))
-  // A process gains lanes when it starts, and when another has died: the other's steps continue now, and not when their
-  // claims expire.
-  deps.lanes.onGained(() => {
-    deps.queue.takeOver(replayStep, stepSeconds).catch((err: unknown) => {
-      deps.log.warn({ err, queue: replayStep.name }, 'queue.takeover_failed')
-    })
-  })
+  // Embedded, the start of the queue has done this.
+  if (deps.backend === 'postgres') deps.lanes.onGained(() => takeOverJobs(deps))
   for (const { queue, cron, run } of upkeepJobs(deps.config)) {
     await deps.queue.schedule(queue, cron, async () => {
       await run(deps)
       await recordUpkeep(deps.db, queue.name, deps.clock.now())
+    })
+  }
+}
+
+/**
+ * Most jobs take less time, and a lease is longer. A live process whose job takes longer, such as a probe of a receiver that
+ * hangs, cannot settle it, so the job is repeated.
+ */
+const heldForSeconds = 5
+
+/**
+ * A process gains lanes when it starts, and when another has died: the other's jobs continue now, and not when their claims
+ * expire.
+ */
+function takeOverJobs({ queue, log }: Pick<Deps, 'queue' | 'log'>): void {
+  for (const jobs of [probeWebhook, alert, replayStep]) {
+    queue.takeOver(jobs, heldForSeconds).catch((err: unknown) => {
+      log.warn({ err, queue: jobs.name }, 'queue.takeover_failed')
     })
   }
 }

@@ -13,14 +13,14 @@ import type { QueueDefinition } from './platform/queue.ts'
 export const probeWebhook = {
   name: 'probe-webhook',
   schema: z.object({ appId: z.guid(), webhookId: z.guid(), generation: z.int(), number: z.int() }),
-  expireInSeconds: 120,
+  expireInSeconds: 180,
 } as const satisfies QueueDefinition
 
 /** Alerts the operator of an event. Job id of the first attempt: the event's. `attemptCount`: earlier attempts. */
 export const alert = {
   name: 'alert',
   schema: z.object({ appId: z.guid(), eventId: z.guid(), attemptCount: z.int() }),
-  expireInSeconds: 120,
+  expireInSeconds: 180,
 } as const satisfies QueueDefinition
 
 /**

@@ -1,22 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { alert } from '../../src/queues.ts'
 import { poll } from '../support/api.ts'
-import { describeOnEachBackend } from '../support/backends.ts'
+import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { deliveriesOf, emit, makeDue, waitingJobs } from '../support/database.ts'
 import { type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+
+const key = `kr_live_${randomBytes(32).toString('base64url')}`
 
 describeOnEachBackend('health of a webhook', (make) => {
   let running: TestService
   let receiver: Receiver
   let appId: string
 
-  beforeAll(async () => {
-    receiver = await startReceiver()
-    running = await startTestService(await make(), {
+  let storage: TestStorage
+
+  const start = () =>
+    startTestService(storage, {
       KRAFTER_DISABLE_AFTER: '0',
       KRAFTER_RETRY_SCHEDULE: '0,0,0,0',
       KRAFTER_ALERT_WEBHOOK_URL: `${receiver.origin}/alert`,
+      KRAFTER_BOOTSTRAP_API_KEY: key,
     })
+  beforeAll(async () => {
+    ;[receiver, storage] = await Promise.all([startReceiver(), make()])
+    running = await start()
   })
 
   afterAll(async () => {
@@ -106,6 +116,33 @@ describeOnEachBackend('health of a webhook', (make) => {
     await emit(running.service, appId)
     expect((await receiver.waitFor(1, '/hook'))[0]!.headers['x-krafter-test']).toBeUndefined()
     expect(await probes()).toEqual([])
+  })
+
+  test('a probe and an alert whose process was killed are made by another', async () => {
+    const { path } = await makeWebhook({ auto_recover: true })
+    await disable(path)
+    await poll(probes, (jobs) => jobs.length === 1)
+    await poll(
+      async () => alerts(),
+      (requests) => requests.length > 0,
+    )
+    const [event] = (await running.api.get(`/push/apps/${appId}/events?event=webhook.disabled`)).body.data
+    const message = { appId, eventId: event.id, attemptCount: 0 }
+    await db()
+      .transaction()
+      .execute((trx) => running.service.deps.queue.enqueue(trx, alert, [{ message, delaySeconds: 600 }]))
+    await sql`update pgboss.job set state = 'active', start_after = now(), started_on = now() - interval '10 seconds'
+      where name in ('alert', 'probe-webhook')`.execute(db())
+    await running.stop()
+    receiver.requests.length = 0
+    receiver.answer = respond(204)
+    running = await start()
+    await receiver.waitFor(1, '/hook')
+    await receiver.waitFor(1, '/alert')
+    await poll(
+      () => read(path),
+      (webhook) => webhook.enabled,
+    )
   })
 
   test('one that was not asked to stays disabled, until it is asked', async () => {
