@@ -8,6 +8,8 @@ import { createAnnouncedMemory } from '../platform/lookup-memory.ts'
 import { findWorkingKey, touchKeys, type WorkingKey } from './key-store.ts'
 
 const maxKeys = 20_000
+/** A revoked key is refused within a second, even if its announcement is lost with the connection that listens. */
+const maxAgeMs = 900
 /** `last_used_at` is accurate to the minute: a write for every request would cost more than the request. */
 const lastUsedStepMs = 60_000
 /** The pause between statements that store when keys were used. */
@@ -26,6 +28,7 @@ export function createKeyRing({
 }) {
   const memory = createAnnouncedMemory<WorkingKey>(notices, keyChanges, {
     read: (keyHash) => findWorkingKey(db, Buffer.from(keyHash, 'hex'), clock.now()),
+    maxAgeMs,
     maxWeight: maxKeys,
     weigh: () => 1,
   })

@@ -77,9 +77,9 @@ const maxAgeUnheardMs = 1_000
 export function createAnnouncedMemory<Row>(
   notices: Notices,
   changes: Announcements,
-  options: Omit<LookupMemoryOptions<Row>, 'maxAgeMs'>,
+  options: Omit<LookupMemoryOptions<Row>, 'maxAgeMs'> & { maxAgeMs?: number },
 ) {
-  const maxAgeMs = notices.areHeard ? maxAgeHeardMs : maxAgeUnheardMs
+  const { maxAgeMs = notices.areHeard ? maxAgeHeardMs : maxAgeUnheardMs } = options
   const memory = createLookupMemory({ ...options, maxAgeMs })
   changes.on(notices, { named: memory.forget, missed: memory.forgetAll })
   return memory

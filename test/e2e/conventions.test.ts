@@ -228,6 +228,25 @@ describeOnEachBackend('conventions', (make) => {
       expect(await revoked.api.post('/push/apps', { name: 'No' })).toMatchObject({ status: 401 })
     })
 
+    test('a revoked key is refused within a second, though nobody heard of it', async () => {
+      const { id, api } = await makeKey(running)
+      expect((await api.get('/push/apps')).status).toBe(200)
+      // As when the announcement was lost with the connection that listens.
+      await sql`update api_keys set revoked_at = now() where id = ${id}`.execute(running.service.deps.db)
+      const revokedAt = performance.now()
+      const sent: { ms: number; status: number }[] = []
+      await poll(
+        async () => {
+          const ms = performance.now() - revokedAt
+          const { status } = await api.get('/push/apps')
+          sent.push({ ms, status })
+          return status
+        },
+        (status) => status === 401,
+      )
+      expect(sent.filter(({ ms, status }) => ms > 1_000 && status === 200)).toEqual([])
+    })
+
     test('last_used_at is kept, to the minute', async () => {
       const { id, api } = await makeKey(running)
       const lastUsed = async () => {
@@ -1041,7 +1060,7 @@ describeOnEachBackend('rate limits', (make) => {
     const webhook = await made(`${app}/webhooks`, { url: 'https://93.184.216.34/hook' })
     const statements = recordStatements()
     onTestFinished(statements.stop)
-    const background = /rate_limits|last_used_at|pgboss/
+    const background = /rate_limits|last_used_at|pgboss|from "api_keys"/
     const startedAt = performance.now()
     const asked: string[] = []
     const count = async (ask: () => Promise<Answer>, status: number) => {
@@ -1060,9 +1079,12 @@ describeOnEachBackend('rate limits', (make) => {
     expect([accepting.at(0), accepting.at(-1)]).toEqual(['begin', 'commit'])
     expect(accepting.filter((text) => text === 'begin')).toHaveLength(1)
     expect(accepting.length).toBeLessThanOrEqual(6)
-    // Limits are settled for all requests of a quarter of a second together.
+    // Limits are settled for all requests of a quarter of a second together, and a key is read again after nearly a second.
+    const elapsedMs = performance.now() - startedAt
     const settled = asked.filter((text) => /insert into rate_limits/.test(text))
-    expect(settled.length).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 250)
+    expect(settled.length).toBeLessThanOrEqual(1 + elapsedMs / 250)
+    const keysRead = asked.filter((text) => /from "api_keys"/.test(text))
+    expect(keysRead.length).toBeLessThanOrEqual(1 + elapsedMs / 900)
   })
 
   test('a process knows at once what another one revoked, changed or deleted', async (context) => {

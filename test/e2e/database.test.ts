@@ -153,6 +153,25 @@ withServer(`PostgreSQL${reason ? `: ${reason}` : ''}`, () => {
     listening.end()
   })
 
+  test('the connection that listens is replaced at once when the server ends it', async () => {
+    const limits = { ...defaultConnectionLimits, relistenMs: 50, listenCheckMs: 3_600_000 }
+    const listening = createListeningConnection(proxied, limits, () => {})
+    const listened = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let times = 0
+    await listening.listen(
+      'reports',
+      () => {},
+      () => listened[times++]?.resolve(),
+    )
+    await listened[0]!.promise
+    const { rowCount } = await direct.query(`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and query = 'listen "reports"'`)
+    expect(rowCount).toBe(1)
+    await listened[1]!.promise
+    listening.end()
+  })
+
   test('a session that died without a word leaves no lock behind', async () => {
     const lost = db.transaction().execute(async (trx) => {
       await sql`update apps set name = 'held'`.execute(trx)
@@ -327,7 +346,6 @@ withServer('PostgreSQL behind a pooler', () => {
         const keyed = running.api.withKey(key)
         expect((await keyed.get('/push/apps')).status).toBe(200)
         await revokeKey(running.service.deps.db, keyId, new Date())
-        // Without LISTEN a key is read again every second, with it every five.
         await poll(
           () => keyed.get('/push/apps'),
           ({ status }) => status === 401,

@@ -14,6 +14,8 @@ export const defaultConnectionLimits = {
   checkEveryMs: 1_000,
   /** How often the listening connection is checked. */
   listenCheckMs: 5_000,
+  /** How soon the listening connection is replaced after the server ended it. */
+  relistenMs: 250,
   /** Timeout of statements outside of requests. The longest ones split an audience of millions. */
   statementMs: 1_800_000,
   /** Statement timeout behind a pooler in transaction mode, where running statements cannot be checked. */

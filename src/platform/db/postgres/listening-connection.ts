@@ -52,6 +52,7 @@ export function createListeningConnection(
       if (client !== next) return
       client = undefined
       onLost(new Error('the connection that listens ended'))
+      setTimeout(look, limits.relistenMs).unref()
     })
     if (ended) endQuickly(next)
   }
@@ -78,10 +79,8 @@ export function createListeningConnection(
     await connectOnce()
     for (const one of subscriptions) one.onReconnect()
   }
-  const timer = setInterval(
-    sharedRun(() => check().catch(onLost)),
-    limits.listenCheckMs,
-  ).unref()
+  const look = sharedRun(() => check().catch(onLost))
+  const timer = setInterval(look, limits.listenCheckMs).unref()
 
   return {
     /**
@@ -108,6 +107,8 @@ export function createListeningConnection(
       onReconnect()
       return { close: async () => void subscriptions.delete(subscription) }
     },
+    /** Checks the connection now, for example after an outage, and replaces it if it is lost. */
+    look,
     end() {
       ended = true
       clearInterval(timer)

@@ -45,7 +45,10 @@ export async function openPostgresConnections(url: string, options: PostgresOpti
     limits,
     log: options.log,
     probe: () => readiness.askAnew(),
-    onChange: renewAll,
+    onChange() {
+      renewAll()
+      void listening.look()
+    },
   })
   const watch = startSilenceWatch({
     silenceMs: limits.silenceMs,
