@@ -14,7 +14,7 @@ import {
 import type { Registration } from './subscriber-change.ts'
 import { subscriberEvent } from './subscriber-event.ts'
 import { findByTokens } from './subscriber-reader-store.ts'
-import { insertSubscribers, saveSubscribers } from './subscriber-store.ts'
+import { insertSubscribers, saveSubscribers, vacateTokens } from './subscriber-store.ts'
 
 /**
  * Registers subscribers of any apps. A subscriber that already has the token is updated: active, seen now, with the
@@ -58,13 +58,14 @@ export async function registerSubscribers(
     const isGuess = tries === 1 && guess.steps.length === 0
     const { apps, decision } = isGuess ? { decision: guess } : await decideLocked(trx, tries > 1)
     const { inserts, steps, arrivals, now } = decision
+    await vacateTokens(trx, steps)
     const [, { apps: held, inserted }, receivers] = await pipelined([
       saveSubscribers(trx, steps),
       insertSubscribers(trx, inserts, now, waiting),
       readEventReceivers(trx, [...new Set(arrivals.map(({ appId }) => appId))], now),
     ]).catch((error: unknown) => {
-      // A concurrent request registered the token that the old token's subscriber was to get.
-      if (changing.length > 1 || !isTaken(error)) throw error
+      // A concurrent request registered a token that an old token's subscriber was to get.
+      if (tries > 1 || !isTaken(error)) throw error
       throw new ConflictError('a token was registered at the same time')
     })
     const isHeld = ({ appId }: { appId: string }) => (apps ?? held).has(appId)

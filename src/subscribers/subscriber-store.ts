@@ -50,14 +50,35 @@ export interface SubscriberStep {
 }
 
 /**
+ * Takes the tokens from subscribers that are to get others, if one of these tokens goes to another subscriber: a statement
+ * changes its rows in any order, and no two rows may have one token even for a moment.
+ */
+export async function vacateTokens(trx: Trx, steps: readonly SubscriberStep[]): Promise<void> {
+  const moves = steps.filter(({ before, after }) => before.token !== after.token)
+  const left = new Set(moves.map(({ before }) => nameOf(before)))
+  if (!moves.some(({ after }) => left.has(nameOf(after)))) return
+  await trx
+    .updateTable('subscribers')
+    .set({ token_hash: sql`uuid_send(id)` })
+    .where(
+      isOneOf(
+        'subscribers',
+        moves.map(({ before: { appId, id } }) => ({ appId, id })),
+      ),
+    )
+    .execute()
+}
+
+const nameOf = ({ appId, platform, token }: StoredSubscriber) => nameOfToken(appId, platform, token)
+
+/**
  * Writes subscribers of any apps that the transaction has locked, in one statement. A new token or key pair resets the
  * count of key refusals, because they say nothing about the new one.
  */
 export async function saveSubscribers(trx: Trx, steps: readonly SubscriberStep[]): Promise<void> {
   if (steps.length === 0) return
   const rows = steps.map(({ before, after }): NamedSubscriber => {
-    const name = nameOfToken(after.appId, after.platform, after.token)
-    return [name, { ...after, metadata: after.metadata === before.metadata ? null : after.metadata }]
+    return [nameOf(after), { ...after, metadata: after.metadata === before.metadata ? null : after.metadata }]
   })
   await sql`
     update subscribers known set token = row.token, token_hash = row.token_hash, p256dh = row.p256dh, auth = row.auth,

@@ -867,6 +867,26 @@ describeOnEachBackend('the push API', (make) => {
       expect(both.map(({ body }) => body.data.id)).toEqual([id, id])
     })
 
+    test.each([
+      ['with an Idempotency-Key', { 'idempotency-key': 'chain' }],
+      ['without', undefined],
+    ])('a batch may pass tokens on from one subscriber to the next, %s', async (_, headers) => {
+      const registration = (n: number) => ({ platform: 'android', token: `${androidToken}${n}` })
+      const tokens = [0, 1, 2, 3, 4].map(registration)
+      const posted = await api.post(`${base}/subscribers/batch`, { subscribers: tokens.slice(0, 4) })
+      const ids = posted.body.data.map(({ data }: { data: { id: string } }) => data.id)
+      const renewals = [3, 2, 1, 0].map((n) => ({ ...tokens[n + 1], old_token: tokens[n]!.token }))
+      const body = { subscribers: [...renewals, tokens[0]] }
+      const { status, body: answer } = await api.post(`${base}/subscribers/batch`, body, headers)
+      expect(status).toBe(200)
+      expect(answer.data.map((row: { status: number }) => row.status)).toEqual([200, 200, 200, 200, 201])
+      const listed = (await api.get(`${base}/subscribers`)).body.data
+      const tokenOf = new Map(listed.map(({ id, token }: { id: string; token: string }) => [id, token]))
+      expect(ids.map((id: string) => tokenOf.get(id))).toEqual(tokens.slice(1).map(({ token }) => token))
+      expect(listed).toHaveLength(5)
+      expect((await api.get(base)).body.data.subscriber_count).toBe(5)
+    })
+
     test('whoever opted out stays so when asked to, and comes back otherwise', async () => {
       const device = { platform: 'android', token: androidToken }
       const post = async (body: object) =>
