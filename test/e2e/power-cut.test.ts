@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, onTestFailed, test } from 'vitest'
-import { databasePathIn, encryptionKeyPath } from '../../src/platform/db/data-folder.ts'
+import { databasePathIn, readEncryptionKey } from '../../src/platform/db/data-folder.ts'
 import { packFolder } from '../../src/platform/db/folder-archive.ts'
 import { openEmbedded } from '../../src/platform/db/open-database.ts'
 import { createDisk, type Loss } from '../support/power-cut/disk.ts'
@@ -43,7 +43,7 @@ async function readAfterCut(after: number, loss: Loss): Promise<number[]> {
   const left = mkdtempSync(join(folder, 'left-'))
   disk.restore(left, loss)
   const data = join(left, 'data')
-  expect(existsSync(encryptionKeyPath(data))).toBe(true)
+  expect(readEncryptionKey(data)).toHaveLength(32)
   const { db, close } = await openEmbedded(databasePathIn(data))
   const { rows: tables } = await sql<{ name: string }>`
     select oid::regclass::text as name from pg_class where relkind = 'r'`.execute(db)

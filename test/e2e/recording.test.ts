@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Attempt } from '../../src/deliveries/attempt/attempt-delivery.ts'
 import { classifyResponse } from '../../src/deliveries/attempt/classify-response.ts'
-import { readLanes } from '../../src/deliveries/lane/due-store.ts'
+import { findPendingLanes, readLanes } from '../../src/deliveries/lane/due-store.ts'
 import type { PendingDelivery } from '../../src/deliveries/pending-delivery.ts'
-import type { RecordedDelivery } from '../../src/deliveries/record/record-results.ts'
+import { type RecordedDelivery, recordResults } from '../../src/deliveries/record/record-results.ts'
 import { createResultBuffer, type ResultBuffer } from '../../src/deliveries/record/result-buffer.ts'
+import { acceptNotifications } from '../../src/notifications/accept-notifications.ts'
 import type { Db } from '../../src/platform/db/db.ts'
 import { firstIdOf } from '../../src/platform/ids.ts'
-import { readDueBatches, readDueNotifications } from '../../src/sending/due-store.ts'
+import { findDueApps, readDueBatches, readDueNotifications } from '../../src/sending/due-store.ts'
+import { recordPages } from '../../src/sending/record-pages.ts'
+import { readNamedMembers } from '../../src/subscribers/audience-store.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit, waitingDeliveries } from '../support/database.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { recordStatements } from '../support/statements.ts'
 
 describeOnEachBackend('the record of deliveries', (make) => {
   let running: TestService
@@ -46,19 +50,9 @@ describeOnEachBackend('the record of deliveries', (make) => {
   /** Makes an attempt of each, answered with `status`. @returns records them */
   const attempt = async (deliveries: readonly PendingDelivery[], status: number) => {
     const { webhook } = await readPending()
-    const answered = (): Attempt => ({
-      id: randomUUID(),
-      startedAt: new Date(),
-      durationMs: 5,
-      outcome: classifyResponse(
-        { ok: true, answer: { status, headers: {}, body: Buffer.from('') } },
-        new Date(),
-      ),
-      requestHeaders: {},
-    })
     return () => {
       for (const delivery of deliveries) {
-        results.add({ kind: 'attempted', delivery, webhook, attempt: answered() })
+        results.add({ kind: 'attempted', delivery, webhook, attempt: answeredWith(status) })
       }
       return results.drain()
     }
@@ -175,7 +169,95 @@ describeOnEachBackend('the record of deliveries', (make) => {
     expect(await statuses(pending)).toEqual(['pending', 'succeeded', 'succeeded'])
     expect(recorded.map(({ id }) => id).sort()).toEqual(pending.map(({ id }) => id).sort())
   })
+
+  test('sweeps and records have the same statements for 1, 80 and 500 apps', async () => {
+    const { deps } = running.service
+    const now = new Date()
+    const counts: Record<string, number>[] = []
+    for (const apps of [1, 80, 500]) {
+      const { rows } = await sql<{ appId: string; webhookId: string }>`
+        with copies as (
+          insert into apps select (jsonb_populate_record(app, jsonb_build_object(
+            'id', gen_random_uuid(), 'publishable_key', gen_random_uuid()))).*
+          from apps app cross join generate_series(1, ${apps}::int) where id = ${appId} returning id
+        )
+        insert into webhooks select (jsonb_populate_record(webhook, jsonb_build_object(
+          'id', gen_random_uuid(), 'app_id', copies.id))).*
+        from webhooks webhook cross join copies where webhook.id = ${webhookId}
+        returning app_id as "appId", id as "webhookId"`.execute(db)
+      const lanes = rows.map(({ appId }) => ({ appId, small: 2, large: 1 }))
+      const requests = rows.map(({ appId: id }) => ({
+        app: { id, settings: {} },
+        title: 'News',
+        content: {},
+        targeting: { type: 'user_ids', ids: ['ada'] },
+        priority: 'normal' as const,
+      }))
+      const statements = recordStatements()
+      onTestFinished(statements.stop)
+      const counted: Record<string, number> = {}
+      const count = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+        statements.take()
+        const result = await work()
+        counted[what] = statements.take().filter((text) => !/pgboss|rate_limits/.test(text)).length
+        return result
+      }
+      await count('accept', () => db.transaction().execute((trx) => acceptNotifications(trx, deps, requests)))
+      await count('find apps', () => findDueApps(db))
+      await count('read batches', () => readDueBatches(db, lanes, []))
+      const due = await count('read notifications', () => readDueNotifications(db, lanes, []))
+      expect(due).toHaveLength(apps)
+      const named = due.map(({ appId }) => ({ appId, userIds: ['ada'] }))
+      await count('resolve', () => readNamedMembers(db, named, 1_000))
+      const pages = due.map((notification) => ({
+        page: { ...notification, number: null, attempt: 0, expected: null, members: [] },
+        tally: { sent: 0, failed: 0, gone: [], retries: [], failures: [], firstError: null },
+        keys: { refused: [], reached: [] },
+        retryReason: null,
+      }))
+      const { completed } = await count('record pages', () =>
+        db.transaction().execute((trx) => recordPages(trx, deps, pages)),
+      )
+      expect(completed).toHaveLength(apps)
+      await count('find lanes', () => findPendingLanes(db))
+      const reads = rows.map((row) => ({
+        ...row,
+        limit: 2,
+        ordered: null,
+        blockedKeys: [],
+        fromId: null,
+      }))
+      const { pending, webhooks } = await count('read deliveries', () =>
+        readLanes(db, reads, [], firstIdOf(new Date(0)), now),
+      )
+      const results = [...pending.values()].flat().map((delivery) => ({
+        kind: 'attempted' as const,
+        delivery,
+        webhook: webhooks.get(delivery.webhookId)!,
+        attempt: answeredWith(500),
+      }))
+      expect(results).toHaveLength(apps)
+      await count('record deliveries', () => recordResults(deps, results))
+      counts.push(counted)
+      statements.stop()
+      await sql`delete from apps where id = any(${lanes.map((lane) => lane.appId)}::uuid[])`.execute(db)
+    }
+    expect(counts.slice(1)).toEqual([counts[0], counts[0]])
+  })
 })
+
+function answeredWith(status: number): Attempt {
+  return {
+    id: randomUUID(),
+    startedAt: new Date(),
+    durationMs: 5,
+    outcome: classifyResponse(
+      { ok: true, answer: { status, headers: {}, body: Buffer.from('') } },
+      new Date(),
+    ),
+    requestHeaders: {},
+  }
+}
 
 interface PlanNode {
   'Node Type': string
