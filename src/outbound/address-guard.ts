@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { withDeadline } from '../platform/deadline.ts'
 import { createResolver } from './resolver.ts'
@@ -95,7 +96,7 @@ export function createAddressGuard(
    */
   async function checkForStorage(text: string): Promise<UrlVerdict> {
     const verdict = checkUrl(text)
-    if (!verdict.ok || parseAddress(withoutBrackets(verdict.url.hostname))) {
+    if (!verdict.ok || isIP(withoutBrackets(verdict.url.hostname))) {
       return verdict
     }
     const { hostname } = verdict.url

@@ -83,8 +83,6 @@ export async function registerSubscribers(
 
 /** The names of all tokens and old tokens, each once, in the order in which they are locked. */
 function namesOf(registrations: readonly NamedRegistration[]): string[] {
-  const names = registrations.flatMap(({ name, oldName }) =>
-    oldName === undefined ? [name] : [name, oldName],
-  )
+  const names = registrations.flatMap(({ name, oldName }) => (oldName === undefined ? name : [name, oldName]))
   return [...new Set(names)].sort()
 }

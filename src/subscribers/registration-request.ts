@@ -85,7 +85,7 @@ export async function checkRegistration(
 }
 
 /**
- * Finds the key pairs that an app's registrations name.
+ * Finds the key pairs that an app's registrations name, and adds their numbers to the registrations.
  *
  * @returns each registration, or a 422 when the app has no such pair
  */
@@ -98,7 +98,7 @@ export async function findPairs<Given extends { vapidKey: string | undefined }>(
   const pairs = await findVapidPairs(db, appId, [...named])
   return given.map((one) => {
     const vapidPair = one.vapidKey === undefined ? undefined : pairs.get(one.vapidKey)
-    if (one.vapidKey === undefined || vapidPair !== undefined) return { ...one, vapidPair }
+    if (one.vapidKey === undefined || vapidPair !== undefined) return Object.assign(one, { vapidPair })
     return refusals.invalid({ vapid_public_key: ['is not a public key of this app'] })
   })
 }

@@ -16,6 +16,11 @@ import type { Subscriber } from './subscriber-reader-store.ts'
 
 /** A subscriber as the API shows it, without its keys. */
 export function presentSubscriber(subscriber: Subscriber) {
+  const { createdAt, updatedAt, lastSeenAt } = subscriber
+  const created = toTimestamp(createdAt)
+  // Formatting takes 0.5 us, and all times of a new subscriber are one.
+  const format = (moment: Date) => (moment === createdAt ? created : toTimestamp(moment))
+  const seen = format(lastSeenAt)
   return {
     id: subscriber.id,
     app_id: subscriber.appId,
@@ -25,10 +30,10 @@ export function presentSubscriber(subscriber: Subscriber) {
     tags: subscriber.tags,
     metadata: subscriber.metadata,
     status: subscriber.status,
-    last_active_at: toTimestamp(subscriber.lastSeenAt),
-    last_seen_at: toTimestamp(subscriber.lastSeenAt),
-    created_at: toTimestamp(subscriber.createdAt),
-    updated_at: toTimestamp(subscriber.updatedAt),
+    last_active_at: seen,
+    last_seen_at: seen,
+    created_at: created,
+    updated_at: format(updatedAt),
     inactive_reason: subscriber.status === 'inactive' ? subscriber.inactiveReason : null,
   }
 }

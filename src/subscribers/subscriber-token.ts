@@ -40,8 +40,6 @@ export function respellToken(platform: Platform, given: string): string {
   return url ? writeEndpoint(url) : given.trim()
 }
 
-function writeEndpoint(url: URL): string {
-  const endpoint = new URL(url)
-  endpoint.hash = ''
-  return endpoint.href
+function writeEndpoint({ href }: URL): string {
+  return href.split('#', 1)[0]!
 }
