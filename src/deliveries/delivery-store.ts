@@ -27,23 +27,16 @@ export async function insertDeliveries(
 ): Promise<string[]> {
   if (given.length === 0) return []
   const ids = given.map(newId).sort()
-  const deliveries = given.map(({ appId, event, webhookId, generation, subscriberId, replayId }, index) => ({
-    app_id: appId,
-    id: ids[index]!,
-    event_id: event.id,
-    event_type: event.type,
-    webhook_id: webhookId,
-    webhook_generation: generation,
-    order_key: subscriberId,
-    replay_id: replayId,
-  }))
+  const deliveries = given.map(({ event, ...rest }, index) => {
+    return { ...rest, id: ids[index]!, eventId: event.id, eventType: event.type }
+  })
   const inserted = sql`
     insert into deliveries (app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id,
       status, next_attempt_at, created_at)
-    select app_id, id, event_id, event_type, webhook_id, webhook_generation, order_key, replay_id, 'pending',
+    select "appId", id, "eventId", "eventType", "webhookId", generation, "subscriberId", "replayId", 'pending',
       ${now}::timestamptz, ${now}::timestamptz
-    from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row (app_id uuid, id uuid, event_id uuid,
-      event_type text, webhook_id uuid, webhook_generation int, order_key text, replay_id uuid)`.execute(trx)
+    from json_to_recordset(${JSON.stringify(deliveries)}::text::json) as row ("appId" uuid, id uuid, "eventId" uuid,
+      "eventType" text, "webhookId" uuid, generation int, "subscriberId" text, "replayId" uuid)`.execute(trx)
   await pipelined([inserted, newDeliveries.announce(trx, given.map(laneName))])
   return ids
 }

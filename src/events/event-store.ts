@@ -14,18 +14,12 @@ export async function insertEvents(
   trx: Trx,
   events: readonly (LoggedEvent & { appId: string; occurredAt: Date })[],
 ): Promise<void> {
-  const rows = events.map(({ appId, id, type, body, occurredAt }) => ({
-    app_id: appId,
-    id,
-    type,
-    body,
-    occurred_at: occurredAt,
-  }))
+  const rows = events.map(({ appId, id, type, body, occurredAt }) => ({ appId, id, type, body, occurredAt }))
   await sql`
     insert into events (app_id, id, type, body, occurred_at)
-    select app_id, id, type, body, occurred_at
+    select "appId", id, type, body, "occurredAt"
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
-      as row (app_id uuid, id uuid, type text, body text, occurred_at timestamptz)`.execute(trx)
+      as row ("appId" uuid, id uuid, type text, body text, "occurredAt" timestamptz)`.execute(trx)
 }
 
 /** A query for an app's events. */

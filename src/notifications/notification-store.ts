@@ -31,23 +31,20 @@ export async function insertNotifications(
   waiting?: 'skip locked',
 ): Promise<Map<string, Notification>> {
   const appIds = given.map(({ appId }) => appId)
-  const rows = given.map(({ appId, id, title, content, targeting, rank }) => ({
-    app_id: appId,
-    id,
-    title,
-    // JSON documents are nested as text, so that they are stored unchanged, including NUL characters.
-    content: JSON.stringify(content),
-    targeting: targeting === undefined ? null : JSON.stringify(targeting),
-    rank,
+  // JSON documents are nested as text, so that they are stored unchanged, including NUL characters.
+  const rows = given.map((one) => ({
+    ...one,
+    content: JSON.stringify(one.content),
+    targeting: one.targeting === undefined ? null : JSON.stringify(one.targeting),
   }))
   const inserted = await sql<{ id: string }>`
     with held as (${selectHeldApps(appIds, waiting)})
     insert into notifications (app_id, id, title, content, targeting, rank, status, due_at, created_at, updated_at)
-    select app_id, id, title, content::json, targeting::json, rank, 'sending',
+    select "appId", id, title, content::json, targeting::json, rank, 'sending',
       ${now}, ${now}, ${now}
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
-      as row (app_id uuid, id uuid, title text, content text, targeting text, rank smallint)
-    where app_id in (select held.id from held)
+      as row ("appId" uuid, id uuid, title text, content text, targeting text, rank smallint)
+    where "appId" in (select held.id from held)
     returning id`.execute(trx)
   const isInserted = new Set(inserted.rows.map(({ id }) => id))
   return new Map(given.filter(({ id }) => isInserted.has(id)).map((row) => [row.id, asInserted(row, now)]))
@@ -125,30 +122,18 @@ export async function saveProgress(
   now: Date,
 ): Promise<void> {
   if (notifications.length === 0) return
-  const rows = notifications.map((each) => ({
-    app_id: each.appId,
-    id: each.id,
-    status: each.status,
-    failure_reason: each.failureReason,
-    total_count: each.totalCount,
-    total_batches: each.totalBatches,
-    completed_batches: each.completedBatches,
-    sent_count: each.sentCount,
-    failed_count: each.failedCount,
-    skipped_count: each.skippedCount,
-  }))
   await sql`
     update notifications n set due_at = null, status = row.status,
       failure_reason = case when n.status <> 'sending' then n.failure_reason
-        when row.status = 'sending' then coalesce(row.failure_reason, n.failure_reason) else row.failure_reason end,
+        when row.status = 'sending' then coalesce(row."failureReason", n.failure_reason) else row."failureReason" end,
       sent_at = case when n.sent_at is null and row.status <> 'sending' then ${now}::timestamptz else n.sent_at end,
-      total_count = row.total_count, total_batches = row.total_batches,
-      completed_batches = row.completed_batches, sent_count = row.sent_count,
-      failed_count = row.failed_count, skipped_count = row.skipped_count, updated_at = ${now}
-    from json_to_recordset(${JSON.stringify(rows)}::text::json) as row (app_id uuid, id uuid, status text,
-      failure_reason text, total_count int, total_batches int, completed_batches int, sent_count int, failed_count int,
-      skipped_count int)
-    where n.app_id = row.app_id and n.id = row.id and ${isOneOf('n', notifications)}`.execute(trx)
+      total_count = row."totalCount", total_batches = row."totalBatches",
+      completed_batches = row."completedBatches", sent_count = row."sentCount",
+      failed_count = row."failedCount", skipped_count = row."skippedCount", updated_at = ${now}
+    from json_to_recordset(${JSON.stringify(notifications)}::text::json) as row ("appId" uuid, id uuid, status text,
+      "failureReason" text, "totalCount" int, "totalBatches" int, "completedBatches" int, "sentCount" int,
+      "failedCount" int, "skippedCount" int)
+    where n.app_id = row."appId" and n.id = row.id and ${isOneOf('n', notifications)}`.execute(trx)
 }
 
 /** Adds the deliveries and clicks that devices reported to each notification's counts. */
@@ -156,12 +141,11 @@ export async function addReceiptCounts(
   trx: Trx,
   counts: readonly { appId: string; id: string; delivered: number; clicked: number }[],
 ): Promise<void> {
-  const rows = counts.map(({ appId, ...count }) => ({ app_id: appId, ...count }))
   await sql`
     update notifications as notification
     set delivered_count = delivered_count + delivered, clicked_count = clicked_count + clicked
-    from json_to_recordset(${JSON.stringify(rows)}::text::json)
-      as row (app_id uuid, id uuid, delivered int, clicked int)
-    where notification.app_id = row.app_id and notification.id = row.id
+    from json_to_recordset(${JSON.stringify(counts)}::text::json)
+      as row ("appId" uuid, id uuid, delivered int, clicked int)
+    where notification.app_id = row."appId" and notification.id = row.id
       and ${isOneOf('notification', counts)}`.execute(trx)
 }

@@ -46,27 +46,14 @@ export interface NewBatch {
 /** Inserts batches of any notifications, in one statement. */
 export async function insertBatches(trx: Trx, batches: readonly NewBatch[]): Promise<void> {
   if (batches.length === 0) return
-  const rows = batches.map((batch) => ({
-    app_id: batch.appId,
-    notification_id: batch.notificationId,
-    number: batch.number,
-    attempt: batch.attempt,
-    rank: batch.rank,
-    due_at: batch.dueAt,
-    first: batch.first,
-    last: batch.last,
-    count: batch.count,
-    subscriber_ids: batch.subscriberIds,
-  }))
   await sql`
     insert into notification_batches (app_id, notification_id, number, attempt, rank, due_at, first_subscriber_id,
       last_subscriber_id, subscriber_count, subscriber_ids)
-    select app_id, notification_id, number, attempt, rank, due_at, first, last, count,
-      case when subscriber_ids is not null then array(select json_array_elements_text(subscriber_ids)::uuid) end
-    from json_to_recordset(${JSON.stringify(rows)}::text::json) as row (app_id uuid, notification_id uuid, number int,
-      attempt int, rank smallint, due_at timestamptz, first uuid, last uuid, count int, subscriber_ids json)`.execute(
-    trx,
-  )
+    select "appId", "notificationId", number, attempt, rank, "dueAt", first, last, count,
+      case when "subscriberIds" is not null then array(select json_array_elements_text("subscriberIds")::uuid) end
+    from json_to_recordset(${JSON.stringify(batches)}::text::json) as row ("appId" uuid, "notificationId" uuid,
+      number int, attempt int, rank smallint, "dueAt" timestamptz, first uuid, last uuid, count int,
+      "subscriberIds" json)`.execute(trx)
 }
 
 /** Identifies a batch. */
@@ -83,19 +70,12 @@ export async function closeBatches(
   now: Date,
 ): Promise<BatchKey[]> {
   if (batches.length === 0) return []
-  const rows = batches.map(({ appId, notificationId, number, sent, failed }) => ({
-    app_id: appId,
-    notification_id: notificationId,
-    number,
-    sent,
-    failed,
-  }))
   const keys = batches.map(({ appId, notificationId }) => ({ appId, id: notificationId }))
   const closed = await sql<BatchKey>`
     update notification_batches b set completed_at = ${now}, sent_count = row.sent, failed_count = row.failed
-    from json_to_recordset(${JSON.stringify(rows)}::text::json)
-      as row (app_id uuid, notification_id uuid, number int, sent int, failed int)
-    where b.app_id = row.app_id and b.notification_id = row.notification_id and b.number = row.number
+    from json_to_recordset(${JSON.stringify(batches)}::text::json)
+      as row ("appId" uuid, "notificationId" uuid, number int, sent int, failed int)
+    where b.app_id = row."appId" and b.notification_id = row."notificationId" and b.number = row.number
       and ${isOneOf('b', keys, 'notification_id')} and b.completed_at is null
     returning b.app_id as "appId", b.notification_id as "notificationId", b.number`.execute(trx)
   return closed.rows

@@ -13,9 +13,9 @@ export function createSendingLane(appId: string) {
     /** When work of a kind may be due, milliseconds since the epoch; infinite: no work is known. */
     dueAtMs: { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY },
     /** Keys of pages under way and of notifications whose audience is being cut. */
-    underWay: { small: new Set(), large: new Set() },
+    underWay: { small: new Set<string>(), large: new Set<string>() },
     /** Key of a page that failed through our fault → how often, and until when it is paused (ms since the epoch). */
-    failed: new Map(),
+    failed: new Map<string, { failures: number; untilMs: number }>(),
     /** Aborted when the app is deleted. */
     deleted: new AbortController(),
   }

@@ -16,18 +16,14 @@ export async function insertReceipts<Report extends TrackedPush & { at: Date }>(
 ): Promise<Report[]> {
   if (reports.length === 0) return []
   const column = sql.ref(`${kind}_at`)
-  const rows = reports.map(({ appId, notificationId, subscriberId, at }, index) => ({
-    app_id: appId,
-    notification_id: notificationId,
-    subscriber_id: subscriberId,
-    at,
-    index,
-  }))
+  const rows = reports.map(({ appId, notificationId, subscriberId, at }, index) => {
+    return { appId, notificationId, subscriberId, at, index }
+  })
   const noted = await sql<{ notificationId: string; subscriberId: string }>`
     insert into receipts as receipt (app_id, notification_id, subscriber_id, ${column})
-    select app_id, notification_id, subscriber_id, at
+    select "appId", "notificationId", "subscriberId", at
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
-      as row (app_id uuid, notification_id uuid, subscriber_id uuid, at timestamptz, index int)
+      as row ("appId" uuid, "notificationId" uuid, "subscriberId" uuid, at timestamptz, index int)
     order by index
     on conflict (app_id, notification_id, subscriber_id) do update set ${column} = excluded.${column}
       where receipt.${column} is null
