@@ -1,6 +1,7 @@
 /**
- * How the audience of a batch has changed since it was cut. This keeps a notification's sums right: once it has completed, `sent + failed + skipped` is its audience. Recipients are
- * determined at the time of sending, so a subscriber that joined makes up for one that left.
+ * How the audience of a batch has changed since it was cut. This keeps a notification's sums right: once it has
+ * completed, `sent + failed + skipped` is its audience. Recipients are determined at the time of sending, so a subscriber
+ * that joined makes up for one that left.
  *
  * @param expected number of subscribers at the cut; null: an earlier version cut the batch and did not store it
  * @param found number of subscribers that are sent to
