@@ -14,8 +14,8 @@ export interface Subscription {
 }
 
 /**
- * Starts what looks to a sender like a browser vendor's push service, on a free port, with HTTP/2 and TLS. It refuses the pushes that a real one refuses, and
- * answers the rest with 201.
+ * Starts what looks to a sender like a browser vendor's push service, on a free port, with HTTP/2 and TLS. It refuses the
+ * pushes that a real one refuses, and answers the rest with 201.
  *
  * @param onTaken called after each accepted push with the total so far
  */

@@ -47,7 +47,7 @@ export async function openStage(folder: string, onPush: (taken: number) => void)
 /** The demo's service, push service and receiver, all in this process, each listening on a free port. */
 export type Stage = Awaited<ReturnType<typeof openStage>>
 
-/** Reads the completion time, in milliseconds since the epoch, from the log line at the commit, because the API's timestamps are whole seconds. */
+/** Reads the completion time (ms since the epoch) from the log line at the commit: the API's times are whole seconds. */
 function watchLog() {
   const { promise: completedAt, resolve } = Promise.withResolvers<number>()
   const write = (line: string) => {
