@@ -75,15 +75,17 @@ export function registerAppRoutes(
         const { name, settings, public_registration: publicRegistration } = request.body
         checkIdentityRequirement(publicRegistration, false)
         const { publicKey, privateKey } = givenVapidKeys(request.body) ?? generateVapidKeys()
+        const now = clock.now()
         await insertApp(db, {
           id,
-          teamId: request.teamId,
+          team_id: request.teamId,
           name,
-          settings,
-          publicRegistration,
-          vapidPublicKey: publicKey,
-          vapidPrivateKey: crypto.encrypt(privateKey, vapidKeyContext(id)),
-          now: clock.now(),
+          settings: JSON.stringify(settings),
+          public_registration: publicRegistration && JSON.stringify(publicRegistration),
+          vapid_public_key: publicKey,
+          vapid_private_key: crypto.encrypt(privateKey, vapidKeyContext(id)),
+          created_at: now,
+          updated_at: now,
         })
         const app = presentApp(found(await readApp(db, request.teamId, id)))
         return { status: 201, data: { ...app, vapid_private_key: privateKey.toString('base64url') } }

@@ -1,5 +1,5 @@
-import { type InferResult, sql } from 'kysely'
-import type { PublicRegistration } from '../database.ts'
+import { type InferResult, type Insertable, sql } from 'kysely'
+import type { Database, PublicRegistration } from '../database.ts'
 import type { Db } from '../platform/db/db.ts'
 import { previousSecret } from '../platform/db/previous-secret.ts'
 import type { VapidPair } from './vapid-pair-store.ts'
@@ -95,33 +95,8 @@ export async function findIdByPublishableKey(db: Db, key: string): Promise<strin
   return app?.id
 }
 
-export async function insertApp(
-  db: Db,
-  app: {
-    id: string
-    teamId: string
-    name: string
-    vapidPublicKey: string
-    vapidPrivateKey: Buffer
-    settings: Record<string, unknown>
-    publicRegistration: PublicRegistration | null
-    now: Date
-  },
-): Promise<void> {
-  await db
-    .insertInto('apps')
-    .values({
-      id: app.id,
-      team_id: app.teamId,
-      name: app.name,
-      vapid_public_key: app.vapidPublicKey,
-      vapid_private_key: app.vapidPrivateKey,
-      settings: JSON.stringify(app.settings),
-      public_registration: app.publicRegistration && JSON.stringify(app.publicRegistration),
-      created_at: app.now,
-      updated_at: app.now,
-    })
-    .execute()
+export async function insertApp(db: Db, app: Insertable<Database['apps']>): Promise<void> {
+  await db.insertInto('apps').values(app).execute()
 }
 
 /** Only the given fields change. */

@@ -1,4 +1,4 @@
-import { type Selection, sql } from 'kysely'
+import { type Insertable, type Selection, sql } from 'kysely'
 import type { Database } from '../database.ts'
 import type { HeldDelivery } from '../deliveries/delivery-store.ts'
 import { firstDeliveryOf } from '../deliveries/log/delivery-log-store.ts'
@@ -21,26 +21,14 @@ const columns = [
 /** A replay creates new deliveries of past events for one webhook. */
 export type Replay = Selection<Database, 'replays', (typeof columns)[number]>
 
-export type NewReplay = Pick<Replay, 'id' | 'webhookId' | 'since' | 'until' | 'events' | 'selection'> & {
-  appId: string
-  generation: number
-}
-
-export async function insertReplay(trx: Trx, replay: NewReplay, now: Date): Promise<Replay> {
+/** Inserts a replay that is running. */
+export async function insertReplay(
+  trx: Trx,
+  replay: Omit<Insertable<Database['replays']>, 'status'>,
+): Promise<Replay> {
   return trx
     .insertInto('replays')
-    .values({
-      app_id: replay.appId,
-      id: replay.id,
-      webhook_id: replay.webhookId,
-      webhook_generation: replay.generation,
-      since: replay.since,
-      until: replay.until,
-      events: replay.events,
-      selection: replay.selection,
-      status: 'running',
-      created_at: now,
-    })
+    .values({ ...replay, status: 'running' })
     .returning(columns)
     .executeTakeFirstOrThrow()
 }

@@ -41,9 +41,17 @@ export async function startReplay(
     const events = asked.events ?? webhook.events
     if (events.length === 0) throw refusals.invalid({ events: ['the webhook names none: say which'] })
     const id = newId()
-    const { generation } = webhook
-    const asAsked = { id, appId, webhookId, generation, since, until, events, selection }
-    const replay = await insertReplay(trx, asAsked, now)
+    const replay = await insertReplay(trx, {
+      id,
+      app_id: appId,
+      webhook_id: webhookId,
+      webhook_generation: webhook.generation,
+      since,
+      until,
+      events,
+      selection,
+      created_at: now,
+    })
     await deps.queue.enqueue(trx, replayStep, [{ message: { appId, replayId: id } }])
     return replay
   })
