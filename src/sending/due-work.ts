@@ -1,4 +1,5 @@
 import type { Named } from '../subscribers/audience-store.ts'
+import { audienceTest } from '../subscribers/targeting.ts'
 import type { DueBatch, DueNotification } from './due-store.ts'
 import { type Page, pageKey } from './page.ts'
 
@@ -12,11 +13,22 @@ export function keyOf(what: DueNotification | DueBatch): string {
 /** @returns undefined when the audience is not a list of subscribers or users */
 export function toNamed(what: DueNotification | DueBatch): Named | undefined {
   const { appId } = what
-  if ('number' in what) return what.subscriberIds ? { appId, subscriberIds: what.subscriberIds } : undefined
+  if ('number' in what) return toRetried(what)
   const { type, ids } = (what.targeting ?? {}) as { type?: string; ids?: string[] }
   return type === 'user_ids' && Array.isArray(ids) && ids.every(isStorable)
     ? { appId, userIds: ids }
     : undefined
+}
+
+/** @returns undefined for a key range, and for targeting that this version cannot read */
+function toRetried({ appId, subscriberIds, targeting }: DueBatch): Named | undefined {
+  if (!subscriberIds) return undefined
+  try {
+    return { appId, subscriberIds, isStillIn: audienceTest(targeting) }
+  } catch {
+    // Its page fails alone, when it is read.
+    return undefined
+  }
 }
 
 /** Whether PostgreSQL can read the text: the statement that reads many audiences must not fail because of one. */

@@ -1,12 +1,13 @@
 import type { Db } from '../platform/db/db.ts'
 import { type AudienceMember, readAudiencePage, readNamedMembers } from '../subscribers/audience-store.ts'
-import { audienceCondition } from '../subscribers/targeting.ts'
+import { audienceCondition, audienceTest } from '../subscribers/targeting.ts'
 import type { DueBatch } from './due-store.ts'
 
-/** Reads the members of a batch that are still active; in a key range, only those that still match the targeting. */
+/** Reads the members of a batch that are still active and still match the targeting. */
 export async function readPageMembers(db: Db, batch: DueBatch): Promise<AudienceMember[]> {
   const { appId, subscriberIds } = batch
   if (!subscriberIds) return readAudiencePage(db, appId, batch, audienceCondition(batch.targeting))
-  const [members] = await readNamedMembers(db, [{ appId, subscriberIds }], subscriberIds.length)
+  const named = { appId, subscriberIds, isStillIn: audienceTest(batch.targeting) }
+  const [members] = await readNamedMembers(db, [named], subscriberIds.length)
   return members!
 }

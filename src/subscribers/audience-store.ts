@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Platform } from '../database.ts'
 import type { Db, Trx } from '../platform/db/db.ts'
 import { isOneOf } from '../platform/db/is-one-of.ts'
+import type { Targetable } from './targeting.ts'
 
 /** The fields of a subscriber that channels and events need. */
 export interface AudienceMember {
@@ -41,11 +42,12 @@ export async function readAudiencePage(
   return rows
 }
 
-/** Who receives a page: users, or subscribers by their ids. */
+/** Who receives a page: users, or subscribers by their ids if they are still in the audience. */
 export interface Named {
   appId: string
   userIds?: readonly string[]
   subscriberIds?: readonly string[]
+  isStillIn?(subscriber: Targetable): boolean
 }
 
 /**
@@ -67,22 +69,22 @@ export async function readNamedMembers(
     user_ids: [...new Set(userIds)],
     ids: [...new Set(subscriberIds)],
   }))
-  const found = await sql<AudienceMember & { place: number }>`
+  const found = await sql<AudienceMember & { place: number; tags: string[] }>`
     select audience.place, member.* from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as audience (place int, app_id uuid, user_ids json, ids json)
     cross join lateral (
       select member.* from json_array_elements_text(audience.user_ids) as named (user_id) cross join lateral (
-        select ${columns} from subscribers
+        select ${columns}, '{}'::text[] as tags from subscribers
         where app_id = audience.app_id and user_id = named.user_id and status = 'active' limit ${most + 1}) member
       union all
       select member.* from json_array_elements_text(audience.ids) as named (id) cross join lateral (
-        select ${columns} from subscribers
+        select ${columns}, tags from subscribers
         where app_id = audience.app_id and id = named.id::uuid and status = 'active' limit 1) member
       limit ${most + 1}
     ) member
     order by audience.place, member.id`.execute(db)
   const byPlace = Map.groupBy(found.rows, ({ place }) => place)
-  return audiences.map((_, place) => byPlace.get(place) ?? [])
+  return audiences.map(({ isStillIn = () => true }, place) => (byPlace.get(place) ?? []).filter(isStillIn))
 }
 
 /** The subscriber fields in events besides the id, and the user epoch that a report must match to count. */

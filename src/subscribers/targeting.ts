@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
+import type { Platform } from '../database.ts'
 import { platformField } from '../events/catalog.ts'
 import { requiredText } from '../platform/http/fields.ts'
 
@@ -57,9 +58,45 @@ export function hasTags(tags: readonly string[], match: 'any' | 'all'): RawBuild
   return sql<boolean>`(tags <> '{}' and tags ${operator} ${sql.val(tags)}::text[])`
 }
 
+/** The fields of a subscriber that targeting is about. */
+export interface Targetable {
+  userId: string | null
+  platform: Platform
+  tags: readonly string[]
+}
+
+/**
+ * Whether a subscriber is still one of an audience: a subscription that another user took over must not get what is for
+ * the one before. It says what {@link audienceCondition} says.
+ *
+ * @throws ZodError for targeting that this version cannot read
+ */
+export function audienceTest(targeting: unknown): (subscriber: Targetable) => boolean {
+  const parsed = parseTargeting(targeting)
+  switch (parsed.type) {
+    case 'all':
+      return () => true
+    case 'user_ids': {
+      const ids = new Set(parsed.ids)
+      return ({ userId }) => userId !== null && ids.has(userId)
+    }
+    case 'tags':
+      return ({ tags }) =>
+        parsed.match === 'all'
+          ? parsed.tags.every((tag) => tags.includes(tag))
+          : parsed.tags.some((tag) => tags.includes(tag))
+    case 'platform':
+      return ({ platform }) => parsed.platforms.includes(platform)
+  }
+}
+
+function parseTargeting(targeting: unknown): Targeting {
+  return targetingSchema.parse(targeting ?? { type: 'all' })
+}
+
 /** A condition on rows of `subscribers`; null or undefined targeting means all. */
 export function audienceCondition(targeting: unknown): RawBuilder<boolean> {
-  const parsed = targetingSchema.parse(targeting ?? { type: 'all' })
+  const parsed = parseTargeting(targeting)
   switch (parsed.type) {
     case 'all':
       return sql<boolean>`true`

@@ -304,6 +304,42 @@ describeOnEachBackend('web push', (make) => {
     expect(times).toEqual([2, 1])
   })
 
+  test('does not try those again whose subscription belongs to another user by then', async () => {
+    const { api } = running
+    const base = `/push/apps/${(await api.post('/push/apps', { name: 'Shared' })).body.data.id}`
+    const [shared, own] = [pushService.makeDevice(), pushService.makeDevice()]
+    const register = (device: Device, body: object) =>
+      api.post(`${base}/subscribers`, { ...device.registration, ...body })
+    await register(shared, { user_id: 'before', tags: ['vip'] })
+    await register(own, { user_id: 'own', tags: ['vip'] })
+    answerWith(() => 503)
+    const notify = async (targeting: object) => {
+      const { id } = (await api.post(`${base}/notifications`, { title: 'For you', targeting })).body.data
+      await batchesDone(`${base}/notifications/${id}`, 1)
+      return `${base}/notifications/${id}`
+    }
+    const paths = [
+      await notify({ type: 'user_ids', ids: ['before', 'own'] }),
+      await notify({ type: 'tags', tags: ['vip', 'other'] }),
+      await notify({ type: 'tags', tags: ['vip'], match: 'all' }),
+      await notify({ type: 'platform', platforms: ['web'] }),
+    ]
+    await register(shared, { user_id: 'after' })
+    answerWith(() => 201)
+    await passSeconds(16)
+    const counts = []
+    for (const path of paths) {
+      const { sent_count, skipped_count } = (await finished(path)).stats
+      counts.push([sent_count, skipped_count])
+    }
+    expect(counts).toEqual([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+      [2, 0],
+    ])
+  })
+
   test('accounts for those who leave or come between the cut and the sending', async () => {
     const devices = Array.from({ length: 5 }, () => pushService.makeDevice())
     answerWith(() => 201)
