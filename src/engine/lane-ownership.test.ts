@@ -105,6 +105,15 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     expect(gained).toBeGreaterThanOrEqual(2)
   })
 
+  test('no share is kept for one that stops before it has got any lanes', async () => {
+    const first = await lease()
+    first.onLeaving(() => true)
+    const second = await lease()
+    expect(owned(second)).toEqual([])
+    await second.stop(1_000)
+    expect(await opened.db.selectFrom('workers').select('id').execute()).toHaveLength(1)
+  })
+
   test('who is gone is replaced when its leases have lapsed', async () => {
     const gone = await openDatabase(storage)
     const first = await leaseLanes({ ...gone, log, notices: createNotices(gone, log) }, times)

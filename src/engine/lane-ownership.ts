@@ -100,13 +100,14 @@ export async function leaseLanes(
 
   const releaseIdle = async (all = false) => {
     const idle = [...leaving].filter((bucket) => all || !isBusy(bucket))
-    if (idle.length === 0) return
+    // A process that stops leaves `workers`, even without buckets: the others would keep a share of them free for it.
+    if (idle.length === 0 && !all) return
     await releaseBuckets(db, owner, idle)
     for (const bucket of idle) {
       owned.delete(bucket)
       leaving.delete(bucket)
     }
-    log.info({ buckets: idle.length, left: owned.size }, 'lanes.released')
+    if (idle.length > 0) log.info({ buckets: idle.length, left: owned.size }, 'lanes.released')
   }
 
   const apply = ({ buckets, processes }: Holding, askedAt: number) => {
