@@ -2,6 +2,9 @@ import { createECDH, getFips } from 'node:crypto'
 import type { AgreeKeys } from './key-agreement.ts'
 import { pointBytes } from './p256-point.ts'
 
+/** The Node that the checkout pins. In another one `node:ffi`, which is experimental, may work otherwise. */
+const triedOn = 'v26.10.0'
+
 const secretBytes = 32
 
 // From openssl/obj_mac.h and openssl/ec.h.
@@ -34,11 +37,10 @@ const signatures = {
  * Agrees on keys by calling the OpenSSL inside Node directly, in 60 µs instead of 107 µs: `node:crypto` copies each key
  * pair between formats and checks it again, although it has just been made.
  *
- * @returns null where this is not known to work: `node:ffi` is experimental. Then `node:crypto` does it
+ * @returns null where this was not tried: then `node:crypto` does it
  */
 export function openAgreement(): AgreeKeys | null {
-  const { node, openssl } = process.versions
-  if (!node.startsWith('26.') || !openssl.startsWith('3.') || getFips() !== 0) return null
+  if (process.version !== triedOn || getFips() !== 0) return null
   try {
     const agree = agreeBy(loadOpenssl())
     return isSound(agree) ? agree : null
