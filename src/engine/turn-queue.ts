@@ -1,4 +1,5 @@
 import { getOrInsert } from '../platform/get-or-insert.ts'
+
 export function createTurnQueue<Item>() {
   const owners = new Map<string, Set<Item>>()
   let size = 0

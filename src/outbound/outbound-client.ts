@@ -24,8 +24,8 @@ export interface OutboundOptions {
 
 /**
  * Creates the guarded HTTP client: https only, HTTP/2 or HTTP/1.1 as the origin prefers. One deadline covers the whole
- * exchange, connecting included, but not the wait for other exchanges. The answer's body is capped. The client does not follow redirects or
- * decompress. It repeats a request only if a used connection is lost before any answer.
+ * exchange, connecting included, but not the wait for other exchanges. The answer's body is capped. The client does not
+ * follow redirects or decompress. It repeats a request only if a used connection is lost before any answer.
  */
 export function createOutbound(options: OutboundOptions): Outbound {
   const limits = { ...defaultOutboundLimits, ...options.limits }

@@ -1,7 +1,8 @@
+import { orUndefined } from '../platform/or-undefined.ts'
 import type { Named } from '../subscribers/audience-store.ts'
-import { audienceTest } from '../subscribers/targeting.ts'
 import type { DueBatch, DueNotification } from './due-store.ts'
 import { type Page, pageKey } from './page.ts'
+import { retriedAudience } from './read-page.ts'
 
 /** Work read from a lane, with its page's key. */
 export type Due = { key: string; rank: number; dueAt: Date; what: DueNotification | DueBatch }
@@ -13,22 +14,15 @@ export function keyOf(what: DueNotification | DueBatch): string {
 /** @returns undefined when the audience is not a list of subscribers or users */
 export function toNamed(what: DueNotification | DueBatch): Named | undefined {
   const { appId } = what
-  if ('number' in what) return toRetried(what)
+  if ('number' in what) {
+    const { subscriberIds } = what
+    // With targeting that this version cannot read, its page fails alone, when it is read.
+    return subscriberIds ? orUndefined(() => retriedAudience(what, subscriberIds)) : undefined
+  }
   const { type, ids } = (what.targeting ?? {}) as { type?: string; ids?: string[] }
   return type === 'user_ids' && Array.isArray(ids) && ids.every(isStorable)
     ? { appId, userIds: ids }
     : undefined
-}
-
-/** @returns undefined for a key range, and for targeting that this version cannot read */
-function toRetried({ appId, subscriberIds, targeting }: DueBatch): Named | undefined {
-  if (!subscriberIds) return undefined
-  try {
-    return { appId, subscriberIds, isStillIn: audienceTest(targeting) }
-  } catch {
-    // Its page fails alone, when it is read.
-    return undefined
-  }
 }
 
 /** Whether PostgreSQL can read the text: the statement that reads many audiences must not fail because of one. */

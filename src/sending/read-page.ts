@@ -1,5 +1,10 @@
 import type { Db } from '../platform/db/db.ts'
-import { type AudienceMember, readAudiencePage, readNamedMembers } from '../subscribers/audience-store.ts'
+import {
+  type AudienceMember,
+  type Named,
+  readAudiencePage,
+  readNamedMembers,
+} from '../subscribers/audience-store.ts'
 import { audienceCondition, audienceTest } from '../subscribers/targeting.ts'
 import type { DueBatch } from './due-store.ts'
 
@@ -7,7 +12,12 @@ import type { DueBatch } from './due-store.ts'
 export async function readPageMembers(db: Db, batch: DueBatch): Promise<AudienceMember[]> {
   const { appId, subscriberIds } = batch
   if (!subscriberIds) return readAudiencePage(db, appId, batch, audienceCondition(batch.targeting))
-  const named = { appId, subscriberIds, isStillIn: audienceTest(batch.targeting) }
-  const [members] = await readNamedMembers(db, [named], subscriberIds.length)
+  const audience = retriedAudience(batch, subscriberIds)
+  const [members] = await readNamedMembers(db, [audience], subscriberIds.length)
   return members!
+}
+
+/** The audience of a retry. @throws ZodError for targeting that this version cannot read */
+export function retriedAudience({ appId, targeting }: DueBatch, subscriberIds: readonly string[]): Named {
+  return { appId, subscriberIds, isStillIn: audienceTest(targeting) }
 }

@@ -6,6 +6,9 @@ import { pointBytes } from './p256-point.ts'
 const triedOn = 'v26.10.0'
 
 const secretBytes = 32
+/** Sizes as the type `u64` takes them. */
+const pointSize = BigInt(pointBytes)
+const secretSize = BigInt(secretBytes)
 
 // From openssl/obj_mac.h and openssl/ec.h.
 const curveP256 = 415
@@ -72,7 +75,10 @@ function agreeBy(ssl: Openssl): AgreeKeys {
     try {
       return recipients.map((bytes, i) => {
         // This checks that the point is on the curve. Every point of P-256 is in its only group.
-        if (bytes.length !== pointBytes || !ssl.EC_POINT_oct2point(curve, recipient, bytes, 65n, none)) {
+        if (
+          bytes.length !== pointBytes ||
+          !ssl.EC_POINT_oct2point(curve, recipient, bytes, pointSize, none)
+        ) {
           return null
         }
         const at = i * (pointBytes + secretBytes)
@@ -85,10 +91,10 @@ function agreeBy(ssl: Openssl): AgreeKeys {
             ssl.EC_KEY_get0_public_key(sender),
             uncompressed,
             publicKey,
-            65n,
+            pointSize,
             none,
-          ) === 65n &&
-          ssl.ECDH_compute_key(secret, 32n, recipient, sender, none) === secretBytes
+          ) === pointSize &&
+          ssl.ECDH_compute_key(secret, secretSize, recipient, sender, none) === secretBytes
         if (!isAgreed) throw new Error('OpenSSL could not agree on a key')
         return { publicKey, secret }
       })

@@ -1,8 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { DeliveryStatus } from '../../database.ts'
 import type { Db } from '../../platform/db/db.ts'
-import type { IdRange } from '../../platform/ids.ts'
-import { firstIdOf, momentOfId } from '../../platform/ids.ts'
+import { firstIdOf, type IdRange, momentOfId } from '../../platform/ids.ts'
 
 /** A delivery as logged, with the result of its last attempt. */
 export interface LoggedDelivery {

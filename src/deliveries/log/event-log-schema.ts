@@ -6,6 +6,7 @@ import { toTimestamp } from '../../platform/clock.ts'
 import { defineShape, groupedBy, one, pageOf } from '../../platform/http/answers.ts'
 import { momentOfId } from '../../platform/ids.ts'
 import { isObject } from '../../platform/is-object.ts'
+import { orUndefined } from '../../platform/or-undefined.ts'
 import { deliveryShape, presentDelivery } from './delivery-log-schema.ts'
 import type { LoggedDelivery } from './delivery-log-store.ts'
 
@@ -18,12 +19,8 @@ interface ShownEvent {
 
 /** An event as the API shows it, the same as receivers get. If its body has an unknown format, its data is empty. */
 export function presentEvent({ id, type, body }: LoggedEvent): ShownEvent {
-  try {
-    const event = JSON.parse(body)
-    if (isObject(event?.data)) return event as unknown as ShownEvent
-  } catch {
-    // As above.
-  }
+  const event = orUndefined(() => JSON.parse(body))
+  if (isObject(event?.data)) return event
   return { id, event: type as EventType, timestamp: toTimestamp(momentOfId(id)), data: {} }
 }
 

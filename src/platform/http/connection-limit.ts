@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { refusals } from '../errors.ts'
 import { onceIn } from '../once-in.ts'
+import { orUndefined } from '../or-undefined.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -81,10 +82,6 @@ export function fitToOpenFiles(
 }
 
 function readOpenFiles(limits: () => string): number {
-  try {
-    const [, soft] = /^Max open files +(\d+)/m.exec(limits()) ?? []
-    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
-  } catch {
-    return Number.POSITIVE_INFINITY
-  }
+  const [, soft] = /^Max open files +(\d+)/m.exec(orUndefined(limits) ?? '') ?? []
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
 }

@@ -6,8 +6,8 @@ import type { Server } from './server.ts'
 type PortSetting = 'PORT' | 'KRAFTER_METRICS_PORT'
 
 /**
- * Keeps a port from others until a server listens on it. It is opened before the service starts, so that a start that fails because of the port changes nothing. Connections
- * are closed until the service listens.
+ * Keeps a port from others until a server listens on it. It is opened before the service starts, so that a start that
+ * fails because of the port changes nothing. Connections are closed until the service listens.
  *
  * @param setting the variable that holds the port
  * @throws ConfigError when the port cannot be opened
