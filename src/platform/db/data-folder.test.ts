@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -130,6 +131,11 @@ test.each(['', 'c2hvcnQ=\n', `${'A'.repeat(40)}\n`, `${'A'.repeat(64)}\n`])(
     expect(readFileSync(path, 'utf8')).toBe(content)
   },
 )
+
+test('a key that cannot be looked at is not taken for a missing one', () => {
+  symlinkSync('encryption.key', join(folder, 'encryption.key'))
+  expect(() => readEncryptionKey(folder)).toThrow(/^the encryption key .* cannot be read: ELOOP/)
+})
 
 test('refuses an encryption key that cannot be read or made', () => {
   mkdirSync(join(folder, 'encryption.key'))

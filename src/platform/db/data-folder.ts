@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config-error.ts'
@@ -89,12 +89,14 @@ const sqliteBusy = 5
  */
 export function readEncryptionKey(folder: string): Buffer | undefined {
   const path = encryptionKeyPath(folder)
-  if (!existsSync(path)) return undefined
   let stored: string
   try {
     stored = readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new ConfigError(`the encryption key ${path} cannot be read: ${(cause as Error).message}`, { cause })
+    const { code, message } = cause as NodeJS.ErrnoException
+    // Any other failure must not make a new key, which would replace the one that the secrets need.
+    if (code === 'ENOENT') return undefined
+    throw new ConfigError(`the encryption key ${path} cannot be read: ${message}`, { cause })
   }
   const key = Buffer.from(stored, 'base64')
   if (key.length === keyBytes) return key
@@ -109,7 +111,8 @@ const keyBytes = 32
 
 /**
  * Creates the key of a new install, mode 0600. The file is written in full and then renamed: a crash must not leave an
- * empty file, which would look like a corrupt key, nor a power cut secrets without their key. The caller must hold the folder's lock.
+ * empty file, which would look like a corrupt key, nor a power cut secrets without their key. The caller must hold the
+ * folder's lock.
  *
  * @throws ConfigError when the file cannot be created
  */
