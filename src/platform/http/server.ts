@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
@@ -98,9 +99,11 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
   server.decorateRequest('scopes')
   limitRequestStatements(server as Server, deps.config.statementTimeoutMs)
   answerErrors(server as Server)
-  server.addHook('onSend', (_request, reply, _payload, done) => {
+  server.addHook('onSend', ({ raw }, reply, _payload, done) => {
     // A client that reuses the connection could send its next request at the moment the server closes it.
     if (deps.draining.aborted) reply.header('connection', 'close')
+    // Closing a connection with unread bytes would reset it, and the client could lose the response.
+    if (isBodyComing(raw)) reply.removeHeader('connection')
     done()
   })
   server.addHook('onResponse', (request, reply, done) => {
@@ -117,4 +120,9 @@ export async function createHttpServer(deps: ServerParts): Promise<Server> {
     done()
   })
   return server as Server
+}
+
+/** Whether a request was answered before its body had come. */
+function isBodyComing({ complete, headers }: IncomingMessage): boolean {
+  return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0)
 }
