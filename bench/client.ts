@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import { serveParent } from './child.ts'
+import { requestsAtOnce } from './sizes.ts'
 
 /** A template for many requests: `{n}` in its path or body is replaced by the request's number. */
 export interface Request {
@@ -21,7 +22,7 @@ let authorization: string
 
 /** The backend of a user of the service, in its own process. */
 const client = {
-  open(url: string, key: string, connections = 64): void {
+  open(url: string, key: string, connections = requestsAtOnce): void {
     pool = new Pool(`${url}/`, { connections, pipelining: 1 })
     authorization = `Bearer ${key}`
   },

@@ -14,6 +14,9 @@ const defaults = {
   backlog: 200_000,
 }
 
+/** Requests that a backend has under way, and pushes that the `web-push` loop has. */
+export const requestsAtOnce = 64
+
 const asked = (process.env.BENCH_SIZES ?? '').split(',').filter(Boolean)
 
 export const sizes = { ...defaults, ...Object.fromEntries(asked.map(parse)) }

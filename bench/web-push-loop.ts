@@ -1,9 +1,9 @@
 import { Agent } from 'node:https'
 import webPush from 'web-push'
 import { serveParent } from './child.ts'
+import { requestsAtOnce } from './sizes.ts'
 import { makeSubscriptions } from './subscriptions.ts'
 
-const atOnce = 64
 const warmUp = 500
 
 /** The baseline for pushes: the `web-push` library with a keep-alive agent, at the concurrency that suits it best. */
@@ -11,7 +11,7 @@ const api = {
   /** @returns pushes a second */
   async run(origin: string, ca: string, count: number): Promise<number> {
     const subscriptions = makeSubscriptions(origin)
-    const agent = new Agent({ keepAlive: true, maxSockets: atOnce, ca })
+    const agent = new Agent({ keepAlive: true, maxSockets: requestsAtOnce, ca })
     const { publicKey, privateKey } = webPush.generateVAPIDKeys()
     const vapidDetails = { subject: 'mailto:push@example.com', publicKey, privateKey }
     const options = { TTL: 60, agent, vapidDetails }
@@ -27,7 +27,7 @@ const api = {
           await webPush.sendNotification(subscriptions[next++ % subscriptions.length]!, payload, options)
         }
       }
-      await Promise.all(Array.from({ length: atOnce }, loop))
+      await Promise.all(Array.from({ length: requestsAtOnce }, loop))
     }
     await repeat(warmUp)
     const startedAt = performance.now()

@@ -1,9 +1,9 @@
 import type { PartInput } from '../part.ts'
+import { requestsAtOnce } from '../sizes.ts'
 import { makeApp } from '../stage.ts'
 import { medianOf, rate } from '../table.ts'
 import { notification } from './notifications.ts'
 
-const atOnce = 32
 const posts = 6_400
 /** Requests that are sent first, until V8 has compiled the hot code. */
 const warmUp = 12_800
@@ -13,7 +13,7 @@ export async function measureAccepting({ stage, backend, table }: PartInput): Pr
   const appId = await makeApp(stage)
   const post = (count: number) =>
     stage.client
-      .load({ request: notification(appId, 'user-1'), count, atOnce })
+      .load({ request: notification(appId, 'user-1'), count, atOnce: requestsAtOnce })
       .then((load) => load.perSecond)
   await post(warmUp)
   table.set(

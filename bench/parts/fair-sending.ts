@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Child } from '../child.ts'
 import type { ClientApi } from '../client.ts'
 import type { PartInput } from '../part.ts'
-import { sizes } from '../sizes.ts'
+import { requestsAtOnce, sizes } from '../sizes.ts'
 import { makeApp, type Stage } from '../stage.ts'
 import { milliseconds, quantile } from '../table.ts'
 import { notification, registration } from './notifications.ts'
@@ -14,7 +14,6 @@ const patienceMs = 60_000
 const settleMs = 1_500
 /** No server listens on this port. */
 const downOrigin = 'https://127.0.0.1:9'
-const registerAtOnce = 32
 
 /** An app whose single notifications are timed. Each notification goes to a different user. */
 interface App {
@@ -103,7 +102,7 @@ export async function measureShares(input: PartInput): Promise<void> {
 async function register(stage: Stage, appId: string, token: string, user: string, count: number) {
   const { body, ...request } = registration(stage, appId)
   const mine = { ...request, body: { ...(body as object), token, user_id: user } }
-  await stage.client.load({ request: mine, count, atOnce: registerAtOnce })
+  await stage.client.load({ request: mine, count, atOnce: requestsAtOnce })
 }
 
 async function campaign(stage: Stage, appId: string, origins: readonly string[]) {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Request } from '../client.ts'
 import type { PartInput } from '../part.ts'
+import { requestsAtOnce } from '../sizes.ts'
 import { makeApp, makeWebhook, type Peer, type Stage } from '../stage.ts'
 import { median, milliseconds, rate, rounds, times } from '../table.ts'
 
@@ -8,7 +9,6 @@ const users = 200
 const count = 3_200
 /** Notifications until V8 has compiled the hot code: up to here, each thousand is faster than the one before. */
 const warmUp = 16_000
-const atOnce = 32
 const singles = 40
 const pauseMs = 60
 const patienceMs = 120_000
@@ -38,7 +38,7 @@ export async function measureNotifications({ stage, backend, table, baselines }:
 async function makeAudience(stage: Stage, peer: Peer): Promise<string> {
   const appId = await makeApp(stage)
   await makeWebhook(stage, appId, `${peer.origin}/hook`, 'notification.sent')
-  await stage.client.load({ request: registration(stage, appId), count: users, atOnce })
+  await stage.client.load({ request: registration(stage, appId), count: users, atOnce: requestsAtOnce })
   return appId
 }
 
@@ -58,13 +58,13 @@ export function notification(appId: string, user: string): Request {
 
 async function send({ client }: Stage, peer: Peer, appId: string, wanted: number) {
   await peer.forget()
-  // One load per user, each with one request at a time: `atOnce` requests run in total.
-  const loads = Array.from({ length: atOnce }, (_, i) =>
-    client.load({ request: notification(appId, `user-${i}`), count: wanted / atOnce, atOnce: 1 }),
+  // One load per user, each with one request at a time: `requestsAtOnce` requests run in total.
+  const loads = Array.from({ length: requestsAtOnce }, (_, i) =>
+    client.load({ request: notification(appId, `user-${i}`), count: wanted / requestsAtOnce, atOnce: 1 }),
   )
   const posted = await Promise.all(loads)
   const startedAt = Math.min(...posted.map((load) => load.startedAt))
-  const arrivals = await peer.receive(Math.floor(wanted / atOnce) * atOnce, patienceMs)
+  const arrivals = await peer.receive(Math.floor(wanted / requestsAtOnce) * requestsAtOnce, patienceMs)
   const perSecond = arrivals.length / ((Math.max(...arrivals) - startedAt) / 1_000)
   return {
     receivedPerSecond: perSecond,

@@ -1,10 +1,10 @@
 import type { Request } from '../client.ts'
 import type { PartInput } from '../part.ts'
+import { requestsAtOnce } from '../sizes.ts'
 import { makeApp, makeWebhook } from '../stage.ts'
 import { medianOf, rate } from '../table.ts'
 import { registration } from './notifications.ts'
 
-const atOnce = 32
 const registrations = 3_000
 /** Warm-up rounds, until V8 has compiled the hot code. */
 const warmUps = 4
@@ -12,12 +12,12 @@ const batches = 8
 const rowsOfBatch = 1_000
 const reads = 3_000
 
-/** Measures single requests, 32 at a time over keep-alive connections. */
+/** Measures single requests over keep-alive connections. */
 export async function measureRequests({ stage, backend, table }: PartInput): Promise<void> {
   const { client } = stage
   const appId = await makeApp(stage)
   const load = (request: Request, count: number, from = 0) =>
-    client.load({ request, count, atOnce, from }).then(({ perSecond }) => perSecond)
+    client.load({ request, count, atOnce: requestsAtOnce, from }).then(({ perSecond }) => perSecond)
   await load(registration(stage, appId), registrations * warmUps)
   const registered = await medianOf((round) =>
     load(registration(stage, appId), registrations, registrations * (round + warmUps)),
