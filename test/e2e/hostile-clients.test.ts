@@ -166,14 +166,20 @@ test.each([
   '%s without a key is answered before its body has come, and then its connection is good',
   async (request, status) => {
     const socket = await open()
+    let text = ''
+    socket.on('error', () => {}).on('data', (chunk) => (text += chunk))
+    const statuses = (count: number) =>
+      poll(
+        async () => text.match(/(?<=HTTP\/1\.1 )\d+/g)?.map(Number) ?? [],
+        ({ length }) => length === count,
+        5_000,
+      )
     const type = 'content-type: application/json\r\n'
     socket.write(`${request} HTTP/1.1\r\n${host}${type}content-length: 100000\r\n\r\n${'x'.repeat(1_000)}`)
-    const [head] = await once(socket, 'data')
-    expect(Number(String(head).split(' ')[1])).toBe(status)
+    expect(await statuses(1)).toEqual([status])
     // A reset would take the answer from a client, or a proxy, that is still sending.
     socket.write(`${'x'.repeat(99_000)}GET /healthz HTTP/1.1\r\n${host}\r\n`)
-    const [next] = await once(socket, 'data')
-    expect(String(next)).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await statuses(2)).toEqual([status, 200])
     socket.destroy()
   },
 )
