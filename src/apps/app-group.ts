@@ -3,8 +3,8 @@ import type { Db } from '../platform/db/db.ts'
 import { AppLockedError } from './app-lock-store.ts'
 
 const maxGroup = 256
-/** Longer than a transaction takes that waits for nobody. */
-const waitForGroupMs = 100
+/** About as long as a transaction takes whose database is near. Groups for one that is far overlap. */
+const waitForGroupMs = 5
 /** Items per transaction of a batch. Other work gets its turn between two transactions. */
 const maxBatchGroup = 500
 
