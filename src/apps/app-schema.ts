@@ -11,7 +11,7 @@ export function presentApp(app: App) {
     name: app.name,
     vapid_public_key: app.vapidPublicKey,
     subscriber_count: app.subscriberCount,
-    settings: app.settings,
+    settings: app.settings ?? {},
     created_at: toTimestamp(app.createdAt),
     updated_at: toTimestamp(app.updatedAt),
     vapid_public_keys: [app.vapidPublicKey, ...app.formerPublicKeys],

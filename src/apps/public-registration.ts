@@ -57,10 +57,15 @@ function readOrigin(text: string): string | undefined {
   return url.origin.replace('://', `://${any && wildcard}`)
 }
 
-/** Whether a request's `Origin` is in the list, or is a subdomain of a `*.` entry. */
-export function allowsOrigin(origins: readonly string[], origin: string | undefined): boolean {
-  if (origin === undefined) return false
+/**
+ * Whether a request's `Origin` is in the list, or is a subdomain of a `*.` entry.
+ *
+ * @param origins as stored: what is not a list of origins allows nobody
+ */
+export function allowsOrigin(origins: unknown, origin: string | undefined): boolean {
+  if (origin === undefined || !Array.isArray(origins)) return false
   return origins.some((allowed) => {
+    if (typeof allowed !== 'string') return false
     const [scheme, rest] = allowed.split(wildcard)
     if (rest === undefined) return allowed === origin
     return origin.startsWith(scheme!) && origin.endsWith(`.${rest}`) && origin.length > allowed.length - 1

@@ -64,6 +64,8 @@ export function shownFields(
   platform: Platform,
 ): Record<string, unknown> {
   const { body, icon, image, url, actions, data, platform_overrides } = content
+  // Another program may have stored JSON null.
+  const defaults = appSettings ?? {}
   const overrides = Object.entries(platform_overrides?.[platform] ?? {}).filter(
     ([key]) => !optionKeys.includes(key),
   )
@@ -72,9 +74,9 @@ export function shownFields(
     app_id: appId,
     title,
     body,
-    icon: icon ?? appSettings.default_icon,
+    icon: icon ?? defaults.default_icon,
     image,
-    url: url ?? appSettings.default_url,
+    url: url ?? defaults.default_url,
     actions,
     data,
     ...Object.fromEntries(overrides),

@@ -105,7 +105,16 @@ describeOnEachBackend('health of a webhook', (make) => {
     expect(second!.waitSeconds).toBeLessThanOrEqual(120)
     expect((await read(path)).enabled).toBe(false)
 
+    // A later version signs its deliveries in another way: only that version can probe it.
     receiver.answer = respond(200)
+    const setSignature = (signature: string) =>
+      sql`update webhooks set signature = ${signature} where id = ${path.split('/').at(-1)!}`.execute(db())
+    await setSignature('ml-dsa')
+    await makeDue(db(), 'probe-webhook')
+    await poll(probes, (jobs) => jobs.length === 1 && jobs[0]!.waitSeconds > 121)
+    expect((await read(path)).enabled).toBe(false)
+    await setSignature('hmac')
+
     await makeDue(db(), 'probe-webhook')
     const healed = await poll(
       () => read(path),

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { newId } from '../../src/platform/ids.ts'
-import { poll } from '../support/api.ts'
+import { type Answer, poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import type { Received } from '../support/receiver.ts'
 import { startTestService } from '../support/service.ts'
@@ -10,11 +10,12 @@ import { useStage } from '../support/stage.ts'
 /** Values that the columns of a type can hold, by the names of the types. */
 const oddValues: Record<string, string[]> = {
   timestamptz: ['infinity', '-infinity', '294000-01-01', '0044-03-15 BC'],
-  json: ['null', '3', '"text"', '[]', '{}', '[null]', '{"type": null}'],
+  json: ['null', '3', '"text"', '[]', '{}', '[null]', '{"type": null}', '{"origins": [null]}'],
   text: ['', 'later', '[]', 'null'],
   _text: ['{}', '{NULL}', '{later}'],
   int4: ['-1', '2147483647'],
   int2: ['-1', '32767'],
+  _int4: ['{}', '{NULL}', '{-1}'],
   bool: ['true', 'false'],
   bytea: ['', '\\x00'],
 }
@@ -216,6 +217,96 @@ describeOnEachBackend('rows of a form that this version does not know', (make) =
       await set(stored.rows[0]?.value ?? null)
     }
     expect(failed).toEqual([])
+  })
+
+  test('are refused with a reason, or read as the default, by the requests that use them', async () => {
+    const { db, apps } = stage.running.service.deps
+    const base = await makeApp()
+    const appId = base.split('/').at(-1)!
+    const hookId = await makeHook(base, 'used')
+    const hook = `${base}/webhooks/${hookId}`
+    await sql`update webhooks set previous_secret_expires_at = now() + interval '1 hour'
+      where id = ${hookId}`.execute(db)
+    const [subscriber] = (await stage.api.get(`${base}/subscribers`)).body.data
+    const { publishable_key: key } = (await stage.api.get(base)).body.data
+    const { post, patch } = stage.api
+    const register = () => post(`${base}/subscribers`, stage.pushService.makeDevice(newId()).registration)
+    const page = { origin: 'https://shop.example' }
+    const notification = { title: 'To nobody', targeting: { type: 'user_ids', ids: ['nobody'] } }
+    const appRequests = {
+      notify: () => post(`${base}/notifications`, notification),
+      notifyMany: () => post(`${base}/notifications/batch`, { notifications: [notification] }),
+      rename: () => patch(base, { name: newId() }),
+      register,
+    }
+    const pageRequests = {
+      readKey: () => stage.api.send(`/push/public/app?key=${key}`, { headers: page }),
+      register: () => post(`/push/public/subscribers?key=${key}`, { token: 'https://push.example/' }, page),
+    }
+    const webhookRequests = {
+      describe: () => patch(hook, { description: newId() }),
+      test: () => post(`${hook}/test`, {}),
+      register,
+    }
+    const requests: [string, string[], Record<string, () => Promise<Answer>>][] = [
+      ['apps', ['settings'], appRequests],
+      ['apps', ['public_registration'], { ...appRequests, ...pageRequests }],
+      [
+        'subscribers',
+        ['metadata'],
+        { tag: () => patch(`${base}/subscribers/${subscriber.id}`, { tags: [newId()] }) },
+      ],
+      ['webhooks', ['filter', 'batch', 'retry_schedule', 'events', 'ca_pem'], webhookRequests],
+      ['webhooks', ['url', 'signature', 'ordered', 'rate_limit', 'max_in_flight'], webhookRequests],
+      ['webhooks', ['secret', 'previous_secret', 'signing_key', 'header_values'], webhookRequests],
+    ]
+    const ids: Record<string, string> = { apps: appId, subscribers: subscriber.id, webhooks: hookId }
+    const refused = new Set<string>()
+    for (const [table, columns, asks] of requests) {
+      for (const column of columns) {
+        const { rows } = await sql<{ type: string; value: string | null }>`
+          select udt_name as type,
+            (select ${sql.ref(column)}::text from ${sql.table(table)} where id = ${ids[table]!}) as value
+          from information_schema.columns
+          where table_schema = current_schema() and table_name = ${table} and column_name = ${column}`.execute(
+          db,
+        )
+        const [{ type, value }] = rows as [(typeof rows)[number]]
+        const set = async (to: string | null) => {
+          await sql`update ${sql.table(table)} set ${sql.ref(column)} = ${to}::text::${sql.raw(type)}
+            where id = ${ids[table]!}`.execute(db)
+          apps.forget(appId)
+        }
+        for (const odd of oddValues[type]!) {
+          for (const [name, ask] of Object.entries(asks)) {
+            await set(odd)
+            const { status, body } = await ask()
+            const reason = body.details?.webhook_id?.[0] ?? body.error
+            if (status >= 300) refused.add(`${column}, ${name}: ${status} ${reason}`)
+          }
+        }
+        await set(value)
+      }
+    }
+    const foreign = "403 The app's public_registration does not allow this origin"
+    const waits = '422 its deliveries wait:'
+    const undecrypted = `${waits} a stored secret was encrypted with another KRAFTER_ENCRYPTION_KEY`
+    expect(refused).toEqual(
+      new Set([
+        `public_registration, readKey: ${foreign}`,
+        `public_registration, register: ${foreign}`,
+        `batch, test: ${waits} its batch settings have an unknown format`,
+        `url, test: ${waits} Invalid URL`,
+        `signature, test: ${waits} its signature scheme is unknown`,
+        `ordered, test: ${waits} its order is unknown`,
+        `rate_limit, test: ${waits} its limits are not positive`,
+        `max_in_flight, test: ${waits} its limits are not positive`,
+        `secret, test: ${undecrypted}`,
+        `previous_secret, test: ${undecrypted}`,
+        `signing_key, test: ${undecrypted}`,
+        `header_values, test: ${undecrypted}`,
+      ]),
+    )
   })
 
   test('a notification whose VAPID key does not decrypt fails, and says why', async () => {

@@ -5,23 +5,31 @@ import { type Target, toTarget } from '../attempt/target.ts'
 import type { DueWebhook } from '../due-webhook-store.ts'
 import type { LaneSettings } from './lane.ts'
 
+/** The destination of a lane's deliveries, and the limits that its webhook sets. */
+interface LaneTarget {
+  target: Target
+  settings: LaneSettings
+}
+
 /**
- * Returns the destination of a lane's deliveries, and the limits that its webhook sets.
+ * Reads the destination and limits of a webhook's deliveries.
  *
- * @returns null when the webhook's secrets cannot be decrypted, or its address, signature or settings have a
- *   format that this version does not know. The error is logged for an operator to correct; other lanes continue.
+ * @throws when the webhook's secrets cannot be decrypted, or its address, signature or settings have a format that this
+ *   version does not know
  */
-export function toLaneTarget(
-  deps: Pick<Deps, 'crypto' | 'log'>,
-  webhook: DueWebhook,
-): { target: Target; settings: LaneSettings } | null {
+export function readLaneTarget(deps: Pick<Deps, 'crypto'>, webhook: DueWebhook): LaneTarget {
+  const target = toTarget(deps, webhook)
+  const { rateLimit, maxInFlight, batch, ordered } = webhook
+  if (batch && !isKnown(batch)) throw new Error('its batch settings have an unknown format')
+  if (![null, 'all', 'subscriber_id'].includes(ordered)) throw new Error('its order is unknown')
+  if (![rateLimit ?? 1, maxInFlight ?? 1].every(isPositive)) throw new Error('its limits are not positive')
+  return { target, settings: { host: target.url.host, rateLimit, maxInFlight, batch, ordered } }
+}
+
+/** @returns null where {@link readLaneTarget} throws. The error is logged for an operator to correct; other lanes continue. */
+export function toLaneTarget(deps: Pick<Deps, 'crypto' | 'log'>, webhook: DueWebhook): LaneTarget | null {
   try {
-    const target = toTarget(deps, webhook)
-    const { rateLimit, maxInFlight, batch, ordered } = webhook
-    if (batch && !isKnown(batch)) throw new Error('its batch settings have an unknown format')
-    if (![null, 'all', 'subscriber_id'].includes(ordered)) throw new Error('its order is unknown')
-    if (![rateLimit ?? 1, maxInFlight ?? 1].every(isPositive)) throw new Error('its limits are not positive')
-    return { target, settings: { host: target.url.host, rateLimit, maxInFlight, batch, ordered } }
+    return readLaneTarget(deps, webhook)
   } catch (error) {
     const told = { err: error, webhookId: webhook.id }
     if (error instanceof DecryptionError) deps.log.error(told, 'webhook.secret_unreadable')

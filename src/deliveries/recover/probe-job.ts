@@ -1,13 +1,12 @@
 import type { Deps } from '../../deps.ts'
-import type { EventType } from '../../events/catalog.ts'
 import type { ClaimedJob } from '../../platform/queue.ts'
 import { type ProbeWebhook, probeWebhook } from '../../queues.ts'
 import { scheduleProbe } from '../../webhooks/schedule-probe.ts'
 import { recoverWebhook } from '../../webhooks/webhook-store.ts'
 import { attemptMessage } from '../attempt/attempt-delivery.ts'
-import { toTarget } from '../attempt/target.ts'
 import { readProbedWebhook } from '../due-webhook-store.ts'
-import { sampleMessage } from '../test/sample-message.ts'
+import { toLaneTarget } from '../lane/lane-target.ts'
+import { firstKnown, sampleMessage } from '../test/sample-message.ts'
 
 /** Handles a probe: sends a test delivery. A 2xx answer enables the webhook again; otherwise it is probed later. */
 export async function runProbe(
@@ -19,13 +18,13 @@ export async function runProbe(
 ): Promise<void> {
   const { message } = job
   const webhook = await readProbedWebhook(deps.db, message, deps.clock.now())
-  const type = (webhook?.events[0] ?? 'notification.sent') as EventType
+  const known = webhook && toLaneTarget(deps, webhook)
   const attempt =
-    webhook &&
+    known &&
     (await attemptMessage(
       deps,
-      sampleMessage(type, message.appId, deps.clock.now(), webhook.batch !== null),
-      toTarget(deps, webhook),
+      sampleMessage(firstKnown(webhook.events), message.appId, deps.clock.now(), webhook.batch !== null),
+      known.target,
     ))
   const succeeded = attempt?.outcome.succeeded === true
   await deps.db.transaction().execute(async (trx) => {

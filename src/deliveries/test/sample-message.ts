@@ -1,4 +1,4 @@
-import type { EventType } from '../../events/catalog.ts'
+import { type EventType, eventTypes } from '../../events/catalog.ts'
 import { eventDocs } from '../../events/event-schema.ts'
 import { toTimestamp } from '../../platform/clock.ts'
 import { newId } from '../../platform/ids.ts'
@@ -18,6 +18,12 @@ export function sampleMessage(type: EventType, appId: string, now: Date, batched
   })
   const message = batched ? batchMessage([body]) : { id, event: type, body, extra: {} }
   return { ...message, extra: { ...message.extra, 'x-krafter-test': 'true' } }
+}
+
+/** The first of a webhook's events; later versions know more. */
+export function firstKnown(events: readonly string[]): EventType {
+  const known: readonly string[] = eventTypes
+  return (events.find((type) => known.includes(type)) ?? 'notification.sent') as EventType
 }
 
 function sampleData(type: EventType, appId: string, now: Date): Record<string, unknown> {
