@@ -43,10 +43,10 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     await opened.db.deleteFrom('workers').execute()
   })
 
-  const lease = async (now?: () => number) => {
+  const lease = async (now?: () => number, leaseTimes = times) => {
     const ownership = await leaseLanes(
       { db: opened.db, log, notices: createNotices(opened, log) },
-      times,
+      leaseTimes,
       now,
     )
     onTestFinished(() => ownership.stop(0))
@@ -112,6 +112,26 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     expect(owned(second)).toEqual([])
     await second.stop(1_000)
     expect(await opened.db.selectFrom('workers').select('id').execute()).toHaveLength(1)
+  })
+
+  test('no lane waits for processes that died before they took their share', async () => {
+    const seen = Array.from({ length: 3 }, () => ({ id: randomUUID(), seen_at: new Date() }))
+    await opened.db.insertInto('workers').values(seen).execute()
+    await opened.db
+      .updateTable('lane_leases')
+      .set({ owner: randomUUID(), expires_at: new Date(0) })
+      .execute()
+    // The three count for a minute.
+    const alive = await lease(undefined, { leaseMs: 60_000, renewMs: 200 })
+    expect(owned(alive)).toHaveLength(bucketCount)
+    const untilOwned = (count: number) =>
+      poll(
+        async () => owned(alive).length,
+        (found) => found === count,
+      )
+    await untilOwned(bucketCount / 4)
+    // Nobody took what it gave back.
+    await untilOwned(bucketCount)
   })
 
   test('who is gone is replaced when its leases have lapsed', async () => {

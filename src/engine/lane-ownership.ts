@@ -88,6 +88,7 @@ export async function leaseLanes(
   /** Callers that wait for the next renewal. */
   const waiting = new Set<() => void>()
   let validUntil = 0
+  let gainedAt = 0
   let stopping = false
   let stopped = false
 
@@ -102,7 +103,7 @@ export async function leaseLanes(
     const idle = [...leaving].filter((bucket) => all || !isBusy(bucket))
     // A process that stops leaves `workers`, even without buckets: the others would keep a share of them free for it.
     if (idle.length === 0 && !all) return
-    await releaseBuckets(db, owner, idle)
+    await releaseBuckets(db, owner, idle, times.renewMs)
     for (const bucket of idle) {
       owned.delete(bucket)
       leaving.delete(bucket)
@@ -120,8 +121,12 @@ export async function leaseLanes(
       leaving.delete(bucket)
     }
     for (const bucket of fresh) owned.add(bucket)
-    const share = Math.ceil(bucketCount / processes)
-    for (const bucket of buckets.slice(share)) leaving.add(bucket)
+    if (fresh.length > 0) gainedAt = askedAt
+    // Overdue lanes, taken beyond the share, stay for a while: their due work has to begin before they are given back.
+    if (askedAt >= gainedAt + times.renewMs / 2) {
+      const share = Math.ceil(bucketCount / processes)
+      for (const bucket of buckets.slice(share)) leaving.add(bucket)
+    }
     if (isValid()) answerWaiting()
     if (lost.length > 0) log.warn({ buckets: lost.length, left: owned.size }, 'lanes.lost')
     if (fresh.length === 0) return

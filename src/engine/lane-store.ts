@@ -16,8 +16,9 @@ export interface Holding {
 const forgottenAfterLeases = 6
 
 /**
- * Renews all leases of a process and leases free buckets up to a fair share, in one statement. A time too far ahead is
- * from before the database's clock was set back, so it counts as over.
+ * Renews all leases of a process and leases free buckets up to a fair share, in one statement. It leases overdue ones
+ * beyond its share: the process for which they are kept may be dead. A time too far ahead is from before the
+ * database's clock was set back, so it counts as over.
  *
  * @param take false: only renew, and no longer count this process, so that others take the buckets it gives back
  */
@@ -39,9 +40,10 @@ export async function renewBuckets(db: Db, owner: string, leaseMs: number, take:
       select bucket from lane_leases
       where owner is null
         or (owner <> ${owner}::uuid and (expires_at < now() or expires_at > now() + ${lease} * 2))
-      order by bucket
-      limit case when ${take}::boolean then greatest(0, ceil(${bucketCount}::float8 / (select processes from live))
-        - (select count(*) from lane_leases where owner = ${owner}::uuid)) else 0 end
+      order by expires_at, bucket
+      limit case when ${take}::boolean then greatest(ceil(${bucketCount}::float8 / (select processes from live))
+        - (select count(*) from lane_leases where owner = ${owner}::uuid),
+        (select count(*) from lane_leases where owner is distinct from ${owner}::uuid and expires_at < now())) else 0 end
       for update skip locked
     ), taken as (
       update lane_leases set owner = ${owner}::uuid, expires_at = now() + ${lease}
@@ -60,11 +62,20 @@ export function onBucketsReleased(notices: Notices, released: () => void): void 
   notices.on(channel, { received: released, missed: released })
 }
 
-/** Gives buckets back for others to take at once. A process that gives back all its buckets leaves `workers`. */
-export async function releaseBuckets(db: Db, owner: string, buckets: readonly number[]): Promise<void> {
+/**
+ * Gives buckets back for others to take at once. A process that gives back all its buckets leaves `workers`.
+ *
+ * @param keptMs how long the buckets are kept for processes with less than their share, before any may take them
+ */
+export async function releaseBuckets(
+  db: Db,
+  owner: string,
+  buckets: readonly number[],
+  keptMs: number,
+): Promise<void> {
   await sql`
     with released as (
-      update lane_leases set owner = null, expires_at = null
+      update lane_leases set owner = null, expires_at = now() + make_interval(secs => ${keptMs / 1_000}::float8)
       where owner = ${owner}::uuid and bucket = any(${sql.val(buckets)}::smallint[])
     ), gone as (
       delete from workers where id = ${owner}::uuid and not exists (

@@ -262,7 +262,7 @@ describe.skipIf(!url)(`several workers${reason ? `: ${reason}` : ''}`, () => {
       }),
     )
     // Until all of them are under way, of each ordered webhook the second one: a process that is stopped in a transaction
-    // keeps its locks for half a minute.
+    // keeps its locks for ten seconds.
     await poll(
       async () => held.length,
       (count) => count === 12 * 3 + 6 + 6,

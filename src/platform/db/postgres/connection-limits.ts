@@ -20,8 +20,11 @@ export const defaultConnectionLimits = {
   statementMs: 1_800_000,
   /** Statement timeout behind a pooler in transaction mode, where running statements cannot be checked. */
   pooledStatementMs: 60_000,
-  /** The server ends a transaction that is idle for this long, and releases its locks: its process has died. */
-  idleTransactionMs: 30_000,
+  /**
+   * The server ends a transaction that is idle for this long, and releases its locks: its process is paused or its host
+   * has died. As long as a lease, so that the next owner of its lanes does not wait for the locks.
+   */
+  idleTransactionMs: 10_000,
   /** How long a statement waits for a free connection. */
   waitMs: 5_000,
   /** Timeout of the readiness check for `/readyz`. */
