@@ -35,6 +35,8 @@ const testEnvironment = {
   KRAFTER_RATE_LIMIT_UNAUTHORIZED: '0',
   KRAFTER_RETRY_SCHEDULE: '0.1,0.1,0.1,0.1',
   KRAFTER_LOG_LEVEL: 'debug',
+  // A system that allows few open files would lower a higher limit, and say so in the log.
+  KRAFTER_MAX_CONNECTIONS: '400',
 }
 
 /** Starts the whole service on a test's storage. */
