@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, CDPSession, Page, Worker } from 'playwright-core'
 import { Webhook } from 'standardwebhooks'
@@ -33,8 +34,8 @@ async function startExample(krafterUrl: string, key: string): Promise<Backend> {
   const script = fileURLToPath(new URL('../../examples/web/server.mjs', import.meta.url))
   const env = { ...process.env, KRAFTER_URL: krafterUrl, KRAFTER_API_KEY: key, PORT: '0' }
   const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = await once(child.stdout, 'data')
-  const [, origin] = /Open (http:\S+)/.exec(String(line))!
+  const [line] = await once(createInterface(child.stdout), 'line')
+  const [, origin] = /Open (http:\S+)/.exec(line)!
   return { origin: origin!, process: child }
 }
 

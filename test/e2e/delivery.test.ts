@@ -13,6 +13,7 @@ import { version } from '../../src/version.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend } from '../support/backends.ts'
 import { attemptsOf, deliveriesOf, emit, makeDeliveriesDue, waitingDeliveries } from '../support/database.ts'
+import { freePort } from '../support/free-port.ts'
 import { type RawServer, startRawTlsServer, startTcpServer } from '../support/raw-server.ts'
 import { type Received, type Receiver, respond, startReceiver } from '../support/receiver.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -997,9 +998,7 @@ function expectHeaders({ headers, body, at }: Received, eventId: string, secret:
 
 /** A URL at which nobody listens. */
 async function closedPort(): Promise<string> {
-  const { port, stop } = await startTcpServer(() => {})
-  await stop()
-  return `https://127.0.0.1:${port}/`
+  return `https://127.0.0.1:${await freePort()}/`
 }
 
 /** Writes a beginning, and then a byte at a time for as long as somebody listens. */

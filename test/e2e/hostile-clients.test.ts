@@ -5,7 +5,7 @@ import { poll } from '../support/api.ts'
 import { makeDataFolder, type TestStorage } from '../support/backends.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-const settings = { KRAFTER_REQUEST_TIMEOUT_MS: '1000', KRAFTER_MAX_CONNECTIONS: '50' }
+const settings = { KRAFTER_REQUEST_TIMEOUT_MS: '2000', KRAFTER_MAX_CONNECTIONS: '50' }
 
 let storage: TestStorage
 let running: TestService
@@ -48,7 +48,8 @@ async function readAnswer(socket: Socket): Promise<{ status: number; headers: st
 
 const host = 'host: service\r\n'
 
-test.each([
+// Together, because some wait for their time to be over.
+test.concurrent.each([
   ['no HTTP', 'hello\r\n\r\n', 400, 'Request is not valid HTTP'],
   ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400, 'Request is not valid HTTP'],
   ['an unknown method', `NONSENSE / HTTP/1.1\r\n${host}\r\n`, 400, 'Request is not valid HTTP'],
@@ -172,7 +173,6 @@ test.each([
       poll(
         async () => text.match(/(?<=HTTP\/1\.1 )\d+/g)?.map(Number) ?? [],
         ({ length }) => length === count,
-        5_000,
       )
     const type = 'content-type: application/json\r\n'
     socket.write(`${request} HTTP/1.1\r\n${host}${type}content-length: 100000\r\n\r\n${'x'.repeat(1_000)}`)

@@ -9,6 +9,7 @@ import { version } from '../../src/version.ts'
 import { poll } from '../support/api.ts'
 import { describeOnEachBackend, type TestStorage } from '../support/backends.ts'
 import { emit } from '../support/database.ts'
+import { freePort } from '../support/free-port.ts'
 import { makeKey } from '../support/keys.ts'
 import { type LocalServer, startLocalServer } from '../support/local-server.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -25,7 +26,8 @@ describeOnEachBackend('the listen command', (make) => {
   beforeAll(async () => {
     storage = await make()
     ;[running, local] = await Promise.all([
-      startTestService(storage, {}, undefined, { streams }),
+      // It comes back at its port, which nobody takes meanwhile.
+      startTestService(storage, { PORT: String(await freePort()) }, undefined, { streams }),
       startLocalServer(),
     ])
   })

@@ -115,13 +115,11 @@ describe.each(Object.entries(reverseProxies))('behind the sample of %s', (name, 
     await poll(
       async () => text,
       (so) => so.includes('id: '),
-      5_000,
     )
     await emit(running.service, appId)
     await poll(
       async () => text,
       (so) => so.includes('event: notification.sent'),
-      5_000,
     )
     stream.close()
   })

@@ -1,3 +1,4 @@
+import type { Http2ServerResponse } from 'node:http2'
 import { sql } from 'kysely'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { deleteApp } from '../../src/apps/app-deletion-store.ts'
@@ -454,7 +455,17 @@ describeOnEachBackend('web push', (make) => {
 
   test('nothing more is sent for an app that is deleted, even in the middle of a page', async () => {
     const devices = Array.from({ length: 500 }, () => pushService.makeDevice())
-    pushService.answer = (_, response) => void setTimeout(() => response.writeHead(201).end(), 200)
+    const held: Http2ServerResponse[] = []
+    let brokenOff = 0
+    pushService.answer = (_, response) => {
+      held.push(response)
+      response.on('close', () => {
+        if (!response.writableEnded) brokenOff += 1
+      })
+    }
+    // So many that the push service does not count as stuck.
+    const answering = setInterval(() => held.shift()?.writeHead(201).end(), 50)
+    onTestFinished(() => clearInterval(answering))
     const before = pushService.requests.length
     const { base, path } = await send(devices)
     const sent = () => pushService.requests.length - before
@@ -463,6 +474,10 @@ describeOnEachBackend('web push', (make) => {
       (count) => count > 0,
     )
     expect((await running.api.delete(base)).status).toBe(204)
+    await poll(
+      async () => brokenOff,
+      (count) => count > 0,
+    )
     const id = path.split('/').at(-1)
     await poll(
       async () => running.logs.some((line) => line.notificationId === id && line.msg === 'batch.sent'),

@@ -128,7 +128,7 @@ async function listening(
   ended: Promise<unknown>,
 ): Promise<void> {
   const timeout = AbortSignal.timeout(startTimeoutMs)
-  while (!/Krafter Push (listens on|runs as)/.test(output.stdout)) {
+  while (!/Krafter Push (listens on|runs as).*\n/.test(output.stdout)) {
     const more = once(child.stdout!, 'data', { signal: timeout })
     const first = await Promise.race([more.then(() => 'more'), ended.then(() => 'ended')])
     if (first === 'ended') throw new Error(`the service ended: ${output.stderr || output.stdout}`)

@@ -90,7 +90,7 @@ test('a port with all the connections that it may have still answers probes', as
     log,
     draining,
   })
-  registerHealthRoutes(full, { ...database, draining }, limits)
+  registerHealthRoutes(full, { ...database, draining }, { ...limits, answerWithinMs: 20_000 })
   const url = await full.listen({ port: 0, host: '127.0.0.1' })
   const open = async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
