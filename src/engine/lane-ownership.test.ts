@@ -4,8 +4,16 @@ import { poll } from '../../test/support/api.ts'
 import { makeDatabase, openDatabase, type TestStorage } from '../../test/support/backends.ts'
 import type { OpenDatabase } from '../platform/db/db.ts'
 import { createNotices } from '../platform/db/notices.ts'
+import { defaultConnectionLimits } from '../platform/db/postgres/connection-limits.ts'
 import { createLogger } from '../platform/log.ts'
-import { bucketOf, type LaneOwnership, leaseLanes, noLanes, ownAllLanes } from './lane-ownership.ts'
+import {
+  bucketOf,
+  type LaneOwnership,
+  leaseLanes,
+  leaseTimes,
+  noLanes,
+  ownAllLanes,
+} from './lane-ownership.ts'
 import { bucketCount } from './lane-store.ts'
 
 const { url, reason } = inject('postgres')
@@ -26,6 +34,10 @@ test('a process alone with its database owns everything, one without a worker no
   expect(laneIds.filter(noLanes().owns)).toEqual([])
 })
 
+test('a transaction that an owner left open ends no later than its leases', () => {
+  expect(defaultConnectionLimits.idleTransactionMs).toBeLessThanOrEqual(leaseTimes.leaseMs)
+})
+
 describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
   let storage: TestStorage
   let opened: OpenDatabase
@@ -43,10 +55,10 @@ describe.skipIf(!url)(`leases on lanes${reason ? `: ${reason}` : ''}`, () => {
     await opened.db.deleteFrom('workers').execute()
   })
 
-  const lease = async (now?: () => number, leaseTimes = times) => {
+  const lease = async (now?: () => number, itsTimes = times) => {
     const ownership = await leaseLanes(
       { db: opened.db, log, notices: createNotices(opened, log) },
-      leaseTimes,
+      itsTimes,
       now,
     )
     onTestFinished(() => ownership.stop(0))
