@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Trx } from '../platform/db/db.ts'
+import { readByIndex } from '../platform/db/read-by-index.ts'
 import type { IdRange } from '../platform/ids.ts'
 
 /** An event as stored: webhooks and streams get its body byte for byte. */
@@ -38,17 +39,19 @@ export async function listEvents(
   appId: string,
   { event, from, before, after, limit }: EventQuery,
 ): Promise<LoggedEvent[]> {
-  return db
-    .selectFrom('events')
-    .select(columns)
-    .where('app_id', '=', appId)
-    .$if(event !== undefined, (query) => query.where('type', '=', event!))
-    .$if(from !== undefined, (query) => query.where('id', '>=', from!))
-    .$if(before !== undefined, (query) => query.where('id', '<', before!))
-    .$if(after !== undefined, (query) => query.where('id', '<', after!))
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
+  return readByIndex(db, (connection) =>
+    connection
+      .selectFrom('events')
+      .select(columns)
+      .where('app_id', '=', appId)
+      .$if(event !== undefined, (query) => query.where('type', '=', event!))
+      .$if(from !== undefined, (query) => query.where('id', '>=', from!))
+      .$if(before !== undefined, (query) => query.where('id', '<', before!))
+      .$if(after !== undefined, (query) => query.where('id', '<', after!))
+      .orderBy('id', 'desc')
+      .limit(limit + 1)
+      .execute(),
+  )
 }
 
 /** @returns undefined when the app does not have the event, or no longer has it */

@@ -6,6 +6,7 @@ import { subscriberOf } from '../deliveries/publish-event.ts'
 import type { Deps } from '../deps.ts'
 import { type EventKey, listEventKeys, readEvents } from '../events/event-store.ts'
 import type { Trx } from '../platform/db/db.ts'
+import { byIndex } from '../platform/db/read-by-index.ts'
 import { firstIdOf } from '../platform/ids.ts'
 import type { ClaimedJob } from '../platform/queue.ts'
 import { type ReplayStep, replayStep } from '../queues.ts'
@@ -51,18 +52,20 @@ type Outcome = { status: 'running'; delaySeconds: number } | { status: 'complete
 export async function runReplayStep(deps: ReplayDeps, job: ClaimedJob<ReplayStep>): Promise<void> {
   const { appId, replayId } = job.message
   await waitForTurn(deps, job.message)
-  const ended = await deps.db.transaction().execute(async (trx) => {
-    const isOurs = await deps.queue.settle(trx, replayStep, job)
-    if (!isOurs || !(await holdApp(trx, appId))) return undefined
-    const replay = await holdReplay(trx, appId, replayId)
-    if (replay?.status !== 'running') return undefined
-    const outcome = await takeStep(trx, deps, replay)
-    if (outcome.status !== 'running') return endReplay(trx, replay, outcome.status, deps.clock.now())
-    const { delaySeconds } = outcome
-    // The next step needs its own id: the worker completes this job by its id when this handler returns.
-    await deps.queue.enqueue(trx, replayStep, [{ delaySeconds, message: job.message }])
-    return undefined
-  })
+  const ended = await byIndex(() =>
+    deps.db.transaction().execute(async (trx) => {
+      const isOurs = await deps.queue.settle(trx, replayStep, job)
+      if (!isOurs || !(await holdApp(trx, appId))) return undefined
+      const replay = await holdReplay(trx, appId, replayId)
+      if (replay?.status !== 'running') return undefined
+      const outcome = await takeStep(trx, deps, replay)
+      if (outcome.status !== 'running') return endReplay(trx, replay, outcome.status, deps.clock.now())
+      const { delaySeconds } = outcome
+      // The next step needs its own id: the worker completes this job by its id when this handler returns.
+      await deps.queue.enqueue(trx, replayStep, [{ delaySeconds, message: job.message }])
+      return undefined
+    }),
+  )
   if (ended) reportReplay(deps, appId, ended)
 }
 

@@ -3,6 +3,7 @@ import type { DueLane } from '../engine/lane-set.ts'
 import type { MessageContent } from '../message-content.ts'
 import { largeRank, rankCount } from '../notifications/rank.ts'
 import type { Db } from '../platform/db/db.ts'
+import { readByIndex } from '../platform/db/read-by-index.ts'
 
 /** How much to read of one app's lane. */
 export interface LaneRead {
@@ -119,7 +120,8 @@ function laneRows(lanes: readonly LaneRead[]) {
  * version does not know are left to a later version.
  */
 export async function findDueApps(db: Db): Promise<DueLane[]> {
-  const { rows } = await sql<DueLane>`
+  const { rows } = await readByIndex(db, (connection) =>
+    sql<DueLane>`
     with recursive resolving as (
       (select app_id from notifications where due_at is not null order by app_id limit 1)
       union all
@@ -144,7 +146,8 @@ export async function findDueApps(db: Db): Promise<DueLane[]> {
         select due_at from notification_batches b
         where b.app_id = apps.app_id and b.rank = rank.rank and completed_at is null order by due_at limit 1) first)
     ) as "firstDueAt" from apps) due
-    where "firstDueAt" is not null`.execute(db)
+    where "firstDueAt" is not null`.execute(connection),
+  )
   return rows
 }
 
@@ -155,10 +158,12 @@ export async function findOverdue(
   startedBefore: Date,
   limit: number,
 ): Promise<{ appId: string; notificationId: string }[]> {
-  const { rows } = await sql<{ appId: string; notificationId: string }>`
+  const { rows } = await readByIndex(db, (connection) =>
+    sql<{ appId: string; notificationId: string }>`
     select app_id as "appId", id as "notificationId" from notifications
     where app_id = any(${sql.val(appIds)}::uuid[]) and status = 'sending' and due_at is null
       and created_at <= ${startedBefore} and coalesce(scheduled_at, created_at) <= ${startedBefore}
-    limit ${limit}`.execute(db)
+    limit ${limit}`.execute(connection),
+  )
   return rows
 }

@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { startLanes } from '../engine/lane-set.ts'
 import { shareBudget } from '../engine/turns.ts'
 import { pipelined } from '../platform/db/db.ts'
+import { readByIndex } from '../platform/db/read-by-index.ts'
 import { completeOverdue } from './complete-overdue.ts'
 import { findDueApps, type LaneRead, readDueBatches, readDueNotifications } from './due-store.ts'
 import { type Due, keyOf } from './due-work.ts'
@@ -74,15 +75,13 @@ export function startSendingLanes(deps: Deps) {
     for (const kind of ['small', 'large'] as const) {
       for (const appId of room[kind].keys()) laneOf(appId).dueAtMs[kind] = Number.POSITIVE_INFINITY
     }
-    const [notifications, batches, apps] = await deps.db
-      .connection()
-      .execute((connection) =>
-        pipelined([
-          readDueNotifications(connection, reads, taken),
-          readDueBatches(connection, reads, taken),
-          readSenders({ ...deps, db: connection }, appIds),
-        ]),
-      )
+    const [notifications, batches, apps] = await readByIndex(deps.db, (connection) =>
+      pipelined([
+        readDueNotifications(connection, reads, taken),
+        readDueBatches(connection, reads, taken),
+        readSenders({ ...deps, db: connection }, appIds),
+      ]),
+    )
     if (lanes.isStopping) return
     const due = [...notifications, ...batches].map((what): Due => ({ ...what, key: keyOf(what), what }))
     const dueOf = Map.groupBy(due, ({ what }) => what.appId)

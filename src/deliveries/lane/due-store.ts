@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { DueLane } from '../../engine/lane-set.ts'
 import type { Db } from '../../platform/db/db.ts'
 import { pipelined } from '../../platform/db/db.ts'
+import { readByIndex } from '../../platform/db/read-by-index.ts'
 import { type DueWebhook, readDueWebhooks } from '../due-webhook-store.ts'
 import type { PendingDelivery } from '../pending-delivery.ts'
 import type { Order } from './lane.ts'
@@ -40,7 +41,7 @@ export async function readLanes(
   oldestId: string,
   now: Date,
 ): Promise<{ pending: Map<string, PendingDelivery[]>; webhooks: Map<string, DueWebhook> }> {
-  const [byDueTime, inOrder, webhooks] = await db.connection().execute((connection) =>
+  const [byDueTime, inOrder, webhooks] = await readByIndex(db, (connection) =>
     pipelined([
       readPending(
         connection,
@@ -111,7 +112,8 @@ async function readPending(
 
 /** Finds every lane with pending deliveries, by skipping from one webhook to the next in the index. */
 export async function findPendingLanes(db: Db): Promise<PendingLane[]> {
-  const { rows } = await sql<PendingLane>`
+  const { rows } = await readByIndex(db, (connection) =>
+    sql<PendingLane>`
     with recursive lane as (
       (select app_id, webhook_id from deliveries where status = 'pending' order by app_id, webhook_id limit 1)
       union all
@@ -129,6 +131,7 @@ export async function findPendingLanes(db: Db): Promise<PendingLane[]> {
     ) due cross join lateral (
       select id from deliveries
       where app_id = lane.app_id and webhook_id = lane.webhook_id and status = 'pending' order by id limit 1
-    ) first`.execute(db)
+    ) first`.execute(connection),
+  )
   return rows
 }

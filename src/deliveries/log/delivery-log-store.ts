@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { DeliveryStatus } from '../../database.ts'
 import type { Db } from '../../platform/db/db.ts'
+import { readByIndex } from '../../platform/db/read-by-index.ts'
 import { firstIdOf, type IdRange, momentOfId } from '../../platform/ids.ts'
 
 /** A delivery as logged, with the result of its last attempt. */
@@ -48,10 +49,8 @@ export async function listDeliveries(
     before && sql`id < ${before}`,
     after && sql`id < ${after}`,
   ]
-  return readDeliveries(
-    db,
-    sql`select * from deliveries where ${allOf(conditions)} order by id desc limit ${limit + 1}`,
-  )
+  const page = sql`select * from deliveries where ${allOf(conditions)} order by id desc limit ${limit + 1}`
+  return readByIndex(db, (connection) => readDeliveries(connection, page))
 }
 
 /** @returns undefined when the webhook has no such delivery */

@@ -1,6 +1,7 @@
 import { newEvents } from '../../announcements.ts'
 import type { Db } from '../../platform/db/db.ts'
 import type { Notices } from '../../platform/db/notices.ts'
+import { readByIndex } from '../../platform/db/read-by-index.ts'
 import { getOrInsert } from '../../platform/get-or-insert.ts'
 import { momentOfId, newId } from '../../platform/ids.ts'
 import { remember } from '../../platform/remember.ts'
@@ -86,7 +87,8 @@ function createFeed(db: Db, appId: string, gatherMs: number, everyMs: number) {
   }
   const readKeys = async (after: string): Promise<KeyPage> => {
     const askedAtMs = momentOfId(newId()).getTime()
-    return { keys: await listEventKeys(db, appId, { after }, pageSize), askedAtMs }
+    const keys = await readByIndex(db, (connection) => listEventKeys(connection, appId, { after }, pageSize))
+    return { keys, askedAtMs }
   }
 
   return {

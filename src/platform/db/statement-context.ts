@@ -6,6 +6,8 @@ export interface StatementContext {
   caller?: string
   /** How long a statement may take; undefined: as long as upkeep statements. */
   timeoutMs?: number
+  /** Whether statements follow indexes, see read-by-index.ts. */
+  byIndex?: boolean
 }
 
 /** The context of the running code. Without one, statements count as the service's own. */

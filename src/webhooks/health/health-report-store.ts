@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { dayMs } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db/db.ts'
+import { readByIndex } from '../../platform/db/read-by-index.ts'
 import { firstIdOf } from '../../platform/ids.ts'
 
 /** How a webhook answered recently. */
@@ -24,7 +25,8 @@ export async function reportHealth(
   now: Date,
 ): Promise<HealthReport> {
   const since = new Date(now.getTime() - windowMs)
-  const { rows } = await sql<Omit<HealthReport, 'oldestPendingAt'>>`
+  const { rows } = await readByIndex(db, (connection) =>
+    sql<Omit<HealthReport, 'oldestPendingAt'>>`
     with recent as (
       select id from deliveries
       where app_id = ${appId}::uuid and webhook_id = ${webhookId}::uuid and id >= ${firstIdOf(since)}::uuid
@@ -34,7 +36,8 @@ export async function reportHealth(
       percentile_disc(0.5) within group (order by a.duration_ms) as "p50Ms",
       percentile_disc(0.95) within group (order by a.duration_ms) as "p95Ms"
     from recent join attempts a on a.app_id = ${appId}::uuid and a.delivery_id = recent.id
-      and a.delivery_id >= ${firstIdOf(since)}::uuid`.execute(db)
+      and a.delivery_id >= ${firstIdOf(since)}::uuid`.execute(connection),
+  )
   const oldest = await db
     .selectFrom('deliveries')
     .select('created_at')

@@ -25,6 +25,19 @@ export interface PoolOptions extends SessionOptions {
   isReadOnly: () => boolean
 }
 
+/**
+ * Begins the reads of read-by-index.ts. A transaction's settings also work behind a pooler. PostgreSQL before 18 adds so
+ * much to the cost of a sort that it would compile every statement that cannot do without one.
+ */
+const beginByIndex = [
+  'begin',
+  ...['enable_sort', 'enable_bitmapscan', 'enable_seqscan', 'jit'].map(
+    (setting) => `set local ${setting} = off`,
+  ),
+].join('; ')
+
+const begun: pg.QueryResult = { command: 'BEGIN', rowCount: null, oid: 0, fields: [], rows: [] }
+
 export function openConnectionPool(options: PoolOptions) {
   const { limits, watch } = options
   const shares = createConnectionShares(options.maxConnections, limits.waitMs)
@@ -68,33 +81,42 @@ export function openConnectionPool(options: PoolOptions) {
   }
 
   const connect = async (): Promise<Connection> => {
-    const { caller, timeoutMs = limits.statementMs } = statementContext.getStore() ?? {}
+    const { caller, timeoutMs = limits.statementMs, byIndex = false } = statementContext.getStore() ?? {}
     const giveBack = await shares.take(caller)
     try {
       const client = await acquire()
       await sessions.prepare(client, timeoutMs)
-      return lend(client, giveBack, caller === undefined && options.hasSessions)
+      return lend(client, giveBack, { prepares: caller === undefined && options.hasSessions, byIndex })
     } catch (error) {
       giveBack()
       throw error
     }
   }
 
-  /** Does not wait for the answer to `begin`, so that it is sent together with the transaction's first statement. */
-  const begin = (client: pg.PoolClient, onFailed: (error: unknown) => void): pg.QueryResult => {
-    client.query('begin').catch(onFailed)
-    return { command: 'BEGIN', rowCount: null, oid: 0, fields: [], rows: [] }
-  }
-
-  const lend = (client: pg.PoolClient, giveBack: () => void, prepares: boolean): Connection => {
+  const lend = (
+    client: pg.PoolClient,
+    giveBack: () => void,
+    { prepares, byIndex }: { prepares: boolean; byIndex: boolean },
+  ): Connection => {
     const { stream } = (client as unknown as { connection: { stream: Writable } }).connection
     let isSpoilt = false
     let notBegun: unknown
+    /** Does not wait for the answer, so that it is sent together with the transaction's first statement. */
+    const begin = (how: string) => {
+      if (options.pipeline) gatherWrites(stream)
+      client.query(how).catch((error: unknown) => (notBegun ??= error))
+    }
+    let endsOnRelease = byIndex
+    if (byIndex) begin(beginByIndex)
     return {
       processID: (client as unknown as { processID: number | null }).processID,
       async query(text, values) {
+        if (text === 'begin' && (options.pipeline || byIndex)) {
+          if (!byIndex) begin(text)
+          endsOnRelease = false
+          return begun
+        }
         if (options.pipeline) gatherWrites(stream)
-        if (options.pipeline && text === 'begin') return begin(client, (error) => (notBegun ??= error))
         try {
           // A text without values may hold several statements, which cannot be prepared.
           const name = prepares && values?.length ? nameOf(text) : undefined
@@ -108,6 +130,8 @@ export function openConnectionPool(options: PoolOptions) {
         }
       },
       release(destroy = false) {
+        // Statements of the next borrower are sent after it, so nobody waits for the answer.
+        if (endsOnRelease) client.query('commit').catch(() => {})
         client.release(destroy || isSpoilt || !sessions.isCurrent(client) || options.isReadOnly())
         giveBack()
       },
