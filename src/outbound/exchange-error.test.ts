@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import { afterEach, describe, expect, test } from 'vitest'
+import { freePort } from '../../test/support/free-port.ts'
 import { startNameServer } from '../../test/support/name-server.ts'
 import { startRawTlsServer, startTcpServer } from '../../test/support/raw-server.ts'
 import { makeCertificates } from '../local-ends/certificates.ts'
@@ -144,8 +145,8 @@ describe('why an exchange failed, in words', () => {
       await rm(folder, { recursive: true })
     })
     let said = ''
-    while (!/ACCEPT 127\.0\.0\.1:(\d+)/.test(said)) said += (await once(server.stdout, 'data'))[0]
-    const [, port] = /ACCEPT 127\.0\.0\.1:(\d+)/.exec(said)!
+    while (!/ACCEPT 127\.0\.0\.1:(\d+)\s/.test(said)) said += (await once(server.stdout, 'data'))[0]
+    const [, port] = /ACCEPT 127\.0\.0\.1:(\d+)\s/.exec(said)!
     for (let i = 0; i < 3; i += 1)
       expect(await failureAt(`https://127.0.0.1:${port}/`)).toEqual(['tls', reason])
   })
@@ -153,15 +154,13 @@ describe('why an exchange failed, in words', () => {
   test('connections', async () => {
     const plain = await startTcpServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
     const resetting = await startTcpServer((socket) => socket.once('data', () => socket.resetAndDestroy()))
-    const gone = await startTcpServer(() => {})
-    await gone.stop()
     for (const each of [plain, resetting]) cleanups.push(() => each.stop())
     expect(await failureAt(`https://127.0.0.1:${plain.port}/`)).toEqual(['tls', failures.noTls.reason])
     expect(await failureAt(`https://127.0.0.1:${resetting.port}/`)).toEqual([
       'connect',
       'the connection was reset',
     ])
-    expect(await failureAt(`https://127.0.0.1:${gone.port}/`)).toEqual([
+    expect(await failureAt(`https://127.0.0.1:${await freePort()}/`)).toEqual([
       'connect',
       'the connection was refused',
     ])
