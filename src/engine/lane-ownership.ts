@@ -88,6 +88,7 @@ export async function leaseLanes(
   /** Callers that wait for the next renewal. */
   const waiting = new Set<() => void>()
   let validUntil = 0
+  /** The last renewal that gained lanes. */
   let gainedAt = 0
   let stopping = false
   let stopped = false

@@ -63,9 +63,9 @@ export function onBucketsReleased(notices: Notices, released: () => void): void 
 }
 
 /**
- * Gives buckets back for others to take at once. A process that gives back all its buckets leaves `workers`.
+ * Gives buckets back. A process that gives back all its buckets leaves `workers`.
  *
- * @param keptMs how long the buckets are kept for processes with less than their share, before any may take them
+ * @param keptMs processes with less than their share may take the buckets at once, any other after this time
  */
 export async function releaseBuckets(
   db: Db,

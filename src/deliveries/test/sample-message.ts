@@ -22,8 +22,7 @@ export function sampleMessage(type: EventType, appId: string, now: Date, batched
 
 /** The first of a webhook's events; later versions know more. */
 export function firstKnown(events: readonly string[]): EventType {
-  const known: readonly string[] = eventTypes
-  return (events.find((type) => known.includes(type)) ?? 'notification.sent') as EventType
+  return (events as readonly EventType[]).find((type) => eventTypes.includes(type)) ?? 'notification.sent'
 }
 
 function sampleData(type: EventType, appId: string, now: Date): Record<string, unknown> {

@@ -26,8 +26,8 @@ export interface PoolOptions extends SessionOptions {
 }
 
 /**
- * Begins the reads of read-by-index.ts. A transaction's settings also work behind a pooler. PostgreSQL before 18 adds so
- * much to the cost of a sort that it would compile every statement that cannot do without one.
+ * Begins the reads of read-by-index.ts. A transaction's settings also work behind a pooler. Before version 18,
+ * PostgreSQL counts a sort that it cannot avoid as so expensive that it would compile the statement (JIT).
  */
 const beginByIndex = [
   'begin',
